@@ -1,0 +1,28 @@
+# Imported target `LibTorch`, made from the pip wheel that cmake/setup.sh links to .deps/libtorch-{cpu,cuda}.
+#
+# Not find_package(Torch): with the CUDA wheel it demands the CUDA compiler at configure time, which nothing here needs.
+set(VLSI_TORCH cpu CACHE STRING "Which LibTorch to build against: cpu or cuda")
+set(torch_root ${CMAKE_SOURCE_DIR}/.deps/libtorch-${VLSI_TORCH})
+if(NOT EXISTS ${torch_root}/lib/libtorch_cpu.so)
+  message(FATAL_ERROR "LibTorch is not at ${torch_root}; run cmake/setup.sh first")
+endif()
+
+# The wheel's include folder also carries copies of fmt and other libraries that would shadow the system's, so only
+# LibTorch's own headers are put on the include path.
+set(torch_include ${CMAKE_BINARY_DIR}/libtorch-include)
+file(MAKE_DIRECTORY ${torch_include})
+file(REAL_PATH ${torch_root} torch_real)
+foreach(folder ATen c10 caffe2 torch)
+  file(CREATE_LINK ${torch_real}/include/${folder} ${torch_include}/${folder} SYMBOLIC)
+endforeach()
+
+add_library(LibTorch INTERFACE IMPORTED)
+target_include_directories(LibTorch SYSTEM INTERFACE
+  ${torch_include} ${torch_real}/include/torch/csrc/api/include)
+target_link_directories(LibTorch INTERFACE ${torch_real}/lib)
+target_link_libraries(LibTorch INTERFACE -Wl,--no-as-needed torch torch_cpu c10)
+if(EXISTS ${torch_root}/lib/libtorch_cuda.so)
+  target_link_libraries(LibTorch INTERFACE torch_cuda c10_cuda)
+endif()
+target_link_libraries(LibTorch INTERFACE -Wl,--as-needed)
+target_link_options(LibTorch INTERFACE -Wl,-rpath,${torch_real}/lib)

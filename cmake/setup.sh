@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what the build needs: Debian packages (the only system-wide change) and the LibTorch wheel into .deps/.
+# Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
+# command that would install them and exits with 2.
+#
+#   VLSI_TORCH=cpu    (default) whatever `pip install torch==2.13.0` gives under this machine's pip settings
+#   VLSI_TORCH=cuda   the CUDA wheel, into .deps/python-cuda, with the NVIDIA libraries that it depends on
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  build-essential cmake ninja-build pkg-config ccache mold
+  python3 python3-venv
+  nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
+  libpcre2-dev libutf8proc-dev
+  libjpeg62-turbo-dev libpng-dev libwebp-dev
+  libgtest-dev librapidcheck-dev libbenchmark-dev
+)
+case "${VLSI_TORCH:-cpu}" in
+  cpu)  torch_version=2.13.0; python=.deps/python ;;
+  cuda) torch_version=2.15.0; python=.deps/python-cuda ;;
+  *) echo "setup: VLSI_TORCH is '$VLSI_TORCH', expected cpu or cuda" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ]; then as_root=()
+  elif sudo -n true 2>/dev/null; then as_root=(sudo -n)
+  else
+    echo "setup: these Debian packages are missing and may not be installed here; run this once, then start again:" >&2
+    echo "  sudo apt-get install -y ${missing[*]}" >&2
+    exit 2
+  fi
+  echo "setup: installing ${#missing[@]} Debian packages: ${missing[*]}" >&2
+  log=$(mktemp)
+  if ! { "${as_root[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "setup: apt-get failed; its last lines are above" >&2
+    exit 2
+  fi
+  rm -f "$log"
+fi
+
+[ -x "$python/bin/pip" ] || python3 -m venv "$python"
+installed=$("$python/bin/pip" show torch 2>/dev/null | awk '/^Version:/ { print $2 }' || true)
+if [ "${installed%%+*}" != "$torch_version" ]; then
+  echo "setup: installing LibTorch $torch_version into $python" >&2
+  dependencies=(--no-deps)
+  [ "${VLSI_TORCH:-cpu}" = cpu ] || dependencies=()
+  "$python/bin/pip" install -q --disable-pip-version-check "${dependencies[@]}" "torch==$torch_version"
+fi
+# One well-known place for CMake, whatever the Python version is called.
+site=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+ln -sfn "$site/torch" ".deps/libtorch-${VLSI_TORCH:-cpu}"

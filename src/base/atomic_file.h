@@ -1,0 +1,55 @@
+// Files and directories that appear whole or not at all: temporary name, sync, rename.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace vlsi {
+
+/// Writes to `path` + a temporary suffix beside it; `commit` syncs and renames it over `path`. Without a commit the
+/// destructor removes the temporary and an earlier `path` stays as it was. Every failure (unwritable folder, full disk)
+/// is an Error that names `path`.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void commit();
+
+ private:
+  std::filesystem::path path_, temporary_;
+  int descriptor_ = -1;
+};
+
+/// Writes `text` to `path` as AtomicFile does.
+void write_file(const std::filesystem::path& path, std::string_view text);
+
+/// A directory filled under a temporary name beside `target`; `commit` syncs every file in it and renames it to
+/// `target`, replacing an earlier one. Without a commit the destructor removes it.
+class AtomicDirectory {
+ public:
+  /// Creates the parents of `target` and the temporary directory.
+  explicit AtomicDirectory(std::filesystem::path target);
+  AtomicDirectory(const AtomicDirectory&) = delete;
+  AtomicDirectory& operator=(const AtomicDirectory&) = delete;
+  ~AtomicDirectory();
+
+  /// Where to write the content until `commit`.
+  const std::filesystem::path& path() const { return temporary_; }
+  void commit();
+
+ private:
+  std::filesystem::path target_, temporary_;
+  bool committed_ = false;
+};
+
+/// Creates `path` and its parents if missing; Error when that is impossible or `path` is a file.
+void make_directories(const std::filesystem::path& path);
+
+}  // namespace vlsi

@@ -1,0 +1,47 @@
+// JSON from outside: parsed strictly, read through typed accessors whose errors name file and key.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace vlsi {
+
+using Json = nlohmann::json;
+/// Keeps the order of its keys; for writing.
+using OrderedJson = nlohmann::ordered_json;
+
+/// Parses strictly: a byte-order mark is passed over; invalid UTF-8, trailing text, duplicate keys and nesting deeper
+/// than 512 are an Error naming `place`, line and column.
+Json parse_json(std::string_view text, const std::string& place);
+
+/// parse_json of a file's content.
+Json read_json(const std::filesystem::path& path);
+
+/// Writes `value` with 2-space indent and a final newline, atomically.
+void write_json(const std::filesystem::path& path, const OrderedJson& value);
+
+/// What a JSON value is, in words: "a string", "an array", "nothing" for a null pointer.
+std::string describe(const Json& value);
+
+/// The value at `key`, converted to T (bool, int64_t, double, std::string, std::vector of these, or Json for any);
+/// std::nullopt when the key is absent or null. Wrong type, a number that does not fit, or `object` not being an object:
+/// Error "<place>: key 'key' is a string, expected an integer".
+template <class T>
+std::optional<T> find(const Json& object, const std::string& key, const std::string& place);
+
+/// As `find`, but an absent key is an Error too.
+template <class T>
+T require(const Json& object, const std::string& key, const std::string& place) {
+  auto value = find<T>(object, key, place);
+  if (!value) fail(place, ": key '", key, "' is missing");
+  return *std::move(value);
+}
+
+}  // namespace vlsi

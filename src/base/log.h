@@ -1,0 +1,17 @@
+// Messages to stderr for whoever runs the program. The library logs only progress and notes; errors are thrown.
+#pragma once
+
+#include <string>
+
+namespace vlsi {
+
+enum class LogLevel { kDebug, kInfo, kWarning };
+
+/// Messages below `level` are dropped. Set once, by the program.
+void set_log_level(LogLevel level);
+
+void log_debug(const std::string& message);
+void log_info(const std::string& message);
+void log_warning(const std::string& message);
+
+}  // namespace vlsi

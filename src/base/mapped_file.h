@@ -1,0 +1,34 @@
+// A read-only memory-mapped file.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace vlsi {
+
+/// The bytes of a file, mapped read-only; costs page cache, no anonymous memory. Shared by everything that views it.
+class MappedFile {
+ public:
+  /// Throws Error when the path is missing, unreadable, or not a regular file. An empty file has no bytes.
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  const std::filesystem::path& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  MappedFile(std::filesystem::path path, const std::byte* data, size_t size);
+
+  std::filesystem::path path_;
+  const std::byte* data_;
+  size_t size_;
+};
+
+}  // namespace vlsi

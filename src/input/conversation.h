@@ -1,0 +1,43 @@
+// A conversation as a data file says it: turns of text and pictures. Nothing tensor-like.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace vlsi {
+
+enum class Role { kSystem, kUser, kAssistant };
+
+/// A piece of a turn: text, or the place of a picture.
+struct Content {
+  enum class Kind { kText, kImage } kind;
+  std::string text;             // of kText
+  std::filesystem::path image;  // of kImage
+};
+
+struct Turn {
+  Role role;
+  std::vector<Content> contents;
+};
+
+struct Conversation {
+  std::string id;        // the record's `id` (string or number) or `idx`, else its number in the file
+  std::string category;  // the record's `category`, for figures per question type; may be empty
+  std::vector<Turn> turns;
+};
+
+/// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one
+/// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
+/// or `images`: a path, a list of paths, or null. Relative paths are under `images`.
+///
+/// `<image>` markers are taken from user turns only, in order, each standing for the next picture; one newline next to a
+/// marker goes with it. Pictures without any marker go in front of the first user turn. Text-only records have neither.
+/// Errors name `place` and key: wrong types, unknown roles, no user turn, roles that do not alternate, marker and
+/// picture counts that differ, no non-empty assistant answer (unless `answers_required` is false).
+Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,
+                                const std::string& default_id, bool answers_required = true);
+
+}  // namespace vlsi

@@ -1,0 +1,31 @@
+// Pictures from files: decoded and turned to RGB as PIL does it, and resized as PIL does it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace vlsi {
+
+struct Image {
+  int64_t height = 0, width = 0;
+  std::vector<uint8_t> rgb;  // [height, width, 3]
+};
+
+/// Decodes JPEG, PNG or WebP by content, applies the EXIF orientation, converts to RGB as PIL's `convert("RGB")`: alpha
+/// and tRNS dropped, palette looked up, gray repeated, 16-bit gray saturated at 255, CMYK (and Adobe's inverted CMYK,
+/// YCCK) as PIL. Error naming `place` for anything truncated, broken or of another format, or above `max_pixels`
+/// (checked from the header, before anything is allocated).
+Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels = 178'956'970);
+
+/// decode_image of a file.
+Image read_image(const std::filesystem::path& path);
+
+/// PIL's antialiased bicubic (a = -0.5) on bytes: horizontal pass, then vertical, each rounded to uint8 with 22-bit fixed
+/// point weights; equal to `Image.resize((width, height), BICUBIC)` byte for byte. height, width >= 1.
+Image resize_bicubic(const Image& image, int64_t height, int64_t width);
+
+}  // namespace vlsi

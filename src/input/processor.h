@@ -1,0 +1,36 @@
+// From a conversation to a sample: the only code of the input side that knows a model family.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "input/conversation.h"
+#include "input/sample.h"
+#include "input/tokenizer.h"
+
+namespace vlsi {
+
+/// A family's tokenizer, chat template and image pre-processing. Immutable; used from several threads at once.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+
+  /// The whole conversation; answer positions are those whose next token is content or end-of-turn of an assistant turn.
+  virtual Sample encode(const Conversation& conversation) const = 0;
+
+  /// The conversation up to its last user turn, followed by the generation prompt. `answer_positions` is the last token
+  /// alone; there are no labels.
+  virtual Sample encode_prompt(const Conversation& conversation) const = 0;
+
+  virtual const Tokenizer& tokenizer() const = 0;
+  /// The token that ends an answer.
+  virtual int32_t end_of_turn() const = 0;
+};
+
+/// The processor of a Hugging Face directory, by the `model_type` in its config.json. `special_text` says what
+/// special-token text inside a data file's turn becomes; a literal image placeholder without a picture is an Error.
+std::unique_ptr<Processor> load_processor(const std::filesystem::path& directory,
+                                          SpecialText special_text = SpecialText::kControl);
+
+}  // namespace vlsi

@@ -1,0 +1,72 @@
+// Byte-level BPE from a Hugging Face `tokenizer.json`: text to token ids and back.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vlsi {
+
+/// What the text of an added token ("<|im_end|>") inside ordinary text becomes.
+enum class SpecialText {
+  kControl,  // the control token, as the peers do by default
+  kPlain,    // plain text, cut into ordinary tokens
+};
+
+/// Equal to the `tokenizers` library on the files that it reads. Immutable; may be used from several threads at once.
+class Tokenizer {
+ public:
+  /// Reads `directory`/tokenizer.json: NFC normaliser (or none), Split pre-tokenizer with a regular expression followed
+  /// by ByteLevel (or ByteLevel alone with its own pattern), BPE model, ByteLevel decoder, added tokens. Anything else
+  /// in it is an Error that names the part, never passed over.
+  static Tokenizer load(const std::filesystem::path& directory);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  /// Token ids of `text`, which must be valid UTF-8 (Error otherwise). Nothing is added in front or behind.
+  std::vector<int32_t> encode(std::string_view text, SpecialText special_text = SpecialText::kControl) const;
+
+  /// The text of `ids`; bytes that are no valid UTF-8 become U+FFFD, as Python's errors="replace" does. Ids outside the
+  /// vocabulary (padding rows of a language head) give nothing.
+  std::string decode(std::span<const int32_t> ids, bool skip_special = true) const;
+
+  /// The raw bytes of one token ("" for ids outside the vocabulary), for streaming and for showing tokens.
+  std::string bytes(int32_t id) const;
+  bool is_special(int32_t id) const;
+
+  std::optional<int32_t> find(std::string_view token) const;
+  /// `find`, or an Error that names the token and the directory.
+  int32_t require(std::string_view token) const;
+
+  /// One more than the highest id.
+  int64_t size() const;
+  const std::filesystem::path& directory() const;
+
+ private:
+  struct State;
+  explicit Tokenizer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Collects the bytes of a token stream and gives out whole code points only.
+class TextStream {
+ public:
+  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  /// What became whole with this token; specials give nothing.
+  std::string push(int32_t id);
+  /// What is left; an incomplete code point becomes U+FFFD.
+  std::string finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::string pending_;
+};
+
+}  // namespace vlsi

@@ -1,0 +1,2 @@
+// argv to command.
+int main() { return 0; }
