@@ -14,6 +14,7 @@ packages=(
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev
+  libxxhash-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev
 )
 case "${VLSI_TORCH:-cpu}" in

@@ -1,0 +1,198 @@
+// Configuration structs from YAML, back to YAML, and as help, through one list of fields a struct.
+//
+// A struct `C` takes part by a function beside it that names its fields:
+//     template <class Visitor>
+//     void fields(Visitor& v, OptimizerConfig& c) {
+//       v("learning_rate", c.learning_rate, "peak learning rate");
+//     }
+// A field is a bool, a number, a string, a path, an enum with `enum_names`, a struct with `fields`, or a std::vector or
+// std::optional of these.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace vlsi {
+
+/// Specialise for an enum: `static const std::vector<std::pair<std::string, E>>& all()`.
+template <class E>
+struct EnumNames;
+
+/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML, an
+/// override without '=', and duplicate keys.
+YAML::Node load_yaml(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+YAML::Node parse_yaml(const std::string& text, const std::string& place);
+
+/// The entry of `known` with the fewest edits from `word`, for "did you mean".
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+namespace settings_detail {
+
+struct Ignore {
+  template <class T>
+  void operator()(const char*, T&, const char*) {}
+};
+template <class T>
+concept Struct = requires(Ignore& v, T& c) { fields(v, c); };
+template <class T>
+concept Enum = std::is_enum_v<T>;
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+
+std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key);
+std::string describe(const YAML::Node& node);
+std::string join(const std::string& prefix, const std::string& key);
+
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, bool& value);
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, int64_t& value);
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, uint64_t& value);
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, double& value);
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::string& value);
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::filesystem::path& value);
+
+std::string number_text(double value);
+
+}  // namespace settings_detail
+
+/// Reads structs; collects the keys that it was asked for, so that others are errors.
+class SettingsReader {
+ public:
+  SettingsReader(YAML::Node node, std::string file, std::string prefix = {})
+      : node_(std::move(node)), file_(std::move(file)), prefix_(std::move(prefix)) {}
+
+  template <class T>
+  void operator()(const char* key, T& value, const char*) {
+    known_.push_back(key);
+    if (!node_.IsMap()) return;
+    const YAML::Node found = std::as_const(node_)[key];
+    if (found && !found.IsNull()) read(found, settings_detail::join(prefix_, key), value);
+  }
+
+  /// Error for a key that no field has asked for, with the nearest known one.
+  void finish() const;
+
+  template <class T>
+  void read(const YAML::Node& node, const std::string& key, T& value) const {
+    using namespace settings_detail;
+    if constexpr (IsVector<T>::value) {
+      if (!node.IsSequence()) fail(place_of(node, file_, key), "is ", describe(node), ", expected a list");
+      value.clear();
+      for (size_t i = 0; i < node.size(); ++i) {
+        typename T::value_type item{};
+        read(node[i], concat(key, '[', i, ']'), item);
+        value.push_back(std::move(item));
+      }
+    } else if constexpr (IsOptional<T>::value) {
+      if (!value) value.emplace();
+      read(node, key, *value);
+    } else if constexpr (Enum<T>) {
+      std::string name, names;
+      read_scalar(node, file_, key, name);
+      for (const auto& [known, candidate] : EnumNames<T>::all()) {
+        if (known == name) return void(value = candidate);
+        names += (names.empty() ? "" : ", ") + known;
+      }
+      fail(place_of(node, file_, key), "is '", name, "', expected one of ", names);
+    } else if constexpr (Struct<T>) {
+      if (!node.IsMap()) fail(place_of(node, file_, key), "is ", describe(node), ", expected keys and values");
+      SettingsReader inner(node, file_, key);
+      fields(inner, value);
+      inner.finish();
+    } else {
+      read_scalar(node, file_, key, value);
+    }
+  }
+
+ private:
+  YAML::Node node_;
+  std::string file_, prefix_;
+  std::vector<std::string> known_;
+};
+
+/// Writes every field of a struct as YAML; with comments, the field's meaning stands behind it.
+class SettingsWriter {
+ public:
+  explicit SettingsWriter(bool with_comments) : with_comments_(with_comments) { emitter_ << YAML::BeginMap; }
+
+  template <class T>
+  void operator()(const char* key, T& value, const char* meaning) {
+    if constexpr (settings_detail::IsOptional<T>::value) {
+      if (!value && !with_comments_) return;
+    }
+    emitter_ << YAML::Key << key << YAML::Value;
+    write(value);
+    if (with_comments_ && !settings_detail::Struct<T>) emitter_ << YAML::Comment(meaning);
+  }
+
+  std::string finish() {
+    emitter_ << YAML::EndMap;
+    return emitter_.c_str();
+  }
+
+ private:
+  template <class T>
+  void write(T& value) {
+    using namespace settings_detail;
+    if constexpr (IsVector<T>::value) {
+      emitter_ << YAML::Flow << YAML::BeginSeq;
+      for (auto& item : value) write(item);
+      emitter_ << YAML::EndSeq;
+    } else if constexpr (IsOptional<T>::value) {
+      if (value) {
+        write(*value);
+      } else {
+        emitter_ << YAML::Null;
+      }
+    } else if constexpr (Enum<T>) {
+      for (const auto& [name, candidate] : EnumNames<T>::all()) {
+        if (candidate == value) emitter_ << name;
+      }
+    } else if constexpr (Struct<T>) {
+      emitter_ << YAML::BeginMap;
+      fields(*this, value);
+      emitter_ << YAML::EndMap;
+    } else if constexpr (std::same_as<T, std::filesystem::path>) {
+      emitter_ << value.string();
+    } else if constexpr (std::same_as<T, double>) {
+      emitter_ << number_text(value);
+    } else {
+      emitter_ << value;
+    }
+  }
+
+  bool with_comments_;
+  YAML::Emitter emitter_;
+};
+
+/// Reads a whole configuration over its defaults.
+template <class Config>
+Config read_settings(const YAML::Node& node, const std::string& file, Config config = {}) {
+  SettingsReader reader(YAML::Node(), file);
+  if (node && !node.IsNull()) reader.read(node, "", config);
+  return config;
+}
+
+/// The configuration as YAML that reads back to it.
+template <class Config>
+std::string write_settings(Config config, bool with_comments = false) {
+  SettingsWriter writer(with_comments);
+  fields(writer, config);
+  return writer.finish();
+}
+
+}  // namespace vlsi

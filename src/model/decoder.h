@@ -1,0 +1,97 @@
+// The Qwen2 decoder: grouped-query attention with M-RoPE, SwiGLU, RMS norms. (T tokens, D width, N wanted rows)
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <memory>
+#include <vector>
+
+#include "model/attention.h"
+#include "model/config.h"
+#include "model/kv_cache.h"
+#include "model/linear.h"
+#include "model/rope.h"
+
+namespace vlsi {
+
+/// RMS norm with parameter `weight` [D].
+class RmsNormLayer : public torch::nn::Module {
+ public:
+  RmsNormLayer(int64_t width, double eps);
+  at::Tensor forward(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_;
+  double eps_;
+};
+
+/// What every layer of one forward pass shares.
+struct DecoderContext {
+  RotaryTable rotary;
+  std::vector<SequenceRun> runs;  // of the packed sequences
+  KvCache* cache = nullptr;       // filled by a prompt, read and extended by the tokens after it
+};
+
+class SelfAttention : public torch::nn::Module {
+ public:
+  explicit SelfAttention(const TextConfig& config);
+  /// x [T, D] -> [N, D]: all rows attend, `rows` [N] (undefined: all) go through the output projection.
+  at::Tensor forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index, const at::Tensor& rows) const;
+
+ private:
+  int64_t num_heads_, num_key_value_heads_, head_dim_;
+  std::shared_ptr<Linear> q_proj_, k_proj_, v_proj_, o_proj_;
+};
+
+class Mlp : public torch::nn::Module {
+ public:
+  explicit Mlp(const TextConfig& config);
+  /// down(silu(gate x) * up x); x [T, D] -> [T, D]
+  at::Tensor forward(const at::Tensor& x) const;
+
+ private:
+  std::shared_ptr<Linear> gate_proj_, up_proj_, down_proj_;
+};
+
+class DecoderLayer : public torch::nn::Module {
+ public:
+  explicit DecoderLayer(const TextConfig& config);
+  /// The residual stream after this layer. With `rows`, only those rows of it: nothing else is computed after attention.
+  at::Tensor forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index,
+                     const at::Tensor& rows = {}) const;
+
+ private:
+  std::shared_ptr<RmsNormLayer> input_layernorm_, post_attention_layernorm_;
+  std::shared_ptr<SelfAttention> self_attn_;
+  std::shared_ptr<Mlp> mlp_;
+};
+
+/// Token embedding [V, D], parameter `weight`.
+class Embedding : public torch::nn::Module {
+ public:
+  Embedding(int64_t num_rows, int64_t width);
+  at::Tensor forward(const at::Tensor& tokens) const;
+  const at::Tensor& weight() const { return weight_; }
+
+ private:
+  at::Tensor weight_;
+};
+
+/// Embedding, layers and final norm; parameter names are the checkpoint's below `model.`.
+class Decoder : public torch::nn::Module {
+ public:
+  explicit Decoder(const TextConfig& config);
+
+  const Embedding& embed_tokens() const { return *embed_tokens_; }
+  const DecoderLayer& layer(int64_t index) const { return *layers_[index]; }
+  const RmsNormLayer& norm() const { return *norm_; }
+  int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
+
+ private:
+  std::shared_ptr<Embedding> embed_tokens_;
+  std::vector<std::shared_ptr<DecoderLayer>> layers_;
+  std::shared_ptr<RmsNormLayer> norm_;
+};
+
+}  // namespace vlsi

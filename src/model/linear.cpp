@@ -1,0 +1,42 @@
+#include "model/linear.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace vlsi {
+
+Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
+  weight_ = register_parameter("weight", torch::empty({out_features, in_features}));
+  if (with_bias) bias_ = register_parameter("bias", torch::empty({out_features}));
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) const {
+  const auto y = at::linear(x, weight_, bias_.defined() ? std::optional(bias_) : std::nullopt);
+  if (!has_lora()) return y;
+  const auto low_rank = at::linear(at::linear(x.to(lora_a_.scalar_type()), lora_a_), lora_b_);
+  return y + (low_rank * lora_scale_).to(y.scalar_type());
+}
+
+void Linear::add_lora(int64_t rank, double alpha, at::Generator generator) {
+  TORCH_CHECK(!has_lora(), "the linear map has an adapter already");
+  const int64_t out_features = weight_.size(0), in_features = weight_.size(1);
+  const auto options = weight_.options().dtype(at::kFloat).requires_grad(false);
+  const double bound = 1 / std::sqrt(static_cast<double>(in_features));
+  lora_a_ = register_parameter("lora_A", at::empty({rank, in_features}, options.device(at::kCPU))
+                                             .uniform_(-bound, bound, std::move(generator))
+                                             .to(weight_.device()));
+  lora_b_ = register_parameter("lora_B", at::zeros({out_features, rank}, options));
+  lora_scale_ = alpha / static_cast<double>(rank);
+}
+
+void Linear::merge_lora() {
+  if (!has_lora()) return;
+  at::NoGradGuard no_grad;
+  const auto merged = weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_;
+  weight_.set_data(merged.to(weight_.scalar_type()));
+  for (const char* name : {"lora_A", "lora_B"}) parameters_.erase(name);
+  lora_a_ = lora_b_ = at::Tensor();
+}
+
+}  // namespace vlsi

@@ -1,0 +1,33 @@
+// The linear map, with an optional low-rank adapter beside it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace vlsi {
+
+/// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ; W [out, in], b [out] or none, A [rank, in], B [out, rank] or none.
+/// Parameters are `weight`, `bias`, `lora_A`, `lora_B`; they hold no values until loaded or initialised.
+class Linear : public torch::nn::Module {
+ public:
+  Linear(int64_t in_features, int64_t out_features, bool with_bias);
+
+  /// x [..., in] -> [..., out]
+  at::Tensor forward(const at::Tensor& x) const;
+
+  /// Adds a float32 adapter that changes nothing yet: A uniform in ±1/√in from `generator`, B zero.
+  void add_lora(int64_t rank, double alpha, at::Generator generator);
+  bool has_lora() const { return lora_a_.defined(); }
+  /// W ← W + scale · B A in float32, rounded once; the adapter is gone afterwards.
+  void merge_lora();
+
+  const at::Tensor& weight() const { return weight_; }
+
+ private:
+  at::Tensor weight_, bias_, lora_a_, lora_b_;
+  double lora_scale_ = 0;
+};
+
+}  // namespace vlsi

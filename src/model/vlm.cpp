@@ -1,0 +1,55 @@
+#include "model/vlm.h"
+
+#include <ATen/ATen.h>
+
+namespace vlsi {
+
+Vlm::Vlm(const ModelConfig& config) : config_(config) {
+  visual_ = register_module("visual", std::make_shared<VisionTower>(config.vision));
+  model_ = register_module("model", std::make_shared<Decoder>(config.text));
+  if (!config.text.tie_word_embeddings) {
+    lm_head_ = register_module(
+        "lm_head", std::make_shared<Linear>(config.text.hidden_size, config.text.vocab_size, /*with_bias=*/false));
+  }
+}
+
+at::Tensor Vlm::embed(const Batch& batch) const {
+  const auto embedded = model_->embed_tokens().forward(batch.tokens);
+  if (!batch.patches.defined()) return embedded;
+  const auto features = visual_->forward(batch.patches, batch.grids).to(embedded.scalar_type());
+  TORCH_CHECK(features.size(0) == batch.image_token_positions.size(0), "the pictures give ", features.size(0),
+              " rows, the tokens have places for ", batch.image_token_positions.size(0));
+  return embedded.index_copy(0, batch.image_token_positions, features);
+}
+
+Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* cache) const {
+  const int64_t num_layers_needed =
+      request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
+  TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
+
+  const DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
+  auto x = embed(batch);
+  Hidden hidden;
+  std::vector<at::Tensor> wanted;
+  for (int64_t i = 0; i < num_layers_needed; ++i) {
+    // Above the last layer that is needed, only the answer positions are.
+    const bool is_last = i + 1 == num_layers_needed;
+    x = model_->layer(i).forward(x, context, i, is_last ? batch.answer_positions : at::Tensor());
+    const bool is_wanted = std::find(request.layers.begin(), request.layers.end(), i + 1) != request.layers.end();
+    if (is_wanted) wanted.push_back(is_last ? x : x.index_select(0, batch.answer_positions));
+  }
+  if (!wanted.empty()) hidden.layers = at::stack(wanted);
+  if (request.final_rows) hidden.final_rows = model_->norm().forward(x);
+  if (cache != nullptr) cache->finish_prompt(context.runs);
+  return hidden;
+}
+
+at::Tensor Vlm::forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const {
+  const DecoderContext context{mrope_table(positions.unsqueeze(0).expand({3, -1}), config_.text, dtype()), {}, &cache};
+  auto x = model_->embed_tokens().forward(tokens);
+  for (int64_t i = 0; i < num_layers(); ++i) x = model_->layer(i).forward(x, context, i);
+  cache.finish_step();
+  return model_->norm().forward(x);
+}
+
+}  // namespace vlsi

@@ -1,0 +1,60 @@
+// The vision-language model: vision tower, decoder, language head. (L wanted layers, N answer positions, D width)
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "input/batch.h"
+#include "model/config.h"
+#include "model/decoder.h"
+#include "model/vision_tower.h"
+
+namespace vlsi {
+
+/// Which rows a forward pass is asked for, at the answer positions.
+struct HiddenRequest {
+  std::vector<int64_t> layers;  // 1-based decoder layers, ascending
+  bool final_rows = true;       // without them, layers above the last wanted one are not computed
+};
+
+struct Hidden {
+  at::Tensor layers;  // [L, N, D], the residual stream after each wanted layer; undefined when none is wanted
+  at::Tensor final_rows;  // [N, D], after the final norm: what the language head reads
+};
+
+/// Parameter names equal the gen-1 names of checkpoints (`visual.`, `model.`, `lm_head.weight`).
+class Vlm : public torch::nn::Module {
+ public:
+  /// The parameters hold no values until loaded or initialised.
+  explicit Vlm(const ModelConfig& config);
+
+  /// Hidden rows at the batch's answer positions. With `cache`, also stores the prompts' keys and values.
+  Hidden forward(const Batch& batch, const HiddenRequest& request, KvCache* cache = nullptr) const;
+
+  /// One more token a sequence: tokens [B] at `positions` [B], the same on every axis. Returns the final rows [B, D].
+  at::Tensor forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const;
+
+  /// The language head [V, D]; the token embedding itself when tied.
+  const at::Tensor& head() const { return lm_head_ ? lm_head_->weight() : model_->embed_tokens().weight(); }
+
+  const ModelConfig& config() const { return config_; }
+  int64_t num_layers() const { return model_->num_layers(); }
+  /// Dtype of the weights, hence of the activations.
+  at::ScalarType dtype() const { return model_->embed_tokens().weight().scalar_type(); }
+  at::Device device() const { return head().device(); }
+  Decoder& decoder() { return *model_; }
+
+ private:
+  at::Tensor embed(const Batch& batch) const;
+
+  ModelConfig config_;
+  std::shared_ptr<VisionTower> visual_;
+  std::shared_ptr<Decoder> model_;
+  std::shared_ptr<Linear> lm_head_;  // null when tied
+};
+
+}  // namespace vlsi

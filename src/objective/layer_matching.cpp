@@ -1,0 +1,72 @@
+#include "objective/layer_matching.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace vlsi {
+namespace {
+
+int64_t draw(const std::vector<double>& probabilities, Random& random) {
+  double left = random.uniform();
+  for (size_t j = 0; j + 1 < probabilities.size(); ++j) {
+    left -= probabilities[j];
+    if (left < 0) return static_cast<int64_t>(j);
+  }
+  return static_cast<int64_t>(probabilities.size()) - 1;
+}
+
+/// The indices of the `count` smallest values, the earlier one first among equals.
+std::vector<int64_t> smallest(std::span<const double> values, int64_t count) {
+  std::vector<int64_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return values[a] < values[b]; });
+  order.resize(std::min<size_t>(order.size(), count));
+  return order;
+}
+
+}  // namespace
+
+std::vector<double> matching_probabilities(std::span<const double> kl, double temperature) {
+  const auto [low, high] = std::minmax_element(kl.begin(), kl.end());
+  const double t = temperature > 0 ? temperature : (*high - *low + 1e-6) / 2;
+  std::vector<double> probabilities;
+  for (const double value : kl) probabilities.push_back(std::exp((*low - value) / t));
+  const double sum = std::accumulate(probabilities.begin(), probabilities.end(), 0.0);
+  for (double& p : probabilities) p /= sum;
+  return probabilities;
+}
+
+std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                const MatchingConfig& config, Random& random) {
+  TORCH_CHECK(1 <= num_student && num_student <= num_teacher, num_student, " student layers for ", num_teacher);
+  TORCH_CHECK(static_cast<int64_t>(kl.size()) == num_student * num_teacher, "the KL matrix has ", kl.size(), " entries");
+
+  std::vector<Match> matches;
+  int64_t start = 0;
+  for (int64_t s = 0; s < num_student; ++s) {
+    const int64_t last = config.search_range ? num_teacher - num_student + s : num_teacher - 1;
+    // Without the search range, order preservation may have used up the deepest layer: it then stays the only candidate.
+    const int64_t first = std::min(start, last);
+    const auto candidates = kl.subspan(s * num_teacher + first, last - first + 1);
+
+    std::vector<int64_t> chosen;
+    switch (config.rule) {
+      case MatchingRule::kMultinomial: chosen = {first + draw(matching_probabilities(candidates, config.temperature), random)}; break;
+      case MatchingRule::kBottom1: chosen = {first + smallest(candidates, 1).front()}; break;
+      case MatchingRule::kBottom3:
+        for (const int64_t j : smallest(candidates, 3)) chosen.push_back(first + j);
+        break;
+      case MatchingRule::kUniform: chosen = {s * (num_teacher / num_student)}; break;
+      case MatchingRule::kRandom: chosen = {static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))}; break;
+    }
+    for (const int64_t j : chosen) matches.push_back({s, j, 1.0 / static_cast<double>(chosen.size())});
+    // Where several are chosen, order is kept towards the shallowest of them, so that the range never empties early.
+    if (config.order_preservation) start = *std::min_element(chosen.begin(), chosen.end()) + 1;
+  }
+  return matches;
+}
+
+}  // namespace vlsi

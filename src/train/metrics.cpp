@@ -1,0 +1,71 @@
+#include "train/metrics.h"
+
+#include <ATen/ATen.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+/// A number, or lists of numbers as deep as the tensor has dimensions; null for what is not finite.
+OrderedJson nested_list(const at::Tensor& values) {
+  if (values.dim() == 0) {
+    const double value = values.item<double>();
+    return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
+  }
+  OrderedJson list = OrderedJson::array();
+  for (const auto& part : values.unbind()) list.push_back(nested_list(part));
+  return list;
+}
+
+}  // namespace
+
+void MetricSums::add(const std::string& name, const Mean& part) {
+  auto& total = sums_[name];
+  const auto sum = part.sum.detach().to(at::kCPU, at::kDouble);
+  total.sum = total.sum.defined() ? total.sum + sum : sum;
+  total.count += part.count;
+}
+
+OrderedJson MetricSums::means() const {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& [name, mean] : sums_) json[name] = nested_list(mean.sum / static_cast<double>(mean.count));
+  return json;
+}
+
+MetricsFile::MetricsFile(std::filesystem::path path, int64_t keep_bytes) : path_(std::move(path)) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+  const int64_t size = ::lseek(descriptor_, 0, SEEK_END);
+  if (size < keep_bytes) {
+    fail("continuing ", path_.string(), ": it has ", size, " bytes, the checkpoint expects at least ", keep_bytes);
+  }
+  if (::ftruncate(descriptor_, keep_bytes) != 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+  ::lseek(descriptor_, keep_bytes, SEEK_SET);
+  size_bytes_ = keep_bytes;
+}
+
+MetricsFile::~MetricsFile() { ::close(descriptor_); }
+
+void MetricsFile::append(const OrderedJson& line) {
+  const std::string text = line.dump() + "\n";
+  for (size_t written = 0; written < text.size();) {
+    const ssize_t count = ::write(descriptor_, text.data() + written, text.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+    written += static_cast<size_t>(count);
+  }
+  size_bytes_ += static_cast<int64_t>(text.size());
+}
+
+void MetricsFile::sync() {
+  if (::fsync(descriptor_) != 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+}
+
+}  // namespace vlsi

@@ -1,0 +1,52 @@
+// What training says about itself: means over answer positions, one JSON object a line.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/json.h"
+
+namespace vlsi {
+
+/// A mean in the making: a sum (a scalar, vector or matrix) and how many positions it is over.
+struct Mean {
+  at::Tensor sum;
+  int64_t count = 0;
+};
+
+/// Adds up over the micro-batches of an iteration.
+class MetricSums {
+ public:
+  void add(const std::string& name, const Mean& part);
+  /// {name: number, list or list of lists}; null where nothing was counted or the mean is not finite.
+  OrderedJson means() const;
+
+ private:
+  std::map<std::string, Mean> sums_;
+};
+
+/// metrics.jsonl of a run: lines are appended whole and flushed.
+class MetricsFile {
+ public:
+  /// Keeps the first `keep_bytes` of an existing file and continues behind them.
+  MetricsFile(std::filesystem::path path, int64_t keep_bytes);
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
+  ~MetricsFile();
+
+  void append(const OrderedJson& line);
+  int64_t size_bytes() const { return size_bytes_; }
+  /// Forces what was appended to disk.
+  void sync();
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  int64_t size_bytes_ = 0;
+};
+
+}  // namespace vlsi

@@ -1,0 +1,121 @@
+#include "train/optimizer.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+
+namespace vlsi {
+
+void check(const OptimizerConfig& config, const std::string& place) {
+  const auto demand = [&](bool good, const char* what) {
+    if (!good) fail(place, ": ", what);
+  };
+  demand(config.learning_rate > 0, "learning_rate must be above 0");
+  demand(config.final_learning_rate >= 0, "final_learning_rate must be 0 or more");
+  demand(config.warmup >= 0 && config.warmup < 1, "warmup is a share of the iterations, from 0 to below 1");
+  demand(config.betas.size() == 2, "betas are two numbers");
+  for (const double beta : config.betas) demand(beta >= 0 && beta < 1, "betas are from 0 to below 1");
+  demand(config.eps > 0, "eps must be above 0");
+  demand(config.weight_decay >= 0, "weight_decay must be 0 or more");
+  demand(config.clip_norm >= 0, "clip_norm must be 0 or more");
+  demand(config.accumulate >= 1, "accumulate must be 1 or more");
+}
+
+double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t iterations) {
+  const auto warmup = static_cast<int64_t>(std::llround(config.warmup * static_cast<double>(iterations)));
+  if (iteration < warmup) return config.learning_rate * static_cast<double>(iteration + 1) / static_cast<double>(warmup);
+  if (config.schedule == Schedule::kConstant) return config.learning_rate;
+  const double progress = static_cast<double>(iteration - warmup) / static_cast<double>(std::max<int64_t>(1, iterations - warmup));
+  return config.final_learning_rate +
+         (config.learning_rate - config.final_learning_rate) * (1 + std::cos(std::numbers::pi * progress)) / 2;
+}
+
+AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config) : config_(config) {
+  for (auto& [name, parameter] : parameters) {
+    const auto master = parameter.scalar_type() == at::kFloat ? parameter.detach() : parameter.detach().to(at::kFloat);
+    entries_.push_back({name, parameter, master, at::Tensor(), at::zeros_like(master), at::zeros_like(master),
+                        at::zeros({}, master.options())});
+  }
+}
+
+void AdamW::collect_gradients() {
+  for (auto& entry : entries_) {
+    auto& gradient = entry.parameter.mutable_grad();
+    if (!gradient.defined()) continue;
+    if (entry.parameter.scalar_type() == at::kFloat) {
+      entry.gradient = gradient;
+      continue;
+    }
+    entry.gradient = entry.gradient.defined() ? entry.gradient.add_(gradient) : gradient.to(at::kFloat);
+    gradient = at::Tensor();
+  }
+}
+
+void AdamW::clear_gradients() {
+  for (auto& entry : entries_) {
+    entry.gradient = at::Tensor();
+    entry.parameter.mutable_grad() = at::Tensor();
+  }
+}
+
+double AdamW::step(double rate) {
+  at::NoGradGuard no_grad;
+  std::vector<at::Tensor> masters, gradients, exp_avgs, exp_avg_sqs, steps;
+  for (auto& entry : entries_) {
+    if (!entry.gradient.defined()) continue;
+    masters.push_back(entry.master);
+    gradients.push_back(entry.gradient);
+    exp_avgs.push_back(entry.exp_avg);
+    exp_avg_sqs.push_back(entry.exp_avg_sq);
+    steps.push_back(entry.steps.add_(1));
+  }
+  if (masters.empty()) return 0;
+
+  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
+  if (config_.clip_norm > 0) {
+    const double scale = config_.clip_norm / (norm + 1e-6);
+    if (scale < 1) at::_foreach_mul_(gradients, scale);
+  }
+  at::_fused_adamw_(masters, gradients, exp_avgs, exp_avg_sqs, {}, steps, rate, config_.betas[0], config_.betas[1],
+                    config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  for (auto& entry : entries_) {
+    if (entry.gradient.defined() && !entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
+  }
+  clear_gradients();
+  return norm;
+}
+
+NamedTensors AdamW::state() const {
+  NamedTensors tensors;
+  for (const auto& entry : entries_) {
+    tensors.emplace_back("parameter." + entry.name, entry.master);
+    tensors.emplace_back("exp_avg." + entry.name, entry.exp_avg);
+    tensors.emplace_back("exp_avg_sq." + entry.name, entry.exp_avg_sq);
+    tensors.emplace_back("steps." + entry.name, entry.steps);
+  }
+  return tensors;
+}
+
+void AdamW::load_state(const SafetensorsFile& file, const std::string& place) {
+  at::NoGradGuard no_grad;
+  for (auto& entry : entries_) {
+    const auto restore = [&](const std::string& name, at::Tensor& target) {
+      const auto found = file.tensors().find(name);
+      if (found == file.tensors().end()) fail(place, ": has no ", name, ": it is of another configuration");
+      if (at::IntArrayRef(found->second.shape) != target.sizes()) {
+        fail(place, ": ", name, " is ", at::IntArrayRef(found->second.shape), ", expected ", target.sizes());
+      }
+      target.copy_(file.tensor(name));
+    };
+    restore("parameter." + entry.name, entry.master);
+    restore("exp_avg." + entry.name, entry.exp_avg);
+    restore("exp_avg_sq." + entry.name, entry.exp_avg_sq);
+    restore("steps." + entry.name, entry.steps);
+    if (!entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
+  }
+}
+
+}  // namespace vlsi

@@ -1,0 +1,87 @@
+// AdamW over float32 master weights, gradient clipping, and the learning rate of each iteration.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/safetensors.h"
+#include "base/settings.h"
+
+namespace vlsi {
+
+enum class Schedule { kCosine, kConstant };
+
+template <>
+struct EnumNames<Schedule> {
+  static const std::vector<std::pair<std::string, Schedule>>& all() {
+    static const std::vector<std::pair<std::string, Schedule>> names{{"cosine", Schedule::kCosine},
+                                                                     {"constant", Schedule::kConstant}};
+    return names;
+  }
+};
+
+struct OptimizerConfig {
+  double learning_rate = 1e-4;
+  double final_learning_rate = 1e-6;
+  Schedule schedule = Schedule::kCosine;
+  double warmup = 0.03;
+  std::vector<double> betas{0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.0;
+  double clip_norm = 1.0;
+  int64_t accumulate = 16;
+};
+
+template <class Visitor>
+void fields(Visitor& v, OptimizerConfig& c) {
+  v("learning_rate", c.learning_rate, "peak of the schedule");
+  v("final_learning_rate", c.final_learning_rate, "floor of the cosine");
+  v("schedule", c.schedule, "cosine | constant");
+  v("warmup", c.warmup, "share of the iterations in which the rate rises linearly");
+  v("betas", c.betas, "AdamW's decay of the first and second moment");
+  v("eps", c.eps, "AdamW's epsilon");
+  v("weight_decay", c.weight_decay, "decoupled, on every trained tensor");
+  v("clip_norm", c.clip_norm, "largest norm of the whole gradient; 0 is off");
+  v("accumulate", c.accumulate, "micro-batches an optimizer step");
+}
+
+/// Error naming `place` for values that no run can use (rates that are not positive, betas outside 0..1, ...).
+void check(const OptimizerConfig& config, const std::string& place);
+
+/// The learning rate of `iteration` (from 0) of `iterations`. With w = round(warmup * iterations):
+///     iteration < w:  peak (iteration + 1) / w
+///     cosine:         floor + (peak - floor) (1 + cos(pi (iteration - w) / (iterations - w))) / 2
+double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t iterations);
+
+/// AdamW as torch.optim.AdamW. Parameters that are not float32 get a float32 master copy; their gradients are summed in
+/// float32 and the parameter is the master, rounded. A parameter without a gradient in a step is left alone.
+class AdamW {
+ public:
+  AdamW(NamedTensors parameters, const OptimizerConfig& config);
+
+  /// Takes over the gradients of one backward pass: for master copies, added to the float32 sum.
+  void collect_gradients();
+  /// Clips the collected gradient, updates the parameters, clears the gradient. Returns its norm before clipping.
+  double step(double learning_rate);
+  /// Forgets the collected gradients.
+  void clear_gradients();
+
+  /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back. `load_state` is an Error
+  /// naming `place` when a tensor is missing or misshapen.
+  NamedTensors state() const;
+  void load_state(const SafetensorsFile& file, const std::string& place);
+
+ private:
+  struct Entry {
+    std::string name;
+    at::Tensor parameter, master, gradient, exp_avg, exp_avg_sq, steps;
+  };
+  std::vector<Entry> entries_;
+  OptimizerConfig config_;
+};
+
+}  // namespace vlsi

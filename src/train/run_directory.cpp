@@ -1,0 +1,122 @@
+#include "train/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char* kState = "state.json";
+constexpr const char* kTensors = "tensors.safetensors";
+
+CheckpointState read_state(const fs::path& path) {
+  const auto json = read_json(path);
+  const std::string place = path.string();
+  CheckpointState state;
+  state.step = require<std::string>(json, "step", place);
+  state.iteration = require<int64_t>(json, "iteration", place);
+  state.sequence = require<int64_t>(json, "sequence", place);
+  state.cursor = {require<int64_t>(json, "epoch", place), require<int64_t>(json, "index", place)};
+  state.random = require<std::string>(json, "random", place);
+  state.metrics_bytes = require<int64_t>(json, "metrics_bytes", place);
+  if (std::min({state.iteration, state.sequence, state.cursor.epoch, state.cursor.index, state.metrics_bytes}) < 0) {
+    fail("reading ", place, ": a count is negative");
+  }
+  return state;
+}
+
+/// The states of all checkpoints, the newest first.
+std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::path& directory) {
+  std::vector<std::pair<CheckpointState, fs::path>> found;
+  if (!fs::is_directory(directory)) return found;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    // Folders without a state are what an interrupted write left under its temporary name.
+    if (fs::exists(entry.path() / kState) && entry.path().filename().string().front() != '.') {
+      found.emplace_back(read_state(entry.path() / kState), entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first.sequence > b.first.sequence; });
+  return found;
+}
+
+/// Error naming the first line in which the run's configuration differs from this one.
+void refuse_other_config(const fs::path& path, const std::string& config) {
+  const auto file = MappedFile::open(path);
+  std::istringstream before{std::string(file->text())}, now{config};
+  std::string line_before, line_now;
+  for (int64_t line = 1;; ++line) {
+    const bool more_before = static_cast<bool>(std::getline(before, line_before));
+    const bool more_now = static_cast<bool>(std::getline(now, line_now));
+    if (!more_before && !more_now) return;
+    if (more_before != more_now || line_before != line_now) {
+      fail("resuming: the configuration differs from the one the run was started with, ", path.string(), ", line ", line,
+           ": there '", more_before ? line_before : "", "', now '", more_now ? line_now : "", "'");
+    }
+  }
+}
+
+}  // namespace
+
+RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
+  make_directories(path_);
+  lock();
+  const auto config_path = path_ / "config.yaml";
+  if (fs::exists(config_path)) {
+    if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
+    refuse_other_config(config_path, config);
+    const auto checkpoints = find_checkpoints(path_ / "checkpoints");
+    if (!checkpoints.empty()) {
+      const auto& [state, where] = checkpoints.front();
+      checkpoint_ = FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
+    }
+  } else {
+    write_file(config_path, config);
+  }
+  metrics_ = std::make_unique<MetricsFile>(path_ / "metrics.jsonl", checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
+}
+
+RunDirectory::~RunDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void RunDirectory::lock() {
+  const auto path = path_ / ".lock";
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_ < 0) fail("starting a run in ", path_.string(), ": ", std::strerror(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock_);
+    lock_ = -1;
+    fail("starting a run in ", path_.string(), ": another process is running there");
+  }
+}
+
+void RunDirectory::write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep) {
+  metrics_->sync();
+  const auto directory = path_ / "checkpoints";
+  AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
+  write_safetensors(out.path() / kTensors, tensors);
+  write_json(out.path() / kState, {{"step", state.step},
+                                   {"iteration", state.iteration},
+                                   {"sequence", state.sequence},
+                                   {"epoch", state.cursor.epoch},
+                                   {"index", state.cursor.index},
+                                   {"random", state.random},
+                                   {"metrics_bytes", metrics_->size_bytes()}});
+  out.commit();
+  const auto checkpoints = find_checkpoints(directory);
+  for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) fs::remove_all(checkpoints[i].second);
+}
+
+}  // namespace vlsi

@@ -1,0 +1,59 @@
+// A run's folder: its resolved configuration, its metrics, its checkpoints, and the lock that keeps a second run out.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/safetensors.h"
+#include "input/loader.h"
+#include "train/metrics.h"
+
+namespace vlsi {
+
+/// Where training stood when a checkpoint was written.
+struct CheckpointState {
+  std::string step;          // "interact"
+  int64_t iteration = 0;     // finished iterations of that step
+  int64_t sequence = 0;      // finished iterations of the whole run
+  Cursor cursor;             // the next record of the step's data
+  std::string random;        // the step's generator; empty without one
+  int64_t metrics_bytes = 0; // length of metrics.jsonl
+};
+
+struct FoundCheckpoint {
+  CheckpointState state;
+  std::filesystem::path path;
+  std::shared_ptr<const SafetensorsFile> tensors;
+};
+
+class RunDirectory {
+ public:
+  /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one in it;
+  /// `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a run is there
+  /// and `resume` is false, or when the configuration differs from the one that the run was started with (naming the line).
+  RunDirectory(std::filesystem::path path, const std::string& config, bool resume);
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+  ~RunDirectory();
+
+  const std::filesystem::path& path() const { return path_; }
+  MetricsFile& metrics() { return *metrics_; }
+  /// The checkpoint to continue from; none for a new run, or one stopped before its first.
+  const std::optional<FoundCheckpoint>& checkpoint() const { return checkpoint_; }
+
+  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`.
+  void write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep);
+
+ private:
+  void lock();
+
+  std::filesystem::path path_;
+  int lock_ = -1;
+  std::optional<FoundCheckpoint> checkpoint_;
+  std::unique_ptr<MetricsFile> metrics_;
+};
+
+}  // namespace vlsi

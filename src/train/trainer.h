@@ -1,0 +1,62 @@
+// The training loop: batches in, gradients, updates, metrics, checkpoints. It knows no step of the method.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "base/settings.h"
+#include "input/loader.h"
+#include "train/metrics.h"
+#include "train/optimizer.h"
+#include "train/run_directory.h"
+
+namespace vlsi {
+
+struct CheckpointConfig {
+  int64_t every = 500;
+  int64_t keep = 2;
+};
+
+template <class Visitor>
+void fields(Visitor& v, CheckpointConfig& c) {
+  v("every", c.every, "iterations between checkpoints; one is written at the end of each step, too");
+  v("keep", c.keep, "newest checkpoints kept");
+}
+
+/// What a step says of one micro-batch.
+struct StepOutput {
+  at::Tensor loss;                    // scalar with gradient: the sum over the micro-batch's answer positions
+  std::map<std::string, Mean> means;  // for the log, averaged over the iteration
+  OrderedJson lists = OrderedJson::object();  // {name: list}, for the log, joined over the iteration
+};
+
+/// One step of the method, as the trainer sees it.
+struct TrainingStep {
+  std::string name;  // as in metrics and checkpoints
+  std::function<StepOutput(const Batch&)> loss;
+  NamedTensors parameters;  // what learns
+  NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
+  int64_t iterations = 0;
+  OptimizerConfig optimizer;
+  std::function<std::unique_ptr<Loader>(Cursor)> open_data;
+  Random* random = nullptr;          // the step's generator, if it draws
+  std::string sparse_metric;         // a mean that is logged every `sparse_every` iterations only
+  int64_t sparse_every = 1;
+};
+
+enum class Outcome { kFinished, kInterrupted };
+
+/// Trains `step` to its end, from the run's checkpoint when that is of this step. An iteration's loss is the sum over all its
+/// answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
+/// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not finite.
+/// `finished_before`: iterations of the run's earlier steps.
+Outcome train(TrainingStep& step, RunDirectory& run, const CheckpointConfig& checkpoint, int64_t finished_before,
+              at::Device device);
+
+}  // namespace vlsi
