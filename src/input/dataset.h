@@ -35,7 +35,9 @@ class RecordFile {
 
   std::shared_ptr<const MappedFile> file_;
   std::filesystem::path images_;
+  bool is_array_ = false;
   std::vector<uint64_t> offsets_;  // of each record's first byte
+  std::vector<uint64_t> lines_;    // of every 1,024th record, so that a place is found without reading the file again
 };
 
 struct DataSource {
