@@ -1,6 +1,8 @@
-// What nearly every source file needs, compiled once.
+// What most source files that touch tensors need, compiled once. Narrower than torch/torch.h, which doubles the cost.
 #pragma once
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <cstdint>

@@ -62,7 +62,7 @@ TextConfig parse_text(const Json& json, const std::string& place) {
   lookup.read("rope_theta", text.rope_theta);
   // A resaved flat file may say it in text_config alone, an older one at the top alone.
   for (const Json* object : {&inner, &json}) {
-    text.tie_word_embeddings |= find<bool>(*object, "tie_word_embeddings", place).value_or(false);
+    text.tie_word_embeddings |= vlsi::find<bool>(*object, "tie_word_embeddings", place).value_or(false);
   }
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Json rope = lookup.object(key);
