@@ -1,0 +1,84 @@
+#include "input/nfc.h"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "base/error.h"
+#include "input/utf8.h"
+
+namespace vlsi {
+namespace {
+
+struct Range {
+  char32_t first, last;
+};
+
+template <size_t N>
+bool contains(const Range (&ranges)[N], char32_t code_point) {
+  const Range* range = std::lower_bound(std::begin(ranges), std::end(ranges), code_point,
+                                        [](const Range& r, char32_t value) { return r.last < value; });
+  return range != std::end(ranges) && code_point >= range->first;
+}
+
+// Whole stretches of code points that are starters, stay as they are, and compose with nothing before them.
+constexpr Range kPlain[] = {
+    {0x0, 0x2FF},     {0x388, 0x482},   {0x48A, 0x590},     {0x1E00, 0x1EFF},   {0x2010, 0x20CF}, {0x2150, 0x2328},
+    {0x2600, 0x2ADB}, {0x3000, 0x3029}, {0x3030, 0x3098},   {0x309B, 0x312F},   {0x3400, 0x9FFF}, {0xAC00, 0xD7A3},
+    {0xE000, 0xF8FF}, {0xFF00, 0xFFFF}, {0x1F000, 0x1FAFF}, {0x20000, 0x2F7FF},
+};
+
+// Marks and compositions of Unicode 10 to 16. To tables of Unicode 9 they are unassigned: inert starters.
+constexpr Range kInert[] = {
+    {0x7FD, 0x7FD},     {0x897, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
+    {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+    {0xA82C, 0xA82C},   {0x105C0, 0x105FF}, {0x10D24, 0x10D27}, {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC},
+    {0x10EFC, 0x10EFF}, {0x10F46, 0x10F50}, {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x1133B, 0x1133B},
+    {0x11380, 0x113FF}, {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11930}, {0x11938, 0x11938},
+    {0x1193D, 0x1193E}, {0x11943, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34}, {0x11A47, 0x11A47},
+    {0x11A99, 0x11A99}, {0x11D42, 0x11D42}, {0x11D44, 0x11D45}, {0x11D97, 0x11D97}, {0x11F41, 0x11F42},
+    {0x16100, 0x1613F}, {0x16D40, 0x16D7F}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
+    {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF},
+};
+
+void append_by_newest_tables(std::string_view text, std::string& result) {
+  if (text.empty()) return;
+  uint8_t* composed = nullptr;
+  const auto length =
+      utf8proc_map(reinterpret_cast<const uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &composed,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const std::unique_ptr<uint8_t, void (*)(void*)> owner(composed, std::free);
+  if (length < 0) fail("normalising text: ", utf8proc_errmsg(length));
+  result.append(reinterpret_cast<const char*>(composed), static_cast<size_t>(length));
+}
+
+}  // namespace
+
+bool is_plainly_nfc(std::string_view text) {
+  for (size_t i = ascii_prefix(text); i < text.size();) {
+    const Utf8Step step = next_code_point(text.substr(i));
+    if (!contains(kPlain, step.code_point)) return false;
+    i += step.num_bytes;
+    if (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80) i += ascii_prefix(text.substr(i));
+  }
+  return true;
+}
+
+void append_nfc(std::string_view text, std::string& result) {
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Step step = next_code_point(text.substr(i));
+    if (contains(kInert, step.code_point)) {
+      append_by_newest_tables(text.substr(begin, i - begin), result);
+      result.append(text.substr(i, step.num_bytes));
+      begin = i + step.num_bytes;
+    }
+    i += step.num_bytes;
+  }
+  append_by_newest_tables(text.substr(begin), result);
+}
+
+}  // namespace vlsi
