@@ -107,8 +107,12 @@ Image resize_bicubic(const Image& image, int64_t height, int64_t width) {
   TORCH_CHECK(height >= 1 && width >= 1 && image.height >= 1 && image.width >= 1, "resize_bicubic: a side is below 1");
   // A pass that keeps its size is left out, as PIL does.
   if (image.width == width) return image.height == height ? image : resize_height(image, height);
-  Image narrowed = resize_width(image, width);
-  return image.height == height ? narrowed : resize_height(narrowed, height);
+  if (image.height == height) return resize_width(image, width);
+  // PIL's order since version 13; each pass rounds to bytes, so the order shows.
+  const int64_t lost_height = image.height - height, lost_width = image.width - width;
+  const bool height_first = lost_height > 0 && lost_height > 2 * lost_width;
+  return height_first ? resize_width(resize_height(image, height), width)
+                      : resize_height(resize_width(image, width), height);
 }
 
 }  // namespace vlsi
