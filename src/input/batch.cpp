@@ -60,6 +60,8 @@ Batch pack(const std::vector<Sample>& samples) {
   for (const Sample* sample : ordered) {
     const int64_t start = batch.sequence_starts.back();
     batch.ids.push_back(sample->id);
+    batch.order.push_back(sample - samples.data());
+    batch.next_positions.push_back(sample->next_position);
     append(sample->tokens, 0, tokens);
     for (int axis = 0; axis < 3; ++axis) append(sample->positions[axis], 0, positions[axis]);
     append(sample->answer_positions, start, answers);

@@ -174,7 +174,7 @@ struct RunConfig {
   std::filesystem::path out;
   uint64_t seed = 1;
   std::string device = "cpu";
-  std::string dtype = "float32";
+  std::string dtype = "bfloat16";
   int64_t threads = 0;
   TeacherConfig teacher;
   StudentConfig student;

@@ -1,6 +1,11 @@
 #include "model/vlm.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+
+#include "base/error.h"
 
 namespace vlsi {
 
@@ -50,6 +55,26 @@ at::Tensor Vlm::forward_next(const at::Tensor& tokens, const at::Tensor& positio
   for (int64_t i = 0; i < num_layers(); ++i) x = model_->layer(i).forward(x, context, i);
   cache.finish_step();
   return model_->norm().forward(x);
+}
+
+void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed,
+                   const std::string& place) {
+  auto generator = at::detail::createCPUGenerator(seed);
+  std::vector<std::string> unused = targets;
+  for (auto& item : model_->named_modules()) {
+    const auto name = item.key().substr(item.key().rfind('.') + 1);
+    auto* linear = dynamic_cast<Linear*>(item.value().get());
+    if (linear == nullptr || std::find(targets.begin(), targets.end(), name) == targets.end()) continue;
+    linear->add_lora(rank, alpha, generator);
+    std::erase(unused, name);
+  }
+  if (!unused.empty()) fail(place, ": the decoder has no linear map called '", unused.front(), "'");
+}
+
+void Vlm::merge_lora() {
+  for (auto& item : model_->named_modules()) {
+    if (auto* linear = dynamic_cast<Linear*>(item.value().get())) linear->merge_lora();
+  }
 }
 
 }  // namespace vlsi

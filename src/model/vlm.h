@@ -46,7 +46,12 @@ class Vlm : public torch::nn::Module {
   /// Dtype of the weights, hence of the activations.
   at::ScalarType dtype() const { return model_->embed_tokens().weight().scalar_type(); }
   at::Device device() const { return head().device(); }
-  Decoder& decoder() { return *model_; }
+
+  /// Adds an adapter to every linear map of the decoder layers whose name is in `targets`; they change nothing yet. Error naming
+  /// `place` for a target that no map is called.
+  void add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed, const std::string& place);
+  /// Works all adapters into the weights that they stand beside.
+  void merge_lora();
 
  private:
   at::Tensor embed(const Batch& batch) const;

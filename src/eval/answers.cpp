@@ -1,0 +1,104 @@
+#include "eval/answers.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "generate/greedy.h"
+#include "model/load.h"
+#include "objective/cross_entropy.h"
+#include "train/interrupt.h"
+#include "train/progress.h"
+
+namespace vlsi {
+namespace {
+
+void report_skipped(const OnePass& pass) {
+  const auto& skipped = pass.skipped();
+  if (skipped.count == 0) return;
+  log_warning(concat(skipped.count, " records were skipped; the first ", skipped.reasons.size(), ":"));
+  for (const auto& reason : skipped.reasons) log_warning("  " + reason);
+}
+
+void stop_if_interrupted() {
+  if (interrupted()) throw std::runtime_error("stopped by an interrupt; nothing was written");
+}
+
+/// One sample's tokens and how likely they are.
+Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
+  Score score;
+  score.id = batch.ids[sample];
+  const auto labels = batch.labels.cpu(), positions = batch.answer_positions.cpu(), image_tokens = batch.image_token_positions.cpu();
+  const auto values = losses.to(at::kCPU, at::kDouble);
+  double sum = 0;
+  for (int64_t i = batch.answer_starts[sample]; i < batch.answer_starts[sample + 1]; ++i) {
+    score.tokens.push_back(labels.const_data_ptr<int64_t>()[i]);
+    score.logprobs.push_back(-values.const_data_ptr<double>()[i]);
+    sum -= score.logprobs.back();
+  }
+  score.loss = score.tokens.empty() ? 0 : sum / static_cast<double>(score.tokens.size());
+  const int64_t first = batch.sequence_starts[sample], end = batch.sequence_starts[sample + 1];
+  const int64_t first_answer = batch.answer_starts[sample];
+  score.num_prompt_tokens = score.tokens.empty() ? end - first : positions.const_data_ptr<int64_t>()[first_answer] + 1 - first;
+  score.num_image_tokens = 0;
+  for (int64_t i = 0; i < image_tokens.numel(); ++i) {
+    const int64_t position = image_tokens.const_data_ptr<int64_t>()[i];
+    score.num_image_tokens += first <= position && position < end;
+  }
+  return score;
+}
+
+}  // namespace
+
+LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device, SpecialText special_text) {
+  LoadedModel model;
+  model.vlm = load_vlm(directory, dtype, device);
+  model.processor = load_processor(directory, special_text);
+  model.stop_tokens = stop_tokens(directory, model.vlm->config());
+  return model;
+}
+
+std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens, int64_t batch_tokens,
+                               OnError on_error) {
+  OnePass pass(file, *model.processor, {Encoding::kPrompt, batch_tokens, on_error});
+  Progress progress("answering", "questions", file.size());
+  std::vector<Answer> answers;
+  while (auto part = pass.next()) {
+    stop_if_interrupted();
+    const auto batch = to_device(std::move(part->batch), model.vlm->device());
+    const auto generated = generate_greedy(*model.vlm, batch, {max_new_tokens, model.stop_tokens});
+    for (size_t i = 0; i < generated.size(); ++i) {
+      answers.push_back({part->records[i], model.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
+    }
+    progress.update(pass.num_done());
+  }
+  std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
+  report_skipped(pass);
+  return answers;
+}
+
+void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_tokens, OnError on_error,
+               const std::function<void(const Score&)>& each) {
+  at::NoGradGuard no_grad;
+  OnePass pass(file, *model.processor, {Encoding::kWhole, batch_tokens, on_error});
+  Progress progress("scoring", "conversations", file.size());
+  while (auto part = pass.next()) {
+    stop_if_interrupted();
+    const auto batch = to_device(std::move(part->batch), model.vlm->device());
+    const auto rows = model.vlm->forward(batch, {}).final_rows;
+    const auto losses = cross_entropy(rows.unsqueeze(0), model.vlm->head(), batch.labels)[0];
+    std::vector<Score> scores;
+    for (int64_t i = 0; i < batch.num_samples(); ++i) {
+      scores.push_back(score_of(batch, i, losses));
+      scores.back().record = part->records[i];
+    }
+    std::sort(scores.begin(), scores.end(), [](const Score& a, const Score& b) { return a.record < b.record; });
+    for (const auto& score : scores) each(score);
+    progress.update(pass.num_done());
+  }
+  report_skipped(pass);
+}
+
+}  // namespace vlsi

@@ -1,0 +1,30 @@
+// Exact-match accuracy, over all questions and per category.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace vlsi {
+
+struct Tally {
+  int64_t right = 0, total = 0;
+  double accuracy() const { return total == 0 ? 0 : static_cast<double>(right) / static_cast<double>(total); }
+};
+
+class ExactMatch {
+ public:
+  /// Whether `answer` is `expected`, both without white space around them; case counts.
+  static bool is_right(std::string_view answer, std::string_view expected);
+
+  void add(const std::string& category, bool right);
+  const Tally& overall() const { return overall_; }
+  const std::map<std::string, Tally>& by_category() const { return by_category_; }
+
+ private:
+  Tally overall_;
+  std::map<std::string, Tally> by_category_;
+};
+
+}  // namespace vlsi

@@ -1,0 +1,70 @@
+#include "input/one_pass.h"
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+constexpr size_t kMaxReasons = 20;
+
+}  // namespace
+
+OnePass::OnePass(const RecordFile& file, const Processor& processor, const OnePassConfig& config)
+    : file_(file), processor_(processor), config_(config) {
+  ahead_ = std::async(std::launch::async, [this] { return read(0); });
+}
+
+std::optional<OnePass::Part> OnePass::next() {
+  while (ahead_.valid()) {
+    Read read_now = ahead_.get();
+    if (read_now.end < file_.size()) {
+      ahead_ = std::async(std::launch::async, [this, first = read_now.end] { return read(first); });
+    }
+    num_done_ = read_now.end;
+    skipped_.count += read_now.skipped.count;
+    for (auto& reason : read_now.skipped.reasons) {
+      if (skipped_.reasons.size() < kMaxReasons) skipped_.reasons.push_back(std::move(reason));
+    }
+    if (read_now.samples.empty()) continue;  // all of them were left out
+    Part part{pack(read_now.samples), {}};
+    for (const int64_t index : part.batch.order) part.records.push_back(read_now.records[index]);
+    return part;
+  }
+  return std::nullopt;
+}
+
+OnePass::Read OnePass::read(int64_t first) const {
+  Read result;
+  int64_t num_tokens = 0, record = first;
+  for (; record < file_.size(); ++record) {
+    Sample sample;
+    try {
+      sample = encode(record);
+    } catch (const Error& error) {
+      if (config_.on_error == OnError::kStop) throw;
+      ++result.skipped.count;
+      if (result.skipped.reasons.size() < kMaxReasons) result.skipped.reasons.emplace_back(error.what());
+      continue;
+    }
+    const auto length = static_cast<int64_t>(sample.tokens.size());
+    if (num_tokens > 0 && num_tokens + length > config_.batch_tokens) break;
+    num_tokens += length;
+    result.samples.push_back(std::move(sample));
+    result.records.push_back(record);
+  }
+  result.first = first;
+  result.end = record;
+  return result;
+}
+
+Sample OnePass::encode(int64_t record) const {
+  const bool whole = config_.encoding == Encoding::kWhole;
+  const Conversation conversation = file_.read(record, /*answers_required=*/whole);
+  try {
+    return whole ? processor_.encode(conversation) : processor_.encode_prompt(conversation);
+  } catch (const Error& error) {
+    fail(file_.place(record), ": ", error.what());
+  }
+}
+
+}  // namespace vlsi

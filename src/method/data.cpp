@@ -1,0 +1,63 @@
+#include "method/data.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "input/one_pass.h"
+#include "method/step3_finetune.h"
+#include "train/progress.h"
+
+namespace vlsi {
+
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
+                                                                  uint64_t seed, const std::string& step) {
+  LoaderConfig loader;
+  loader.seed = derive_seed(seed, "data of " + step);
+  loader.shuffle = config.shuffle;
+  loader.batch_tokens = config.batch_tokens;
+  loader.sample_tokens = config.sample_tokens;
+  loader.on_error = config.on_error;
+  loader.num_workers = static_cast<int>(config.workers);
+  const auto mixture = std::make_shared<Mixture>(config.train);
+  // The loader borrows the mixture; the shared deleter keeps both until the last loader is gone.
+  return [mixture, loader, &processor](Cursor start) { return std::make_unique<Loader>(*mixture, processor, loader, start); };
+}
+
+OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config) {
+  if (config.validation.empty()) return OrderedJson::object();
+  at::NoGradGuard no_grad;
+  MetricSums sums;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
+    Progress progress("validating on " + source.path.filename().string(), "records", file.size());
+    while (auto part = pass.next()) {
+      const auto output = finetune(model, to_device(std::move(part->batch), model.device()), processor.end_of_turn());
+      for (const auto& [name, mean] : output.means) sums.add(name, mean);
+      progress.update(pass.num_done());
+    }
+  }
+  const auto means = sums.means();
+  if (means.empty()) fail("validating: no record of the validation data could be used");
+  return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
+}
+
+void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
+  std::string differences;
+  int num_differences = 0;
+  const int64_t size = std::max(student.size(), teacher.size());
+  for (int32_t id = 0; id < size && num_differences < 3; ++id) {
+    const auto a = student.bytes(id), b = teacher.bytes(id);
+    if (a == b) continue;
+    differences += concat(num_differences++ > 0 ? ", " : "", id, " ('", a, "' against '", b, "')");
+  }
+  if (num_differences > 0) {
+    fail("pairing ", student.directory().string(), " with ", teacher.directory().string(),
+         ": their tokenizers differ, first at ids ", differences, "; the method needs the same vocabulary");
+  }
+}
+
+}  // namespace vlsi

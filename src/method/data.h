@@ -1,0 +1,24 @@
+// A step's data: opened files, and loaders over them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "input/loader.h"
+#include "method/config.h"
+#include "model/vlm.h"
+
+namespace vlsi {
+
+/// Opens `config.train` and gives loaders over it, in the order that `seed` and `step` determine. `processor` must outlive them.
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
+                                                                  uint64_t seed, const std::string& step);
+
+/// Mean cross entropy of the answer tokens over `config.validation`, in nats: {"validation_loss", "validation_loss_words"}; empty
+/// without validation data.
+OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config);
+
+/// Error unless both tokenizers give the same ids their meaning; names the first ids that differ.
+void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher);
+
+}  // namespace vlsi

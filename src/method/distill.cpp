@@ -1,0 +1,277 @@
+#include "method/distill.h"
+
+#include <ATen/ATen.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "method/data.h"
+#include "method/step1_verbalize.h"
+#include "method/step2_interact.h"
+#include "method/step3_finetune.h"
+#include "model/load.h"
+#include "model/parts.h"
+#include "train/progress.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The models, verbalizers and progress of one run.
+class Run {
+ public:
+  Run(const RunConfig& config, const DistillOptions& options)
+      : config_(config),
+        options_(options),
+        place_(config.out.string()),
+        device_(config.device),
+        dtype_(parse_dtype(config.dtype, "dtype")),
+        directory_(config.out, write_settings(config), options.resume),
+        steps_(planned_steps()) {
+    student_ = load_vlm(config.student.model, dtype_, device_);
+    if (config.student.lora.rank > 0) {
+      const auto& lora = config.student.lora;
+      student_->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
+    }
+    processor_ = load_processor(config.student.model, config.data.special_tokens);
+    check_layers(config.student.layers, *student_, "student.layers");
+  }
+
+  Outcome run() {
+    if (const auto& found = directory_.checkpoint()) restore(*found);
+    for (const auto& step : steps_) {
+      const auto started = Clock::now();
+      if (run_step(step) == Outcome::kInterrupted) {
+        log_info("stopped; continue with --resume");
+        return Outcome::kInterrupted;
+      }
+      const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+      summary_.push_back({{"step", step}, {"iterations", iterations_of(step)}, {"seconds", seconds}});
+    }
+    finish();
+    return Outcome::kFinished;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // ---- which steps ----
+
+  std::vector<std::string> planned_steps() const {
+    const auto wants = [&](Only step, int64_t iterations) {
+      return iterations > 0 && (options_.only == Only::kAll || options_.only == step);
+    };
+    std::vector<std::string> steps;
+    if (wants(Only::kVerbalize, config_.verbalize.iterations)) {
+      if (config_.student.verbalizers.empty() || config_.verbalize.initial) steps.push_back("verbalize-student");
+      if (config_.teacher.verbalizers.empty() || config_.verbalize.initial) steps.push_back("verbalize-teacher");
+    }
+    if (wants(Only::kInteract, config_.interact.iterations)) steps.push_back("interact");
+    if (wants(Only::kFinetune, config_.finetune.iterations)) steps.push_back("finetune");
+    return steps;
+  }
+
+  int64_t iterations_of(const std::string& step) const {
+    if (step == "interact") return config_.interact.iterations;
+    if (step == "finetune") return config_.finetune.iterations;
+    return config_.verbalize.iterations;
+  }
+
+  int64_t iterations_before(const std::string& step) const {
+    int64_t sum = 0;
+    for (const char* earlier : {"verbalize-student", "verbalize-teacher", "interact", "finetune"}) {
+      if (earlier == step) break;
+      sum += iterations_of(earlier);
+    }
+    return sum;
+  }
+
+  /// Whether the checkpoint is of a later step, so that this one is over.
+  bool is_over(const std::string& step) const {
+    const auto& found = directory_.checkpoint();
+    return found && iterations_before(found->state.step) > iterations_before(step);
+  }
+
+  Outcome run_step(const std::string& step) {
+    if (step == "verbalize-student") return verbalize_model(step, student_, config_.verbalize.student_data, "student-verbalizers");
+    if (step == "verbalize-teacher") return verbalize_model(step, teacher(), config_.verbalize.data, "teacher-verbalizers");
+    if (step == "interact") return interact_step();
+    return finetune_step();
+  }
+
+  // ---- the steps ----
+
+  Outcome verbalize_model(const std::string& name, const std::shared_ptr<Vlm>& model, const DataConfig& data,
+                          const std::string& folder) {
+    if (is_over(name)) return Outcome::kFinished;
+    const bool of_student = model == student_;
+    const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
+    const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
+    make_trainable(*model, {}, name);
+    const auto backbone = BackboneFingerprint::of(*model);
+    const auto verbalizers =
+        given.empty() ? std::make_shared<Verbalizers>(backbone.width, layers, derive_seed(config_.seed, name))
+                      : Verbalizers::load(given, backbone, layers);
+    verbalizers->to(device_);
+    NamedTensors parameters;
+    for (auto& item : verbalizers->named_parameters()) {
+      parameters.emplace_back(item.key(), item.value().set_requires_grad(true));
+    }
+    TrainingStep step = describe(name, config_.verbalize.optimizer, data);
+    step.parameters = std::move(parameters);
+    step.loss = [&](const Batch& batch) { return verbalize(*model, *verbalizers, batch, processor_->end_of_turn()); };
+    const Outcome outcome = train_step(step);
+    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, backbone);
+    return outcome;
+  }
+
+  Outcome interact_step() {
+    if (is_over("interact")) return Outcome::kFinished;
+    const bool layers_interact = config_.interact.intermediate_loss != LossKind::kNone;
+    const auto student_verbalizers =
+        layers_interact ? load_verbalizers(*student_, config_.student.verbalizers, "student-verbalizers", config_.student.layers)
+                        : nullptr;
+    const auto teacher_verbalizers =
+        layers_interact ? load_verbalizers(*teacher(), config_.teacher.verbalizers, "teacher-verbalizers", config_.teacher.layers)
+                        : nullptr;
+    TrainingStep step = describe("interact", config_.interact.optimizer, config_.interact.data);
+    step.parameters = make_trainable(*student_, config_.interact.train, "interact.train");
+    Random random(derive_seed(config_.seed, "matching"));
+    step.random = &random;
+    step.sparse_metric = "kl_matrix";
+    step.sparse_every = config_.interact.kl_matrix_every;
+    const Interaction interaction{*student_, student_verbalizers.get(), live_teacher(teacher(), teacher_verbalizers, student_),
+                                  config_.interact, random, processor_->end_of_turn()};
+    step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
+    return train_student(step, config_.interact.data);
+  }
+
+  Outcome finetune_step() {
+    teacher_.reset();
+    TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
+    step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
+    step.carried = changed_before_finetune(step.parameters);
+    step.loss = [&](const Batch& batch) { return finetune(*student_, batch, processor_->end_of_turn()); };
+    return train_student(step, config_.finetune.data);
+  }
+
+  TrainingStep describe(const std::string& name, const OptimizerConfig& optimizer, const DataConfig& data) const {
+    TrainingStep step;
+    step.name = name;
+    step.iterations = iterations_of(name);
+    step.optimizer = optimizer;
+    step.open_data = open_training_data(data, *processor_, config_.seed, name);
+    return step;
+  }
+
+  Outcome train_step(TrainingStep& step) {
+    return train(step, directory_, config_.checkpoint, iterations_before(step.name), device_);
+  }
+
+  /// Trains and, at the end, logs the loss on the step's validation data.
+  Outcome train_student(TrainingStep& step, const DataConfig& data) {
+    const Outcome outcome = train_step(step);
+    const auto losses = outcome == Outcome::kFinished ? validate(*student_, *processor_, data) : OrderedJson::object();
+    if (!losses.empty()) {
+      OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
+      line.update(losses);
+      directory_.metrics().append(line);
+    }
+    return outcome;
+  }
+
+  // ---- models ----
+
+  std::shared_ptr<Vlm> teacher() {
+    if (teacher_) return teacher_;
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_);
+    const auto teacher_processor = load_processor(config_.teacher.model, config_.data.special_tokens);
+    check_same_vocabulary(processor_->tokenizer(), teacher_processor->tokenizer());
+    check_layers(config_.teacher.layers, *teacher_, "teacher.layers");
+    const auto &s = student_->config().vision, &t = teacher_->config().vision;
+    if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size || s.spatial_merge_size != t.spatial_merge_size) {
+      fail(place_, ": the student's patches are ", s.patch_size, " pixels wide, merged by ", s.spatial_merge_size,
+           ", the teacher's ", t.patch_size, ", merged by ", t.spatial_merge_size, "; both must read the same pictures");
+    }
+    return teacher_;
+  }
+
+  void check_layers(const std::vector<int64_t>& layers, const Vlm& model, const char* key) const {
+    if (!layers.empty() && layers.back() > model.num_layers()) {
+      fail(place_, ": key '", key, "' names layer ", layers.back(), ", the model has ", model.num_layers());
+    }
+  }
+
+  std::shared_ptr<Verbalizers> load_verbalizers(const Vlm& model, const fs::path& given, const char* folder,
+                                                const std::vector<int64_t>& layers) const {
+    const auto own = config_.out / folder;
+    const auto& path = fs::exists(own) || given.empty() ? own : given;
+    if (!fs::exists(path)) {
+      fail(place_, ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
+           path.string(), ")");
+    }
+    auto verbalizers = Verbalizers::load(path, BackboneFingerprint::of(model), layers);
+    verbalizers->to(device_);
+    return verbalizers;
+  }
+
+  /// What the interaction trained and the fine-tuning does not.
+  NamedTensors changed_before_finetune(const NamedTensors& trained_now) const {
+    NamedTensors carried;
+    if (config_.interact.iterations == 0) return carried;
+    const auto& parts = config_.interact.train;
+    for (auto& item : student_->named_parameters()) {
+      const bool changed = std::find(parts.begin(), parts.end(), part_of(item.key())) != parts.end();
+      const bool trained = std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.key(); });
+      if (changed && !trained) carried.emplace_back(item.key(), item.value());
+    }
+    return carried;
+  }
+
+  /// The student's weights as the checkpoint's step had them; the step itself restores the rest.
+  void restore(const FoundCheckpoint& found) {
+    log_info(concat("continuing from ", found.path.string()));
+    at::NoGradGuard no_grad;
+    if (found.state.step.starts_with("verbalize")) return;
+    for (auto& item : student_->named_parameters()) {
+      for (const char* prefix : {"parameter.", "carried."}) {
+        if (found.tensors->tensors().count(prefix + item.key()) == 0) continue;
+        item.value().set_data(found.tensors->tensor(prefix + item.key()).to(item.value().options()).clone());
+      }
+    }
+  }
+
+  void finish() {
+    const bool student_changed = std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
+    if (student_changed) {
+      student_->merge_lora();
+      save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
+    }
+    struct rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    write_json(config_.out / "summary.json", {{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}});
+    log_info("done: " + (student_changed ? (config_.out / "model").string() : config_.out.string()));
+  }
+
+  const RunConfig& config_;
+  const DistillOptions options_;
+  const std::string place_;
+  const at::Device device_;
+  const at::ScalarType dtype_;
+  RunDirectory directory_;
+  const std::vector<std::string> steps_;
+  std::shared_ptr<Vlm> student_, teacher_;
+  std::unique_ptr<Processor> processor_;
+  OrderedJson summary_ = OrderedJson::array();
+};
+
+}  // namespace
+
+Outcome distill(const RunConfig& config, const DistillOptions& options) { return Run(config, options).run(); }
+
+}  // namespace vlsi

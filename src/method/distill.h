@@ -1,0 +1,18 @@
+// A whole run: verbalize both models, let the student interact with the teacher, fine-tune it, write the result.
+#pragma once
+
+#include "method/config.h"
+
+namespace vlsi {
+
+struct DistillOptions {
+  Only only = Only::kAll;
+  bool resume = false;
+};
+
+/// Runs the steps of `config` (checked by check()) in config.out: student-verbalizers/, teacher-verbalizers/, metrics.jsonl,
+/// checkpoints/, summary.json, and model/, the student as a Hugging Face directory. kInterrupted after Ctrl-C, with a checkpoint to
+/// resume from.
+Outcome distill(const RunConfig& config, const DistillOptions& options);
+
+}  // namespace vlsi

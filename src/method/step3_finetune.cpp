@@ -1,0 +1,20 @@
+#include "method/step3_finetune.h"
+
+#include <ATen/ATen.h>
+
+#include "method/answer_words.h"
+#include "objective/cross_entropy.h"
+
+namespace vlsi {
+
+StepOutput finetune(const Vlm& student, const Batch& batch, int32_t end_of_turn) {
+  const auto rows = student.forward(batch, {{}, /*final_rows=*/true}).final_rows;             // [N, D]
+  const auto losses = cross_entropy(rows.unsqueeze(0), student.head(), batch.labels)[0];  // [N]
+
+  StepOutput output;
+  output.loss = losses.sum();
+  add_answer_means(output.means, "answer_loss", losses, batch.labels, end_of_turn);
+  return output;
+}
+
+}  // namespace vlsi
