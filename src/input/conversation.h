@@ -33,8 +33,11 @@ struct Conversation {
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
 /// or `images`: a path, a list of paths, or null. Relative paths are under `images`.
 ///
-/// `<image>` markers are taken from user turns only, in order, each standing for the next picture; one newline next to a
-/// marker goes with it. Pictures without any marker go in front of the first user turn. Text-only records have neither.
+/// `<image>` markers are taken from user turns only, in order, each standing for the next picture, as does {type:
+/// image}; one newline next to a marker goes with it. A part that names its picture ({type: image, image: path}, {type:
+/// image_url, image_url: {url: path}}) takes none of the record's. Pictures without any marker go in front of the first
+/// user turn. Text-only records have neither. An assistant turn before the first user turn is dropped. An empty answer
+/// stays as a turn without contents.
 /// Errors name `place` and key: wrong types, unknown roles, no user turn, roles that do not alternate, marker and
 /// picture counts that differ, no non-empty assistant answer (unless `answers_required` is false).
 Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,

@@ -168,8 +168,8 @@ std::mt19937_64 generator(uint64_t seed, int64_t epoch, uint32_t stream) {
 
 /// Uniform in [0, bound); draws that would favour small values are drawn again.
 uint64_t draw(std::mt19937_64& random, uint64_t bound) {
-  constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
-  const uint64_t limit = kMax - kMax % bound;
+  const uint64_t highest = std::numeric_limits<uint64_t>::max();
+  const uint64_t limit = highest - highest % bound;
   uint64_t value = random();
   while (value >= limit) value = random();
   return value % bound;

@@ -19,7 +19,7 @@ constexpr size_t kMaxReasons = 20;
 /// A record on its way: claimed by a worker, then `done`, then taken in its turn.
 struct Slot {
   Cursor at;
-  Mixture::Record record;
+  Mixture::Record record{};
   bool done = false;
   Sample sample;
   std::string error;         // of the record; empty if it is good
@@ -38,7 +38,7 @@ struct Loader::State {
     order_ = mixture_.order(config_.seed, order_epoch_, config_.shuffle);
     prepare_next_order();
     for (int i = 0; i < config_.num_workers; ++i) {
-      workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     }
   }
 
