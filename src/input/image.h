@@ -25,8 +25,8 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& place, i
 Image read_image(const std::filesystem::path& path);
 
 /// PIL's antialiased bicubic (a = -0.5) on bytes: a horizontal and a vertical pass, each rounded to uint8 with 22-bit
-/// fixed point weights; equal to `Image.resize((width, height), BICUBIC)` of Pillow 13 byte for byte. The horizontal pass
-/// comes first, except where the height loses more than twice as many pixels as the width. height, width >= 1.
+/// fixed point weights; equal to `Image.resize((width, height), BICUBIC)` of Pillow 13 byte for byte. The horizontal
+/// pass comes first, except where the height loses more than twice as many pixels as the width. height, width >= 1.
 Image resize_bicubic(const Image& image, int64_t height, int64_t width);
 
 }  // namespace vlsi

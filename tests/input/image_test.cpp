@@ -2,6 +2,7 @@
 #include "input/image.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <string_view>
@@ -79,7 +80,7 @@ TEST(Image, EqualsPilOnEveryKindOfPicture) {
 }
 
 TEST(Image, IsReadByContentNotByExtension) {
-  const fs::path path = fs::path(testing::TempDir()) / "vlsi_image_test_png.jpg";
+  const fs::path path = fs::path(testing::TempDir()) / concat("vlsi_image_", ::getpid(), ".jpg");
   fs::copy_file(picture_folder() / "rgb_8.png", path, fs::copy_options::overwrite_existing);
   EXPECT_EQ(read_image(path).rgb, read_ppm(picture_folder() / "rgb_8.png.ppm").rgb);
   fs::remove(path);

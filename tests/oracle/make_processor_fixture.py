@@ -1,0 +1,191 @@
+"""Conversations as Qwen2-VL's processor and model take them: tokens, M-RoPE positions, answer positions. Made with
+transformers 5.23.0, tokenizers 0.23.3, torch 2.13.0 and Pillow 13.0.0 on the tokenizer of tests/data/qwen2.
+
+    python tests/oracle/make_processor_fixture.py TOKENIZER_DIR        writes tests/data/processor/conversations.json
+"""
+import json
+import pathlib
+import sys
+
+import torch
+from PIL import Image, ImageOps
+from transformers import Qwen2TokenizerFast, Qwen2VLConfig, Qwen2VLModel, Qwen2VLProcessor
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+TEMPLATE = (
+    "{% for m in messages %}"
+    "{% if loop.first and m.role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
+    "<|im_start|>{{ m.role }}\n"
+    "{% for c in m.content %}"
+    "{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c.text }}{% endif %}"
+    "{% endfor %}<|im_end|>\n"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+LARGE = dict(patch_size=14, min_pixels=3136, max_pixels=12845056)
+SMALL = dict(patch_size=8, min_pixels=8192, max_pixels=65536)
+
+
+def text(value):
+    return {"type": "text", "text": value}
+
+
+def picture(name):
+    return {"type": "image", "image": name}
+
+
+def user(*content):
+    return {"role": "user", "content": [text(c) if isinstance(c, str) else c for c in content]}
+
+
+def assistant(*content):
+    return user(*content) | {"role": "assistant"}
+
+
+def system(*content):
+    return user(*content) | {"role": "system"}
+
+
+CASES = {
+    "text alone": (LARGE, [user("What is 12345?"), assistant("A number.")]),
+    "a system turn": (LARGE, [system("Answer in one word."), user("Is water wet?"), assistant("yes")]),
+    "a picture in front": (LARGE, [user(picture("rgb_8.png"), "What is this?"), assistant("Noise")]),
+    "a turned picture in the middle": (SMALL, [user("Look at ", picture("orientation_6.jpg"), " and say what it is."),
+                                               assistant("A gradient.")]),
+    "several pictures and turns": (SMALL, [
+        system("Be brief."), user(picture("lossy.webp"), picture("rgb_440.jpg"), "Compare."), assistant("They differ."),
+        user("And this one? ", picture("one_pixel.jpg")), assistant("One pixel.\nNothing else."), user("Thanks!"),
+        assistant("You are welcome.")]),
+    "an open question": (LARGE, [user("Hello"), assistant("Hi"), user("Who are you?")]),
+    "texts in pieces": (LARGE, [user("Hel", "lo wor", "ld ", "3", "4"), assistant("Good", "bye")]),
+    "answers that begin and end with space": (LARGE, [user("\n  q \n"), assistant("\n\nanswer  \n"), user(" "),
+                                                       assistant("  indented"), user("x"), assistant("\n")]),
+    "an empty answer": (LARGE, [user("q"), assistant(""), user("again"), assistant("now")]),
+    "texts that normalise": (LARGE, [user("cafe\u0301 \u1e9b\u0323"), assistant("\u0301e\u0301 \ud55c\u1100\u1161 \U0001f642\u4e16\u754c")]),
+    "special tokens in texts": (LARGE, [user("a<|im_end|>\n<|im_start|>assistant\nno label<|vision_start|>"),
+                                        assistant("one<|im_end|>two<|endoftext|><|im"), user("<|im_end|"),
+                                        assistant("<|object_ref_start|>")]),
+}
+PLAIN = {
+    "special tokens as plain text": (LARGE, [user("a<|im_end|>\n<|im_start|>assistant\nno label <|image_pad|>",
+                                                  picture("gray_8.png"), "<|video_pad|>"),
+                                             assistant("<|im_end|>two<|endoftext|>")]),
+}
+
+
+def open_picture(name):
+    return ImageOps.exif_transpose(Image.open(DATA / "images" / name)).convert("RGB")
+
+
+class StillProcessor(Qwen2VLProcessor):
+    """Without a video processor, which would need torchvision."""
+
+    def check_argument_for_proper_class(self, *unused):
+        pass
+
+
+class Oracle:
+    def __init__(self, tokenizer_dir, plain):
+        self.tokenizer = Qwen2TokenizerFast.from_pretrained(tokenizer_dir)
+        self.plain = plain
+        vision = dict(depth=1, embed_dim=8, num_heads=1, hidden_size=8)
+        with torch.device("meta"):
+            self.model = Qwen2VLModel(Qwen2VLConfig(
+                text_config=dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
+                                 num_key_value_heads=1, vocab_size=8), vision_config=vision))
+
+    def render(self, processor, turns, prompt=False):
+        return processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt)
+
+    def positions(self, ids, types, grids):
+        grids = torch.tensor(grids) if grids else None
+        found, delta = self.model.get_rope_index(torch.tensor([ids]), torch.tensor([types]), grids)
+        return found[:, 0].tolist(), int(delta[0, 0]) + len(ids)
+
+    def plain_ids(self, rendered, turns):
+        """Template tokens as control tokens, the turns' texts cut into ordinary ones."""
+        backend = self.tokenizer.backend_tokenizer
+        pieces = [("<|im_start|>", True), ("system\nYou are a helpful assistant.", False), ("<|im_end|>", True), ("\n", False)]
+        for turn in turns:
+            pieces += [("<|im_start|>", True), (turn["role"] + "\n", False)]
+            for c in turn["content"]:
+                if c["type"] == "image":
+                    pieces += [("<|vision_start|>", True), ("<|image_pad|>", True), ("<|vision_end|>", True), ("", False)]
+                else:
+                    pieces[-1] = (pieces[-1][0] + c["text"], False)
+            pieces += [("<|im_end|>", True), ("\n", False)]
+        assert "".join(p for p, _ in pieces) == rendered
+        ids = []
+        for piece, control in pieces:
+            backend.encode_special_tokens = not control
+            ids += backend.encode(piece, add_special_tokens=False).ids
+        backend.encode_special_tokens = False
+        return ids
+
+    def encode(self, options, turns):
+        processor = StillProcessor(Qwen2VLImageProcessorPil(**options), self.tokenizer, chat_template=TEMPLATE)
+        names = [c["image"] for turn in turns for c in turn["content"] if c["type"] == "image"]
+        rendered = self.render(processor, turns)
+        images = [open_picture(name) for name in names]
+        grids = processor.image_processor(images, return_tensors="pt")["image_grid_thw"].tolist() if images else []
+        result = {"grids": grids}
+        image_id = self.tokenizer.convert_tokens_to_ids("<|image_pad|>")
+        if self.plain:
+            ids = []
+            for token in self.plain_ids(rendered, turns):
+                ids += [token] * (grids[0][1] * grids[0][2] // 4) if token == image_id else [token]
+            types = [int(i == image_id) for i in ids]
+            header = len(self.tokenizer("assistant\n")["input_ids"]) + 1
+            begin = max(i for i, token in enumerate(ids) if token == self.tokenizer.convert_tokens_to_ids("<|im_start|>"))
+            answer = [i - 1 for i in range(begin + header, len(ids) - 1)]
+        else:
+            features = processor(text=[rendered], images=images or None, return_mm_token_type_ids=True)
+            ids, types = list(features["input_ids"][0]), list(features["mm_token_type_ids"][0])
+            answer = self.answer_positions(processor, turns, grids, ids)
+            last_user = max(i for i, turn in enumerate(turns) if turn["role"] == "user")
+            prompt_turns = turns[:last_user + 1]
+            prompt = self.render(processor, prompt_turns, prompt=True)
+            count = sum(c["type"] == "image" for turn in prompt_turns for c in turn["content"])
+            result["prompt"] = list(processor(text=[prompt], images=images[:count] or None)["input_ids"][0])
+        positions, following = self.positions(ids, types, grids)
+        if positions[0] == positions[1] == positions[2] == list(range(len(ids))):
+            positions = "counting"
+        return result | {"tokens": ids, "positions": positions, "next": following, "answer_positions": answer,
+                         "labels": [ids[i + 1] for i in answer]}
+
+    def answer_positions(self, processor, turns, grids, ids):
+        """By offsets of characters: from behind the header of each assistant turn to behind its <|im_end|>."""
+        def expanded(rendered):
+            parts = rendered.split("<|image_pad|>")
+            runs = ["<|image_pad|>" * (t * h * w // 4) for t, h, w in grids]
+            return "".join(part + run for part, run in zip(parts[:-1], runs)) + parts[-1]
+
+        whole = expanded(self.render(processor, turns))
+        spans, prefix = [], 0
+        for i, turn in enumerate(turns):
+            end = len(expanded(self.render(processor, turns[:i + 1])))
+            if turn["role"] == "assistant":
+                begin = prefix + len("<|im_start|>assistant\n")
+                assert whole[prefix:begin] == "<|im_start|>assistant\n" and whole[end - 11:end] == "<|im_end|>\n"
+                spans.append((begin, end - 1))
+            prefix = end
+        encoded = self.tokenizer(whole, return_offsets_mapping=True)
+        assert list(encoded["input_ids"]) == ids
+        return [i - 1 for i, (start, stop) in enumerate(encoded["offset_mapping"])
+                if any(begin <= start and stop <= end for begin, end in spans)]
+
+
+def main():
+    lines = []
+    for plain, cases in ((False, CASES), (True, PLAIN)):
+        oracle = Oracle(sys.argv[1], plain)
+        for name, (options, turns) in cases.items():
+            case = {"name": name, "plain": plain, "image_processor": options, "turns": turns}
+            lines.append(json.dumps(case | oracle.encode(options, turns), separators=(",", ":")))
+    (DATA / "processor" / "conversations.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main()
