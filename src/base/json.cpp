@@ -224,7 +224,7 @@ std::string describe(const Json& value) {
 }
 
 template <class T>
-std::optional<T> find(const Json& object, const std::string& key, const std::string& place) {
+std::optional<T> Find<T>::operator()(const Json& object, const std::string& key, const std::string& place) const {
   if (!object.is_object()) fail(place, ": is ", describe(object), ", expected an object with key '", key, "'");
   const auto entry = object.find(key);
   if (entry == object.end() || entry->is_null()) return std::nullopt;
@@ -242,14 +242,14 @@ std::optional<T> find(const Json& object, const std::string& key, const std::str
   }
 }
 
-template std::optional<bool> find(const Json&, const std::string&, const std::string&);
-template std::optional<int64_t> find(const Json&, const std::string&, const std::string&);
-template std::optional<double> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::string> find(const Json&, const std::string&, const std::string&);
-template std::optional<Json> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<int64_t>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<double>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<std::string>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<Json>> find(const Json&, const std::string&, const std::string&);
+template struct Find<bool>;
+template struct Find<int64_t>;
+template struct Find<double>;
+template struct Find<std::string>;
+template struct Find<Json>;
+template struct Find<std::vector<int64_t>>;
+template struct Find<std::vector<double>>;
+template struct Find<std::vector<std::string>>;
+template struct Find<std::vector<Json>>;
 
 }  // namespace vlsi
