@@ -1,6 +1,10 @@
+// Strict parsing with positions, and typed access.
 #include "base/json.h"
 
-#include <set>
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <type_traits>
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
@@ -8,141 +12,244 @@
 namespace vlsi {
 namespace {
 
-constexpr int kMaxDepth = 512;
+constexpr size_t kDepthLimit = 512;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-std::string line_and_column(std::string_view text, size_t byte) {
-  byte = std::min(byte, text.size());
-  size_t line = 1, line_start = 0;
-  for (size_t i = 0; i < byte; ++i) {
-    if (text[i] == '\n') ++line, line_start = i + 1;
-  }
-  return concat("line ", line, ", column ", byte - line_start + 1);
-}
-
-/// What nlohmann's parse callback cannot say by itself: duplicate keys and depth.
-class Watch {
+/// Reads characters for the parser, and tells its owner how far it has come.
+class TrackedIterator {
  public:
-  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (depth > kMaxDepth) throw Error(concat("nesting is deeper than ", kMaxDepth));
-    switch (event) {
-      case Event::object_start: keys_.emplace_back(); break;
-      case Event::object_end: keys_.pop_back(); break;
-      case Event::key:
-        if (!keys_.back().insert(parsed.get<std::string>()).second) {
-          throw Error("key '" + parsed.get<std::string>() + "' stands twice");
-        }
-        break;
-      default: break;
-    }
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  TrackedIterator(const char* current, const char** reached) : current_(current), reached_(reached) {}
+  reference operator*() const { return *current_; }
+  TrackedIterator& operator++() {
+    *reached_ = ++current_;
+    return *this;
+  }
+  TrackedIterator operator++(int) {
+    const auto before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const TrackedIterator& other) const { return current_ == other.current_; }
+  bool operator!=(const TrackedIterator& other) const { return current_ != other.current_; }
+
+ private:
+  const char* current_;
+  const char** reached_;
+};
+
+/// Builds the value from the parser's events, refusing duplicate keys and deep nesting as they are met.
+class Builder {
+ public:
+  Builder(std::string_view text, const std::string& place) : text_(text), place_(place), reached_(text.data()) {}
+
+  Json build() {
+    // The parser takes a zero byte for the end of the text, and would not see what follows it.
+    if (const auto zero = text_.find('\0'); zero != text_.npos) fail_at(zero, "zero byte");
+    const char* end = text_.data() + text_.size();
+    Json::sax_parse(TrackedIterator(text_.data(), &reached_), TrackedIterator(end, &reached_), this);
+    return std::move(root_);
+  }
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(int64_t value) { return add(value); }
+  bool number_unsigned(uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string&) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(Json::binary_t& value) { return add(std::move(value)); }
+  bool start_object(size_t) { return open(Json::object()); }
+  bool start_array(size_t) { return open(Json::array()); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& name) {
+    auto& object = open_.back()->get_ref<Json::object_t&>();
+    const auto [entry, is_new] = object.try_emplace(std::move(name));
+    if (!is_new) fail_at(position() - 1, concat("key ", Json(entry->first).dump(), " stands twice"));
+    member_ = &entry->second;
     return true;
   }
 
+  bool parse_error(size_t position, const std::string&, const Json::exception& error) {
+    // "[json.exception.…] parse error at line 1, column 2: what; last read: 'text'": the position is ours to say, and
+    // the text may be of any length and content.
+    std::string message = error.what();
+    if (const auto tag = message.find("] "); tag != message.npos) message.erase(0, tag + 2);
+    if (message.starts_with("parse error at ")) message.erase(0, message.find(": ") + 2);
+    if (const auto read = message.find("; last read: '"); read != message.npos) message.erase(read);
+    message.resize(std::min<size_t>(message.size(), 160));
+    fail_at(position == 0 ? 0 : position - 1, message);
+  }
+
  private:
-  std::vector<std::set<std::string>> keys_;
+  size_t position() const { return static_cast<size_t>(reached_ - text_.data()); }
+
+  template <class T>
+  Json* put(T&& value) {
+    Json* place = &root_;
+    if (!open_.empty() && open_.back()->is_array()) {
+      place = &open_.back()->get_ref<Json::array_t&>().emplace_back();
+    } else if (!open_.empty()) {
+      place = member_;
+    }
+    *place = Json(std::forward<T>(value));
+    return place;
+  }
+
+  template <class T>
+  bool add(T&& value) {
+    put(std::forward<T>(value));
+    return true;
+  }
+
+  bool open(Json value) {
+    if (open_.size() == kDepthLimit) fail_at(position() - 1, concat("nesting deeper than ", kDepthLimit));
+    open_.push_back(put(std::move(value)));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  /// Lines and columns count from 1, columns in bytes.
+  [[noreturn]] void fail_at(size_t offset, std::string_view message) const {
+    auto before = text_.substr(0, offset);
+    if (before.starts_with(kByteOrderMark)) before.remove_prefix(kByteOrderMark.size());
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+    fail(place_, ":", line, ":", 1 + before.size() - line_start, ": ", message);
+  }
+
+  std::string_view text_;
+  const std::string& place_;
+  const char* reached_;
+  Json root_;
+  std::vector<Json*> open_;  // a value in it stays where it is: its container grows only after it is closed
+  Json* member_ = nullptr;
 };
 
 template <class T>
-constexpr const char* kExpected = "a value";
-template <>
-constexpr const char* kExpected<bool> = "true or false";
-template <>
-constexpr const char* kExpected<int64_t> = "an integer";
-template <>
-constexpr const char* kExpected<double> = "a number";
-template <>
-constexpr const char* kExpected<std::string> = "a string";
+struct Element {
+  static constexpr bool is_list = false;
+};
+template <class T>
+struct Element<std::vector<T>> {
+  static constexpr bool is_list = true;
+  using Type = T;
+};
 
-[[noreturn]] void fail_type(const Json& value, const std::string& key, const std::string& place, const char* expected) {
-  fail(place, ": key '", key, "' is ", describe(value), ", expected ", expected);
-}
-
-void convert(const Json& value, const std::string& key, const std::string& place, bool& out) {
-  if (!value.is_boolean()) fail_type(value, key, place, kExpected<bool>);
-  out = value.get<bool>();
-}
-void convert(const Json& value, const std::string& key, const std::string& place, int64_t& out) {
-  if (!value.is_number_integer()) fail_type(value, key, place, kExpected<int64_t>);
-  if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) {
-    fail(place, ": key '", key, "' is ", value.dump(), ", which is too large");
+/// Nothing when the value is not a T.
+template <class T>
+std::optional<T> as(const Json& value) {
+  if constexpr (std::is_same_v<T, Json>) {
+    return value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (value.is_boolean()) return value.get<bool>();
+  } else if constexpr (std::is_same_v<T, int64_t>) {
+    if (value.is_number_unsigned() && value.get<uint64_t>() > std::numeric_limits<int64_t>::max()) return std::nullopt;
+    if (value.is_number_integer()) return value.get<int64_t>();
+  } else if constexpr (std::is_same_v<T, double>) {
+    if (value.is_number()) return value.get<double>();
+  } else {
+    static_assert(std::is_same_v<T, std::string>);
+    if (value.is_string()) return value.get<std::string>();
   }
-  out = value.get<int64_t>();
+  return std::nullopt;
 }
-void convert(const Json& value, const std::string& key, const std::string& place, double& out) {
-  if (!value.is_number()) fail_type(value, key, place, kExpected<double>);
-  out = value.get<double>();
-}
-void convert(const Json& value, const std::string& key, const std::string& place, std::string& out) {
-  if (!value.is_string()) fail_type(value, key, place, kExpected<std::string>);
-  out = value.get<std::string>();
-}
-void convert(const Json& value, const std::string&, const std::string&, Json& out) { out = value; }
 
 template <class T>
-void convert(const Json& value, const std::string& key, const std::string& place, std::vector<T>& out) {
-  if (!value.is_array()) fail_type(value, key, place, "an array");
-  for (size_t i = 0; i < value.size(); ++i) {
-    T item{};
-    convert(value[i], concat(key, '[', i, ']'), place, item);
-    out.push_back(std::move(item));
-  }
+constexpr const char* expected() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_same_v<T, int64_t>) return "an integer";
+  if constexpr (std::is_same_v<T, double>) return "a number";
+  return "a string";
+}
+
+template <class T>
+T convert(const Json& value, const std::string& place, const auto& key) {
+  if (auto result = as<T>(value)) return *std::move(result);
+  const bool too_large = std::is_same_v<T, int64_t> && value.is_number_unsigned();
+  fail(place, ": key '", key(), "' is ", value.is_number() ? value.dump() : describe(value), ", expected ",
+       expected<T>(), too_large ? " of at most 9223372036854775807" : "");
 }
 
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& place) {
-  const std::string_view mark = "\xEF\xBB\xBF";
-  const std::string_view body = text.starts_with(mark) ? text.substr(mark.size()) : text;
-  Watch watch;
-  try {
-    return Json::parse(body, [&watch](int depth, Json::parse_event_t event, Json& parsed) { return watch(depth, event, parsed); });
-  } catch (const Json::parse_error& error) {
-    // Its text is "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...".
-    const std::string what = error.what();
-    const auto colon = what.find(": ");
-    fail("reading ", place, ": ", line_and_column(body, error.byte > 0 ? error.byte - 1 : 0), ": not JSON: ",
-         colon == std::string::npos ? what : what.substr(colon + 2));
-  } catch (const Error& error) {
-    fail("reading ", place, ": ", error.what());
-  }
+  return Builder(text, place).build();
 }
 
 Json read_json(const std::filesystem::path& path) {
-  const auto file = MappedFile::open(path);
-  return parse_json(file->text(), path.string());
+  return parse_json(MappedFile::open(path)->text(), path.string());
 }
 
-void write_json(const std::filesystem::path& path, const OrderedJson& value) { write_file(path, value.dump(2) + "\n"); }
+void write_json(const std::filesystem::path& path, const OrderedJson& value) {
+  std::string text;
+  try {
+    text = value.dump(2);
+  } catch (const OrderedJson::exception&) {
+    fail("write ", path.string(), ": a string in it is not UTF-8");
+  }
+  write_file(path, text + '\n');
+}
 
 std::string describe(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return value.get<bool>() ? "true" : "false";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::object: return "an object";
-    default: return "the number " + value.dump();
+    case Json::value_t::null:
+      return "nothing";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
+    case Json::value_t::number_integer:
+    case Json::value_t::number_unsigned:
+      return "an integer";
+    case Json::value_t::number_float:
+      return "a number";
+    default:
+      return "binary data";
   }
 }
 
 template <class T>
-std::optional<T> find(const Json& object, const std::string& key, const std::string& place) {
-  if (!object.is_object()) fail(place, ": is ", describe(object), ", expected an object");
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return std::nullopt;
-  T value{};
-  convert(*found, key, place, value);
-  return value;
+std::optional<T> Find<T>::operator()(const Json& object, const std::string& key, const std::string& place) const {
+  if (!object.is_object()) fail(place, ": is ", describe(object), ", expected an object with key '", key, "'");
+  const auto entry = object.find(key);
+  if (entry == object.end() || entry->is_null()) return std::nullopt;
+  if constexpr (Element<T>::is_list) {
+    if (!entry->is_array()) fail(place, ": key '", key, "' is ", describe(*entry), ", expected an array");
+    T list;
+    list.reserve(entry->size());
+    for (const Json& element : *entry) {
+      list.push_back(
+          convert<typename Element<T>::Type>(element, place, [&] { return concat(key, "[", list.size(), "]"); }));
+    }
+    return list;
+  } else {
+    return convert<T>(*entry, place, [&] { return key; });
+  }
 }
 
-template std::optional<bool> find(const Json&, const std::string&, const std::string&);
-template std::optional<int64_t> find(const Json&, const std::string&, const std::string&);
-template std::optional<double> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::string> find(const Json&, const std::string&, const std::string&);
-template std::optional<Json> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<int64_t>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<double>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<std::string>> find(const Json&, const std::string&, const std::string&);
-template std::optional<std::vector<Json>> find(const Json&, const std::string&, const std::string&);
+template struct Find<bool>;
+template struct Find<int64_t>;
+template struct Find<double>;
+template struct Find<std::string>;
+template struct Find<Json>;
+template struct Find<std::vector<int64_t>>;
+template struct Find<std::vector<double>>;
+template struct Find<std::vector<std::string>>;
+template struct Find<std::vector<Json>>;
 
 }  // namespace vlsi

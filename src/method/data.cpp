@@ -1,6 +1,7 @@
 #include "method/data.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 

@@ -1,6 +1,7 @@
 #include "method/distill.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -117,10 +118,10 @@ class Run {
     const auto verbalizers =
         given.empty() ? std::make_shared<Verbalizers>(backbone.width, layers, derive_seed(config_.seed, name))
                       : Verbalizers::load(given, backbone, layers);
-    verbalizers->to(device_);
+    move_to(*verbalizers, device_);
     NamedTensors parameters;
     for (auto& item : verbalizers->named_parameters()) {
-      parameters.emplace_back(item.key(), item.value().set_requires_grad(true));
+      parameters.emplace_back(item.first, item.second.set_requires_grad(true));
     }
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
@@ -216,7 +217,7 @@ class Run {
            path.string(), ")");
     }
     auto verbalizers = Verbalizers::load(path, BackboneFingerprint::of(model), layers);
-    verbalizers->to(device_);
+    move_to(*verbalizers, device_);
     return verbalizers;
   }
 
@@ -226,9 +227,9 @@ class Run {
     if (config_.interact.iterations == 0) return carried;
     const auto& parts = config_.interact.train;
     for (auto& item : student_->named_parameters()) {
-      const bool changed = std::find(parts.begin(), parts.end(), part_of(item.key())) != parts.end();
-      const bool trained = std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.key(); });
-      if (changed && !trained) carried.emplace_back(item.key(), item.value());
+      const bool changed = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
+      const bool trained = std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.first; });
+      if (changed && !trained) carried.emplace_back(item.first, item.second);
     }
     return carried;
   }
@@ -240,8 +241,8 @@ class Run {
     if (found.state.step.starts_with("verbalize")) return;
     for (auto& item : student_->named_parameters()) {
       for (const char* prefix : {"parameter.", "carried."}) {
-        if (found.tensors->tensors().count(prefix + item.key()) == 0) continue;
-        item.value().set_data(found.tensors->tensor(prefix + item.key()).to(item.value().options()).clone());
+        if (found.tensors->tensors().count(prefix + item.first) == 0) continue;
+        item.second.set_data(found.tensors->tensor(prefix + item.first).to(item.second.options()).clone());
       }
     }
   }

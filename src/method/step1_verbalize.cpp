@@ -1,6 +1,7 @@
 #include "method/step1_verbalize.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "method/answer_words.h"
 #include "objective/cross_entropy.h"

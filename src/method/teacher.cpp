@@ -1,6 +1,7 @@
 #include "method/teacher.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 namespace vlsi {
 

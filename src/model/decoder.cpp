@@ -7,7 +7,7 @@
 namespace vlsi {
 
 RmsNormLayer::RmsNormLayer(int64_t width, double eps) : eps_(eps) {
-  weight_ = register_parameter("weight", torch::empty({width}));
+  weight_ = register_parameter("weight", at::empty({width}));
 }
 
 at::Tensor RmsNormLayer::forward(const at::Tensor& x) const { return rms_norm(x, weight_, eps_); }
@@ -69,14 +69,14 @@ at::Tensor DecoderLayer::forward(const at::Tensor& x, const DecoderContext& cont
 }
 
 Embedding::Embedding(int64_t num_rows, int64_t width) {
-  weight_ = register_parameter("weight", torch::empty({num_rows, width}));
+  weight_ = register_parameter("weight", at::empty({num_rows, width}));
 }
 
 at::Tensor Embedding::forward(const at::Tensor& tokens) const { return at::embedding(weight_, tokens); }
 
 Decoder::Decoder(const TextConfig& config) {
   embed_tokens_ = register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size));
-  const auto list = register_module("layers", std::make_shared<torch::nn::Module>());
+  const auto list = register_module("layers", std::make_shared<Module>());
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     layers_.push_back(list->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config)));
   }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <memory>
 #include <vector>
@@ -11,12 +10,13 @@
 #include "model/config.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
+#include "model/module.h"
 #include "model/rope.h"
 
 namespace vlsi {
 
 /// RMS norm with parameter `weight` [D].
-class RmsNormLayer : public torch::nn::Module {
+class RmsNormLayer : public Module {
  public:
   RmsNormLayer(int64_t width, double eps);
   at::Tensor forward(const at::Tensor& x) const;
@@ -33,7 +33,7 @@ struct DecoderContext {
   KvCache* cache = nullptr;       // filled by a prompt, read and extended by the tokens after it
 };
 
-class SelfAttention : public torch::nn::Module {
+class SelfAttention : public Module {
  public:
   explicit SelfAttention(const TextConfig& config);
   /// x [T, D] -> [N, D]: all rows attend, `rows` [N] (undefined: all) go through the output projection.
@@ -44,7 +44,7 @@ class SelfAttention : public torch::nn::Module {
   std::shared_ptr<Linear> q_proj_, k_proj_, v_proj_, o_proj_;
 };
 
-class Mlp : public torch::nn::Module {
+class Mlp : public Module {
  public:
   explicit Mlp(const TextConfig& config);
   /// down(silu(gate x) * up x); x [T, D] -> [T, D]
@@ -54,7 +54,7 @@ class Mlp : public torch::nn::Module {
   std::shared_ptr<Linear> gate_proj_, up_proj_, down_proj_;
 };
 
-class DecoderLayer : public torch::nn::Module {
+class DecoderLayer : public Module {
  public:
   explicit DecoderLayer(const TextConfig& config);
   /// The residual stream after this layer. With `rows`, only those rows of it: nothing else is computed after attention.
@@ -68,7 +68,7 @@ class DecoderLayer : public torch::nn::Module {
 };
 
 /// Token embedding [V, D], parameter `weight`.
-class Embedding : public torch::nn::Module {
+class Embedding : public Module {
  public:
   Embedding(int64_t num_rows, int64_t width);
   at::Tensor forward(const at::Tensor& tokens) const;
@@ -79,7 +79,7 @@ class Embedding : public torch::nn::Module {
 };
 
 /// Embedding, layers and final norm; parameter names are the checkpoint's below `model.`.
-class Decoder : public torch::nn::Module {
+class Decoder : public Module {
  public:
   explicit Decoder(const TextConfig& config);
 

@@ -1,14 +1,15 @@
 #include "model/linear.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 
 namespace vlsi {
 
 Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
-  weight_ = register_parameter("weight", torch::empty({out_features, in_features}));
-  if (with_bias) bias_ = register_parameter("bias", torch::empty({out_features}));
+  weight_ = register_parameter("weight", at::empty({out_features, in_features}));
+  if (with_bias) bias_ = register_parameter("bias", at::empty({out_features}));
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
@@ -35,7 +36,7 @@ void Linear::merge_lora() {
   at::NoGradGuard no_grad;
   const auto merged = weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_;
   weight_.set_data(merged.to(weight_.scalar_type()));
-  for (const char* name : {"lora_A", "lora_B"}) parameters_.erase(name);
+  for (const char* name : {"lora_A", "lora_B"}) unregister_parameter(name);
   lora_a_ = lora_b_ = at::Tensor();
 }
 

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <cstdint>
+
+#include "model/module.h"
 
 namespace vlsi {
 
 /// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ; W [out, in], b [out] or none, A [rank, in], B [out, rank] or none.
 /// Parameters are `weight`, `bias`, `lora_A`, `lora_B`; they hold no values until loaded or initialised.
-class Linear : public torch::nn::Module {
+class Linear : public Module {
  public:
   Linear(int64_t in_features, int64_t out_features, bool with_bias);
 

@@ -1,6 +1,7 @@
 #include "model/load.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <cmath>
@@ -52,8 +53,8 @@ const char* const kCarriedFiles[] = {"tokenizer.json",     "tokenizer_config.jso
 NamedTensors tensors_to_save(const Vlm& model, at::ScalarType dtype) {
   NamedTensors tensors;
   for (const auto& item : model.named_parameters()) {
-    if (part_of(item.key()) == "lora") continue;
-    tensors.emplace_back(item.key(), item.value().detach().to(dtype));
+    if (part_of(item.first) == "lora") continue;
+    tensors.emplace_back(item.first, item.second.detach().to(dtype));
   }
   return tensors;
 }
@@ -70,18 +71,18 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   }
 
   for (auto& item : model->named_parameters()) {
-    auto& parameter = item.value();
-    const auto found = stored_names.find(item.key());
+    auto& parameter = item.second;
+    const auto found = stored_names.find(item.first);
     if (found == stored_names.end()) {
-      problems.add("missing " + item.key());
+      problems.add("missing " + item.first);
       continue;
     }
     const auto tensor = checkpoint.tensor(found->second);
     stored_names.erase(found);
     if (tensor.sizes() != parameter.sizes()) {
-      problems.add(concat(item.key(), " is ", shape_text(tensor.sizes()), ", expected ", shape_text(parameter.sizes())));
+      problems.add(concat(item.first, " is ", shape_text(tensor.sizes()), ", expected ", shape_text(parameter.sizes())));
     } else if (!tensor.is_floating_point()) {
-      problems.add(concat(item.key(), " is of type ", tensor.scalar_type(), ", expected a floating point type"));
+      problems.add(concat(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type"));
     } else {
       parameter.set_data(tensor.to(at::TensorOptions(device).dtype(dtype)));
       parameter.set_requires_grad(false);
@@ -96,7 +97,6 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   }
   for (const auto& [name, stored] : stored_names) problems.add("unexpected " + stored);
   problems.throw_if_any(directory);
-  model->eval();
   return model;
 }
 
@@ -122,9 +122,9 @@ std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initi
   auto model = std::make_shared<Vlm>(config);
   auto generator = at::detail::createCPUGenerator(seed);
   for (auto& item : model->named_parameters()) {
-    auto& parameter = item.value();
-    const bool is_embedding = part_of(item.key()) == "embeddings";
-    if (item.key().ends_with(".bias")) {
+    auto& parameter = item.second;
+    const bool is_embedding = part_of(item.first) == "embeddings";
+    if (item.first.ends_with(".bias")) {
       parameter.zero_();
     } else if (parameter.dim() == 1) {
       parameter.fill_(1);
@@ -143,12 +143,12 @@ void copy_vision_tower(const Vlm& from, Vlm& to, const std::string& place) {
   at::NoGradGuard no_grad;
   const auto source = from.named_parameters();
   for (auto& item : to.named_parameters()) {
-    if (part_of(item.key()) != "vision") continue;
-    const auto* tensor = source.find(item.key());
-    if (tensor == nullptr || tensor->sizes() != item.value().sizes()) {
-      fail(place, ": its vision tower has no ", item.key(), " of shape ", shape_text(item.value().sizes()));
+    if (part_of(item.first) != "vision") continue;
+    const auto found = std::find_if(source.begin(), source.end(), [&](const auto& s) { return s.first == item.first; });
+    if (found == source.end() || found->second.sizes() != item.second.sizes()) {
+      fail(place, ": its vision tower has no ", item.first, " of shape ", shape_text(item.second.sizes()));
     }
-    item.value().copy_(*tensor);
+    item.second.copy_(found->second);
   }
 }
 

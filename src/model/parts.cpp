@@ -32,11 +32,11 @@ NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, c
     }
   }
   for (auto& item : model.named_parameters()) {
-    auto& parameter = item.value();
-    const bool learns = std::find(parts.begin(), parts.end(), part_of(item.key())) != parts.end();
+    auto& parameter = item.second;
+    const bool learns = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
     if (learns) parameter.set_data(parameter.detach().clone());
     parameter.set_requires_grad(learns);
-    if (learns) trained.emplace_back(item.key(), parameter);
+    if (learns) trained.emplace_back(item.first, parameter);
   }
   for (const auto& part : parts) {
     // A tied head is the token embedding: naming it says nothing more than naming that.

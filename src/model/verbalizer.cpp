@@ -1,6 +1,7 @@
 #include "model/verbalizer.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
@@ -35,7 +36,7 @@ at::Tensor VerbFfn::forward(const at::Tensor& h) const {
 BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
   NamedTensors layers;
   for (const auto& item : model.named_parameters()) {
-    if (part_of(item.key()) == "decoder") layers.emplace_back(item.key(), item.value());
+    if (part_of(item.first) == "decoder") layers.emplace_back(item.first, item.second);
   }
   return {model.config().text.hidden_size, model.num_layers(), model.config().text.vocab_size,
           fingerprint({{"head", model.head()}}), fingerprint(layers)};
@@ -44,17 +45,17 @@ BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
 Verbalizers::Verbalizers(int64_t width, const std::vector<int64_t>& layers, uint64_t seed) : layers_(layers) {
   at::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(seed);
-  const auto list = register_module("layers", std::make_shared<torch::nn::Module>());
+  const auto list = register_module("layers", std::make_shared<Module>());
   for (const int64_t layer : layers_) {
     networks_.push_back(list->register_module(std::to_string(layer), std::make_shared<VerbFfn>(width)));
   }
-  for (auto& parameter : parameters()) parameter.normal_(0, 1 / std::sqrt(static_cast<double>(width)), generator);
+  for (auto& [name, parameter] : named_parameters()) parameter.normal_(0, 1 / std::sqrt(static_cast<double>(width)), generator);
 }
 
 at::Tensor Verbalizers::forward(const at::Tensor& hidden) const {
   TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ", networks_.size(),
               " verbalizers");
-  const auto rows = hidden.to(parameters().front().scalar_type());
+  const auto rows = hidden.to(networks_.front()->dtype());
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < networks_.size(); ++i) outputs.push_back(networks_[i]->forward(rows[static_cast<int64_t>(i)]));
   return at::stack(outputs);
@@ -72,7 +73,7 @@ void Verbalizers::save(const std::filesystem::path& directory, const BackboneFin
                 {"head", backbone.head},
                 {"layers", backbone.layers}}}});
   NamedTensors tensors;
-  for (const auto& item : named_parameters()) tensors.emplace_back(item.key(), item.value().detach());
+  for (const auto& item : named_parameters()) tensors.emplace_back(item.first, item.second.detach());
   write_safetensors(out.path() / kWeights, tensors);
   out.commit();
 }
@@ -109,15 +110,15 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
   auto verbalizers = std::make_shared<Verbalizers>(backbone.width, layers, /*seed=*/0);
   const auto file = SafetensorsFile::open(directory / kWeights);
   for (auto& item : verbalizers->named_parameters()) {
-    const auto found = file->tensors().find(item.key());
-    if (found == file->tensors().end()) fail("loading verbalizers: ", file->path().string(), ": missing ", item.key());
-    const auto tensor = file->tensor(item.key());
-    if (tensor.sizes() != item.value().sizes()) {
-      fail("loading verbalizers: ", file->path().string(), ": ", item.key(), " is ", tensor.sizes(), ", expected ",
-           item.value().sizes());
+    const auto found = file->tensors().find(item.first);
+    if (found == file->tensors().end()) fail("loading verbalizers: ", file->path().string(), ": missing ", item.first);
+    const auto tensor = file->tensor(item.first);
+    if (tensor.sizes() != item.second.sizes()) {
+      fail("loading verbalizers: ", file->path().string(), ": ", item.first, " is ", tensor.sizes(), ", expected ",
+           item.second.sizes());
     }
-    item.value().set_data(tensor.to(at::kFloat).clone());
-    item.value().set_requires_grad(false);
+    item.second.set_data(tensor.to(at::kFloat).clone());
+    item.second.set_requires_grad(false);
   }
   return verbalizers;
 }

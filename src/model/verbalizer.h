@@ -3,7 +3,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -12,15 +11,17 @@
 #include <vector>
 
 #include "model/linear.h"
+#include "model/module.h"
 #include "model/vlm.h"
 
 namespace vlsi {
 
 /// verb-FFN: down( silu(gate h) * (up h) ), three D x D maps without bias.
-class VerbFfn : public torch::nn::Module {
+class VerbFfn : public Module {
  public:
   explicit VerbFfn(int64_t width);
   at::Tensor forward(const at::Tensor& h) const;
+  at::ScalarType dtype() const { return gate_->weight().scalar_type(); }
 
  private:
   std::shared_ptr<Linear> gate_, up_, down_;
@@ -37,7 +38,7 @@ struct BackboneFingerprint {
 
 /// The verbalizers of all target layers of a model. Parameter names are `layers.{i}.gate|up|down.weight`, i the 1-based
 /// decoder layer.
-class Verbalizers : public torch::nn::Module {
+class Verbalizers : public Module {
  public:
   /// Random float32 weights of std 1/sqrt(D); a function of `seed` alone.
   Verbalizers(int64_t width, const std::vector<int64_t>& layers, uint64_t seed);

@@ -7,8 +7,8 @@
 namespace vlsi {
 
 LayerNorm::LayerNorm(int64_t width) {
-  weight_ = register_parameter("weight", torch::empty({width}));
-  bias_ = register_parameter("bias", torch::empty({width}));
+  weight_ = register_parameter("weight", at::empty({width}));
+  bias_ = register_parameter("bias", at::empty({width}));
 }
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) const {
@@ -19,10 +19,10 @@ VisionBlock::VisionBlock(const VisionConfig& config) : num_heads_(config.num_hea
   const int64_t width = config.embed_dim;
   norm1_ = register_module("norm1", std::make_shared<LayerNorm>(width));
   norm2_ = register_module("norm2", std::make_shared<LayerNorm>(width));
-  const auto attention = register_module("attn", std::make_shared<torch::nn::Module>());
+  const auto attention = register_module("attn", std::make_shared<Module>());
   qkv_ = attention->register_module("qkv", std::make_shared<Linear>(width, 3 * width, /*with_bias=*/true));
   proj_ = attention->register_module("proj", std::make_shared<Linear>(width, width, /*with_bias=*/true));
-  const auto mlp = register_module("mlp", std::make_shared<torch::nn::Module>());
+  const auto mlp = register_module("mlp", std::make_shared<Module>());
   fc1_ = mlp->register_module("fc1", std::make_shared<Linear>(width, config.mlp_size(), /*with_bias=*/true));
   fc2_ = mlp->register_module("fc2", std::make_shared<Linear>(config.mlp_size(), width, /*with_bias=*/true));
 }
@@ -42,18 +42,18 @@ at::Tensor VisionBlock::forward(const at::Tensor& x, const RotaryTable& rotary,
 }
 
 VisionTower::VisionTower(const VisionConfig& config) : config_(config) {
-  const auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
-  const auto projection = patch_embed->register_module("proj", std::make_shared<torch::nn::Module>());
+  const auto patch_embed = register_module("patch_embed", std::make_shared<Module>());
+  const auto projection = patch_embed->register_module("proj", std::make_shared<Module>());
   patch_weight_ = projection->register_parameter(
-      "weight", torch::empty({config.embed_dim, config.in_channels, config.temporal_patch_size, config.patch_size,
+      "weight", at::empty({config.embed_dim, config.in_channels, config.temporal_patch_size, config.patch_size,
                               config.patch_size}));
-  const auto list = register_module("blocks", std::make_shared<torch::nn::Module>());
+  const auto list = register_module("blocks", std::make_shared<Module>());
   for (int64_t i = 0; i < config.depth; ++i) {
     blocks_.push_back(list->register_module(std::to_string(i), std::make_shared<VisionBlock>(config)));
   }
-  const auto merger = register_module("merger", std::make_shared<torch::nn::Module>());
+  const auto merger = register_module("merger", std::make_shared<Module>());
   merger_norm_ = merger->register_module("ln_q", std::make_shared<LayerNorm>(config.embed_dim));
-  const auto mlp = merger->register_module("mlp", std::make_shared<torch::nn::Module>());
+  const auto mlp = merger->register_module("mlp", std::make_shared<Module>());
   const int64_t merged = config.merged_size();
   merger_in_ = mlp->register_module("0", std::make_shared<Linear>(merged, merged, /*with_bias=*/true));
   merger_out_ = mlp->register_module("2", std::make_shared<Linear>(merged, config.hidden_size, /*with_bias=*/true));

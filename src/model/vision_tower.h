@@ -2,7 +2,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <memory>
 #include <vector>
@@ -11,12 +10,13 @@
 #include "model/attention.h"
 #include "model/config.h"
 #include "model/linear.h"
+#include "model/module.h"
 #include "model/rope.h"
 
 namespace vlsi {
 
 /// Layer norm (eps 1e-6) with parameters `weight`, `bias` [E].
-class LayerNorm : public torch::nn::Module {
+class LayerNorm : public Module {
  public:
   explicit LayerNorm(int64_t width);
   at::Tensor forward(const at::Tensor& x) const;
@@ -26,7 +26,7 @@ class LayerNorm : public torch::nn::Module {
 };
 
 /// x += attention(norm1 x); x += fc2(quick_gelu(fc1(norm2 x))). Every frame attends to itself alone.
-class VisionBlock : public torch::nn::Module {
+class VisionBlock : public Module {
  public:
   explicit VisionBlock(const VisionConfig& config);
   at::Tensor forward(const at::Tensor& x, const RotaryTable& rotary, const std::vector<SequenceRun>& frames) const;
@@ -38,7 +38,7 @@ class VisionBlock : public torch::nn::Module {
 };
 
 /// Parameter names are the checkpoint's below `visual.`; the merger is the part named `merger`.
-class VisionTower : public torch::nn::Module {
+class VisionTower : public Module {
  public:
   explicit VisionTower(const VisionConfig& config);
 

@@ -61,20 +61,20 @@ void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& t
                    const std::string& place) {
   auto generator = at::detail::createCPUGenerator(seed);
   std::vector<std::string> unused = targets;
-  for (auto& item : model_->named_modules()) {
-    const auto name = item.key().substr(item.key().rfind('.') + 1);
-    auto* linear = dynamic_cast<Linear*>(item.value().get());
-    if (linear == nullptr || std::find(targets.begin(), targets.end(), name) == targets.end()) continue;
+  model_->for_each_module([&](const std::string& path, Module& module) {
+    const auto name = path.substr(path.rfind('.') + 1);
+    auto* linear = dynamic_cast<Linear*>(&module);
+    if (linear == nullptr || std::find(targets.begin(), targets.end(), name) == targets.end()) return;
     linear->add_lora(rank, alpha, generator);
     std::erase(unused, name);
-  }
+  });
   if (!unused.empty()) fail(place, ": the decoder has no linear map called '", unused.front(), "'");
 }
 
 void Vlm::merge_lora() {
-  for (auto& item : model_->named_modules()) {
-    if (auto* linear = dynamic_cast<Linear*>(item.value().get())) linear->merge_lora();
-  }
+  model_->for_each_module([](const std::string&, Module& module) {
+    if (auto* linear = dynamic_cast<Linear*>(&module)) linear->merge_lora();
+  });
 }
 
 }  // namespace vlsi

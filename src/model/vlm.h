@@ -2,7 +2,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <cstdint>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "input/batch.h"
 #include "model/config.h"
 #include "model/decoder.h"
+#include "model/module.h"
 #include "model/vision_tower.h"
 
 namespace vlsi {
@@ -27,7 +27,7 @@ struct Hidden {
 };
 
 /// Parameter names equal the gen-1 names of checkpoints (`visual.`, `model.`, `lm_head.weight`).
-class Vlm : public torch::nn::Module {
+class Vlm : public Module {
  public:
   /// The parameters hold no values until loaded or initialised.
   explicit Vlm(const ModelConfig& config);

@@ -1,6 +1,7 @@
 #include "objective/head_summary.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <vector>

@@ -1,0 +1,45 @@
+// A tree of named parameters, as checkpoints name them.
+//
+// Much less than torch::nn::Module, whose header costs every source file seconds to compile: names, and nothing else.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/safetensors.h"
+
+namespace vlsi {
+
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  /// Every parameter with its dotted name, in the order of registration, children behind a module's own. The tensors are the
+  /// parameters themselves: set_data on one changes the module.
+  NamedTensors named_parameters() const;
+
+  /// Calls `visit` with every module below this one and its dotted name.
+  void for_each_module(const std::function<void(const std::string& name, Module& module)>& visit) const;
+
+  template <class Child>
+  std::shared_ptr<Child> register_module(std::string name, std::shared_ptr<Child> child) {
+    children_.emplace_back(std::move(name), child);
+    return child;
+  }
+  at::Tensor register_parameter(std::string name, at::Tensor parameter);
+  void unregister_parameter(const std::string& name);
+
+ private:
+  NamedTensors parameters_;
+  std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+};
+
+/// Moves every parameter to `device`.
+void move_to(const Module& module, at::Device device);
+
+}  // namespace vlsi
