@@ -1,0 +1,65 @@
+// vlsi answer: a data file whose answers are the model's own.
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "eval/answers.h"
+#include "train/interrupt.h"
+
+namespace vlsi {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  DataOptions data;
+  std::filesystem::path out;
+  int64_t max_new_tokens = 128;
+};
+
+/// The record with everything behind its last user turn replaced by `answer`; other keys stay.
+Json with_answer(Json record, const std::string& answer) {
+  const bool is_messages = record.contains("messages");
+  auto& turns = record[is_messages ? "messages" : "conversations"];
+  const char* role_key = is_messages ? "role" : "from";
+  const auto is_user = [&](const Json& turn) { return turn[role_key] == "user" || turn[role_key] == "human"; };
+  while (!turns.empty() && !is_user(turns.back())) turns.erase(turns.size() - 1);
+  turns.push_back(is_messages ? Json{{"role", "assistant"}, {"content", answer}} : Json{{"from", "gpt"}, {"value", answer}});
+  return record;
+}
+
+int run(const Options& options) {
+  use_threads(options.model.threads);
+  catch_interrupts();
+  const RecordFile file(options.data.data, options.data.images);
+  AtomicFile out(options.out);
+  const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
+  const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
+  int64_t num_written = 0, num_empty = 0;
+  out.write("[");
+  for (const auto& answer : answers) {
+    // An empty answer teaches nothing and could not be read back.
+    if (answer.text.find_first_not_of(" \t\r\n") == std::string::npos) {
+      ++num_empty;
+      continue;
+    }
+    out.write((num_written++ > 0 ? ",\n" : "\n") + with_answer(file.json(answer.record), answer.text).dump());
+  }
+  out.write("\n]\n");
+  out.commit();
+  log_info(concat("wrote ", num_written, " answers to ", options.out.string(), num_empty > 0 ? concat("; ", num_empty, " were empty and left out") : ""));
+  return 0;
+}
+
+}  // namespace
+
+void add_answer(CLI::App& program, Action& action) {
+  auto options = std::make_shared<Options>();
+  auto* command = program.add_subcommand("answer", "Answer a data file's questions; the result is a data file (teacher labels)");
+  add_model_options(*command, options->model);
+  add_data_options(*command, options->data);
+  command->add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
+  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi

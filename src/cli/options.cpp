@@ -1,0 +1,45 @@
+#include "cli/options.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "base/error.h"
+#include "model/load.h"
+
+namespace vlsi {
+
+at::ScalarType ModelOptions::parsed_dtype() const { return parse_dtype(dtype, "--dtype"); }
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  command.add_option("--model", options.model, "Hugging Face directory")->required();
+  command.add_option("--device", options.device, "cpu | cuda | cuda:1")->capture_default_str();
+  command.add_option("--dtype", options.dtype, "float32 | bfloat16")->capture_default_str();
+  command.add_option("--threads", options.threads, "0: one a core")->capture_default_str();
+}
+
+void add_data_options(CLI::App& command, DataOptions& options) {
+  command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON, or JSONL")->required();
+  command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
+  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")->capture_default_str()->check(CLI::PositiveNumber);
+  command.add_flag("--skip-bad-records", options.skip_bad_records, "count and list broken records instead of stopping at the first");
+}
+
+void use_threads(int64_t threads) {
+  if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+}
+
+at::Device parse_device(const std::string& name) {
+  std::optional<at::Device> device;
+  try {
+    device = at::Device(name);
+  } catch (const c10::Error&) {
+    fail("--device is '", name, "', expected cpu, cuda or cuda:N");
+  }
+  if (!device->is_cpu() && !device->is_cuda()) fail("--device is '", name, "', expected cpu, cuda or cuda:N");
+  if (device->is_cuda() && !at::globalContext().hasCUDA()) fail("--device is '", name, "', but there is no GPU here that LibTorch can use");
+  return *device;
+}
+
+}  // namespace vlsi

@@ -1,0 +1,43 @@
+// Options that several commands share.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "input/loader.h"
+
+namespace vlsi {
+
+/// Of commands that load one model and go over data or a prompt.
+struct ModelOptions {
+  std::filesystem::path model;
+  std::string device = "cpu", dtype = "float32";
+  int64_t threads = 0;
+
+  at::ScalarType parsed_dtype() const;
+};
+
+/// Of commands that read a data file.
+struct DataOptions {
+  std::filesystem::path data, images;
+  int64_t batch_tokens = 4096;
+  bool skip_bad_records = false;
+
+  OnError on_error() const { return skip_bad_records ? OnError::kSkip : OnError::kStop; }
+};
+
+void add_model_options(CLI::App& command, ModelOptions& options);
+void add_data_options(CLI::App& command, DataOptions& options);
+
+/// Threads for tensor operations: `threads`, or one a core for 0.
+void use_threads(int64_t threads);
+
+/// "cpu", "cuda", "cuda:1"; Error for anything else, and for a GPU that is not there.
+at::Device parse_device(const std::string& name);
+
+}  // namespace vlsi

@@ -1,0 +1,47 @@
+// vlsi score: how likely a model finds the answers of a data file.
+#include "base/atomic_file.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "eval/answers.h"
+#include "train/interrupt.h"
+
+namespace vlsi {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  DataOptions data;
+  std::filesystem::path out;
+};
+
+int run(const Options& options) {
+  use_threads(options.model.threads);
+  catch_interrupts();
+  const RecordFile file(options.data.data, options.data.images);
+  AtomicFile out(options.out);
+  const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
+  score_all(model, file, options.data.batch_tokens, options.data.on_error(), [&](const Score& score) {
+    out.write(OrderedJson{{"id", score.id},
+                          {"tokens", score.tokens},
+                          {"logprobs", score.logprobs},
+                          {"loss", score.loss},
+                          {"num_prompt_tokens", score.num_prompt_tokens},
+                          {"num_image_tokens", score.num_image_tokens}}
+                  .dump() + "\n");
+  });
+  out.commit();
+  return 0;
+}
+
+}  // namespace
+
+void add_score(CLI::App& program, Action& action) {
+  auto options = std::make_shared<Options>();
+  auto* command = program.add_subcommand("score", "Log-probabilities of the answers in a data file, one JSON line a conversation");
+  add_model_options(*command, options->model);
+  add_data_options(*command, options->data);
+  command->add_option("--out", options->out, "JSONL file to write")->required();
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi
