@@ -26,9 +26,10 @@ bool contains(const Range (&ranges)[N], char32_t code_point) {
 
 // Whole stretches of code points that are starters, stay as they are, and compose with nothing before them.
 constexpr Range kPlain[] = {
-    {0x0, 0x2FF},     {0x388, 0x482},   {0x48A, 0x590},     {0x1E00, 0x1EFF},   {0x2010, 0x20CF}, {0x2150, 0x2328},
-    {0x2600, 0x2ADB}, {0x3000, 0x3029}, {0x3030, 0x3098},   {0x309B, 0x312F},   {0x3400, 0x9FFF}, {0xAC00, 0xD7A3},
-    {0xE000, 0xF8FF}, {0xFF00, 0xFFFF}, {0x1F000, 0x1FAFF}, {0x20000, 0x2F7FF},
+    {0x0, 0x2FF},     {0x388, 0x482},     {0x48A, 0x590},     {0x61B, 0x64A},   {0x904, 0x93B},   {0x93D, 0x94C},
+    {0xE01, 0xE37},   {0x1E00, 0x1EFF},   {0x2002, 0x20CF},   {0x2150, 0x2328}, {0x2600, 0x2ADB}, {0x3000, 0x3029},
+    {0x3030, 0x3098}, {0x309B, 0x312F},   {0x3400, 0x9FFF},   {0xAC00, 0xD7A3}, {0xE000, 0xF8FF}, {0xFE00, 0xFE0F},
+    {0xFF00, 0xFFFF}, {0x1F000, 0x1FAFF}, {0x20000, 0x2F7FF},
 };
 
 // Marks and compositions of Unicode 10 to 16. To tables of Unicode 9 they are unassigned: inert starters.
@@ -68,17 +69,31 @@ bool is_plainly_nfc(std::string_view text) {
 }
 
 void append_nfc(std::string_view text, std::string& result) {
+  // Nothing reaches back over a plain code point: what stands before it, and it with what follows, are apart.
   size_t begin = 0;
+  bool all_plain = true;  // [begin, i)
+  const auto flush = [&](size_t end) {
+    const std::string_view stretch = text.substr(begin, end - begin);
+    all_plain ? void(result.append(stretch)) : append_by_newest_tables(stretch, result);
+    begin = end;
+    all_plain = true;
+  };
+  size_t last_plain = 0;
   for (size_t i = 0; i < text.size();) {
     const Utf8Step step = next_code_point(text.substr(i));
     if (contains(kInert, step.code_point)) {
-      append_by_newest_tables(text.substr(begin, i - begin), result);
-      result.append(text.substr(i, step.num_bytes));
-      begin = i + step.num_bytes;
+      flush(i);
+      flush(i + step.num_bytes);
+    } else if (contains(kPlain, step.code_point)) {
+      if (!all_plain) flush(i);
+      last_plain = i;
+    } else if (all_plain) {
+      if (last_plain > begin) flush(last_plain);
+      all_plain = false;
     }
     i += step.num_bytes;
   }
-  append_by_newest_tables(text.substr(begin), result);
+  flush(text.size());
 }
 
 }  // namespace vlsi
