@@ -4,8 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
+#include <vector>
 
 #include "base/error.h"
 #include "input/utf8.h"
@@ -45,15 +44,34 @@ constexpr Range kInert[] = {
     {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF},
 };
 
+[[noreturn]] void fail_to_normalise(utf8proc_ssize_t error) {
+  fail("normalising text: ", utf8proc_errmsg(error));
+}
+
 void append_by_newest_tables(std::string_view text, std::string& result) {
-  if (text.empty()) return;
-  uint8_t* composed = nullptr;
-  const auto length =
-      utf8proc_map(reinterpret_cast<const uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &composed,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  const std::unique_ptr<uint8_t, void (*)(void*)> owner(composed, std::free);
-  if (length < 0) fail("normalising text: ", utf8proc_errmsg(length));
-  result.append(reinterpret_cast<const char*>(composed), static_cast<size_t>(length));
+  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  constexpr int kMaxDecomposed = 8;  // no code point has a canonical decomposition that is longer than four
+  std::vector<utf8proc_int32_t> points;
+  for (size_t i = 0; i < text.size();) {
+    const Utf8Step step = next_code_point(text.substr(i));
+    utf8proc_int32_t decomposed[kMaxDecomposed];
+    int boundary = 0;
+    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(step.code_point), decomposed,
+                                               kMaxDecomposed, kOptions, &boundary);
+    if (count < 0) fail_to_normalise(count);
+    points.insert(points.end(), decomposed, decomposed + count);
+    i += step.num_bytes;
+  }
+  // utf8proc_map would sort marks by insertion: quadratic in a long run of them.
+  const auto combining_class = [](utf8proc_int32_t point) { return utf8proc_get_property(point)->combining_class; };
+  for (auto begin = points.begin(); begin != points.end();) {
+    const auto end = std::find_if(begin, points.end(), [&](auto point) { return combining_class(point) == 0; });
+    std::stable_sort(begin, end, [&](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    begin = end == points.end() ? end : end + 1;
+  }
+  const auto count = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()), kOptions);
+  if (count < 0) fail_to_normalise(count);
+  for (utf8proc_ssize_t i = 0; i < count; ++i) append_code_point(static_cast<char32_t>(points[i]), result);
 }
 
 }  // namespace

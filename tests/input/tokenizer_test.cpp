@@ -167,6 +167,13 @@ TEST(Tokenizer, EncodesAWordOfAMillionBytes) {
   EXPECT_EQ(qwen2().decode(qwen2().encode(letters)), letters);
   const std::string spaces(1'000'000, ' ');
   EXPECT_EQ(qwen2().decode(qwen2().encode(spaces + "x")), spaces + "x");
+  // Marks of two classes in turn, which the normal form sorts.
+  std::string marks, sorted;
+  for (int i = 0; i < 250'000; ++i) marks += "\u0301\u0316";
+  for (const char* mark : {"\u0316", "\u0301"}) {
+    for (int i = 0; i < 250'000; ++i) sorted += mark;
+  }
+  EXPECT_EQ(qwen2().decode(qwen2().encode(marks)), sorted);
 }
 
 TEST(Tokenizer, MergesLongAndShortWordsAlike) {
