@@ -30,11 +30,17 @@ void write_json(const std::filesystem::path& path, const OrderedJson& value);
 /// What a JSON value is, in words: "a string", "an array", "nothing" for a null pointer.
 std::string describe(const Json& value);
 
-/// The value at `key`, converted to T (bool, int64_t, double, std::string, std::vector of these, or Json for any);
-/// std::nullopt when the key is absent or null. Wrong type, a number that does not fit, or `object` not being an object:
-/// Error "<place>: key 'key' is a string, expected an integer".
+/// `find<T>(object, key, place)`: the value at `key`, converted to T (bool, int64_t, double, std::string, std::vector
+/// of these, or Json for any); std::nullopt when the key is absent or null. Wrong type, a number that does not fit, or
+/// `object` not being an object: Error "<place>: key 'key' is a string, expected an integer".
 template <class T>
-std::optional<T> find(const Json& object, const std::string& key, const std::string& place);
+struct Find {
+  std::optional<T> operator()(const Json& object, const std::string& key, const std::string& place) const;
+};
+
+/// An object, not a function template: for that, a call with strings would be ambiguous with std::find.
+template <class T>
+inline constexpr Find<T> find{};
 
 /// As `find`, but an absent key is an Error too.
 template <class T>

@@ -1,0 +1,171 @@
+// Files and directories that appear whole or not at all.
+#include "base/atomic_file.h"
+
+#include <c10/util/Exception.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail_to_write(const fs::path& path, std::error_code error) {
+  fail("write ", path.string(), ": ", error.message());
+}
+
+[[noreturn]] void fail_to_write(const fs::path& path, int error) {
+  fail_to_write(path, std::error_code(error, std::generic_category()));
+}
+
+/// A name beside `path` that no other process or thread is given.
+fs::path temporary_beside(const fs::path& path) {
+  static std::atomic<uint64_t> counter{0};
+  fs::path result = path;
+  result += concat(".tmp-", ::getpid(), "-", counter++);
+  return result;
+}
+
+/// Flushes a file or directory to the disk; failures name `shown`.
+void sync(const fs::path& path, const fs::path& shown) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail_to_write(shown, errno);
+  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
+  ::close(descriptor);
+  // Some file systems cannot sync a directory and say so with EINVAL; there is nothing more to ask of them.
+  if (error != 0 && error != EINVAL) fail_to_write(shown, error);
+}
+
+void sync_parent(const fs::path& path) {
+  const fs::path parent = path.parent_path();
+  sync(parent.empty() ? "." : parent, path);
+}
+
+/// Swaps the directories `made` and `target`; where the file system cannot, moves `target` aside to a third name.
+/// Returns where the earlier content is now.
+fs::path exchange(const fs::path& made, const fs::path& target) {
+  if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return made;
+  if (errno != EINVAL && errno != ENOSYS) fail_to_write(target, errno);
+  const fs::path aside = temporary_beside(target);
+  if (::rename(target.c_str(), aside.c_str()) != 0) fail_to_write(target, errno);
+  if (::rename(made.c_str(), target.c_str()) != 0) {
+    const int error = errno;
+    ::rename(aside.c_str(), target.c_str());
+    fail_to_write(target, error);
+  }
+  return aside;
+}
+
+/// Absolute, without symbolic links or a trailing slash, so that the temporary lies in the folder of the real target.
+fs::path resolved(const fs::path& target) {
+  std::error_code error;
+  fs::path result = fs::absolute(target, error);
+  if (!error) result = fs::weakly_canonical(result, error);
+  if (error) fail_to_write(target, error);
+  if (!result.has_filename()) result = result.parent_path();
+  if (!result.has_filename())
+    fail("write ", target.string(), ": is the root, expected a directory that can be replaced");
+  return result;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  // An ended process with this one's number may have left a file of the same name.
+  do {
+    temporary_ = temporary_beside(path_);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (descriptor_ < 0 && errno == EEXIST);
+  if (descriptor_ < 0) fail_to_write(path_, errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  TORCH_CHECK(descriptor_ >= 0, "write after commit to ", path_.string());
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_to_write(path_, errno);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  TORCH_CHECK(descriptor_ >= 0, "second commit of ", path_.string());
+  if (::fsync(descriptor_) != 0) fail_to_write(path_, errno);
+  const int closed = ::close(descriptor_);
+  descriptor_ = -1;
+  if (closed != 0) fail_to_write(path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_to_write(path_, errno);
+  temporary_.clear();
+  sync_parent(path_);
+}
+
+void write_file(const fs::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+AtomicDirectory::AtomicDirectory(fs::path target) : target_(resolved(target)) {
+  std::error_code error;
+  const auto status = fs::status(target_, error);
+  if (fs::exists(status) && !fs::is_directory(status)) {
+    fail("write ", target_.string(), ": is a file, expected a directory or nothing");
+  }
+  make_directories(target_.parent_path());
+  bool created = false;
+  do {
+    temporary_ = temporary_beside(target_);
+    created = fs::create_directory(temporary_, error);
+  } while (!created && !error);
+  if (error) fail_to_write(target_, error);
+}
+
+AtomicDirectory::~AtomicDirectory() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove_all(temporary_, ignored);
+}
+
+void AtomicDirectory::commit() {
+  TORCH_CHECK(!committed_, "second commit of ", target_.string());
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(temporary_, error), end; !error && entry != end; entry.increment(error)) {
+    const auto type = entry->symlink_status(error).type();
+    if (type == fs::file_type::regular || type == fs::file_type::directory) sync(entry->path(), target_);
+  }
+  if (error) fail_to_write(target_, error);
+  sync(temporary_, target_);
+  fs::path earlier;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    if (errno != ENOTEMPTY && errno != EEXIST) fail_to_write(target_, errno);
+    earlier = exchange(temporary_, target_);
+  }
+  committed_ = true;
+  sync_parent(target_);
+  // The new content is in place; what cannot be removed of the earlier is only litter beside it.
+  if (!earlier.empty()) fs::remove_all(earlier, error);
+}
+
+void make_directories(const fs::path& path) {
+  if (path.empty()) return;
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail("create folder ", path.string(), ": ", error.message());
+  if (!fs::is_directory(path, error)) fail("create folder ", path.string(), ": is a file, expected a folder");
+}
+
+}  // namespace vlsi

@@ -1,0 +1,56 @@
+// Opening and mapping a file read-only.
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+[[noreturn]] void fail_to_open(const std::filesystem::path& path, int error) {
+  fail("open ", path.string(), ": ", std::generic_category().message(error));
+}
+
+/// Closes a descriptor at the end of its scope.
+struct Descriptor {
+  int value;
+  ~Descriptor() {
+    if (value >= 0) ::close(value);
+  }
+};
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  // Non-blocking, so that a pipe without a writer is refused below instead of waited for.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (file.value < 0) fail_to_open(path, errno);
+  struct stat status {};
+  if (::fstat(file.value, &status) != 0) fail_to_open(path, errno);
+  if (!S_ISREG(status.st_mode)) {
+    fail("open ", path.string(), ": is ", S_ISDIR(status.st_mode) ? "a directory" : "not a regular file",
+         ", expected a file");
+  }
+  const auto size = static_cast<size_t>(status.st_size);
+  // An empty mapping is an error to the system.
+  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, nullptr, 0));
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.value, 0);
+  if (data == MAP_FAILED) fail_to_open(path, errno);
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+}
+
+MappedFile::MappedFile(std::filesystem::path path, const std::byte* data, size_t size)
+    : path_(std::move(path)), data_(data), size_(size) {}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+}  // namespace vlsi

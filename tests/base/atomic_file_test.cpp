@@ -1,0 +1,214 @@
+// Files and directories appear whole, or the earlier ones stay.
+#include "base/atomic_file.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+/// Limits the size of files, as a full disk would, until the end of the scope.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(size_t bytes) {
+    earlier_handler_ = ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &earlier_);
+    const rlimit limit{bytes, earlier_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &earlier_);
+    ::signal(SIGXFSZ, earlier_handler_);
+  }
+
+ private:
+  rlimit earlier_{};
+  void (*earlier_handler_)(int) = nullptr;
+};
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::canonical(testing::TempDir()) / concat("atomic_file_test.", ::getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  size_t num_entries() const {
+    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(AtomicFileTest, AppearsOnlyAtCommit) {
+  AtomicFile file(folder_ / "a");
+  file.write("one ");
+  file.write("two");
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+  file.commit();
+  EXPECT_EQ(content_of(folder_ / "a"), "one two");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, LeavesTheEarlierFileAndNoLitterWithoutACommit) {
+  write_file(folder_ / "a", "earlier");
+  { AtomicFile(folder_ / "a").write("later"); }
+  EXPECT_EQ(content_of(folder_ / "a"), "earlier");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, ReplacesAnEarlierFile) {
+  write_file(folder_ / "a", "earlier and longer");
+  write_file(folder_ / "a", "later");
+  EXPECT_EQ(content_of(folder_ / "a"), "later");
+}
+
+TEST_F(AtomicFileTest, WritesToARelativePath) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  write_file("relative", "x");
+  fs::current_path(before);
+  EXPECT_EQ(content_of(folder_ / "relative"), "x");
+}
+
+TEST_F(AtomicFileTest, LetsTheLastOfConcurrentWritersOfOneFileWinWhole) {
+  std::vector<std::thread> writers;
+  for (char letter = 'a'; letter < 'i'; ++letter) {
+    writers.emplace_back([&, letter] { write_file(folder_ / "shared", std::string(10000, letter)); });
+  }
+  for (auto& writer : writers) writer.join();
+  const std::string content = content_of(folder_ / "shared");
+  ASSERT_EQ(content.size(), 10000u);
+  EXPECT_EQ(content, std::string(10000, content[0]));
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, KeepsTheEarlierFileWhenTheDiskIsFull) {
+  write_file(folder_ / "a", "earlier");
+  std::string message;
+  {
+    const FileSizeLimit limit(4096);
+    message = message_of([&] { write_file(folder_ / "a", std::string(10000, 'x')); });
+  }
+  EXPECT_EQ(message, "write " + (folder_ / "a").string() + ": File too large");
+  EXPECT_EQ(content_of(folder_ / "a"), "earlier");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, RefusesAFolderThatDoesNotExist) {
+  const fs::path path = folder_ / "none" / "a";
+  EXPECT_EQ(message_of([&] { AtomicFile file(path); }), "write " + path.string() + ": No such file or directory");
+}
+
+TEST_F(AtomicFileTest, RefusesAFolderThatIsAFile) {
+  write_file(folder_ / "a", "");
+  const fs::path path = folder_ / "a" / "b";
+  EXPECT_EQ(message_of([&] { AtomicFile file(path); }), "write " + path.string() + ": Not a directory");
+}
+
+TEST_F(AtomicFileTest, RefusesToReplaceADirectory) {
+  fs::create_directories(folder_ / "a");
+  EXPECT_EQ(message_of([&] { write_file(folder_ / "a", "x"); }),
+            "write " + (folder_ / "a").string() + ": Is a directory");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, DirectoryAppearsOnlyAtCommitWithItsParents) {
+  const fs::path target = folder_ / "parent" / "run";
+  AtomicDirectory directory(target);
+  fs::create_directories(directory.path() / "deep");
+  write_file(directory.path() / "deep" / "a", "x");
+  EXPECT_FALSE(fs::exists(target));
+  directory.commit();
+  EXPECT_EQ(content_of(target / "deep" / "a"), "x");
+  EXPECT_FALSE(fs::exists(directory.path()));
+}
+
+TEST_F(AtomicFileTest, DirectoryReplacesAnEarlierOneWhole) {
+  fs::create_directories(folder_ / "run");
+  write_file(folder_ / "run" / "earlier", "x");
+  AtomicDirectory directory(folder_ / "run/");
+  write_file(directory.path() / "later", "y");
+  directory.commit();
+  EXPECT_FALSE(fs::exists(folder_ / "run" / "earlier"));
+  EXPECT_EQ(content_of(folder_ / "run" / "later"), "y");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, DirectoryBehindALinkIsReplacedAndTheLinkStays) {
+  fs::create_directories(folder_ / "real");
+  write_file(folder_ / "real" / "earlier", "x");
+  fs::create_directory_symlink("real", folder_ / "link");
+  AtomicDirectory directory(folder_ / "link");
+  write_file(directory.path() / "later", "y");
+  directory.commit();
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(content_of(folder_ / "real" / "later"), "y");
+  EXPECT_FALSE(fs::exists(folder_ / "real" / "earlier"));
+}
+
+TEST_F(AtomicFileTest, DirectoryLeavesTheEarlierOneAndNoLitterWithoutACommit) {
+  fs::create_directories(folder_ / "run");
+  write_file(folder_ / "run" / "earlier", "x");
+  {
+    const AtomicDirectory directory(folder_ / "run");
+    write_file(directory.path() / "later", "y");
+  }
+  EXPECT_EQ(content_of(folder_ / "run" / "earlier"), "x");
+  EXPECT_EQ(num_entries(), 1u);
+}
+
+TEST_F(AtomicFileTest, DirectoryRefusesATargetThatIsAFile) {
+  write_file(folder_ / "a", "");
+  EXPECT_EQ(message_of([&] { AtomicDirectory directory(folder_ / "a"); }),
+            "write " + (folder_ / "a").string() + ": is a file, expected a directory or nothing");
+}
+
+TEST_F(AtomicFileTest, DirectoryRefusesTheRoot) {
+  EXPECT_EQ(message_of([&] { AtomicDirectory directory("/"); }),
+            "write /: is the root, expected a directory that can be replaced");
+}
+
+TEST_F(AtomicFileTest, MakesDirectoriesWithTheirParentsTwice) {
+  make_directories(folder_ / "a" / "b");
+  make_directories(folder_ / "a" / "b");
+  EXPECT_TRUE(fs::is_directory(folder_ / "a" / "b"));
+}
+
+TEST_F(AtomicFileTest, RefusesToMakeADirectoryWhereAFileIs) {
+  write_file(folder_ / "a", "");
+  EXPECT_EQ(message_of([&] { make_directories(folder_ / "a"); }),
+            "create folder " + (folder_ / "a").string() + ": Not a directory");
+  EXPECT_EQ(message_of([&] { make_directories(folder_ / "a" / "b"); }),
+            "create folder " + (folder_ / "a" / "b").string() + ": Not a directory");
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,108 @@
+// The shape of the source tree: includes go only downward, headers are guarded, files stay short.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <regex>
+#include <string>
+#include <vector>
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLineLimit = 400;
+
+/// The height of each folder of src/. Folders of one height do not know each other.
+const std::map<std::string, int> kHeights = {
+    {"base", 0},   {"input", 1}, {"model", 2},  {"objective", 3}, {"train", 4}, {"generate", 4},
+    {"method", 5}, {"eval", 6},  {"report", 6}, {"serve", 6},     {"cli", 7},
+};
+
+struct SourceFile {
+  fs::path path;       // relative to src/
+  std::string folder;  // empty for the program itself
+  std::vector<std::string> lines;
+};
+
+std::vector<SourceFile> read_sources() {
+  const fs::path root = fs::path(VLSI_SOURCE_DIR) / "src";
+  std::vector<SourceFile> sources;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const auto extension = entry.path().extension();
+    if (extension != ".h" && extension != ".cpp") continue;
+    const fs::path path = fs::relative(entry.path(), root);
+    SourceFile source{path, path.has_parent_path() ? path.begin()->string() : "", {}};
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) source.lines.push_back(line);
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+/// The folder that the line includes from, if it includes a file of the project.
+std::optional<std::string> included_folder(const std::string& line) {
+  static const std::regex include(R"re(^\s*#\s*include\s*"([^"]*)")re");
+  std::smatch match;
+  if (!std::regex_search(line, match, include)) return std::nullopt;
+  const std::string path = match[1];
+  const auto slash = path.find('/');
+  return slash == path.npos ? "" : path.substr(0, slash);
+}
+
+bool may_include(const std::string& from, const std::string& to) {
+  if (!kHeights.contains(to)) return false;
+  return from.empty() || from == to || kHeights.at(to) < kHeights.at(from);
+}
+
+TEST(Layers, FindsTheSources) {
+  EXPECT_FALSE(read_sources().empty());
+}
+
+TEST(Layers, KnowsEveryFolder) {
+  for (const auto& source : read_sources()) {
+    EXPECT_TRUE(source.folder.empty() || kHeights.contains(source.folder)) << source.path;
+  }
+}
+
+TEST(Layers, TellsDownwardIncludesFromOthers) {
+  EXPECT_EQ(included_folder("#include \"base/json.h\""), "base");
+  EXPECT_EQ(included_folder("#include <torch/torch.h>"), std::nullopt);
+  EXPECT_EQ(included_folder("// see \"base/json.h\""), std::nullopt);
+  EXPECT_TRUE(may_include("train", "base"));
+  EXPECT_TRUE(may_include("train", "train"));
+  EXPECT_TRUE(may_include("", "cli"));
+  EXPECT_FALSE(may_include("base", "train"));
+  EXPECT_FALSE(may_include("train", "generate"));
+  EXPECT_FALSE(may_include("eval", "serve"));
+}
+
+TEST(Layers, IncludeOnlyDownward) {
+  for (const auto& source : read_sources()) {
+    if (!source.folder.empty() && !kHeights.contains(source.folder)) continue;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const auto folder = included_folder(source.lines[i]);
+      if (!folder) continue;
+      EXPECT_TRUE(may_include(source.folder, *folder)) << source.path << ":" << i + 1 << ": " << source.lines[i];
+    }
+  }
+}
+
+TEST(Layers, GuardEveryHeader) {
+  for (const auto& source : read_sources()) {
+    if (source.path.extension() != ".h") continue;
+    const auto count = std::count(source.lines.begin(), source.lines.end(), "#pragma once");
+    EXPECT_EQ(count, 1) << source.path;
+  }
+}
+
+TEST(Layers, KeepEveryFileShort) {
+  for (const auto& source : read_sources()) EXPECT_LE(source.lines.size(), kLineLimit) << source.path;
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,72 @@
+// Mapping files, and refusing what is not a file.
+#include "base/mapped_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+class MappedFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) / concat("mapped_file_test.", ::getpid());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string message_of(const std::filesystem::path& path) {
+    try {
+      MappedFile::open(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(MappedFileTest, ShowsTheBytesOfTheFile) {
+  const std::string content("zero \0 and \xFF", 12);
+  std::ofstream(folder_ / "a").write(content.data(), 12);
+  const auto file = MappedFile::open(folder_ / "a");
+  EXPECT_EQ(file->text(), content);
+  EXPECT_EQ(file->bytes().size(), 12u);
+  EXPECT_EQ(file->path(), folder_ / "a");
+}
+
+TEST_F(MappedFileTest, GivesNoBytesForAnEmptyFile) {
+  std::ofstream(folder_ / "empty").flush();
+  const auto file = MappedFile::open(folder_ / "empty");
+  EXPECT_TRUE(file->bytes().empty());
+  EXPECT_EQ(file->text(), "");
+}
+
+TEST_F(MappedFileTest, KeepsTheBytesOfARemovedFile) {
+  std::ofstream(folder_ / "a") << "still here";
+  const auto file = MappedFile::open(folder_ / "a");
+  std::filesystem::remove(folder_ / "a");
+  EXPECT_EQ(file->text(), "still here");
+}
+
+TEST_F(MappedFileTest, RefusesAMissingFile) {
+  EXPECT_EQ(message_of(folder_ / "none"), "open " + (folder_ / "none").string() + ": No such file or directory");
+}
+
+TEST_F(MappedFileTest, RefusesADirectory) {
+  EXPECT_EQ(message_of(folder_), "open " + folder_.string() + ": is a directory, expected a file");
+}
+
+TEST_F(MappedFileTest, RefusesAPipeWithoutWaitingForAWriter) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(message_of(folder_ / "pipe"),
+            "open " + (folder_ / "pipe").string() + ": is not a regular file, expected a file");
+}
+
+}  // namespace
+}  // namespace vlsi
