@@ -86,7 +86,7 @@ def named_parameters(model):
 
 
 def randomize(model, seed):
-    """Weights that give logits of a few units; norms around one, biases away from zero."""
+    """Weights that give logits around one or two units; norms around one, biases away from zero."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in named_parameters(model).items():
@@ -96,7 +96,7 @@ def randomize(model, seed):
             elif parameter.dim() == 1:
                 value = 1 + 0.1 * noise
             elif name == "model.embed_tokens.weight":
-                value = 0.3 * noise
+                value = 0.15 * noise
             elif name == "lm_head.weight":
                 value = 2 * noise / math.sqrt(parameter.shape[1])
             else:
