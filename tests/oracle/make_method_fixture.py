@@ -23,9 +23,12 @@ DATA = Path(__file__).resolve().parent.parent / "data" / "method"
 FIRST_SPECIAL = 304
 STUDENT = flat_config(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=64, vocabulary=320,
                       mrope_section=[2, 2, 2], tied=True, patch=8, first_special=FIRST_SPECIAL)
-TEACHER = flat_config(hidden=64, layers=4, heads=4, kv_heads=2, intermediate=64, vocabulary=328,
+TEACHER = flat_config(hidden=64, layers=4, heads=4, kv_heads=2, intermediate=32, vocabulary=328,
                       mrope_section=[2, 3, 3], tied=False, patch=8, first_special=FIRST_SPECIAL)
 LAYERS = {"student": [1, 2], "teacher": [1, 2, 3]}
+# Factors on the first `down` of each target layer: with these the two batches match different teacher layers, and a
+# teacher layer is left out.
+LOUDNESS = {"student": [1.0, 1.0], "teacher": [3.3, 1.5, 1.0]}
 BATCHES = [
     [
         [("text", 6), ("answer", 3)],
@@ -51,9 +54,12 @@ def write_inputs():
     for who, config, seed in (("student", STUDENT, 21), ("teacher", TEACHER, 22)):
         write_model(DATA / who, config, seed)
         width = config["hidden_size"]
-        save_file({f"layers.{layer}.{name}.weight": torch.randn(width, width, generator=generator) / math.sqrt(width)
-                   for layer in LAYERS[who] for name in ("gate", "up", "down")},
-                  DATA / f"{who}_verbalizers.safetensors")
+        weights = {}
+        for layer, loudness in zip(LAYERS[who], LOUDNESS[who]):
+            for name, scale in (("gate", 1.0), ("up", 1.0), ("down", loudness)):
+                weights[f"layers.{layer}.{name}.weight"] = (
+                    scale * torch.randn(width, width, generator=generator) / math.sqrt(width))
+        save_file(weights, DATA / f"{who}_verbalizers.safetensors")
     student = load_model(DATA / "student")
     for index, batch in enumerate(BATCHES):
         tensors = {}

@@ -19,8 +19,8 @@ from tiny_qwen2_vl import (LayerRecorder, flat_config, load_model, make_sample, 
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "qwen2_vl"
 NUM_GREEDY = 12
-TEXT = dict(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=64, vocabulary=200, mrope_section=[2, 2, 2],
-            first_special=190)
+TEXT = dict(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=128, mrope_section=[2, 2, 2],
+            first_special=120)
 VARIANTS = {
     "tied": flat_config(tied=True, patch=8, **TEXT),
     "untied": flat_config(tied=False, patch=14, **TEXT),
