@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Builds the program and runs every test. `--build-only` stops after the build; `--asan` runs the tests under the address and
+# undefined-behaviour sanitizers instead.
+#   VLSI_TORCH=cuda tests/run.sh --build-only    builds against the CUDA wheel
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=release build_only=0
+for argument in "$@"; do
+  case "$argument" in
+    --build-only) build_only=1 ;;
+    --asan) preset=asan ;;
+    *) echo "tests/run.sh: unknown argument '$argument'; expected --build-only or --asan" >&2; exit 2 ;;
+  esac
+done
+[ "${VLSI_TORCH:-cpu}" = cpu ] || preset=$VLSI_TORCH
+echo "tests/run.sh: set-up (once, about 2 minutes), build (about 4 minutes the first time), tests (about 3 minutes)"
+
+bash cmake/setup.sh
+python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
+cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
+cmake --build --preset "$preset"
+[ "$build_only" = 0 ] || exit 0
+ctest --test-dir "build/$preset" --output-on-failure
