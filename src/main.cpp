@@ -4,9 +4,11 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/process.h"
 
 int main(int argc, char** argv) {
   using namespace vlsi;
+  prepare_process(argv);
   CLI::App program("Distil a large vision-language model into a small one by Verbalized Layers-to-Interactions.", "vlsi");
   program.require_subcommand(1);
   program.fallthrough();
