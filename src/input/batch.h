@@ -22,7 +22,8 @@ struct Batch {
   std::vector<int32_t> next_positions;    // [B], of the token after each sample, on every axis
   std::vector<int64_t> answer_starts;     // [B + 1], offsets into the N answer positions
   at::Tensor patches;                     // [P, C] f32, of all pictures; undefined without pictures
-  std::vector<ImageGrid> grids;
+  std::vector<ImageGrid> grids;           // of each picture
+  std::vector<uint64_t> fingerprints;     // of each picture's patches: equal pictures have equal ones
   at::Tensor image_token_positions;       // [M] int64, offsets into the T tokens
 
   int64_t num_samples() const { return static_cast<int64_t>(ids.size()); }

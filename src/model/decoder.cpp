@@ -27,9 +27,10 @@ at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& con
                                   const at::Tensor& rows) const {
   const int64_t num_tokens = x.size(0);
   const auto& [cos, sin] = context.rotary;
-  const auto q = rotate(q_proj_->forward(x).view({num_tokens, num_heads_, head_dim_}), cos, sin);
-  const auto k = rotate(k_proj_->forward(x).view({num_tokens, num_key_value_heads_, head_dim_}), cos, sin);
-  const auto v = v_proj_->forward(x).view({num_tokens, num_key_value_heads_, head_dim_});
+  const auto projected = forward_together(x, {q_proj_.get(), k_proj_.get(), v_proj_.get()});
+  const auto q = rotate(projected[0].view({num_tokens, num_heads_, head_dim_}), cos, sin);
+  const auto k = rotate(projected[1].view({num_tokens, num_key_value_heads_, head_dim_}), cos, sin);
+  const auto v = projected[2].view({num_tokens, num_key_value_heads_, head_dim_});
 
   at::Tensor attended;  // [T, H, d]
   if (context.cache != nullptr && context.cache->has_prompt()) {
@@ -50,7 +51,8 @@ Mlp::Mlp(const TextConfig& config) {
 }
 
 at::Tensor Mlp::forward(const at::Tensor& x) const {
-  return down_proj_->forward(swiglu(gate_proj_->forward(x), up_proj_->forward(x)));
+  const auto projected = forward_together(x, {gate_proj_.get(), up_proj_.get()});
+  return down_proj_->forward(swiglu(projected[0], projected[1]));
 }
 
 DecoderLayer::DecoderLayer(const TextConfig& config) {

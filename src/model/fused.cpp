@@ -16,6 +16,26 @@ constexpr int64_t kRowsPerTask = 64;  // a fixed cut, so that partial sums do no
 
 bool is_plain_float(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
 
+/// The rows of a tensor whose rows are dense but may lie apart, as in a slice of columns.
+class Rows {
+ public:
+  explicit Rows(const at::Tensor& x) : data_(x.const_data_ptr<float>()), stride_(x.stride(0)) {}
+  const float* operator[](int64_t row) const { return data_ + row * stride_; }
+
+ private:
+  const float* data_;
+  int64_t stride_;
+};
+
+bool has_dense_rows(const at::Tensor& x) {
+  int64_t dense = 1;
+  for (int64_t i = x.dim() - 1; i > 0; --i) {
+    if (x.size(i) != 1 && x.stride(i) != dense) return false;
+    dense *= x.size(i);
+  }
+  return true;
+}
+
 /// Calls body(first row, last row, task index) for the rows cut into tasks of kRowsPerTask, in parallel.
 template <class Body>
 void for_row_blocks(int64_t num_rows, const Body& body) {
@@ -82,22 +102,39 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
 class SwiGlu : public torch::autograd::Function<SwiGlu> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
-    context->save_for_backward({gate, up});
-    return at::silu(gate).mul_(up);
+    const auto sigmoid = at::sigmoid(gate).contiguous();
+    auto y = at::empty_like(sigmoid);
+    const Rows g(gate), u(up);
+    const float* s = sigmoid.const_data_ptr<float>();
+    float* out = y.mutable_data_ptr<float>();
+    const int64_t width = gate.size(1);
+    for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
+      for (int64_t t = begin; t < end; ++t) {
+        const float *g_row = g[t], *u_row = u[t];
+        for (int64_t i = 0; i < width; ++i) out[t * width + i] = g_row[i] * s[t * width + i] * u_row[i];
+      }
+    });
+    context->save_for_backward({gate, up, sigmoid});
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto gate = saved[0].contiguous(), up = saved[1].contiguous(), gy = gradients[0].contiguous();
-    auto sigmoid = at::sigmoid(gate), g_gate = at::empty_like(gate), g_up = at::empty_like(up);
+    const auto &gate = saved[0], &up = saved[1], &sigmoid = saved[2];
+    const auto gy = gradients[0].contiguous();
+    auto g_gate = at::empty_like(sigmoid), g_up = at::empty_like(sigmoid);
     const int64_t width = gate.size(1);
-    const float *g = gate.const_data_ptr<float>(), *u = up.const_data_ptr<float>();
+    const Rows g(gate), u(up);
     const float *s = sigmoid.const_data_ptr<float>(), *gradient = gy.const_data_ptr<float>();
     float *out_gate = g_gate.mutable_data_ptr<float>(), *out_up = g_up.mutable_data_ptr<float>();
     for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
-      for (int64_t i = begin * width; i < end * width; ++i) {
-        out_up[i] = gradient[i] * g[i] * s[i];
-        out_gate[i] = gradient[i] * u[i] * s[i] * (1 + g[i] * (1 - s[i]));
+      for (int64_t t = begin; t < end; ++t) {
+        const float *g_row = g[t], *u_row = u[t];
+        for (int64_t j = 0; j < width; ++j) {
+          const int64_t i = t * width + j;
+          out_up[i] = gradient[i] * g_row[j] * s[i];
+          out_gate[i] = gradient[i] * u_row[j] * s[i] * (1 + g_row[j] * (1 - s[i]));
+        }
       }
     });
     return {g_gate, g_up};
@@ -106,16 +143,17 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
 
 /// One rotation by the given angles; by their negatives it is the gradient.
 at::Tensor rotate_rows(const at::Tensor& input, const at::Tensor& cos, const at::Tensor& sin, float direction) {
-  const auto x = input.contiguous();
-  auto y = at::empty_like(x);
+  const auto x = input.size(0) > 0 && has_dense_rows(input) ? input : input.contiguous();
+  auto y = at::empty(x.sizes(), x.options());
   const int64_t num_heads = x.size(1), half = x.size(2) / 2;
-  const float *in = x.const_data_ptr<float>(), *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
+  const Rows in(x);
+  const float *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
   float* out = y.mutable_data_ptr<float>();
   for_row_blocks(x.size(0), [=](int64_t begin, int64_t end, int64_t) {
     for (int64_t t = begin; t < end; ++t) {
       const float *cos_row = c + t * half, *sin_row = s + t * half;
       for (int64_t head = 0; head < num_heads; ++head) {
-        const float* from = in + (t * num_heads + head) * 2 * half;
+        const float* from = in[t] + head * 2 * half;
         float* to = out + (t * num_heads + head) * 2 * half;
         for (int64_t j = 0; j < half; ++j) {
           const float turn = direction * sin_row[j];
@@ -156,7 +194,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 at::Tensor swiglu_plain(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  return is_plain_float(gate) && gate.dim() == 2 ? SwiGlu::apply(gate, up) : swiglu_plain(gate, up);
+  const bool fits = is_plain_float(gate) && gate.dim() == 2 && gate.size(0) > 0 && has_dense_rows(gate) && has_dense_rows(up);
+  return fits ? SwiGlu::apply(gate, up) : swiglu_plain(gate, up);
 }
 
 at::Tensor rotate_plain(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {

@@ -40,4 +40,28 @@ void Linear::merge_lora() {
   lora_a_ = lora_b_ = at::Tensor();
 }
 
+std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps) {
+  constexpr int64_t kMaxJoinedValues = int64_t{1} << 18;  // above it a product is wide enough alone, and joining costs memory
+  int64_t num_values = 0;
+  bool joinable = x.is_cpu();
+  for (const auto* map : maps) {
+    num_values += map->weight().numel();
+    joinable = joinable && !map->has_lora() && map->bias().defined() == maps.front()->bias().defined();
+  }
+  std::vector<at::Tensor> weights, biases;
+  if (!joinable || num_values > kMaxJoinedValues) {
+    std::vector<at::Tensor> outputs;
+    for (const auto* map : maps) outputs.push_back(map->forward(x));
+    return outputs;
+  }
+  std::vector<int64_t> sizes;
+  for (const auto* map : maps) {
+    weights.push_back(map->weight());
+    if (map->bias().defined()) biases.push_back(map->bias());
+    sizes.push_back(map->weight().size(0));
+  }
+  const auto bias = biases.empty() ? std::nullopt : std::optional(at::cat(biases));
+  return at::linear(x, at::cat(weights), bias).split_with_sizes(sizes, -1);
+}
+
 }  // namespace vlsi

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "model/module.h"
 
@@ -25,10 +26,15 @@ class Linear : public Module {
   void merge_lora();
 
   const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return bias_; }
 
  private:
   at::Tensor weight_, bias_, lora_a_, lora_b_;
   double lora_scale_ = 0;
 };
+
+/// What several maps make of the same x [T, in]; one product over their joined weights where they are small, which keeps a narrow
+/// model's products wide. The results may be slices of one tensor.
+std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps);
 
 }  // namespace vlsi

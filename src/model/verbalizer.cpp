@@ -30,7 +30,8 @@ VerbFfn::VerbFfn(int64_t width) {
 }
 
 at::Tensor VerbFfn::forward(const at::Tensor& h) const {
-  return down_->forward(swiglu(gate_->forward(h), up_->forward(h)));
+  const auto projected = forward_together(h, {gate_.get(), up_.get()});
+  return down_->forward(swiglu(projected[0], projected[1]));
 }
 
 BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {

@@ -59,7 +59,7 @@ VisionTower::VisionTower(const VisionConfig& config) : config_(config) {
   merger_out_ = mlp->register_module("2", std::make_shared<Linear>(merged, config.hidden_size, /*with_bias=*/true));
 }
 
-at::Tensor VisionTower::forward(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const {
+at::Tensor VisionTower::encode(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const {
   std::vector<int64_t> frame_starts{0};
   for (const auto& grid : grids) {
     for (int64_t frame = 0; frame < grid.t; ++frame) frame_starts.push_back(frame_starts.back() + grid.h * grid.w);
@@ -72,7 +72,11 @@ at::Tensor VisionTower::forward(const at::Tensor& patches, const std::vector<Ima
   // A convolution whose stride is its kernel is this product.
   auto x = at::linear(patches.to(patch_weight_.scalar_type()), patch_weight_.flatten(1));
   for (const auto& block : blocks_) x = block->forward(x, rotary, frames);
-  const auto merged = merger_norm_->forward(x).view({-1, config_.merged_size()});
+  return x;
+}
+
+at::Tensor VisionTower::merge(const at::Tensor& features) const {
+  const auto merged = merger_norm_->forward(features).view({-1, config_.merged_size()});
   return merger_out_->forward(at::gelu(merger_in_->forward(merged)));
 }
 

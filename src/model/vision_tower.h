@@ -42,8 +42,12 @@ class VisionTower : public Module {
  public:
   explicit VisionTower(const VisionConfig& config);
 
-  /// patches [P, channels * temporal_patch * patch²] of all pictures, with their grids -> [P / merge², D].
-  at::Tensor forward(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const;
+  /// The tower without its merger: patches [P, channels * temporal_patch * patch²] of pictures with their grids -> [P, E].
+  at::Tensor encode(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const;
+  /// The merger: features [P, E] -> [P / merge², D].
+  at::Tensor merge(const at::Tensor& features) const;
+
+  bool is_frozen() const { return !patch_weight_.requires_grad(); }
 
  private:
   VisionConfig config_;

@@ -9,7 +9,13 @@
 
 namespace vlsi {
 
-Vlm::Vlm(const ModelConfig& config) : config_(config) {
+namespace {
+
+constexpr int64_t kFeatureCacheBytes = int64_t{256} << 20;
+
+}  // namespace
+
+Vlm::Vlm(const ModelConfig& config) : config_(config), features_(kFeatureCacheBytes) {
   visual_ = register_module("visual", std::make_shared<VisionTower>(config.vision));
   model_ = register_module("model", std::make_shared<Decoder>(config.text));
   if (!config.text.tie_word_embeddings) {
@@ -18,10 +24,28 @@ Vlm::Vlm(const ModelConfig& config) : config_(config) {
   }
 }
 
+at::Tensor Vlm::look_at_pictures(const Batch& batch) const {
+  if (!visual_->is_frozen()) return visual_->merge(visual_->encode(batch.patches, batch.grids));
+  // One picture at a time: what is remembered of it must not depend on its neighbours in a batch.
+  std::vector<at::Tensor> features;
+  int64_t first = 0;
+  for (size_t i = 0; i < batch.grids.size(); ++i) {
+    const int64_t num_patches = batch.grids[i].num_patches();
+    auto seen = features_.find(batch.fingerprints[i]);
+    if (!seen) {
+      seen = visual_->encode(batch.patches.narrow(0, first, num_patches), {batch.grids[i]});
+      features_.insert(batch.fingerprints[i], *seen);
+    }
+    features.push_back(*seen);
+    first += num_patches;
+  }
+  return visual_->merge(at::cat(features));
+}
+
 at::Tensor Vlm::embed(const Batch& batch) const {
   const auto embedded = model_->embed_tokens().forward(batch.tokens);
   if (!batch.patches.defined()) return embedded;
-  const auto features = visual_->forward(batch.patches, batch.grids).to(embedded.scalar_type());
+  const auto features = look_at_pictures(batch).to(embedded.scalar_type());
   TORCH_CHECK(features.size(0) == batch.image_token_positions.size(0), "the pictures give ", features.size(0),
               " rows, the tokens have places for ", batch.image_token_positions.size(0));
   return embedded.index_copy(0, batch.image_token_positions, features);

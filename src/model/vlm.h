@@ -10,6 +10,7 @@
 #include "input/batch.h"
 #include "model/config.h"
 #include "model/decoder.h"
+#include "model/feature_cache.h"
 #include "model/module.h"
 #include "model/vision_tower.h"
 
@@ -55,8 +56,10 @@ class Vlm : public Module {
 
  private:
   at::Tensor embed(const Batch& batch) const;
+  at::Tensor look_at_pictures(const Batch& batch) const;
 
   ModelConfig config_;
+  mutable FeatureCache features_;  // of the vision tower while it is frozen
   std::shared_ptr<VisionTower> visual_;
   std::shared_ptr<Decoder> model_;
   std::shared_ptr<Linear> lm_head_;  // null when tied
