@@ -85,7 +85,8 @@ TEST_P(GreedyBesideTransformers, EndsEachAnswerOfABatchAtItsOwnStopToken) {
 
 TEST_P(GreedyBesideTransformers, EndsAtTheLargestLength) {
   for (const int64_t length : {1, 5}) {
-    EXPECT_EQ(answer(prompts_[0], {length, {}}), std::vector<int32_t>(expected_[0].begin(), expected_[0].begin() + length));
+    EXPECT_EQ(answer(prompts_[0], {length, {}}),
+              std::vector<int32_t>(expected_[0].begin(), expected_[0].begin() + length));
   }
   EXPECT_TRUE(answer(prompts_[0], {0, {}}).empty());
 }
@@ -103,8 +104,10 @@ TEST(StopTokens, ComeFromTheGenerationConfigThenFromTheModels) {
   const fixtures::TemporaryFolder folder;
   ModelConfig config;
   config.eos_token_id = 7;
-  const std::vector<std::pair<const char*, std::vector<int64_t>>> files{
-      {R"({"eos_token_id": [3, 5]})", {3, 5}}, {R"({"eos_token_id": 4})", {4}}, {R"({"eos_token_id": null})", {7}}, {"{}", {7}}};
+  const std::vector<std::pair<const char*, std::vector<int64_t>>> files{{R"({"eos_token_id": [3, 5]})", {3, 5}},
+                                                                        {R"({"eos_token_id": 4})", {4}},
+                                                                        {R"({"eos_token_id": null})", {7}},
+                                                                        {"{}", {7}}};
   EXPECT_EQ(stop_tokens(folder.path(), config), std::vector<int64_t>{7});
   for (const auto& [text, expected] : files) {
     write_file(folder.path() / "generation_config.json", text);

@@ -12,14 +12,16 @@ using fixtures::difference;
 using fixtures::random;
 
 /// softmax(q kᵀ / √d) v, by definition.
-at::Tensor naive_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<int64_t>& starts,
-                           bool causal) {
+at::Tensor naive_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const std::vector<int64_t>& starts, bool causal) {
   const int64_t group = q.size(1) / k.size(1);
   auto output = at::empty(q.sizes(), at::kDouble);
   for (size_t i = 0; i + 1 < starts.size(); ++i) {
     const int64_t start = starts[i], length = starts[i + 1] - start;
     for (int64_t head = 0; head < q.size(1); ++head) {
-      const auto rows = [&](const at::Tensor& x, int64_t h) { return x.narrow(0, start, length).select(1, h).to(at::kDouble); };
+      const auto rows = [&](const at::Tensor& x, int64_t h) {
+        return x.narrow(0, start, length).select(1, h).to(at::kDouble);
+      };
       auto scores = at::mm(rows(q, head), rows(k, head / group).t()) / std::sqrt(static_cast<double>(q.size(2)));
       if (causal) {
         const auto future = at::ones({length, length}, at::kBool).triu(1);
@@ -64,7 +66,8 @@ TEST(PackedAttention, HasTheFormulasGradients) {
     (attention(leaves) * direction).sum().backward();
     return std::vector<at::Tensor>{leaves[0].grad(), leaves[1].grad(), leaves[2].grad()};
   };
-  const auto found = gradients([&](const auto& x) { return packed_attention(x[0], x[1], x[2], find_runs(starts), true); });
+  const auto found =
+      gradients([&](const auto& x) { return packed_attention(x[0], x[1], x[2], find_runs(starts), true); });
   const auto expected = gradients([&](const auto& x) { return naive_attention(x[0], x[1], x[2], starts, true); });
   for (size_t i = 0; i < 3; ++i) EXPECT_LE(difference(found[i], expected[i]), 1e-5);
 }
@@ -73,7 +76,9 @@ TEST(PackedAttention, NeverCrossesSequences) {
   const std::vector<int64_t> starts{0, 5, 10, 15, 22};
   for (const bool causal : {true, false}) {
     for (size_t poisoned = 0; poisoned + 1 < starts.size(); ++poisoned) {
-      const auto rows = [&](const at::Tensor& x, size_t i) { return x.narrow(0, starts[i], starts[i + 1] - starts[i]); };
+      const auto rows = [&](const at::Tensor& x, size_t i) {
+        return x.narrow(0, starts[i], starts[i + 1] - starts[i]);
+      };
       const auto q = random({22, 4, 8}, 1), k = random({22, 2, 8}, 2), v = random({22, 2, 8}, 3);
       const auto clean = packed_attention(q, k, v, find_runs(starts), causal);
       for (const auto& x : {q, k, v}) rows(x, poisoned).fill_(std::numeric_limits<float>::quiet_NaN());

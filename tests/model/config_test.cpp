@@ -9,7 +9,9 @@ namespace {
 
 using fixtures::message_of;
 
-Json flat() { return read_json(fixtures::directory("tied") / "config.json"); }
+Json flat() {
+  return read_json(fixtures::directory("tied") / "config.json");
+}
 
 const std::vector<const char*> kTextKeys{"hidden_size",         "intermediate_size",   "num_hidden_layers",
                                          "num_attention_heads", "num_key_value_heads", "max_position_embeddings",
@@ -27,7 +29,9 @@ Json with_text_config(bool keep_flat) {
   return json;
 }
 
-Json parsed(const Json& json) { return to_json(parse_model_config(json, "config"), "float32"); }
+Json parsed(const Json& json) {
+  return to_json(parse_model_config(json, "config"), "float32");
+}
 
 TEST(ModelConfig, ReadsTheFlatLayout) {
   const auto config = parse_model_config(flat(), "config");
@@ -56,8 +60,8 @@ TEST(ModelConfig, ReadsTheSameFromEveryLayout) {
 
   Json nested = with_text_config(/*keep_flat=*/false);
   auto& text = nested["text_config"];
-  text["rope_parameters"] = {{"rope_type", "default"}, {"type", "mrope"}, {"rope_theta", text["rope_theta"]},
-                             {"mrope_section", {2, 2, 2}}};
+  text["rope_parameters"] = {
+      {"rope_type", "default"}, {"type", "mrope"}, {"rope_theta", text["rope_theta"]}, {"mrope_section", {2, 2, 2}}};
   text.erase("rope_scaling");
   text.erase("rope_theta");
   nested["dtype"] = "float32";
@@ -89,7 +93,8 @@ TEST(ModelConfig, FillsWhatAPrunedFileLeavesOutFromTheClassDefaults) {
   EXPECT_EQ(large.image_token_id, 151655);
 
   const auto middle = parse_model_config(
-      Json::parse(R"({"model_type": "qwen2_vl", "hidden_size": 3584, "num_attention_heads": 28, "num_key_value_heads": 4})"),
+      Json::parse(
+          R"({"model_type": "qwen2_vl", "hidden_size": 3584, "num_attention_heads": 28, "num_key_value_heads": 4})"),
       "config");
   EXPECT_EQ(middle.vision.hidden_size, 3584);
   EXPECT_EQ(middle.vision.depth, 32);
@@ -166,7 +171,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"/rope_scaling/mrope_section", Json::array({2, 2, "2"}), "mrope_section"},
         BadConfig{"/image_token_id", -1, "id -1"}, BadConfig{"/image_token_id", 128, "id 128"},
         BadConfig{"/vision_config", Json::array(), "vision_config"},
-        BadConfig{"/vision_config/depth", 0, "depth' is 0"}, BadConfig{"/vision_config/embed_dim", 15, "vision embed_dim 15"},
+        BadConfig{"/vision_config/depth", 0, "depth' is 0"},
+        BadConfig{"/vision_config/embed_dim", 15, "vision embed_dim 15"},
         BadConfig{"/vision_config/num_heads", 8, "head width 2"},
         BadConfig{"/vision_config/hidden_size", 64, "hidden_size 64 differs"},
         BadConfig{"/vision_config/mlp_ratio", -2, "mlp_ratio is -2"},
@@ -174,7 +180,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"/vision_config/spatial_merge_size", -1, "spatial_merge_size' is -1"}));
 
 TEST(ModelConfig, RefusesAFileThatIsNoObject) {
-  EXPECT_NE(message_of([] { parse_model_config(Json::array(), "config"); }).find("expected an object"), std::string::npos);
+  EXPECT_NE(message_of([] { parse_model_config(Json::array(), "config"); }).find("expected an object"),
+            std::string::npos);
 }
 
 TEST(ModelConfig, NamesTheFileItCannotRead) {

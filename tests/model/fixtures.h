@@ -108,7 +108,9 @@ inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dt
   return at::randn(shape, at::TensorOptions(dtype));
 }
 
-inline std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
+inline std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
+  return {tensors.begin(), tensors.end()};
+}
 
 inline std::string message_of(const std::function<void()>& action) {
   try {

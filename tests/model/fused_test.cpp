@@ -23,13 +23,16 @@ std::vector<at::Tensor> value_and_gradients(const Operation& operation, const st
   return results;
 }
 
-/// Both on the same float32 inputs. They add the same few hundred products in different orders, hence 1e-5 of the largest.
+/// Both on the same float32 inputs. They add the same few hundred products in different orders, hence 1e-5 of the
+/// largest.
 void expect_equal(const Operation& fused, const Operation& plain, const std::vector<at::Tensor>& inputs) {
   const auto direction = random(plain(inputs).sizes(), 99);
-  const auto ours = value_and_gradients(fused, inputs, direction), expected = value_and_gradients(plain, inputs, direction);
+  const auto ours = value_and_gradients(fused, inputs, direction),
+             expected = value_and_gradients(plain, inputs, direction);
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].sizes(), expected[i].sizes());
-    EXPECT_LE(difference(ours[i], expected[i]), 1e-5 * std::max(1.0, expected[i].abs().max().item<double>())) << "output " << i;
+    EXPECT_LE(difference(ours[i], expected[i]), 1e-5 * std::max(1.0, expected[i].abs().max().item<double>()))
+        << "output " << i;
   }
 }
 
@@ -53,10 +56,18 @@ void expect_gradients_of_differences(const Operation& operation, std::vector<at:
   }
 }
 
-at::Tensor norm_of(const std::vector<at::Tensor>& x) { return rms_norm(x[0], x[1], 1e-6); }
-at::Tensor plain_norm_of(const std::vector<at::Tensor>& x) { return rms_norm_plain(x[0], x[1], 1e-6); }
-at::Tensor swiglu_of(const std::vector<at::Tensor>& x) { return swiglu(x[0], x[1]); }
-at::Tensor plain_swiglu_of(const std::vector<at::Tensor>& x) { return swiglu_plain(x[0], x[1]); }
+at::Tensor norm_of(const std::vector<at::Tensor>& x) {
+  return rms_norm(x[0], x[1], 1e-6);
+}
+at::Tensor plain_norm_of(const std::vector<at::Tensor>& x) {
+  return rms_norm_plain(x[0], x[1], 1e-6);
+}
+at::Tensor swiglu_of(const std::vector<at::Tensor>& x) {
+  return swiglu(x[0], x[1]);
+}
+at::Tensor plain_swiglu_of(const std::vector<at::Tensor>& x) {
+  return swiglu_plain(x[0], x[1]);
+}
 
 struct Shape {
   int64_t rows, width;
@@ -74,7 +85,9 @@ TEST(RmsNorm, EqualsItsPlainDefinitionWithGradients) {
 
 TEST(RmsNorm, GivesTheRowsGradientWhenTheWeightIsFrozen) {
   const auto weight = random({48}, 2);
-  const auto with = [&](auto norm) { return [=](const std::vector<at::Tensor>& x) { return norm(x[0], weight, 1e-6); }; };
+  const auto with = [&](auto norm) {
+    return [=](const std::vector<at::Tensor>& x) { return norm(x[0], weight, 1e-6); };
+  };
   expect_equal(with(rms_norm), with(rms_norm_plain), {random({65, 48}, 1)});
 }
 
@@ -113,7 +126,8 @@ TEST(SwiGlu, IsTheFormulaInFloat64) {
 
 TEST(SwiGlu, StaysFiniteFarFromZero) {
   const auto gate = at::tensor({-200.0F, -90.0F, 90.0F, 200.0F}).view({1, 4}), up = at::ones({1, 4});
-  for (const auto& result : value_and_gradients(swiglu_of, {gate, up}, up)) EXPECT_TRUE(result.isfinite().all().item<bool>());
+  for (const auto& result : value_and_gradients(swiglu_of, {gate, up}, up))
+    EXPECT_TRUE(result.isfinite().all().item<bool>());
 }
 
 class Rotation : public testing::Test {

@@ -1,8 +1,6 @@
 // Model directories: what is written is read back, and every disagreement is told at once.
 #include "model/load.h"
 
-#include <fstream>
-
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "model/parts.h"
@@ -24,7 +22,8 @@ NamedTensors stored_tensors(const std::string& variant) {
 
 void write_directory(const fs::path& directory, const NamedTensors& tensors, const std::string& variant = "tied") {
   fs::create_directories(directory);
-  fs::copy_file(fixtures::directory(variant) / "config.json", directory / "config.json", fs::copy_options::overwrite_existing);
+  fs::copy_file(fixtures::directory(variant) / "config.json", directory / "config.json",
+                fs::copy_options::overwrite_existing);
   write_safetensors(directory / "model.safetensors", tensors);
 }
 
@@ -136,7 +135,8 @@ TEST_F(LoadVlm, LeavesStoredWeightsInTheMappedFileUntilTheyLearn) {
     EXPECT_FALSE(value.requires_grad()) << name;
   }
   make_trainable(*model, {"decoder"}, "test");
-  for (const auto& [name, value] : model->named_parameters()) EXPECT_EQ(is_mapped(value), part_of(name) != "decoder") << name;
+  for (const auto& [name, value] : model->named_parameters())
+    EXPECT_EQ(is_mapped(value), part_of(name) != "decoder") << name;
   for (const auto& [name, value] : load(fixtures::directory("tied"), at::kBFloat16)->named_parameters()) {
     EXPECT_FALSE(is_mapped(value)) << name;
   }
@@ -153,9 +153,10 @@ using SaveVlm = LoadVlm;
 TEST_F(SaveVlm, CarriesTokenizerAndProcessorFilesUnchanged) {
   const auto model = load(fixtures::directory("tied"));
   fs::create_directories(path("from"));
-  const std::vector<std::pair<std::string, std::string>> files{{"tokenizer.json", "{ \"a\":1}"},
-                                                               {"preprocessor_config.json", "{}\n\n"},
-                                                               {"generation_config.json", "{\"eos_token_id\": [1, 2]}"}};
+  const std::vector<std::pair<std::string, std::string>> files{
+      {"tokenizer.json", "{ \"a\":1}"},
+      {"preprocessor_config.json", "{}\n\n"},
+      {"generation_config.json", "{\"eos_token_id\": [1, 2]}"}};
   for (const auto& [name, text] : files) write_file(path("from") / name, text);
   write_file(path("from") / "model.safetensors", "not to be carried");
   save_vlm(path("out"), *model, at::kFloat, path("from"));
@@ -181,7 +182,7 @@ TEST_F(SaveVlm, MergesAdaptersIntoWhatItWrites) {
   const auto model = load(fixtures::directory("tied"));
   model->add_lora(4, 8, {"q_proj", "down_proj"}, 1, "test");
   for (auto& [name, value] : model->named_parameters()) {
-    if (part_of(name) == "lora") value.normal_();
+    if (part_of(name) == "lora") value.copy_(fixtures::random(value.sizes(), 3));
   }
   save_vlm(path("out"), *model, at::kFloat, {});
   const auto written = load(path("out"));
@@ -223,7 +224,8 @@ TEST(InitializeVlm, DrawsTheStandardDeviationsItPromises) {
 
 TEST(CopyVisionTower, CopiesTheTowerWithoutItsMerger) {
   const auto from = load_vlm(fixtures::directory("tied"), at::kFloat);
-  const auto to = initialize_vlm(from->config(), Initializer::kFanIn, 3), before = initialize_vlm(from->config(), Initializer::kFanIn, 3);
+  const auto to = initialize_vlm(from->config(), Initializer::kFanIn, 3),
+             before = initialize_vlm(from->config(), Initializer::kFanIn, 3);
   copy_vision_tower(*from, *to, "test");
   const auto source = by_name(from->named_parameters()), untouched = by_name(before->named_parameters());
   for (const auto& [name, value] : to->named_parameters()) {

@@ -17,7 +17,8 @@ TEST(MropeTable, GivesEveryFrequencyTheAxisOfItsSection) {
   const auto positions = at::tensor({0, 4, 7, 0, 5, 7, 0, 6, 7}, at::kLong).view({3, 3});  // time, height, width
   const auto table = mrope_table(positions, config, at::kFloat);
 
-  const auto angles = at::tensor({0.0, 0.0, 0.0, 0.0, 4.0, 0.5, 0.05, 0.006, 7.0, 0.7, 0.07, 0.007}, at::kDouble).view({3, 4});
+  const auto angles =
+      at::tensor({0.0, 0.0, 0.0, 0.0, 4.0, 0.5, 0.05, 0.006, 7.0, 0.7, 0.07, 0.007}, at::kDouble).view({3, 4});
   // An angle of 7 has a rounding error of 4e-7 in float32.
   EXPECT_LE(difference(table.cos, angles.cos()), 1e-6);
   EXPECT_LE(difference(table.sin, angles.sin()), 1e-6);

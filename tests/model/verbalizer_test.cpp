@@ -1,8 +1,6 @@
 // Verbalizers: the formula, their files, and the backbones they may not be used with.
 #include "model/verbalizer.h"
 
-#include <fstream>
-
 #include "base/json.h"
 #include "tests/model/fixtures.h"
 

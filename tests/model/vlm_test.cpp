@@ -11,9 +11,9 @@ namespace {
 using fixtures::Case;
 using fixtures::difference;
 
-// Sums of at most 64 float32 products, three layers deep, on values of a few units: rounding is some 1e-6, whatever the order
-// of the additions. The bound leaves room for other vector widths.
-constexpr double kFloatTolerance = 2e-5;
+// Sums of at most 64 float32 products on values up to ten, carried through two vision blocks and three layers: rounding
+// adds up to some 1e-5 for any order of the additions. The bound leaves room for other vector widths.
+constexpr double kFloatTolerance = 5e-5;
 
 class VlmBesideTransformers : public testing::TestWithParam<std::string> {
  protected:
@@ -91,8 +91,9 @@ TEST_P(VlmBesideTransformers, GivesItsLossAndTheGradientOfEveryParameter) {
     ASSERT_TRUE(gradients->tensors().contains(name)) << name;
     ASSERT_TRUE(parameter.grad().defined()) << name;
     const auto target = gradients->tensor(name);
-    // Gradients of one tensor are sums over all tokens whose terms cancel in part: their error follows its largest entry.
-    EXPECT_LE(difference(parameter.grad(), target), 1e-4 * target.abs().max().item<double>()) << name;
+    // Gradients of one tensor are sums over all tokens whose terms cancel in part: their error follows its largest
+    // entry.
+    EXPECT_LE(difference(parameter.grad(), target), 5e-5 * target.abs().max().item<double>()) << name;
   }
 }
 
@@ -109,12 +110,13 @@ TEST_P(VlmBesideTransformers, StaysWithinItsOwnRoundingInBfloat16) {
     const auto log_probabilities = [](const at::Tensor& x) { return at::log_softmax(x.to(at::kFloat), -1); };
     const auto ours = log_probabilities(rows_of(logits, batch, i));
     const auto theirs = log_probabilities(expected["logits_bf16"]), exact = log_probabilities(expected["logits"]);
-    // Eight bits of mantissa, rounded after every operation at places that kernels choose differently: two such models may
-    // differ by as much as one of them from float32, and by far less on average.
+    // Eight bits of mantissa, rounded after every operation at places that kernels choose differently: two such models
+    // may differ by about as much as one of them from float32, and are equally exact on average.
     const double gap = difference(theirs, exact);
     EXPECT_LE(difference(ours, theirs), 2 * gap);
     EXPECT_LE(difference(ours, exact), 2 * gap);
-    EXPECT_LE((ours - exact).abs().mean().item<double>(), 0.03);
+    const auto mean_error = [&](const at::Tensor& x) { return (x - exact).abs().mean().item<double>(); };
+    EXPECT_LE(mean_error(ours), 1.5 * mean_error(theirs));
   }
 }
 
