@@ -31,11 +31,15 @@ void Linear::add_lora(int64_t rank, double alpha, at::Generator generator) {
   lora_scale_ = alpha / static_cast<double>(rank);
 }
 
+at::Tensor Linear::merged_weight(at::ScalarType dtype) const {
+  at::NoGradGuard no_grad;
+  if (!has_lora()) return weight_.to(dtype);
+  return (weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_).to(dtype);
+}
+
 void Linear::merge_lora() {
   if (!has_lora()) return;
-  at::NoGradGuard no_grad;
-  const auto merged = weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_;
-  weight_.set_data(merged.to(weight_.scalar_type()));
+  weight_.set_data(merged_weight(weight_.scalar_type()));
   for (const char* name : {"lora_A", "lora_B"}) unregister_parameter(name);
   lora_a_ = lora_b_ = at::Tensor();
 }

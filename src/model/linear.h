@@ -22,7 +22,9 @@ class Linear : public Module {
   /// Adds a float32 adapter that changes nothing yet: A uniform in ±1/√in from `generator`, B zero.
   void add_lora(int64_t rank, double alpha, at::Generator generator);
   bool has_lora() const { return lora_a_.defined(); }
-  /// W ← W + scale · B A in float32, rounded once; the adapter is gone afterwards.
+  /// W + scale · B A, computed in float32 and rounded once to `dtype`; W itself without an adapter.
+  at::Tensor merged_weight(at::ScalarType dtype) const;
+  /// W ← merged_weight in W's dtype; the adapter is gone afterwards.
   void merge_lora();
 
   const at::Tensor& weight() const { return weight_; }

@@ -5,6 +5,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <cmath>
+#include <map>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -51,10 +52,16 @@ const char* const kCarriedFiles[] = {"tokenizer.json",     "tokenizer_config.jso
                                      "chat_template.jinja", "generation_config.json"};
 
 NamedTensors tensors_to_save(const Vlm& model, at::ScalarType dtype) {
+  std::map<std::string, at::Tensor> merged;
+  model.for_each_module([&](const std::string& name, Module& module) {
+    const auto* linear = dynamic_cast<Linear*>(&module);
+    if (linear != nullptr && linear->has_lora()) merged.emplace(name + ".weight", linear->merged_weight(dtype));
+  });
   NamedTensors tensors;
   for (const auto& item : model.named_parameters()) {
     if (part_of(item.first) == "lora") continue;
-    tensors.emplace_back(item.first, item.second.detach().to(dtype));
+    const auto found = merged.find(item.first);
+    tensors.emplace_back(item.first, found != merged.end() ? found->second : item.second.detach().to(dtype));
   }
   return tensors;
 }

@@ -1,0 +1,145 @@
+// Low-rank adapters: they start as nothing, add what the formula says, and merge into the weight.
+#include "model/linear.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+
+#include "model/parts.h"
+#include "tests/model/fixtures.h"
+
+namespace vlsi {
+namespace {
+
+using fixtures::by_name;
+using fixtures::difference;
+using fixtures::message_of;
+using fixtures::random;
+
+at::Tensor final_rows(const Vlm& model) {
+  at::NoGradGuard no_grad;
+  std::vector<Sample> samples;
+  for (const auto& stored : fixtures::cases("tied")) samples.push_back(fixtures::sample_of(stored));
+  return model.forward(pack(samples), {}).final_rows;
+}
+
+void fill_adapters(const Vlm& model) {
+  uint64_t seed = 1;
+  for (auto& [name, value] : model.named_parameters()) {
+    if (part_of(name) == "lora") value.copy_(random(value.sizes(), ++seed) * 0.1);
+  }
+}
+
+class LinearMap : public testing::Test {
+ protected:
+  LinearMap() : linear_(6, 5, /*with_bias=*/true) {
+    uint64_t seed = 10;
+    for (auto& [name, value] : linear_.named_parameters()) value.copy_(random(value.sizes(), ++seed));
+  }
+  at::Tensor parameter(const std::string& name) const { return by_name(linear_.named_parameters()).at(name); }
+  void add_adapter() {
+    linear_.add_lora(3, 6, at::detail::createCPUGenerator(1));
+    parameter("lora_B").copy_(random({5, 3}, 20));
+  }
+  at::Tensor adapted(const at::Tensor& x) const {
+    const auto wide = [&](const char* name) { return parameter(name).to(at::kDouble); };
+    const auto weight = wide("weight") + 2.0 * at::mm(wide("lora_B"), wide("lora_A"));  // scale 6 / 3
+    return at::linear(x.to(at::kDouble), weight, wide("bias"));
+  }
+
+  Linear linear_;
+};
+
+TEST_F(LinearMap, AddsTheScaledLowRankProduct) {
+  add_adapter();
+  const auto x = random({2, 4, 6}, 3);
+  EXPECT_LE(difference(linear_.forward(x), adapted(x)), 1e-5);
+}
+
+TEST_F(LinearMap, StartsItsAdapterUniformAndSilent) {
+  const auto x = random({4, 6}, 3);
+  const auto before = linear_.forward(x);
+  linear_.add_lora(64, 64, at::detail::createCPUGenerator(1));
+  EXPECT_TRUE(at::equal(linear_.forward(x), before));
+  const double bound = 1 / std::sqrt(6.0), largest = parameter("lora_A").abs().max().item<double>();
+  EXPECT_LE(largest, bound);
+  EXPECT_GT(largest, 0.95 * bound);  // of 384 uniform values
+  EXPECT_TRUE(at::equal(parameter("lora_B"), at::zeros({5, 64})));
+}
+
+TEST_F(LinearMap, MergesItsAdapterIntoTheWeight) {
+  add_adapter();
+  const auto x = random({4, 6}, 3);
+  const auto expected = adapted(x);
+  linear_.merge_lora();
+  EXPECT_FALSE(linear_.has_lora());
+  EXPECT_EQ(linear_.named_parameters().size(), 2U);
+  EXPECT_LE(difference(linear_.forward(x), expected), 1e-5);
+  const auto merged = linear_.weight().clone();
+  linear_.merge_lora();  // nothing is left to merge
+  EXPECT_TRUE(at::equal(linear_.weight(), merged));
+}
+
+TEST_F(LinearMap, KeepsAFloat32AdapterBesideABfloat16Weight) {
+  for (auto& [name, value] : linear_.named_parameters()) value.set_data(value.to(at::kBFloat16));
+  add_adapter();
+  EXPECT_EQ(parameter("lora_A").scalar_type(), at::kFloat);
+  const auto x = random({4, 6}, 3).to(at::kBFloat16);
+  const auto y = linear_.forward(x);
+  ASSERT_EQ(y.scalar_type(), at::kBFloat16);
+  // Three roundings to 8 bits of values up to about ten.
+  EXPECT_LE(difference(y, adapted(x)), 0.1);
+  const auto weight = (parameter("weight").to(at::kFloat) + at::mm(parameter("lora_B"), parameter("lora_A")) * 2.0);
+  linear_.merge_lora();
+  EXPECT_TRUE(at::equal(linear_.weight(), weight.to(at::kBFloat16)));
+}
+
+TEST(Lora, ChangesNothingAtFirstAndIsAFunctionOfItsSeed) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto before = final_rows(*model);
+  model->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");
+  EXPECT_TRUE(at::equal(final_rows(*model), before));
+  const auto again = load_vlm(fixtures::directory("tied"), at::kFloat);
+  again->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");
+  const auto expected = by_name(again->named_parameters());
+  int num_adapters = 0;
+  for (const auto& [name, value] : model->named_parameters()) {
+    EXPECT_TRUE(at::equal(value, expected.at(name))) << name;
+    num_adapters += name.ends_with(".lora_A") ? 1 : 0;
+  }
+  EXPECT_EQ(num_adapters, 3 * 3);
+}
+
+TEST(Lora, MergesToWhatTheAdaptersGave) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto before = final_rows(*model);
+  model->add_lora(4, 8, {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}, 7, "test");
+  fill_adapters(*model);
+  const auto adapted = final_rows(*model);
+  EXPECT_GT(difference(adapted, before), 0.1);
+  model->merge_lora();
+  for (const auto& item : model->named_parameters()) EXPECT_NE(part_of(item.first), "lora");
+  // The same product with its additions in another order, in float32 over three layers.
+  EXPECT_LE(difference(final_rows(*model), adapted), 1e-4);
+}
+
+TEST(Lora, LearnsAlone) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  model->add_lora(4, 8, {"o_proj"}, 7, "test");
+  fill_adapters(*model);
+  const auto trained = make_trainable(*model, {"lora"}, "test");
+  EXPECT_EQ(trained.size(), 2U * 3U);
+  fixtures::summed_loss(*model, pack({fixtures::sample_of(fixtures::Case("tied", "text"))})).backward();
+  for (const auto& [name, value] : trained) {
+    ASSERT_TRUE(value.grad().defined()) << name;
+    EXPECT_GT(value.grad().abs().max().item<double>(), 0) << name;
+  }
+}
+
+TEST(Lora, RefusesATargetThatNoMapIsCalled) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto message = message_of([&] { model->add_lora(4, 8, {"q_proj", "qkv"}, 7, "lora.targets"); });
+  EXPECT_NE(message.find("lora.targets"), std::string::npos) << message;
+  EXPECT_NE(message.find("'qkv'"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace vlsi

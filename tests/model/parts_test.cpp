@@ -1,0 +1,82 @@
+// Which parameters learn.
+#include "model/parts.h"
+
+#include <set>
+
+#include "tests/model/fixtures.h"
+
+namespace vlsi {
+namespace {
+
+using fixtures::message_of;
+
+std::set<std::string> parts_of(const NamedTensors& tensors) {
+  std::set<std::string> parts;
+  for (const auto& item : tensors) parts.emplace(part_of(item.first));
+  return parts;
+}
+
+TEST(PartOf, GoesByTheName) {
+  EXPECT_EQ(part_of("visual.patch_embed.proj.weight"), "vision");
+  EXPECT_EQ(part_of("visual.blocks.1.norm1.bias"), "vision");
+  EXPECT_EQ(part_of("visual.merger.ln_q.weight"), "projector");
+  EXPECT_EQ(part_of("model.embed_tokens.weight"), "embeddings");
+  EXPECT_EQ(part_of("lm_head.weight"), "head");
+  EXPECT_EQ(part_of("model.norm.weight"), "decoder");
+  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.bias"), "decoder");
+  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.lora_A"), "lora");
+  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.lora_B"), "lora");
+}
+
+TEST(MakeTrainable, ReturnsTheNamedPartsInTheModelsOrderAndFreezesTheRest) {
+  const auto model = load_vlm(fixtures::directory("untied"), at::kFloat);
+  make_trainable(*model, {"vision", "decoder"}, "test");
+  const auto trained = make_trainable(*model, {"head", "projector"}, "test");
+  EXPECT_EQ(parts_of(trained), (std::set<std::string>{"head", "projector"}));
+  size_t next = 0;
+  for (const auto& [name, value] : model->named_parameters()) {
+    const bool learns = part_of(name) == "head" || part_of(name) == "projector";
+    EXPECT_EQ(value.requires_grad(), learns) << name;
+    if (!learns) continue;
+    ASSERT_LT(next, trained.size());
+    EXPECT_EQ(trained[next].first, name);
+    EXPECT_TRUE(trained[next].second.is_same(value)) << "the returned tensor is not the model's own";
+    ++next;
+  }
+  EXPECT_EQ(next, trained.size());
+}
+
+TEST(MakeTrainable, CopiesMappedWeightsSoThatTheyCanChange) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto trained = make_trainable(*model, {"embeddings"}, "test");
+  ASSERT_EQ(trained.size(), 1U);
+  {
+    at::NoGradGuard no_grad;
+    trained.front().second.add_(1);
+  }
+  EXPECT_TRUE(at::equal(model->head(), load_vlm(fixtures::directory("tied"), at::kFloat)->head() + 1));
+}
+
+TEST(MakeTrainable, TakesATiedHeadForTheEmbedding) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  EXPECT_EQ(parts_of(make_trainable(*model, {"embeddings", "head"}, "test")), std::set<std::string>{"embeddings"});
+  EXPECT_EQ(parts_of(make_trainable(*model, {"head", "decoder"}, "test")), std::set<std::string>{"decoder"});
+}
+
+TEST(MakeTrainable, RefusesUnknownAndAbsentParts) {
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto unknown = message_of([&] { make_trainable(*model, {"decoders"}, "train.parts"); });
+  EXPECT_NE(unknown.find("train.parts: unknown part 'decoders'"), std::string::npos) << unknown;
+  const auto absent = message_of([&] { make_trainable(*model, {"lora"}, "train.parts"); });
+  EXPECT_NE(absent.find("no part 'lora'"), std::string::npos) << absent;
+}
+
+TEST(PartNames, AreThoseOfTheParameters) {
+  const auto model = load_vlm(fixtures::directory("untied"), at::kFloat);
+  model->add_lora(2, 2, {"q_proj"}, 1, "test");
+  const auto found = parts_of(model->named_parameters());
+  EXPECT_EQ(found, std::set<std::string>(part_names().begin(), part_names().end()));
+}
+
+}  // namespace
+}  // namespace vlsi
