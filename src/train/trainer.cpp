@@ -87,7 +87,9 @@ class Training {
       optimizer_.collect_gradients();
       sums.add("loss", {output.loss, batch_answers});
       for (const auto& [name, mean] : output.means) sums.add(name, mean);
-      for (const auto& [name, list] : output.lists.items()) lists[name].insert(lists[name].end(), list.begin(), list.end());
+      for (const auto& [name, list] : output.lists.items()) {
+        for (const auto& item : list) lists[name].push_back(item);
+      }
     }
     const double rate = learning_rate(step_.optimizer, iteration_, step_.iterations);
     auto means = sums.means();
