@@ -242,7 +242,7 @@ class Run {
     for (auto& item : student_->named_parameters()) {
       for (const char* prefix : {"parameter.", "carried."}) {
         if (found.tensors->tensors().count(prefix + item.first) == 0) continue;
-        item.second.set_data(found.tensors->tensor(prefix + item.first).to(item.second.options()).clone());
+        item.second.set_data(found.tensor(prefix + item.first, item.second));
       }
     }
   }
