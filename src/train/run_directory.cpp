@@ -96,10 +96,13 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   remove_leftovers(path_);
   remove_leftovers(path_ / "checkpoints");
   const auto config_path = path_ / "config.yaml";
-  if (fs::exists(config_path)) {
+  const auto metrics_path = path_ / "metrics.jsonl";
+  const auto checkpoints = find_checkpoints(path_ / "checkpoints");
+  // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
+  const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && checkpoints.empty();
+  if (fs::exists(config_path) && !never_began) {
     if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
     refuse_other_config(config_path, config);
-    const auto checkpoints = find_checkpoints(path_ / "checkpoints");
     if (!checkpoints.empty()) {
       const auto& [state, where] = checkpoints.front();
       checkpoint_ = FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
@@ -107,7 +110,7 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   } else {
     write_file(config_path, config);
   }
-  metrics_ = std::make_unique<MetricsFile>(path_ / "metrics.jsonl", checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
+  metrics_ = std::make_unique<MetricsFile>(metrics_path, checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
 }
 
 RunDirectory::~RunDirectory() {
