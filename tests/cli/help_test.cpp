@@ -18,7 +18,7 @@ TEST(Help, NamesEveryCommand) {
 TEST(Help, OfEveryCommandNamesItsOptions) {
   const std::map<std::string, std::vector<std::string>> options{
       {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
-      {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "learning_rate: 0.0001"}},
+      {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
       {"distill", {"--only", "--set", "--resume", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
       {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
       {"generate", {"--model", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
