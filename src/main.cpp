@@ -1,10 +1,25 @@
 // argv to command; the only place that exits.
+#include <algorithm>
 #include <exception>
 #include <iostream>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/process.h"
+
+namespace {
+
+/// What is wrong with the command line, in one line.
+std::string describe(const CLI::ParseError& error, const CLI::App& program) {
+  const auto unknown = program.remaining();
+  std::string text = program.get_subcommands().empty() && !unknown.empty() && unknown[0][0] != '-'
+                         ? "'" + unknown[0] + "' is no command"
+                         : error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text + "; vlsi --help and vlsi COMMAND --help say what there is";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace vlsi;
@@ -18,9 +33,13 @@ int main(int argc, char** argv) {
   }
   try {
     program.parse(argc, argv);
-    return action();
+    const int status = action();
+    if (!std::cout.flush()) fail("writing to standard output failed");
+    return status;
   } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return program.exit(error);
+    std::cerr << "vlsi: " << describe(error, program) << "\n";
+    return 2;
   } catch (const Error& error) {
     std::cerr << "vlsi: " << error.what() << "\n";
     return 2;

@@ -21,7 +21,10 @@ struct Options {
 };
 
 /// The text of a conversation's last turn, which is the expected answer.
-std::string expected_answer(const Conversation& conversation) {
+std::string expected_answer(const Conversation& conversation, const std::string& place) {
+  if (conversation.turns.back().role != Role::kAssistant) {
+    fail(place, ": ends with a question, expected its answer to compare with");
+  }
   std::string text;
   for (const auto& content : conversation.turns.back().contents) text += content.text;
   return text;
@@ -41,14 +44,14 @@ int run(const Options& options) {
   use_threads(options.model.threads);
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
-  AtomicDirectory out(options.out);
+  make_directories(options.out);
   const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
   const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   ExactMatch match;
-  AtomicFile predictions(out.path() / "predictions.jsonl");
+  AtomicFile predictions(options.out / "predictions.jsonl");
   for (const auto& answer : answers) {
     const auto conversation = file.read(answer.record);
-    const auto expected = expected_answer(conversation);
+    const auto expected = expected_answer(conversation, file.place(answer.record));
     const bool right = ExactMatch::is_right(answer.text, expected);
     match.add(conversation.category, right);
     predictions.write(OrderedJson{{"id", conversation.id}, {"category", conversation.category}, {"answer", answer.text},
@@ -57,8 +60,7 @@ int run(const Options& options) {
   predictions.commit();
   OrderedJson results{{"benchmark", options.benchmark}, {"model", options.model.model.string()}, {"data", options.data.data.string()}};
   results.update(to_json(match));
-  write_json(out.path() / "results.json", results);
-  out.commit();
+  write_json(options.out / "results.json", results);
 
   const auto line = [](const std::string& name, const Tally& tally) {
     std::cout << std::left << std::setw(24) << name << std::right << std::fixed << std::setprecision(2) << std::setw(7)

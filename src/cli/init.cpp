@@ -29,6 +29,10 @@ int run(const Options& options) {
     fail("initialising ", options.out.string(), ": ", options.tokenizer.string(),
          " has no preprocessor_config.json, which says how pictures are read");
   }
+  // The directory is replaced as a whole, so nothing else may live there.
+  if (std::filesystem::is_directory(options.out) && !std::filesystem::is_empty(options.out)) {
+    fail("initialising ", options.out.string(), ": the folder is not empty; choose another, or remove it");
+  }
   const auto initializer = options.initializer == "normal" ? Initializer::kNormal : Initializer::kFanIn;
   const auto model = initialize_vlm(config, initializer, options.seed);
   if (!options.vision_from.empty()) {

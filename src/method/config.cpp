@@ -83,6 +83,12 @@ void check_data(const DataConfig& data, const char* key, const std::string& plac
   for (const auto& source : data.train) {
     if (source.path.empty()) fail(place, ": key '", key, ".train' has an entry without a path");
   }
+  // A later step's file is looked for now, not when its turn comes.
+  for (const auto* sources : {&data.train, &data.validation}) {
+    for (const auto& source : *sources) {
+      if (!std::filesystem::exists(source.path)) fail(place, ": key '", key, "': there is no file ", source.path.string());
+    }
+  }
   if (data.batch_tokens < 1 || data.sample_tokens < 1) fail(place, ": key '", key, "': token budgets must be 1 or more");
   if (data.workers < 1 || data.workers > 256) fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
 }

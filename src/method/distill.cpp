@@ -40,7 +40,10 @@ class Run {
       student_->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
     }
     processor_ = load_processor(config.student.model, config.data.special_tokens);
-    check_layers(config.student.layers, *student_, "student.layers");
+    check_layers(config.student.layers, student_->config(), "student.layers");
+    // Found now, not after hours of the student's verbalization.
+    const bool needs_teacher = std::any_of(steps_.begin(), steps_.end(), [](const auto& s) { return s == "verbalize-teacher" || s == "interact"; });
+    if (needs_teacher) check_teacher();
   }
 
   Outcome run() {
@@ -190,21 +193,25 @@ class Run {
 
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
-    teacher_ = load_vlm(config_.teacher.model, dtype_, device_);
+    return teacher_ = load_vlm(config_.teacher.model, dtype_, device_);
+  }
+
+  void check_teacher() const {
+    const auto teacher_config = load_model_config(config_.teacher.model);
     const auto teacher_processor = load_processor(config_.teacher.model, config_.data.special_tokens);
     check_same_vocabulary(processor_->tokenizer(), teacher_processor->tokenizer());
-    check_layers(config_.teacher.layers, *teacher_, "teacher.layers");
-    const auto &s = student_->config().vision, &t = teacher_->config().vision;
+    check_layers(config_.teacher.layers, teacher_config, "teacher.layers");
+    const auto &s = student_->config().vision, &t = teacher_config.vision;
     if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size || s.spatial_merge_size != t.spatial_merge_size) {
       fail(place_, ": the student's patches are ", s.patch_size, " pixels wide, merged by ", s.spatial_merge_size,
            ", the teacher's ", t.patch_size, ", merged by ", t.spatial_merge_size, "; both must read the same pictures");
     }
-    return teacher_;
   }
 
-  void check_layers(const std::vector<int64_t>& layers, const Vlm& model, const char* key) const {
-    if (!layers.empty() && layers.back() > model.num_layers()) {
-      fail(place_, ": key '", key, "' names layer ", layers.back(), ", the model has ", model.num_layers());
+  void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key) const {
+    const int64_t num_layers = model.text.num_hidden_layers;
+    if (!layers.empty() && layers.back() > num_layers) {
+      fail(place_, ": key '", key, "' names layer ", layers.back(), ", the model has ", num_layers);
     }
   }
 
@@ -242,7 +249,7 @@ class Run {
     for (auto& item : student_->named_parameters()) {
       for (const char* prefix : {"parameter.", "carried."}) {
         if (found.tensors->tensors().count(prefix + item.first) == 0) continue;
-        item.second.set_data(found.tensors->tensor(prefix + item.first).to(item.second.options()).clone());
+        item.second.set_data(found.tensor(prefix + item.first, item.second));
       }
     }
   }

@@ -18,13 +18,13 @@ at::Tensor matched_kl(const Interaction& interaction, const at::Tensor& kl, Step
       match_layers(matrix, kl.size(0), kl.size(1), interaction.config.matching.value, interaction.random);
 
   auto loss = at::zeros({}, kl.options());
-  auto& pairs = output.lists["matches"] = OrderedJson::array();
-  auto& pair_kl = output.lists["kl"] = OrderedJson::array();
+  OrderedJson pairs = OrderedJson::array(), pair_kl = OrderedJson::array();
   for (const auto& [s, j, weight] : matches) {
     loss = loss + weight * kl[s][j];
     pairs.push_back({interaction.verbalizers->layers()[s], interaction.teacher.layers[j]});
     pair_kl.push_back(matrix[s * kl.size(1) + j]);
   }
+  output.lists = {{"matches", std::move(pairs)}, {"kl", std::move(pair_kl)}};
   return loss;
 }
 

@@ -37,13 +37,25 @@ CheckpointState read_state(const fs::path& path) {
   return state;
 }
 
+/// Whether AtomicDirectory or AtomicFile writes under such a name until it commits.
+bool is_temporary(const fs::path& path) { return path.filename().string().find(".tmp-") != std::string::npos; }
+
+/// Removes what a killed process left half-written in `directory`.
+void remove_leftovers(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    if (is_temporary(entry.path())) leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) fs::remove_all(path, ignored);
+}
+
 /// The states of all checkpoints, the newest first.
 std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::path& directory) {
   std::vector<std::pair<CheckpointState, fs::path>> found;
   if (!fs::is_directory(directory)) return found;
   for (const auto& entry : fs::directory_iterator(directory)) {
-    // Folders without a state are what an interrupted write left under its temporary name.
-    if (fs::exists(entry.path() / kState) && entry.path().filename().string().front() != '.') {
+    if (fs::exists(entry.path() / kState) && !is_temporary(entry.path())) {
       found.emplace_back(read_state(entry.path() / kState), entry.path());
     }
   }
@@ -69,14 +81,28 @@ void refuse_other_config(const fs::path& path, const std::string& config) {
 
 }  // namespace
 
+at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& like) const {
+  const auto found = tensors->tensors().find(name);
+  if (found == tensors->tensors().end()) fail("resuming from ", path.string(), ": has no ", name, ": it is of another configuration");
+  if (at::IntArrayRef(found->second.shape) != like.sizes()) {
+    fail("resuming from ", path.string(), ": ", name, " is ", at::IntArrayRef(found->second.shape), ", expected ", like.sizes());
+  }
+  return tensors->tensor(name).to(like.options(), /*non_blocking=*/false, /*copy=*/true);
+}
+
 RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
   make_directories(path_);
   lock();
+  remove_leftovers(path_);
+  remove_leftovers(path_ / "checkpoints");
   const auto config_path = path_ / "config.yaml";
-  if (fs::exists(config_path)) {
+  const auto metrics_path = path_ / "metrics.jsonl";
+  const auto checkpoints = find_checkpoints(path_ / "checkpoints");
+  // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
+  const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && checkpoints.empty();
+  if (fs::exists(config_path) && !never_began) {
     if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
     refuse_other_config(config_path, config);
-    const auto checkpoints = find_checkpoints(path_ / "checkpoints");
     if (!checkpoints.empty()) {
       const auto& [state, where] = checkpoints.front();
       checkpoint_ = FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
@@ -84,7 +110,7 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   } else {
     write_file(config_path, config);
   }
-  metrics_ = std::make_unique<MetricsFile>(path_ / "metrics.jsonl", checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
+  metrics_ = std::make_unique<MetricsFile>(metrics_path, checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
 }
 
 RunDirectory::~RunDirectory() {

@@ -27,6 +27,9 @@ struct FoundCheckpoint {
   CheckpointState state;
   std::filesystem::path path;
   std::shared_ptr<const SafetensorsFile> tensors;
+
+  /// A copy of the tensor `name`, in the type and on the device of `like`. Error when it is missing or not of `like`'s shape.
+  at::Tensor tensor(const std::string& name, const at::Tensor& like) const;
 };
 
 class RunDirectory {

@@ -52,8 +52,7 @@ class Training {
     optimizer_.load_state(*found->tensors, "resuming from " + place);
     at::NoGradGuard no_grad;
     for (auto& [name, tensor] : step_.carried) {
-      if (found->tensors->tensors().count("carried." + name) == 0) fail("resuming from ", place, ": has no carried.", name);
-      tensor.set_data(found->tensors->tensor("carried." + name).clone());
+      tensor.set_data(found->tensor("carried." + name, tensor));
     }
     iteration_ = found->state.iteration;
     cursor_ = found->state.cursor;
@@ -87,7 +86,9 @@ class Training {
       optimizer_.collect_gradients();
       sums.add("loss", {output.loss, batch_answers});
       for (const auto& [name, mean] : output.means) sums.add(name, mean);
-      for (const auto& [name, list] : output.lists.items()) lists[name].insert(lists[name].end(), list.begin(), list.end());
+      for (const auto& [name, list] : output.lists.items()) {
+        for (const auto& item : list) lists[name].push_back(item);
+      }
     }
     const double rate = learning_rate(step_.optimizer, iteration_, step_.iterations);
     auto means = sums.means();
@@ -96,6 +97,9 @@ class Training {
            ") or look for broken samples");
     }
     const double norm = optimizer_.step(rate);
+    if (!std::isfinite(norm)) {
+      fail(step_.name, ": the gradient of iteration ", iteration_ + 1, " is not finite; lower the learning rate (it is ", rate, ")");
+    }
     cursor_ = loader_->cursor();
     ++iteration_;
     loss_ = means["loss"].get<double>();

@@ -1,0 +1,69 @@
+// What a user sees when the run's file is wrong, or describes a run that cannot go well.
+#include "tests/cli/program.h"
+
+namespace vlsi::cli_test {
+namespace {
+
+TEST(RunFile, AnUnknownKeyIsNamedWithTheNearestKnownOne) {
+  const Folder folder;
+  auto text = content_of(write_run(folder));
+  replace(text, "learning_rate", "learing_rate");
+  write_text(folder / "typo.yaml", text);
+  expect_refusal(vlsi_program({"distill", folder / "typo.yaml"}), {"typo.yaml, line 8", "learing_rate", "did you mean", "learning_rate"});
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
+      {"seed=tomorrow", {"seed", "'tomorrow'", "whole number"}},
+      {"optimizer.learning_rate=nan", {"learning_rate", "nan"}},
+      {"data.train=[]", {"data.train"}},
+      {"data.train=[{path: absent.json}]", {"absent.json"}},
+      {"student.layers=[2, 1]", {"student.layers", "ascending"}},
+      {"student.layers=[1, 2, 3]", {"3 target layers", "the teacher 2"}},
+      {"teacher.layers=[1, 99]", {"teacher.layers", "99", "3"}},
+      {"interact.train=[brain]", {"interact.train", "brain"}},
+      {"interact.train=[lora]", {"lora"}},
+      {"interact.matching.temperature=hot", {"temperature", "hot", "adaptive"}},
+      {"dtype=float16", {"float16", "bfloat16"}},
+      {"device=abacus", {"abacus"}},
+      {"student.model=/nowhere", {"/nowhere"}},
+      {"novalue", {"novalue", "key=value"}}};
+  for (const auto& [setting, parts] : cases) {
+    SCOPED_TRACE(setting);
+    const Folder folder;
+    expect_refusal(distill(folder, {"--set", setting}), parts);
+  }
+}
+
+TEST(RunFile, YamlThatCannotBeReadIsNamedByLine) {
+  const Folder folder;
+  write_text(folder / "run.yaml", "out: x\nseed: [1\n");
+  expect_refusal(vlsi_program({"distill", folder / "run.yaml"}), {"run.yaml", "line"});
+  write_text(folder / "run.yaml", "out: x\nout: y\n");
+  expect_refusal(vlsi_program({"distill", folder / "run.yaml"}), {"run.yaml", "line 2", "'out'", "twice"});
+  write_text(folder / "run.yaml", "- a\n- b\n");
+  expect_refusal(vlsi_program({"distill", folder / "run.yaml"}), {"run.yaml", "a list"});
+  expect_refusal(vlsi_program({"distill", folder / "absent.yaml"}), {"absent.yaml"});
+}
+
+TEST(RunFile, TwoTokenizersThatDifferAreRefused) {
+  const Folder folder;
+  fs::copy(model("teacher"), folder / "teacher", fs::copy_options::recursive);
+  auto tokenizer = content_of(folder / "teacher/tokenizer.json");
+  replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
+  write_text(folder / "teacher/tokenizer.json", tokenizer);
+  expect_refusal(distill(folder, {"--set", "teacher.model=" + (folder / "teacher").string()}), {"tokenizers differ", "319"});
+}
+
+TEST(Diverging, EndsWithAMessageAndKeepsTheLastGoodCheckpoint) {
+  const Folder folder;
+  const auto result = vlsi_program({"finetune", write_run(folder), "--set", "optimizer.learning_rate=1e30", "--set", "optimizer.warmup=0",
+                                    "--set", "finetune.iterations=10", "--set", "checkpoint.every=100"});
+  expect_refusal(result, {"finetune", "not finite", "learning rate"});
+  EXPECT_FALSE(fs::exists(folder / "run/model"));
+  for (const auto& line : metrics_of(folder / "run")) EXPECT_TRUE(line["loss"].is_number()) << line.dump();
+}
+
+}  // namespace
+}  // namespace vlsi::cli_test

@@ -1,0 +1,55 @@
+// Help and the command line's own errors.
+#include "tests/cli/program.h"
+
+namespace vlsi::cli_test {
+namespace {
+
+void expect_names(const Result& result, const std::vector<std::string>& names) {
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  for (const auto& name : names) EXPECT_NE(result.out.find(name), std::string::npos) << "no " << name << " in:\n" << result.out;
+}
+
+TEST(Help, NamesEveryCommand) {
+  expect_names(vlsi_program({"--help"}),
+               {"init", "finetune", "distill", "score", "generate", "answer", "evaluate", "inspect"});
+}
+
+TEST(Help, OfEveryCommandNamesItsOptions) {
+  const std::map<std::string, std::vector<std::string>> options{
+      {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
+      {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
+      {"distill", {"--only", "--set", "--resume", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
+      {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
+      {"generate", {"--model", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
+      {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},
+      {"evaluate", {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa"}},
+      {"inspect", {"directory"}}};
+  for (const auto& [command, names] : options) {
+    SCOPED_TRACE(command);
+    expect_names(vlsi_program({command, "--help"}), names);
+  }
+}
+
+TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
+  expect_refusal(vlsi_program({}), {"subcommand"});
+  expect_refusal(vlsi_program({"distil"}), {"'distil'"});
+  expect_refusal(vlsi_program({"inspect", "--colour", "x"}), {"--colour"});
+  expect_refusal(vlsi_program({"distill"}), {"run"});
+  expect_refusal(vlsi_program({"generate", "--model", "x"}), {"--prompt"});
+  expect_refusal(vlsi_program({"distill", "run.yaml", "--only", "dream"}), {"--only", "dream", "verbalize"});
+  expect_refusal(vlsi_program({"generate", "--model", "x", "--prompt", "y", "--max-new-tokens", "-1"}), {"--max-new-tokens"});
+}
+
+TEST(CommandLine, RefusesDevicesAndTypesThatAreNotThere) {
+  const auto generate = [](const Arguments& more) {
+    Arguments arguments{"generate", "--model", model("student"), "--prompt", "x"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return vlsi_program(arguments);
+  };
+  expect_refusal(generate({"--device", "abacus"}), {"abacus", "expected cpu"});
+  expect_refusal(generate({"--dtype", "int3"}), {"int3", "float32"});
+}
+
+}  // namespace
+}  // namespace vlsi::cli_test

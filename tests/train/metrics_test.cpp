@@ -1,0 +1,86 @@
+// Means over answer positions, and the file they are logged to.
+#include "train/metrics.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "tests/train/run_folder.h"
+
+namespace vlsi {
+namespace {
+
+using namespace train_test;
+
+TEST(MetricSums, WeighByPositionsNotByBatches) {
+  MetricSums sums;
+  sums.add("loss", {at::tensor(6.0), 3});
+  sums.add("loss", {at::tensor(10.0), 1});
+  EXPECT_EQ(sums.means(), (OrderedJson{{"loss", 4.0}}));
+}
+
+TEST(MetricSums, KeepVectorsAndMatrices) {
+  MetricSums sums;
+  sums.add("row", {at::tensor({2.0, 4.0}), 2});
+  sums.add("square", {at::tensor({1.0, 2.0, 3.0, 4.0}).view({2, 2}), 1});
+  EXPECT_EQ(sums.means(), OrderedJson::parse(R"({"row": [1.0, 2.0], "square": [[1.0, 2.0], [3.0, 4.0]]})"));
+}
+
+TEST(MetricSums, SayNothingForWhatIsNotFiniteOrWasNotCounted) {
+  MetricSums sums;
+  sums.add("nothing", {at::tensor(0.0), 0});
+  sums.add("part", {at::tensor({1.0, std::nan("")}), 1});
+  EXPECT_EQ(sums.means(), OrderedJson::parse(R"({"nothing": null, "part": [1.0, null]})"));
+}
+
+TEST(MetricSums, AddInDoubleWhateverTheType) {
+  MetricSums sums;
+  // In float32, 1e8 + 1 is 1e8.
+  sums.add("x", {at::tensor(1e8f), 1});
+  sums.add("x", {at::tensor(1.0f), 0});
+  sums.add("x", {at::tensor(-1e8f), 0});
+  EXPECT_EQ(sums.means()["x"], 1.0);
+}
+
+TEST(MetricSums, DoNotHoldTheGraph) {
+  const auto w = at::ones({}).requires_grad_();
+  MetricSums sums;
+  const auto loss = w * 2;
+  sums.add("loss", {loss, 1});
+  EXPECT_EQ(sums.means()["loss"], 2.0);
+}
+
+TEST(MetricsFile, AppendsWholeLines) {
+  const Folder folder;
+  MetricsFile file(folder / "metrics.jsonl", 0);
+  file.append({{"iteration", 1}});
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"iteration\":1}\n");
+  EXPECT_EQ(file.size_bytes(), 16);
+  file.append({{"iteration", 2}});
+  file.sync();
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"iteration\":1}\n{\"iteration\":2}\n");
+}
+
+TEST(MetricsFile, ContinuesBehindWhatIsKept) {
+  const Folder folder;
+  write_text(folder / "metrics.jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\":");
+  MetricsFile file(folder / "metrics.jsonl", 8);
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n");
+  file.append({{"a", 9}});
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":9}\n");
+}
+
+TEST(MetricsFile, RefusesAFileShorterThanTheCheckpointExpects) {
+  const Folder folder;
+  write_text(folder / "metrics.jsonl", "{}\n");
+  expect_error([&] { MetricsFile(folder / "metrics.jsonl", 100); }, {"metrics.jsonl", "3 bytes", "100"});
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{}\n");
+}
+
+TEST(MetricsFile, NamesAPlaceThatCannotBeWritten) {
+  const Folder folder;
+  expect_error([&] { MetricsFile(folder / "none/metrics.jsonl", 0); }, {"none/metrics.jsonl"});
+}
+
+}  // namespace
+}  // namespace vlsi

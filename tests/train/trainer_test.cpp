@@ -1,0 +1,230 @@
+// The loop: what an iteration is, what is logged, and that a stopped training ends where an undisturbed one does.
+#include "train/trainer.h"
+
+#include <ATen/ATen.h>
+
+#include "input/qwen2_vl_processor.h"
+#include "tests/train/run_folder.h"
+#include "train/interrupt.h"
+
+namespace vlsi {
+namespace {
+
+using namespace train_test;
+
+const std::string kConfig = "seed: 1\n";
+
+/// A parameter that is pulled to the answers' token ids: loss = sum over positions |w - id/100|^2, drawn positions twice.
+struct Task {
+  explicit Task(at::ScalarType dtype = at::kFloat) : w(at::ones({3}, dtype).requires_grad_()) {
+    step.name = "pull";
+    step.iterations = 6;
+    step.optimizer.learning_rate = 0.05;
+    step.optimizer.accumulate = 2;
+    step.parameters = {{"w", w}};
+    step.random = &random;
+    step.sparse_metric = "rare";
+    step.sparse_every = 3;
+    step.open_data = [this](Cursor start) {
+      LoaderConfig config;
+      config.batch_tokens = 120;
+      return std::make_unique<Loader>(mixture, processor, config, start);
+    };
+    step.loss = [this](const Batch& batch) {
+      StepOutput output;
+      const auto target = batch.labels.to(at::kFloat).unsqueeze(1) / 100;  // [N, 1]
+      output.loss = (w.to(at::kFloat) - target).square().sum() * (random.uniform() < 0.5 ? 2 : 1);
+      output.means["rare"] = {at::tensor({1.0, 2.0}) * batch.num_answers(), batch.num_answers()};
+      output.lists["sizes"] = OrderedJson::array({batch.num_answers()});
+      losses.push_back(output.loss.item<double>());
+      sizes.push_back(batch.num_answers());
+      return output;
+    };
+  }
+
+  fs::path data = fs::path(VLSI_TEST_DATA) / "tiny";
+  Qwen2VlProcessor processor{data / "tokenizer", SpecialText::kControl};
+  Mixture mixture{{DataSource{data / "train.json"}}};
+  Random random{5};
+  at::Tensor w;
+  TrainingStep step;
+  std::vector<double> losses;
+  std::vector<int64_t> sizes;
+};
+
+std::vector<OrderedJson> metrics_of(const fs::path& run) {
+  std::vector<OrderedJson> lines;
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    lines.push_back(OrderedJson::parse(line));
+    lines.back().erase("seconds");
+  }
+  return lines;
+}
+
+Outcome train_in(const fs::path& path, Task& task, int64_t every = 100) {
+  RunDirectory run(path, kConfig, /*resume=*/true);
+  return train(task.step, run, {every, 2}, /*finished_before=*/10, at::kCPU);
+}
+
+TEST(Trainer, AnIterationsLossIsTheMeanOverAllItsPositions) {
+  const Folder folder;
+  Task task;
+  ASSERT_EQ(train_in(folder / "run", task), Outcome::kFinished);
+  const auto metrics = metrics_of(folder / "run");
+  ASSERT_EQ(metrics.size(), 6);
+  ASSERT_EQ(task.losses.size(), 12);
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    const int64_t positions = task.sizes[2 * i] + task.sizes[2 * i + 1];
+    EXPECT_EQ(metrics[i]["step"], "pull");
+    EXPECT_EQ(metrics[i]["iteration"], i + 1);
+    EXPECT_EQ(metrics[i]["answer_tokens"], positions);
+    EXPECT_DOUBLE_EQ(metrics[i]["loss"].get<double>(), (task.losses[2 * i] + task.losses[2 * i + 1]) / static_cast<double>(positions));
+    EXPECT_EQ(metrics[i]["learning_rate"].get<double>(), learning_rate(task.step.optimizer, static_cast<int64_t>(i), 6));
+    EXPECT_GT(metrics[i]["gradient_norm"].get<double>(), 0);
+  }
+}
+
+TEST(Trainer, JoinsListsAndLogsARareMetricRarely) {
+  const Folder folder;
+  Task task;
+  train_in(folder / "run", task);
+  const auto metrics = metrics_of(folder / "run");
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    EXPECT_EQ(metrics[i]["sizes"], (OrderedJson{task.sizes[2 * i], task.sizes[2 * i + 1]}));
+    EXPECT_EQ(metrics[i].contains("rare"), i == 0 || i == 2 || i == 5) << i;
+  }
+  EXPECT_EQ(metrics[2]["rare"], (OrderedJson{1.0, 2.0}));
+}
+
+TEST(Trainer, WritesACheckpointEverySoOftenAndAtTheEnd) {
+  const Folder folder;
+  Task task;
+  train_in(folder / "run", task, 4);
+  for (const char* name : {"pull-4", "pull-6"}) EXPECT_TRUE(fs::exists(folder / "run/checkpoints" / name)) << name;
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints/pull-2"));
+  const RunDirectory run(folder / "run", kConfig, true);
+  EXPECT_EQ(run.checkpoint()->state.iteration, 6);
+  EXPECT_EQ(run.checkpoint()->state.sequence, 16);
+}
+
+class ResumedTrainer : public testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(ResumedTrainer, EndsWhereAnUndisturbedOneDoes) {
+  const Folder folder;
+  Task whole(GetParam());
+  train_in(folder / "whole", whole);
+
+  Task first(GetParam());
+  const auto loss = first.step.loss;
+  first.step.loss = [&](const Batch& batch) {
+    if (first.losses.size() == 9) throw std::runtime_error("the lights went out");  // in the middle of iteration 5
+    return loss(batch);
+  };
+  EXPECT_THROW(train_in(folder / "stopped", first, 3), std::runtime_error);
+  Task second(GetParam());
+  EXPECT_EQ(train_in(folder / "stopped", second, 3), Outcome::kFinished);
+
+  EXPECT_TRUE(at::equal(second.w, whole.w));
+  EXPECT_EQ(metrics_of(folder / "stopped"), metrics_of(folder / "whole"));
+  EXPECT_EQ(second.losses, std::vector<double>(whole.losses.begin() + 6, whole.losses.end()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16), [](const auto& info) {
+  return std::string(c10::toString(info.param));
+});
+
+TEST(Trainer, LeavesAFinishedStepAsItIs) {
+  const Folder folder;
+  Task first, second;
+  train_in(folder / "run", first);
+  const auto before = metrics_of(folder / "run");
+  EXPECT_EQ(train_in(folder / "run", second), Outcome::kFinished);
+  EXPECT_TRUE(second.losses.empty());
+  EXPECT_TRUE(at::equal(second.w, first.w));
+  EXPECT_EQ(metrics_of(folder / "run"), before);
+}
+
+TEST(Trainer, CarriesWhatEarlierStepsChanged) {
+  const Folder folder;
+  Task first;
+  first.step.carried = {{"adapter", at::full({2}, 7.0)}};
+  train_in(folder / "run", first);
+  Task second;
+  auto adapter = at::zeros({2});
+  second.step.carried = {{"adapter", adapter}};
+  train_in(folder / "run", second);
+  EXPECT_TRUE(at::equal(adapter, at::full({2}, 7.0)));
+
+  Task misshapen;
+  misshapen.step.carried = {{"adapter", at::zeros({3})}};
+  expect_error([&] { train_in(folder / "run", misshapen); }, {"pull-6", "carried.adapter", "[2]", "[3]"});
+  Task other;
+  other.step.carried = {{"projector", at::zeros({2})}};
+  expect_error([&] { train_in(folder / "run", other); }, {"pull-6", "carried.projector"});
+}
+
+TEST(Trainer, RefusesACheckpointOfOtherParameters) {
+  const Folder folder;
+  Task first;
+  train_in(folder / "run", first);
+  Task other;
+  other.step.parameters = {{"v", other.w}};
+  expect_error([&] { train_in(folder / "run", other); }, {"pull-6", "parameter.v"});
+  Task wider;
+  wider.step.parameters = {{"w", at::ones({4}).requires_grad_()}};
+  expect_error([&] { train_in(folder / "run", wider); }, {"pull-6", "parameter.w", "[3]", "[4]"});
+}
+
+TEST(Trainer, StopsWhenTheLossIsNotFinite) {
+  const Folder folder;
+  Task task;
+  const auto loss = task.step.loss;
+  task.step.loss = [&](const Batch& batch) {
+    auto output = loss(batch);
+    if (task.losses.size() > 4) output.loss = output.loss * std::numeric_limits<double>::infinity();
+    return output;
+  };
+  expect_error([&] { train_in(folder / "run", task, 1); }, {"pull", "iteration 3", "not finite", "learning rate"});
+  EXPECT_TRUE(fs::exists(folder / "run/checkpoints/pull-2"));
+  EXPECT_EQ(metrics_of(folder / "run").size(), 2);
+}
+
+TEST(Trainer, StopsWhenTheGradientIsNotFinite) {
+  const Folder folder;
+  Task task;
+  task.step.loss = [&](const Batch&) {
+    StepOutput output;
+    output.loss = (task.w - task.w).abs().sqrt().sum();  // zero, with an infinite slope times nothing
+    return output;
+  };
+  expect_error([&] { train_in(folder / "run", task, 1); }, {"pull", "gradient of iteration 1", "not finite"});
+  EXPECT_FALSE(fs::exists(folder / "run/checkpoints"));
+}
+
+TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  // The wish cannot be taken back, so it is made in a process of its own.
+  const auto interrupted_training = [] {
+    const Folder folder;
+    Task whole, stopped, resumed;
+    train_in(folder / "whole", whole);
+    const auto loss = stopped.step.loss;
+    stopped.step.loss = [&](const Batch& batch) {
+      auto output = loss(batch);
+      if (stopped.losses.size() == 5) request_interrupt();  // the first half of iteration 3
+      return output;
+    };
+    const bool was_interrupted = train_in(folder / "stopped", stopped) == Outcome::kInterrupted;
+    const RunDirectory run(folder / "stopped", kConfig, true);
+    const auto& found = run.checkpoint();
+    const bool is_before_the_iteration = found && found->state.iteration == 2 && found->state.step == "pull";
+    const auto expected = metrics_of(folder / "whole");
+    const bool metrics_agree = metrics_of(folder / "stopped") == std::vector<OrderedJson>(expected.begin(), expected.begin() + 2);
+    return was_interrupted && is_before_the_iteration && metrics_agree;
+  };
+  EXPECT_EXIT(::_exit(interrupted_training() ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace vlsi
