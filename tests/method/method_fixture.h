@@ -1,0 +1,155 @@
+// The tiny teacher and student of tests/oracle/make_method_fixture.py, their batches, and the loop that trains on them.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/safetensors.h"
+#include "input/batch.h"
+#include "method/config.h"
+#include "model/load.h"
+#include "model/parts.h"
+#include "model/verbalizer.h"
+#include "train/metrics.h"
+#include "train/trainer.h"
+
+namespace vlsi::method_fixture {
+
+inline const std::filesystem::path kFolder = VLSI_TEST_DATA "/method";
+/// No label of the batches but where a test says so.
+inline constexpr int32_t kNoEndOfTurn = -1;
+
+inline const Json& expected() {
+  static const Json json = read_json(kFolder / "expected.json");
+  return json;
+}
+
+inline std::vector<int32_t> integers(const at::Tensor& values) {
+  const auto narrow = values.to(at::kInt).contiguous();
+  return {narrow.const_data_ptr<int32_t>(), narrow.const_data_ptr<int32_t>() + narrow.numel()};
+}
+
+/// A stored micro-batch of three samples.
+inline Batch load_batch(int index) {
+  const auto file = SafetensorsFile::open(kFolder / ("batch_" + std::to_string(index) + ".safetensors"));
+  std::vector<Sample> samples(3);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto tensor = [&](const char* name) { return file->tensor("samples." + std::to_string(i) + "." + name); };
+    auto& sample = samples[i];
+    sample.id = std::to_string(i);
+    sample.tokens = integers(tensor("tokens"));
+    for (int64_t axis = 0; axis < 3; ++axis) sample.positions[axis] = integers(tensor("positions")[axis]);
+    sample.answer_positions = integers(tensor("answer_positions"));
+    sample.labels = integers(tensor("labels"));
+    if (!file->tensors().contains("samples." + std::to_string(i) + ".grids")) continue;
+    sample.image_token_positions = integers(tensor("image_token_positions"));
+    const auto grids = integers(tensor("grids"));
+    int64_t first = 0;
+    for (size_t g = 0; g < grids.size(); g += 3) {
+      const ImageGrid grid{grids[g], grids[g + 1], grids[g + 2]};
+      sample.images.push_back({tensor("patches").narrow(0, first, grid.num_patches()), grid});
+      first += grid.num_patches();
+    }
+  }
+  return pack(samples);
+}
+
+inline std::vector<int64_t> target_layers(const std::string& who) {
+  return expected().at("target_layers").at(who).get<std::vector<int64_t>>();
+}
+
+/// A backbone and its verbalizers, all frozen.
+struct Speaker {
+  std::shared_ptr<Vlm> model;
+  std::shared_ptr<Verbalizers> verbalizers;
+
+  explicit Speaker(const std::string& who)
+      : model(load_vlm(kFolder / who, at::kFloat)),
+        verbalizers(std::make_shared<Verbalizers>(model->config().text.hidden_size, target_layers(who), /*seed=*/0)) {
+    const auto file = SafetensorsFile::open(kFolder / (who + "_verbalizers.safetensors"));
+    for (auto& [name, parameter] : verbalizers->named_parameters()) {
+      parameter.set_data(file->tensor(name).clone());
+      parameter.set_requires_grad(false);
+    }
+  }
+
+  /// The verbalizers' parameters, learning or frozen.
+  NamedTensors verbalizer_parameters(bool learn) const {
+    auto parameters = verbalizers->named_parameters();
+    for (auto& item : parameters) item.second.set_requires_grad(learn);
+    return parameters;
+  }
+};
+
+inline OptimizerConfig optimizer_of(const std::string& step) {
+  const auto& settings = expected().at("settings").at(step);
+  OptimizerConfig config;
+  config.learning_rate = settings.at("peak");
+  config.final_learning_rate = settings.at("floor");
+  config.warmup = settings.at("warmup").get<double>() / settings.at("iterations").get<double>();
+  config.betas = settings.at("betas").get<std::vector<double>>();
+  config.eps = settings.at("eps");
+  config.weight_decay = settings.at("weight_decay");
+  config.clip_norm = settings.at("clip_norm");
+  config.accumulate = 1;
+  return config;
+}
+
+/// Expects two numbers, or lists of them, to agree to 1e-5 of their size: a float32 sum of a few hundred terms, through
+/// ten updates. Below 0.1 the error is that of the terms of size one which cancel, so the bound stays 1e-6.
+inline void expect_near(const Json& found, const Json& wanted, const std::string& what) {
+  if (!wanted.is_array()) {
+    EXPECT_NEAR(found.get<double>(), wanted.get<double>(), std::max(1e-5 * std::abs(wanted.get<double>()), 1e-6))
+        << what;
+    return;
+  }
+  ASSERT_EQ(found.size(), wanted.size()) << what;
+  for (size_t i = 0; i < wanted.size(); ++i) expect_near(found[i], wanted[i], what + "[" + std::to_string(i) + "]");
+}
+
+/// Trains on the two batches in turn, one a step, and compares every iteration with `records`: loss, gradient norm,
+/// learning rate and whatever else both sides say.
+inline void train_and_compare(const std::string& step, NamedTensors parameters, const Json& records,
+                              const std::function<StepOutput(const Batch&)>& loss) {
+  const Batch batches[] = {load_batch(0), load_batch(1)};
+  const auto config = optimizer_of(step);
+  const auto num_iterations = static_cast<int64_t>(records.size());
+  ASSERT_EQ(num_iterations, 10);
+  AdamW optimizer(std::move(parameters), config);
+  for (int64_t i = 0; i < num_iterations; ++i) {
+    const auto place = step + " " + std::to_string(i) + " ";
+    const auto& wanted = records[i];
+    const auto& batch = batches[i % 2];
+    const auto output = loss(batch);
+    const auto mean = output.loss / static_cast<double>(batch.num_answers());
+    mean.backward();
+    optimizer.collect_gradients();
+    const double rate = learning_rate(config, i, num_iterations);
+    const double norm = optimizer.step(rate);
+
+    expect_near(mean.item<double>(), wanted.at("loss"), place + "loss");
+    expect_near(norm, wanted.at("gradient_norm"), place + "gradient_norm");
+    // Ten significant digits: the formula itself, in float64 on both sides.
+    EXPECT_NEAR(rate / wanted.at("learning_rate").get<double>(), 1, 1e-10) << place;
+    MetricSums sums;
+    for (const auto& [name, value] : output.means) sums.add(name, value);
+    const Json means = sums.means(), lists = output.lists;
+    for (const char* name : {"layer_loss", "last_kl", "kl_matrix"}) {
+      ASSERT_EQ(wanted.contains(name), means.contains(name)) << place << name;
+      if (wanted.contains(name)) expect_near(means.at(name), wanted.at(name), place + name);
+    }
+    for (const char* name : {"matches", "kl"}) {
+      ASSERT_EQ(wanted.contains(name), lists.contains(name)) << place << name;
+      if (wanted.contains(name)) expect_near(lists.at(name), wanted.at(name), place + name);
+    }
+  }
+}
+
+}  // namespace vlsi::method_fixture
