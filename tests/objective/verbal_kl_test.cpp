@@ -1,0 +1,147 @@
+// The KL of all pairs of layers against its definition, in values and in gradients.
+#include "objective/verbal_kl.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "objective/head_summary.h"
+#include "tests/objective/near.h"
+
+namespace vlsi {
+namespace {
+
+/// Two student and three teacher layers at five positions, of different widths.
+struct Pair {
+  at::Tensor u, head, u_teacher, teacher_head;
+
+  Pair(int64_t student_rows, int64_t teacher_rows, at::ScalarType dtype)
+      : u(random_tensor({2, 5, 12}, 1, dtype)),
+        head(random_tensor({student_rows, 12}, 2, dtype) / 2),
+        u_teacher(random_tensor({3, 5, 20}, 3, dtype)),
+        teacher_head(random_tensor({teacher_rows, 20}, 4, dtype) / 3) {}
+
+  int64_t num_rows() const { return std::min(head.size(0), teacher_head.size(0)); }
+  TeacherSummary summary() const { return summarize_teacher(u_teacher, teacher_head, head); }
+  at::Tensor kl() const { return all_pairs_kl(u, head.narrow(0, 0, num_rows()), summary()); }
+  at::Tensor plain() const { return all_pairs_kl_plain(u, head, u_teacher, teacher_head); }
+};
+
+at::Tensor gradient_of(const at::Tensor& u, const at::Tensor& weighted_kl) {
+  weighted_kl.sum().backward();
+  const auto gradient = u.grad().clone();
+  u.mutable_grad() = at::Tensor();
+  return gradient;
+}
+
+class SharedRows : public testing::TestWithParam<std::pair<int64_t, int64_t>> {};
+
+TEST_P(SharedRows, GiveTheDefinitionsValuesAndGradients) {
+  const Pair pair(GetParam().first, GetParam().second, at::kDouble);
+  pair.u.set_requires_grad(true);
+  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
+  const auto kl = pair.kl(), plain = pair.plain();
+  EXPECT_EQ(kl.sizes(), at::IntArrayRef({2, 3}));
+  // Both are sums of a few hundred float64 terms of size one.
+  EXPECT_LT(distance(kl, plain), 1e-12);
+  EXPECT_LT(distance(gradient_of(pair.u, weights * kl), gradient_of(pair.u, weights * plain)), 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(VerbalKl, SharedRows,
+                         testing::Values(std::pair(64, 64), std::pair(64, 80), std::pair(80, 64)));
+
+TEST(VerbalKl, IgnoresTheTeachersPaddingRows) {
+  const Pair pair(64, 80, at::kDouble);
+  const auto expected = pair.kl();
+  pair.teacher_head.narrow(0, 64, 16).fill_(100);
+  EXPECT_TRUE(at::equal(pair.kl(), expected));
+}
+
+TEST(VerbalKl, HasTheGradientOfFiniteDifferences) {
+  const Pair pair(40, 40, at::kDouble);
+  pair.u.set_requires_grad(true);
+  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
+  const auto gradient = gradient_of(pair.u, weights * pair.kl());
+  at::NoGradGuard no_grad;
+  constexpr double kStep = 1e-5;
+  auto values = pair.u.detach().view({-1});
+  for (int64_t i = 0; i < values.numel(); ++i) {
+    const double value = values[i].item<double>();
+    values[i] = value + kStep;
+    const double above = (weights * pair.kl()).sum().item<double>();
+    values[i] = value - kStep;
+    const double below = (weights * pair.kl()).sum().item<double>();
+    values[i] = value;
+    // Central differences err by the step squared, and by float64's rounding divided by the step.
+    EXPECT_NEAR(gradient.view({-1})[i].item<double>(), (above - below) / (2 * kStep), 1e-8) << i;
+  }
+}
+
+TEST(VerbalKl, IsLogsumexpLessAgreementLessEntropy) {
+  const Pair pair(64, 64, at::kDouble);
+  const auto teacher = pair.summary();
+  const auto student = head_summary_plain(pair.u, pair.head, pair.head);
+  const auto kl = pair.kl();
+  for (int64_t s = 0; s < 2; ++s) {
+    for (int64_t l = 0; l < 3; ++l) {
+      const auto identity = student.logsumexp[s] - (teacher.expected_row[l] * pair.u[s]).sum(-1) - teacher.entropy[l];
+      EXPECT_NEAR(kl[s][l].item<double>(), identity.mean().item<double>(), 1e-12);
+    }
+  }
+}
+
+TEST(VerbalKl, OfAModelToItselfIsZeroOnTheDiagonal) {
+  for (const auto dtype : {at::kFloat, at::kDouble}) {
+    const auto u = random_tensor({3, 6, 16}, 1, dtype), head = random_tensor({500, 16}, 2, dtype) / 2;
+    const auto kl = all_pairs_kl(u, head, summarize_teacher(u, head, head));
+    EXPECT_LT(kl.diagonal().abs().max().item<double>(), dtype == at::kFloat ? 1e-5 : 1e-13);
+    EXPECT_GT(kl[0][1].item<double>(), 0.1);
+    EXPECT_GT(kl[1][0].item<double>(), 0.1);
+  }
+}
+
+TEST(VerbalKl, IsNeverBelowZeroByMoreThanFloat32Rounding) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const auto u = random_tensor({2, 3, 16}, seed, at::kFloat),
+               head = random_tensor({300, 16}, 1000 + seed, at::kFloat) / 2;
+    // Nearly the same distributions: the KL is far below the size of the three terms that it is the difference of.
+    const auto close = u + random_tensor({2, 3, 16}, 2000 + seed, at::kFloat) * 1e-4;
+    EXPECT_GT(all_pairs_kl(u, head, summarize_teacher(close, head, head)).min().item<double>(), -1e-5) << seed;
+  }
+}
+
+TEST(VerbalKl, GivesTheStudentAloneAGradient) {
+  const Pair pair(40, 40, at::kFloat);
+  pair.u.set_requires_grad(true);
+  pair.head.set_requires_grad(true);
+  pair.u_teacher.set_requires_grad(true);
+  pair.teacher_head.set_requires_grad(true);
+  pair.kl().sum().backward();
+  EXPECT_TRUE(pair.u.grad().defined());
+  EXPECT_FALSE(pair.head.grad().defined());
+  EXPECT_FALSE(pair.u_teacher.grad().defined());
+  EXPECT_FALSE(pair.teacher_head.grad().defined());
+}
+
+TEST(VerbalKl, KeepsBfloat16GradientsInTheirDtype) {
+  const Pair pair(40, 40, at::kBFloat16);
+  pair.u.set_requires_grad(true);
+  const auto kl = pair.kl();
+  EXPECT_EQ(kl.scalar_type(), at::kFloat);
+  kl.sum().backward();
+  EXPECT_EQ(pair.u.grad().scalar_type(), at::kBFloat16);
+  // The inputs are exact in float64, so the values are within float32's rounding of the definition.
+  const auto wide = all_pairs_kl_plain(pair.u.to(at::kDouble), pair.head.to(at::kDouble),
+                                       pair.u_teacher.to(at::kDouble), pair.teacher_head.to(at::kDouble));
+  EXPECT_LT(distance(kl, wide), 1e-5);
+}
+
+TEST(VerbalKl, RefusesOtherPositions) {
+  const Pair pair(40, 40, at::kFloat);
+  EXPECT_THROW(all_pairs_kl(pair.u.narrow(1, 0, 4), pair.head, pair.summary()), c10::Error);
+}
+
+}  // namespace
+}  // namespace vlsi
