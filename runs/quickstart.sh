@@ -67,7 +67,7 @@ for seed in $(seq "$seeds"); do
   run "seed $seed: the student before distillation, on 1,000 labels" "$here/student" finetune "$here/configs/student.yaml" --seed "$seed"
   if [ ! -f "$here/answered.json" ]; then
     echo "quickstart: seed $seed: the teacher answers the questions that have no label" >&2
-    "$vlsi" answer --model "$here/teacher/model" --data $out/data/train.json --images $images --out "$here/teacher-answers.json" --max-new-tokens 4
+    "$vlsi" answer --model "$here/teacher/model" --data $out/data/asked.json --images $images --out "$here/teacher-answers.json" --max-new-tokens 4
     python3 runs/quickstart/answers.py "$here/teacher-answers.json" $out/data/labelled.json "$here/answered.json"
   fi
 

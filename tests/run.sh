@@ -21,4 +21,4 @@ python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
 cmake --build --preset "$preset"
 [ "$build_only" = 0 ] || exit 0
-ctest --test-dir "build/$preset" --output-on-failure
+ctest --test-dir "build/$preset" --output-on-failure -j 2

@@ -3,9 +3,8 @@
 
 namespace vlsi {
 
-/// Lets idle OpenMP threads sleep instead of spin, unless the environment says otherwise: this program's loader threads, and other
-/// programs, need the cores in between. OpenMP reads its environment when it is loaded, so the program starts itself once more.
-/// Also keeps freed memory for the next tensor instead of giving it back page by page.
-void prepare_process(char** argv);
+/// Keeps freed memory for the next tensor instead of giving it back to the kernel page by page: training frees and takes the same
+/// sizes again and again.
+void keep_freed_memory();
 
 }  // namespace vlsi

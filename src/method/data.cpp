@@ -4,6 +4,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <iomanip>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -12,6 +14,22 @@
 #include "train/progress.h"
 
 namespace vlsi {
+namespace {
+
+/// Printable ASCII as it is, other bytes as \xNN: half a character must not get into a message.
+std::string printable(const std::string& bytes) {
+  std::ostringstream text;
+  for (const unsigned char byte : bytes) {
+    if (byte >= 0x20 && byte < 0x7F) {
+      text << static_cast<char>(byte);
+    } else {
+      text << "\\x" << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(byte);
+    }
+  }
+  return text.str();
+}
+
+}  // namespace
 
 std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
                                                                   uint64_t seed, const std::string& step) {
@@ -53,7 +71,7 @@ void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
   for (int32_t id = 0; id < size && num_differences < 3; ++id) {
     const auto a = student.bytes(id), b = teacher.bytes(id);
     if (a == b) continue;
-    differences += concat(num_differences++ > 0 ? ", " : "", id, " ('", a, "' against '", b, "')");
+    differences += concat(num_differences++ > 0 ? ", " : "", id, " ('", printable(a), "' against '", printable(b), "')");
   }
   if (num_differences > 0) {
     fail("pairing ", student.directory().string(), " with ", teacher.directory().string(),
