@@ -156,7 +156,7 @@ TEST(Score, WritesOneLineAConversation) {
   for (size_t i = 0; i < scores.size(); ++i) {
     const auto& score = scores[i];
     SCOPED_TRACE(score.dump());
-    char id[8];
+    char id[16];
     std::snprintf(id, sizeof(id), "q%02d", static_cast<int>(i) + 1);
     EXPECT_EQ(score.at("id"), id);
     const auto logprobs = score.at("logprobs").get<std::vector<double>>();
