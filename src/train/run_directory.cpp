@@ -113,17 +113,15 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   metrics_ = std::make_unique<MetricsFile>(metrics_path, checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
 }
 
-RunDirectory::~RunDirectory() {
-  if (lock_ >= 0) ::close(lock_);
+RunDirectory::Lock::~Lock() {
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 void RunDirectory::lock() {
   const auto path = path_ / ".lock";
-  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) fail("starting a run in ", path_.string(), ": ", std::strerror(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock_);
-    lock_ = -1;
+  lock_.descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock_.descriptor < 0) fail("starting a run in ", path_.string(), ": ", std::strerror(errno));
+  if (::flock(lock_.descriptor, LOCK_EX | LOCK_NB) != 0) {
     fail("starting a run in ", path_.string(), ": another process is running there");
   }
 }

@@ -40,7 +40,6 @@ class RunDirectory {
   RunDirectory(std::filesystem::path path, const std::string& config, bool resume);
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
-  ~RunDirectory();
 
   const std::filesystem::path& path() const { return path_; }
   MetricsFile& metrics() { return *metrics_; }
@@ -51,10 +50,19 @@ class RunDirectory {
   void write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep);
 
  private:
+  /// Given back with the run, and when its construction fails.
+  struct Lock {
+    Lock() = default;
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock();
+    int descriptor = -1;
+  };
+
   void lock();
 
   std::filesystem::path path_;
-  int lock_ = -1;
+  Lock lock_;
   std::optional<FoundCheckpoint> checkpoint_;
   std::unique_ptr<MetricsFile> metrics_;
 };

@@ -96,7 +96,8 @@ TEST(Lora, ChangesNothingAtFirstAndIsAFunctionOfItsSeed) {
   const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
   const auto before = final_rows(*model);
   model->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");
-  EXPECT_TRUE(at::equal(final_rows(*model), before));
+  // Maps with an adapter are multiplied one by one, plain ones of the same input in one product: the sums may be blocked differently.
+  EXPECT_LE(difference(final_rows(*model), before), 1e-5);
   const auto again = load_vlm(fixtures::directory("tied"), at::kFloat);
   again->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");
   const auto expected = by_name(again->named_parameters());

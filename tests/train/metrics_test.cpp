@@ -14,8 +14,8 @@ using namespace train_test;
 
 TEST(MetricSums, WeighByPositionsNotByBatches) {
   MetricSums sums;
-  sums.add("loss", {at::tensor(6.0), 3});
-  sums.add("loss", {at::tensor(10.0), 1});
+  sums.add("loss", {at::scalar_tensor(6.0, at::kDouble), 3});
+  sums.add("loss", {at::scalar_tensor(10.0, at::kDouble), 1});
   EXPECT_EQ(sums.means(), (OrderedJson{{"loss", 4.0}}));
 }
 
@@ -28,7 +28,7 @@ TEST(MetricSums, KeepVectorsAndMatrices) {
 
 TEST(MetricSums, SayNothingForWhatIsNotFiniteOrWasNotCounted) {
   MetricSums sums;
-  sums.add("nothing", {at::tensor(0.0), 0});
+  sums.add("nothing", {at::scalar_tensor(0.0, at::kDouble), 0});
   sums.add("part", {at::tensor({1.0, std::nan("")}), 1});
   EXPECT_EQ(sums.means(), OrderedJson::parse(R"({"nothing": null, "part": [1.0, null]})"));
 }
@@ -36,9 +36,9 @@ TEST(MetricSums, SayNothingForWhatIsNotFiniteOrWasNotCounted) {
 TEST(MetricSums, AddInDoubleWhateverTheType) {
   MetricSums sums;
   // In float32, 1e8 + 1 is 1e8.
-  sums.add("x", {at::tensor(1e8f), 1});
-  sums.add("x", {at::tensor(1.0f), 0});
-  sums.add("x", {at::tensor(-1e8f), 0});
+  sums.add("x", {at::scalar_tensor(1e8f, at::kFloat), 1});
+  sums.add("x", {at::scalar_tensor(1.0f, at::kFloat), 0});
+  sums.add("x", {at::scalar_tensor(-1e8f, at::kFloat), 0});
   EXPECT_EQ(sums.means()["x"], 1.0);
 }
 

@@ -44,7 +44,7 @@ struct Task {
 
   fs::path data = fs::path(VLSI_TEST_DATA) / "tiny";
   Qwen2VlProcessor processor{data / "tokenizer", SpecialText::kControl};
-  Mixture mixture{{DataSource{data / "train.json", {}, 1.0}}};
+  Mixture mixture{{DataSource{data / "train.json", {}, 1}}};
   Random random{5};
   at::Tensor w;
   TrainingStep step;
@@ -130,8 +130,8 @@ TEST_P(ResumedTrainer, EndsWhereAnUndisturbedOneDoes) {
   EXPECT_EQ(second.losses, std::vector<double>(whole.losses.begin() + 6, whole.losses.end()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16), [](const auto& instance) {
-  return std::string(c10::toString(instance.param));
+INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16), [](const auto& type) {
+  return std::string(c10::toString(type.param));
 });
 
 TEST(Trainer, LeavesAFinishedStepAsItIs) {
