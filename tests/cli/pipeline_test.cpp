@@ -156,13 +156,7 @@ TEST(Score, WritesOneLineAConversation) {
   for (size_t i = 0; i < scores.size(); ++i) {
     const auto& score = scores[i];
     SCOPED_TRACE(score.dump());
-<<<<<<< HEAD
     EXPECT_EQ(score.at("id"), (i < 9 ? "q0" : "q") + std::to_string(i + 1));
-=======
-    char id[16];
-    std::snprintf(id, sizeof(id), "q%02d", static_cast<int>(i) + 1);
-    EXPECT_EQ(score.at("id"), id);
->>>>>>> 59cdb4435c43dbd47c79eca9fe10c71b26e9e89f
     const auto logprobs = score.at("logprobs").get<std::vector<double>>();
     ASSERT_EQ(score.at("tokens").size(), logprobs.size());
     EXPECT_EQ(score["tokens"].back(), 314) << "the end of the turn";
