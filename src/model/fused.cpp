@@ -1,10 +1,11 @@
 #include "model/fused.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
+
+#include "base/parallel.h"
 
 namespace vlsi {
 namespace {
@@ -40,7 +41,7 @@ bool has_dense_rows(const at::Tensor& x) {
 template <class Body>
 void for_row_blocks(int64_t num_rows, const Body& body) {
   const int64_t num_tasks = (num_rows + kRowsPerTask - 1) / kRowsPerTask;
-  at::parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       body(task * kRowsPerTask, std::min(num_rows, (task + 1) * kRowsPerTask), task);
     }
