@@ -14,4 +14,6 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function
 
 int64_t num_threads() { return at::get_num_threads(); }
 
+int64_t thread_index() { return at::get_thread_num(); }
+
 }  // namespace vlsi

@@ -12,7 +12,8 @@ namespace vlsi {
 /// is a plain loop on one thread.
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
-/// Threads that parallel_for may use.
+/// Threads that parallel_for may use, and which of them this is (0 outside of a loop).
 int64_t num_threads();
+int64_t thread_index();
 
 }  // namespace vlsi

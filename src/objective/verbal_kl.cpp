@@ -21,7 +21,7 @@ class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& u, const at::Tensor& head,
                             const at::Tensor& teacher_row, const at::Tensor& teacher_entropy) {
     const auto student = head_summary(u, head, head);
-    const auto wide = u.to(student.logsumexp.scalar_type());
+    const auto wide = as_head_reads(u, head).to(student.logsumexp.scalar_type());
     context->save_for_backward({student.expected_row, teacher_row});
     context->saved_data["dtype"] = u.scalar_type();
     const auto agreement = at::einsum("snd,lnd->sl", {wide, teacher_row}) / static_cast<double>(u.size(1));  // [S, L]

@@ -132,10 +132,11 @@ TEST(VerbalKl, KeepsBfloat16GradientsInTheirDtype) {
   EXPECT_EQ(kl.scalar_type(), at::kFloat);
   kl.sum().backward();
   EXPECT_EQ(pair.u.grad().scalar_type(), at::kBFloat16);
-  // The inputs are exact in float64, so the values are within float32's rounding of the definition.
+  // Probabilities are rounded to eight bits, 2^-9 each, times logits that differ by a few units between layers that have nothing
+  // in common; the bound that the program holds itself to for real layers.
   const auto wide = all_pairs_kl_plain(pair.u.to(at::kDouble), pair.head.to(at::kDouble),
                                        pair.u_teacher.to(at::kDouble), pair.teacher_head.to(at::kDouble));
-  EXPECT_LT(distance(kl, wide), 1e-5);
+  EXPECT_LT(distance(kl, wide), 1e-3);
 }
 
 TEST(VerbalKl, RefusesOtherPositions) {
