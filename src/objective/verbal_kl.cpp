@@ -16,6 +16,9 @@ using torch::autograd::variable_list;
 
 int64_t shared_rows(const at::Tensor& one, const at::Tensor& other) { return std::min(one.size(0), other.size(0)); }
 
+/// N of [layers, N, D]; one where there is none, so that a mean over nothing is zero.
+double num_positions(const at::Tensor& rows) { return static_cast<double>(std::max<int64_t>(1, rows.size(1))); }
+
 class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& u, const at::Tensor& head,
@@ -24,8 +27,9 @@ class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
     const auto wide = as_head_reads(u, head).to(student.logsumexp.scalar_type());
     context->save_for_backward({student.expected_row, teacher_row});
     context->saved_data["dtype"] = u.scalar_type();
-    const auto agreement = at::einsum("snd,lnd->sl", {wide, teacher_row}) / static_cast<double>(u.size(1));  // [S, L]
-    return student.logsumexp.mean(1).unsqueeze(1) - agreement - teacher_entropy.mean(1).unsqueeze(0);
+    const auto agreement = at::einsum("snd,lnd->sl", {wide, teacher_row});  // [S, L]
+    const auto sums = student.logsumexp.sum(1).unsqueeze(1) - agreement - teacher_entropy.sum(1).unsqueeze(0);
+    return sums / num_positions(u);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -33,7 +37,7 @@ class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
     const auto &student_row = saved[0], &teacher_row = saved[1];  // [S, N, D], [L, N, D]
     const auto& weight = gradients[0];                            // [S, L]
     const auto pulled = at::einsum("sl,lnd->snd", {weight, teacher_row});
-    const auto gradient = (weight.sum(1).view({-1, 1, 1}) * student_row - pulled) / static_cast<double>(student_row.size(1));
+    const auto gradient = (weight.sum(1).view({-1, 1, 1}) * student_row - pulled) / num_positions(student_row);
     return {gradient.to(context->saved_data["dtype"].toScalarType()), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };

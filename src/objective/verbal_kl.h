@@ -20,7 +20,7 @@ TeacherSummary summarize_teacher(const at::Tensor& u, const at::Tensor& teacher_
 /// teacher's and q_s the student's distribution, logsumexp c, H the entropy:
 ///     KL(s, l) = c_s - B_l · u_s - H_l        dKL(s, l)/du_s = (A_s - B_l) / N
 /// where A_s and B_l are the head's rows averaged under q_s and p_l (docs/method.md). u [S, N, D], head [V, D]; gradient to
-/// u alone.
+/// u alone. Without positions it is zero.
 at::Tensor all_pairs_kl(const at::Tensor& u, const at::Tensor& head, const TeacherSummary& teacher);
 
 /// The definition: every pair's distributions side by side, with PyTorch's own gradient. u_teacher [L, N, Dl].

@@ -139,6 +139,14 @@ TEST(VerbalKl, KeepsBfloat16GradientsInTheirDtype) {
   EXPECT_LT(distance(kl, wide), 1e-3);
 }
 
+TEST(VerbalKl, OfNoPositionsIsZero) {
+  const auto u = at::empty({2, 0, 12}, at::kFloat).requires_grad_(true), head = random_tensor({40, 12}, 2, at::kFloat);
+  const auto kl = all_pairs_kl(u, head, {at::empty({3, 0, 12}), at::empty({3, 0})});
+  EXPECT_TRUE(at::equal(kl, at::zeros({2, 3})));
+  kl.sum().backward();
+  EXPECT_EQ(u.grad().sizes(), u.sizes());
+}
+
 TEST(VerbalKl, RefusesOtherPositions) {
   const Pair pair(40, 40, at::kFloat);
   EXPECT_THROW(all_pairs_kl(pair.u.narrow(1, 0, 4), pair.head, pair.summary()), c10::Error);
