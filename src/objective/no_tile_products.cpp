@@ -9,6 +9,10 @@ bool has_avx512_bf16() { return false; }
 
 bool has_tile_products(const HeadPassInput&) { return false; }
 
+std::unique_ptr<TileProducts> avx512_products(const HeadPassInput&) { TORCH_CHECK(false, "has_tile_products is false"); }
+
+std::unique_ptr<TileProducts> mkl_products(const HeadPassInput&) { TORCH_CHECK(false, "has_tile_products is false"); }
+
 std::unique_ptr<TileProducts> tile_products(const HeadPassInput&) { TORCH_CHECK(false, "has_tile_products is false"); }
 
 HeadPassInput head_pass_input(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return {}; }
