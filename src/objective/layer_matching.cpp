@@ -27,6 +27,39 @@ std::vector<int64_t> smallest(std::span<const double> values, int64_t count) {
   return order;
 }
 
+/// A student layer's candidates: the teacher layers first..last.
+struct Candidates {
+  int64_t first, last;
+
+  std::span<const double> of(std::span<const double> kl, int64_t s, int64_t num_teacher) const {
+    return kl.subspan(s * num_teacher + first, last - first + 1);
+  }
+};
+
+Candidates candidates_of(int64_t s, int64_t start, int64_t num_student, int64_t num_teacher, const MatchingConfig& config) {
+  const int64_t last = config.search_range ? num_teacher - num_student + s : num_teacher - 1;
+  // Without the search range, order preservation may have used up the deepest layer: it then stays the only candidate.
+  return {std::min(start, last), last};
+}
+
+void check_sizes(std::span<const double> kl, int64_t num_student, int64_t num_teacher) {
+  TORCH_CHECK(1 <= num_student && num_student <= num_teacher, num_student, " student layers for ", num_teacher);
+  TORCH_CHECK(static_cast<int64_t>(kl.size()) == num_student * num_teacher, "the KL matrix has ", kl.size(), " entries");
+}
+
+std::vector<Match> expected_matches(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                    const MatchingConfig& config) {
+  const auto weights = pair_probabilities(kl, num_student, num_teacher, config);
+  std::vector<Match> matches;
+  for (int64_t s = 0; s < num_student; ++s) {
+    for (int64_t j = 0; j < num_teacher; ++j) {
+      const double weight = weights[s * num_teacher + j];
+      if (weight > 0) matches.push_back({s, j, weight});
+    }
+  }
+  return matches;
+}
+
 }  // namespace
 
 std::vector<double> matching_probabilities(std::span<const double> kl, double temperature) {
@@ -39,18 +72,38 @@ std::vector<double> matching_probabilities(std::span<const double> kl, double te
   return probabilities;
 }
 
+std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                        const MatchingConfig& config) {
+  check_sizes(kl, num_student, num_teacher);
+  std::vector<double> weights(kl.size(), 0.0);
+  std::vector<double> start_probabilities(num_teacher + 1, 0.0);  // of start = 0..L
+  start_probabilities[0] = 1;
+  for (int64_t s = 0; s < num_student; ++s) {
+    double* const row = weights.data() + s * num_teacher;
+    for (int64_t start = 0; start <= num_teacher; ++start) {
+      if (start_probabilities[start] == 0) continue;
+      const auto range = candidates_of(s, start, num_student, num_teacher, config);
+      const auto p = matching_probabilities(range.of(kl, s, num_teacher), config.temperature);
+      for (size_t j = 0; j < p.size(); ++j) row[range.first + static_cast<int64_t>(j)] += start_probabilities[start] * p[j];
+    }
+    if (!config.order_preservation) continue;
+    start_probabilities[0] = 0;
+    std::copy(row, row + num_teacher, start_probabilities.begin() + 1);
+  }
+  return weights;
+}
+
 std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
                                 const MatchingConfig& config, Random& random) {
-  TORCH_CHECK(1 <= num_student && num_student <= num_teacher, num_student, " student layers for ", num_teacher);
-  TORCH_CHECK(static_cast<int64_t>(kl.size()) == num_student * num_teacher, "the KL matrix has ", kl.size(), " entries");
+  check_sizes(kl, num_student, num_teacher);
+  if (config.rule == MatchingRule::kExpected) return expected_matches(kl, num_student, num_teacher, config);
 
   std::vector<Match> matches;
   int64_t start = 0;
   for (int64_t s = 0; s < num_student; ++s) {
-    const int64_t last = config.search_range ? num_teacher - num_student + s : num_teacher - 1;
-    // Without the search range, order preservation may have used up the deepest layer: it then stays the only candidate.
-    const int64_t first = std::min(start, last);
-    const auto candidates = kl.subspan(s * num_teacher + first, last - first + 1);
+    const auto range = candidates_of(s, start, num_student, num_teacher, config);
+    const int64_t first = range.first;
+    const auto candidates = range.of(kl, s, num_teacher);
 
     std::vector<int64_t> chosen;
     switch (config.rule) {
@@ -61,6 +114,7 @@ std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student,
         break;
       case MatchingRule::kUniform: chosen = {s * (num_teacher / num_student)}; break;
       case MatchingRule::kRandom: chosen = {static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))}; break;
+      case MatchingRule::kExpected: break;  // chooses no layer, and has returned above
     }
     for (const int64_t j : chosen) matches.push_back({s, j, 1.0 / static_cast<double>(chosen.size())});
     // Where several are chosen, order is kept towards the shallowest of them, so that the range never empties early.
