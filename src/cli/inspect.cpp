@@ -5,6 +5,7 @@
 #include "base/safetensors.h"
 #include "cli/commands.h"
 #include "model/config.h"
+#include "model/verbalizer.h"
 
 namespace vlsi {
 namespace {
@@ -61,7 +62,9 @@ void inspect_verbalizers(const fs::path& directory) {
   const auto path = directory / "verbalizers.json";
   const auto description = read_json(path);
   const auto backbone = require<Json>(description, "backbone", path.string());
-  std::cout << directory.string() << ": verbalizers (" << require<std::string>(description, "architecture", path.string()) << ")\n  layers      ";
+  const auto config = read_verbalizer_config(directory);
+  std::cout << directory.string() << ": verbalizers (" << name_of(config.architecture) << (config.residual ? ", residual" : "")
+            << (config.final_norm ? ", final norm" : "") << ")\n  layers      ";
   for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string())) std::cout << layer << " ";
   std::cout << "\n  backbone    " << require<int64_t>(backbone, "num_layers", path.string()) << " layers x "
             << require<int64_t>(backbone, "width", path.string()) << ", head " << require<std::string>(backbone, "head", path.string()) << "\n";

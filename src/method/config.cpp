@@ -93,6 +93,13 @@ void check_data(const DataConfig& data, const char* key, const std::string& plac
   if (data.workers < 1 || data.workers > 256) fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
 }
 
+void check_network(const VerbalizerConfig& network, const std::string& place) {
+  if (network.residual && reads_all_tokens(network.architecture)) {
+    fail(place, ": key 'verbalize.residual' is true, but the architecture '", name_of(network.architecture),
+         "' has residuals inside; leave one of the two out");
+  }
+}
+
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
@@ -118,6 +125,7 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.threads < 0 || config.threads > 1024) fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
   if (config.dtype == "float16") fail(place, ": key 'dtype' is 'float16', which overflows in training; expected float32 or bfloat16");
 
+  check_network(config.verbalize.network, place);
   const bool layers_interact = config.interact.iterations > 0 && config.interact.intermediate_loss != LossKind::kNone;
   if (config.verbalize.iterations > 0 || layers_interact) {
     check_layers(config.student.layers, "student", place);

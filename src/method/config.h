@@ -11,6 +11,7 @@
 #include "input/dataset.h"
 #include "input/loader.h"
 #include "input/tokenizer.h"
+#include "model/verbalizer_network.h"
 #include "objective/layer_matching.h"
 #include "train/optimizer.h"
 #include "train/trainer.h"
@@ -26,6 +27,10 @@ struct EnumNames<LossKind> {
 template <>
 struct EnumNames<MatchingRule> {
   static const std::vector<std::pair<std::string, MatchingRule>>& all();
+};
+template <>
+struct EnumNames<VerbalizerArchitecture> {
+  static const std::vector<std::pair<std::string, VerbalizerArchitecture>>& all() { return verbalizer_architectures(); }
 };
 template <>
 struct EnumNames<OnError> {
@@ -107,6 +112,7 @@ void fields(Visitor& v, StudentConfig& c) {
 struct VerbalizeConfig {
   int64_t iterations = 500;
   bool initial = false;
+  VerbalizerConfig network;
   OptimizerConfig optimizer;
   DataConfig data, student_data;
 };
@@ -115,6 +121,9 @@ template <class Visitor>
 void fields(Visitor& v, VerbalizeConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
   v("initial", c.initial, "train given verbalizers further instead of taking them as they are");
+  v("architecture", c.network.architecture, "verb_ffn | ffn | decoder | mlp, each also with _x2: two in sequence");
+  v("residual", c.network.residual, "a residual around each FFN or map, which then starts at zero");
+  v("final_norm", c.network.final_norm, "the backbone's final norm before the head");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");
   v("student_data", c.student_data, "over `verbalize.data`, for the student's verbalizers");

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "method/data.h"
+#include "method/run_verbalizers.h"
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
 #include "method/step3_finetune.h"
@@ -42,6 +43,7 @@ class Run {
     processor_ = load_processor(config.student.model, config.data.special_tokens);
     check_layers(config.student.layers, student_->config(), "student.layers");
     // Found now, not after hours of the student's verbalization.
+    if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
     const bool needs_teacher = std::any_of(steps_.begin(), steps_.end(), [](const auto& s) { return s == "verbalize-teacher" || s == "interact"; });
     if (needs_teacher) check_teacher();
   }
@@ -117,20 +119,16 @@ class Run {
     const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
-    const auto backbone = BackboneFingerprint::of(*model);
-    const auto verbalizers =
-        given.empty() ? std::make_shared<Verbalizers>(backbone.width, layers, derive_seed(config_.seed, name))
-                      : Verbalizers::load(given, backbone, layers);
-    move_to(*verbalizers, device_);
+    const auto verbalizers = verbalizers_to_train(*model, given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
     NamedTensors parameters;
-    for (auto& item : verbalizers->named_parameters()) {
+    for (auto& item : verbalizers->trained_parameters()) {
       parameters.emplace_back(item.first, item.second.set_requires_grad(true));
     }
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
     step.loss = [&](const Batch& batch) { return verbalize(*model, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
-    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, backbone);
+    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, BackboneFingerprint::of(*model));
     return outcome;
   }
 
@@ -138,10 +136,10 @@ class Run {
     if (is_over("interact")) return Outcome::kFinished;
     const bool layers_interact = config_.interact.intermediate_loss != LossKind::kNone;
     const auto student_verbalizers =
-        layers_interact ? load_verbalizers(*student_, config_.student.verbalizers, "student-verbalizers", config_.student.layers)
+        layers_interact ? find_verbalizers(*student_, config_.student.verbalizers, "student-verbalizers", config_.student.layers)
                         : nullptr;
     const auto teacher_verbalizers =
-        layers_interact ? load_verbalizers(*teacher(), config_.teacher.verbalizers, "teacher-verbalizers", config_.teacher.layers)
+        layers_interact ? find_verbalizers(*teacher(), config_.teacher.verbalizers, "teacher-verbalizers", config_.teacher.layers)
                         : nullptr;
     TrainingStep step = describe("interact", config_.interact.optimizer, config_.interact.data);
     step.parameters = make_trainable(*student_, config_.interact.train, "interact.train");
@@ -215,7 +213,7 @@ class Run {
     }
   }
 
-  std::shared_ptr<Verbalizers> load_verbalizers(const Vlm& model, const fs::path& given, const char* folder,
+  std::shared_ptr<Verbalizers> find_verbalizers(const Vlm& model, const fs::path& given, const char* folder,
                                                 const std::vector<int64_t>& layers) const {
     const auto own = config_.out / folder;
     const auto& path = fs::exists(own) || given.empty() ? own : given;
@@ -223,9 +221,7 @@ class Run {
       fail(place_, ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
            path.string(), ")");
     }
-    auto verbalizers = Verbalizers::load(path, BackboneFingerprint::of(model), layers);
-    move_to(*verbalizers, device_);
-    return verbalizers;
+    return load_verbalizers(model, path, layers);
   }
 
   /// What the interaction trained and the fine-tuning does not.

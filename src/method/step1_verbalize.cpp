@@ -9,17 +9,17 @@
 namespace vlsi {
 namespace {
 
-/// Hidden rows of the target layers, without gradient: the backbone is frozen. [t, N, D]
-at::Tensor frozen_rows(const Vlm& backbone, const std::vector<int64_t>& layers, const Batch& batch) {
+/// Hidden rows of the target layers, without gradient: the backbone is frozen. [t, N, D], or [t, T, D] for verbalizers that attend
+at::Tensor frozen_rows(const Vlm& backbone, const Verbalizers& verbalizers, const Batch& batch) {
   at::NoGradGuard no_grad;
-  return backbone.forward(batch, {layers, /*final_rows=*/false}).layers;
+  return backbone.forward(batch, verbalizers.request(/*final_rows=*/false)).layers;
 }
 
 }  // namespace
 
 StepOutput verbalize(const Vlm& backbone, const Verbalizers& verbalizers, const Batch& batch, int32_t end_of_turn) {
-  const auto hidden = frozen_rows(backbone, verbalizers.layers(), batch);                                   // [t, N, D]
-  const auto losses = cross_entropy(verbalizers.forward(hidden), backbone.head().detach(), batch.labels);  // [t, N]
+  const auto u = verbalizers.forward(frozen_rows(backbone, verbalizers, batch), batch);  // [t, N, D]
+  const auto losses = cross_entropy(u, backbone.head().detach(), batch.labels);          // [t, N]
 
   StepOutput output;
   output.loss = losses.sum();

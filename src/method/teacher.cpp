@@ -6,10 +6,10 @@
 namespace vlsi {
 
 at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
-  const auto hidden = model.forward(batch, {verbalizers != nullptr ? verbalizers->layers() : std::vector<int64_t>{}, true});
+  const auto hidden = model.forward(batch, verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{});
   const auto last = hidden.final_rows.unsqueeze(0);
   if (verbalizers == nullptr) return last;
-  const auto verbal = verbalizers->forward(hidden.layers);
+  const auto verbal = verbalizers->forward(hidden.layers, batch);
   return at::cat({verbal, last.to(verbal.scalar_type())});
 }
 

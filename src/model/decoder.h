@@ -20,6 +20,7 @@ class RmsNormLayer : public Module {
  public:
   RmsNormLayer(int64_t width, double eps);
   at::Tensor forward(const at::Tensor& x) const;
+  const at::Tensor& weight() const { return weight_; }
 
  private:
   at::Tensor weight_;

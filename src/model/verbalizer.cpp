@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/safetensors.h"
 #include "model/fingerprint.h"
-#include "model/fused.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -20,19 +19,9 @@ namespace {
 
 constexpr const char* kDescription = "verbalizers.json";
 constexpr const char* kWeights = "verbalizers.safetensors";
+constexpr const char* kFinalNorm = "norm.weight";
 
 }  // namespace
-
-VerbFfn::VerbFfn(int64_t width) {
-  gate_ = register_module("gate", std::make_shared<Linear>(width, width, /*with_bias=*/false));
-  up_ = register_module("up", std::make_shared<Linear>(width, width, /*with_bias=*/false));
-  down_ = register_module("down", std::make_shared<Linear>(width, width, /*with_bias=*/false));
-}
-
-at::Tensor VerbFfn::forward(const at::Tensor& h) const {
-  const auto projected = forward_together(h, {gate_.get(), up_.get()});
-  return down_->forward(swiglu(projected[0], projected[1]));
-}
 
 BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
   NamedTensors layers;
@@ -43,29 +32,87 @@ BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
           fingerprint({{"head", model.head()}}), fingerprint(layers)};
 }
 
-Verbalizers::Verbalizers(int64_t width, const std::vector<int64_t>& layers, uint64_t seed) : layers_(layers) {
-  at::NoGradGuard no_grad;
-  auto generator = at::detail::createCPUGenerator(seed);
+Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers)
+    : config_(config), backbone_(backbone), layers_(layers) {
   const auto list = register_module("layers", std::make_shared<Module>());
   for (const int64_t layer : layers_) {
-    networks_.push_back(list->register_module(std::to_string(layer), std::make_shared<VerbFfn>(width)));
+    auto blocks = make_blocks(config, backbone);
+    const auto name = std::to_string(layer);
+    if (blocks.size() == 1) {
+      list->register_module(name, blocks.front());
+    } else {
+      const auto network = list->register_module(name, std::make_shared<Module>());
+      for (size_t i = 0; i < blocks.size(); ++i) network->register_module(std::to_string(i), blocks[i]);
+    }
+    networks_.push_back(std::move(blocks));
   }
-  for (auto& [name, parameter] : named_parameters()) parameter.normal_(0, 1 / std::sqrt(static_cast<double>(width)), generator);
+  if (config.final_norm) {
+    norm_ = register_module("norm", std::make_shared<RmsNormLayer>(backbone.hidden_size, backbone.rms_norm_eps));
+  }
 }
 
-at::Tensor Verbalizers::forward(const at::Tensor& hidden) const {
+Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers,
+                         uint64_t seed)
+    : Verbalizers(config, backbone, layers) {
+  at::NoGradGuard no_grad;
+  auto generator = at::detail::createCPUGenerator(seed);
+  for (auto& [name, parameter] : named_parameters()) {
+    if (parameter.dim() == 1) {
+      parameter.fill_(name.ends_with(".bias") ? 0 : 1);
+    } else if (config.residual && (name.ends_with(".down.weight") || name.ends_with(".map.weight"))) {
+      parameter.zero_();
+    } else {
+      parameter.normal_(0, 1 / std::sqrt(static_cast<double>(parameter.size(1))), generator);
+    }
+  }
+}
+
+std::shared_ptr<Verbalizers> Verbalizers::of(const Vlm& model, const VerbalizerConfig& config,
+                                             const std::vector<int64_t>& layers, uint64_t seed) {
+  const auto verbalizers = std::make_shared<Verbalizers>(config, model.config().text, layers, seed);
+  for (auto& [name, parameter] : verbalizers->named_parameters()) {
+    if (name == kFinalNorm) parameter.set_data(model.final_norm().detach().to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true));
+  }
+  return verbalizers;
+}
+
+HiddenRequest Verbalizers::request(bool final_rows) const {
+  return {layers_, final_rows, reads_all_tokens(config_.architecture)};
+}
+
+at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) const {
   TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ", networks_.size(),
               " verbalizers");
-  const auto rows = hidden.to(networks_.front()->dtype());
+  const auto input = hidden.to(at::kFloat);
+  const bool attends = reads_all_tokens(config_.architecture);
+  const auto context = attends ? DecoderContext{mrope_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
+                               : DecoderContext{};
   std::vector<at::Tensor> outputs;
-  for (size_t i = 0; i < networks_.size(); ++i) outputs.push_back(networks_[i]->forward(rows[static_cast<int64_t>(i)]));
+  for (size_t i = 0; i < networks_.size(); ++i) {
+    auto x = input[static_cast<int64_t>(i)];
+    for (const auto& block : networks_[i]) {
+      const bool is_last = block == networks_[i].back();
+      const auto y = block->forward(x, context, attends && is_last ? batch.answer_positions : at::Tensor());
+      x = config_.residual ? x + y : y;
+    }
+    outputs.push_back(norm_ ? norm_->forward(x) : x);
+  }
   return at::stack(outputs);
 }
 
+NamedTensors Verbalizers::trained_parameters() const {
+  auto parameters = named_parameters();
+  std::erase_if(parameters, [](const auto& item) { return item.first == kFinalNorm; });
+  return parameters;
+}
+
 void Verbalizers::save(const std::filesystem::path& directory, const BackboneFingerprint& backbone) const {
+  TORCH_CHECK(config_.output_width == 0, "verbalizers without a head are not saved");
   AtomicDirectory out(directory);
   write_json(out.path() / kDescription,
-             {{"architecture", "verb_ffn"},
+             {{"architecture", name_of(config_.architecture)},
+              {"residual", config_.residual},
+              {"final_norm", config_.final_norm},
               {"layers", layers_},
               {"backbone",
                {{"width", backbone.width},
@@ -79,13 +126,30 @@ void Verbalizers::save(const std::filesystem::path& directory, const BackboneFin
   out.commit();
 }
 
-std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& directory, const BackboneFingerprint& backbone,
-                                               const std::vector<int64_t>& layers) {
+VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) {
   const auto description = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();
-  if (const auto found = require<std::string>(description, "architecture", place); found != "verb_ffn") {
-    fail(place, ": architecture is '", found, "', expected verb_ffn");
+  VerbalizerConfig config;
+  const auto found = require<std::string>(description, "architecture", place);
+  std::string known;
+  for (const auto& [name, architecture] : verbalizer_architectures()) {
+    if (name == found) config.architecture = architecture;
+    known += (known.empty() ? "" : ", ") + name;
   }
+  if (name_of(config.architecture) != found) fail(place, ": architecture is '", found, "', expected one of ", known);
+  config.residual = find<bool>(description, "residual", place).value_or(false);
+  config.final_norm = find<bool>(description, "final_norm", place).value_or(false);
+  if (config.residual && reads_all_tokens(config.architecture)) {
+    fail(place, ": architecture '", found, "' has residuals inside and goes with no other one, but residual is true");
+  }
+  return config;
+}
+
+std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& directory, const TextConfig& text,
+                                               const BackboneFingerprint& backbone, const std::vector<int64_t>& layers) {
+  const auto config = read_verbalizer_config(directory);
+  const auto description = read_json(directory / kDescription);
+  const std::string place = (directory / kDescription).string();
   const auto trained_on = require<Json>(description, "backbone", place);
   const auto check = [&](const char* what, const auto& expected) {
     const auto found = require<std::decay_t<decltype(expected)>>(trained_on, what, place + ", backbone");
@@ -108,7 +172,7 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
       fail("loading verbalizers: ", place, ": there is none for layer ", layer, ", but for ", at::IntArrayRef(stored));
     }
   }
-  auto verbalizers = std::make_shared<Verbalizers>(backbone.width, layers, /*seed=*/0);
+  const std::shared_ptr<Verbalizers> verbalizers(new Verbalizers(config, text, layers));
   const auto file = SafetensorsFile::open(directory / kWeights);
   for (auto& item : verbalizers->named_parameters()) {
     const auto found = file->tensors().find(item.first);

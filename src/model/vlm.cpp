@@ -61,11 +61,13 @@ Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* c
   Hidden hidden;
   std::vector<at::Tensor> wanted;
   for (int64_t i = 0; i < num_layers_needed; ++i) {
+    const bool is_wanted = std::find(request.layers.begin(), request.layers.end(), i + 1) != request.layers.end();
+    const bool wanted_whole = is_wanted && request.all_tokens;
     // Above the last layer that is needed, only the answer positions are.
     const bool is_last = i + 1 == num_layers_needed;
-    x = model_->layer(i).forward(x, context, i, is_last ? batch.answer_positions : at::Tensor());
-    const bool is_wanted = std::find(request.layers.begin(), request.layers.end(), i + 1) != request.layers.end();
-    if (is_wanted) wanted.push_back(is_last ? x : x.index_select(0, batch.answer_positions));
+    x = model_->layer(i).forward(x, context, i, is_last && !wanted_whole ? batch.answer_positions : at::Tensor());
+    if (is_wanted) wanted.push_back(is_last || wanted_whole ? x : x.index_select(0, batch.answer_positions));
+    if (is_last && wanted_whole) x = x.index_select(0, batch.answer_positions);
   }
   if (!wanted.empty()) hidden.layers = at::stack(wanted);
   if (request.final_rows) hidden.final_rows = model_->norm().forward(x);

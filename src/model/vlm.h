@@ -16,14 +16,15 @@
 
 namespace vlsi {
 
-/// Which rows a forward pass is asked for, at the answer positions.
+/// Which rows a forward pass is asked for.
 struct HiddenRequest {
   std::vector<int64_t> layers;  // 1-based decoder layers, ascending
   bool final_rows = true;       // without them, layers above the last wanted one are not computed
+  bool all_tokens = false;      // of the layers, every token's row and not the answer positions' alone
 };
 
 struct Hidden {
-  at::Tensor layers;  // [L, N, D], the residual stream after each wanted layer; undefined when none is wanted
+  at::Tensor layers;  // [L, N, D] or [L, T, D], the residual stream after each wanted layer; undefined when none is wanted
   at::Tensor final_rows;  // [N, D], after the final norm: what the language head reads
 };
 
@@ -33,7 +34,7 @@ class Vlm : public Module {
   /// The parameters hold no values until loaded or initialised.
   explicit Vlm(const ModelConfig& config);
 
-  /// Hidden rows at the batch's answer positions. With `cache`, also stores the prompts' keys and values.
+  /// Hidden rows at the batch's answer positions, or as `request` says. With `cache`, also stores the prompts' keys and values.
   Hidden forward(const Batch& batch, const HiddenRequest& request, KvCache* cache = nullptr) const;
 
   /// One more token a sequence: tokens [B] at `positions` [B], the same on every axis. Returns the final rows [B, D].
@@ -41,6 +42,9 @@ class Vlm : public Module {
 
   /// The language head [V, D]; the token embedding itself when tied.
   const at::Tensor& head() const { return lm_head_ ? lm_head_->weight() : model_->embed_tokens().weight(); }
+
+  /// The final norm's weight [D].
+  const at::Tensor& final_norm() const { return model_->norm().weight(); }
 
   const ModelConfig& config() const { return config_; }
   int64_t num_layers() const { return model_->num_layers(); }

@@ -77,5 +77,37 @@ TEST(GivenVerbalizers, SkipTheirVerbalization) {
   EXPECT_FALSE(fs::exists(second / "run/student-verbalizers"));
 }
 
+TEST(GivenVerbalizers, MustBeOfTheArchitectureThatTheRunNames) {
+  const Folder first, second;
+  ASSERT_EQ(distill(first, {"--only", "verbalize", "--set", "verbalize.architecture=mlp", "--set", "verbalize.residual=true"}).status, 0);
+  const auto given = (first / "run/teacher-verbalizers").string();
+  expect_refusal(distill(second, {"--set", "teacher.verbalizers=" + given}),
+                 {"teacher.verbalizers", given, "mlp with residual", "verb_ffn"});
+}
+
+TEST(Architectures, RunFromEndToEndAndResumeBitForBit) {
+  // Attention inside the verbalizers, and every option of those without.
+  for (const Arguments& chosen : {Arguments{"--set", "verbalize.architecture=decoder_x2", "--set", "verbalize.final_norm=true"},
+                                  Arguments{"--set", "verbalize.architecture=ffn", "--set", "verbalize.residual=true", "--set",
+                                            "verbalize.final_norm=true"}}) {
+    SCOPED_TRACE(chosen[1]);
+    const Folder whole, parts;
+    const auto with = [&](Arguments more) {
+      more.insert(more.begin(), chosen.begin(), chosen.end());
+      return more;
+    };
+    const auto result = distill(whole, chosen);
+    ASSERT_EQ(result.status, 0) << result.err;
+    expect_finite(whole / "run", 17);
+    ASSERT_EQ(distill(parts, with({"--only", "verbalize"})).status, 0);
+    ASSERT_EQ(distill(parts, with({"--resume"})).status, 0);
+    expect_same_run(parts / "run", whole / "run");
+    const auto inspected = vlsi_program({"inspect", (whole / "run/student-verbalizers").string()});
+    EXPECT_NE(inspected.out.find(chosen[1].substr(chosen[1].find('=') + 1) + ","), std::string::npos) << inspected.out;
+    EXPECT_NE(inspected.out.find("final norm"), std::string::npos) << inspected.out;
+    EXPECT_EQ(inspected.out.find("residual") != std::string::npos, chosen.size() > 4) << inspected.out;
+  }
+}
+
 }  // namespace
 }  // namespace vlsi::cli_test

@@ -178,6 +178,22 @@ TEST(Check, RefusesValuesOutOfRange) {
   EXPECT_ERROR(check_with({"finetune.optimizer.betas=[0.9]"}), "run.yaml: finetune.optimizer: betas are two numbers");
 }
 
+TEST(RunConfig, ReadsEveryVerbalizerArchitecture) {
+  for (const auto& [name, architecture] : verbalizer_architectures()) {
+    EXPECT_EQ(load("", {"verbalize.architecture=" + name}).verbalize.network.architecture, architecture);
+  }
+  EXPECT_ERROR(load("", {"verbalize.architecture=transformer"}),
+               "key 'verbalize.architecture' is 'transformer', expected one of verb_ffn, verb_ffn_x2, ffn, ffn_x2, decoder, "
+               "decoder_x2, mlp, mlp_x2");
+}
+
+TEST(Check, RefusesASecondResidualAroundADecoderLayer) {
+  EXPECT_NO_THROW(check_with({"verbalize.architecture=decoder", "verbalize.final_norm=true"}));
+  EXPECT_NO_THROW(check_with({"verbalize.architecture=ffn_x2", "verbalize.residual=true", "verbalize.final_norm=true"}));
+  EXPECT_ERROR(check_with({"verbalize.architecture=decoder_x2", "verbalize.residual=true"}),
+               "key 'verbalize.residual' is true, but the architecture 'decoder_x2' has residuals inside");
+}
+
 TEST(Check, LooksAtNoStepThatIsLeftOut) {
   EXPECT_NO_THROW(check_with({"interact.iterations=0", "interact.data.train=[]", "interact.optimizer.eps=0"}));
 }

@@ -72,7 +72,7 @@ struct Speaker {
 
   explicit Speaker(const std::string& who)
       : model(load_vlm(kFolder / who, at::kFloat)),
-        verbalizers(std::make_shared<Verbalizers>(model->config().text.hidden_size, target_layers(who), /*seed=*/0)) {
+        verbalizers(Verbalizers::of(*model, {}, target_layers(who), /*seed=*/0)) {
     const auto file = SafetensorsFile::open(kFolder / (who + "_verbalizers.safetensors"));
     for (auto& [name, parameter] : verbalizers->named_parameters()) {
       parameter.set_data(file->tensor(name).clone());

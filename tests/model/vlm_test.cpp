@@ -165,6 +165,25 @@ TEST_P(VlmBesideTransformers, GivesTheRowsOfTheFullPassWhenAskedForFewer) {
   EXPECT_LE(difference(final_only.final_rows, full.final_rows.index_select(0, batch.answer_positions)), 1e-5);
 }
 
+TEST_P(VlmBesideTransformers, GivesTheLayersOfAllTokensWhenAskedForThem) {
+  at::NoGradGuard no_grad;
+  const auto model = load();
+  const auto full = model->forward(all_positions(), {.layers = {1, 2, 3}, .final_rows = true});
+  const auto batch = answers();
+  for (const std::vector<int64_t>& layers : {std::vector<int64_t>{2}, {1, 3}}) {
+    for (const bool final_rows : {false, true}) {
+      const auto hidden = model->forward(batch, {.layers = layers, .final_rows = final_rows, .all_tokens = true});
+      ASSERT_EQ(hidden.layers.size(1), batch.num_tokens());
+      for (size_t i = 0; i < layers.size(); ++i) {
+        EXPECT_LE(difference(hidden.layers[static_cast<int64_t>(i)], full.layers[layers[i] - 1]), 1e-5);
+      }
+      ASSERT_EQ(hidden.final_rows.defined(), final_rows);
+      if (!final_rows) continue;
+      EXPECT_LE(difference(hidden.final_rows, full.final_rows.index_select(0, batch.answer_positions)), 1e-5);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(BothHeads, VlmBesideTransformers, testing::Values("tied", "untied"),
                          [](const auto& variant) { return variant.param; });
 
