@@ -8,12 +8,13 @@ namespace vlsi {
 
 const std::vector<std::pair<std::string, LossKind>>& EnumNames<LossKind>::all() {
   static const std::vector<std::pair<std::string, LossKind>> names{
-      {"kl", LossKind::kKl}, {"ce", LossKind::kCrossEntropy}, {"none", LossKind::kNone}};
+      {"kl", LossKind::kKl}, {"ce", LossKind::kCrossEntropy}, {"l2", LossKind::kL2}, {"none", LossKind::kNone}};
   return names;
 }
 
 const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>::all() {
   static const std::vector<std::pair<std::string, MatchingRule>> names{{"multinomial", MatchingRule::kMultinomial},
+                                                                       {"expected", MatchingRule::kExpected},
                                                                        {"bottom_1", MatchingRule::kBottom1},
                                                                        {"bottom_3", MatchingRule::kBottom3},
                                                                        {"uniform", MatchingRule::kUniform},
@@ -100,6 +101,21 @@ void check_network(const VerbalizerConfig& network, const std::string& place) {
   }
 }
 
+/// Without heads there is no verbalization; the student's verb-FFNs learn in step 2, where they end in the teacher's width.
+void check_without_head(const RunConfig& config, const std::string& place) {
+  const auto demand = [&](bool good, const std::string& what) {
+    if (!good) fail(place, ": key 'interact.head' is false, ", what);
+  };
+  const auto& network = config.verbalize.network;
+  demand(config.interact.intermediate_loss == LossKind::kL2,
+         "which compares target layers by l2; expected interact.intermediate_loss: l2");
+  demand(config.verbalize.iterations == 0, concat("which has no verbalization; expected verbalize.iterations: 0, found ",
+                                                  config.verbalize.iterations));
+  demand(config.student.verbalizers.empty(), "but 'student.verbalizers' is given: the student's start new, in the teacher's width");
+  demand(network.architecture == VerbalizerArchitecture::kVerbFfn && !network.residual && !network.final_norm,
+         "which goes with verbalize.architecture: verb_ffn without residual and final_norm alone");
+}
+
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
@@ -126,6 +142,7 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.dtype == "float16") fail(place, ": key 'dtype' is 'float16', which overflows in training; expected float32 or bfloat16");
 
   check_network(config.verbalize.network, place);
+  if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   const bool layers_interact = config.interact.iterations > 0 && config.interact.intermediate_loss != LossKind::kNone;
   if (config.verbalize.iterations > 0 || layers_interact) {
     check_layers(config.student.layers, "student", place);

@@ -18,7 +18,7 @@
 
 namespace vlsi {
 
-enum class LossKind { kKl, kCrossEntropy, kNone };
+enum class LossKind { kKl, kCrossEntropy, kL2, kNone };
 
 template <>
 struct EnumNames<LossKind> {
@@ -136,7 +136,7 @@ struct MatchingSettings {
 
 template <class Visitor>
 void fields(Visitor& v, MatchingSettings& c) {
-  v("rule", c.value.rule, "multinomial | bottom_1 | bottom_3 | uniform | random");
+  v("rule", c.value.rule, "multinomial | expected | bottom_1 | bottom_3 | uniform | random");
   v("search_range", c.value.search_range, "leave a candidate for every later student layer");
   v("order_preservation", c.value.order_preservation, "deeper layers match deeper layers");
   v("temperature", c.temperature, "adaptive, or a number");
@@ -147,6 +147,7 @@ struct InteractConfig {
   std::vector<std::string> train{"lora"};
   MatchingSettings matching;
   LossKind intermediate_loss = LossKind::kKl, last_loss = LossKind::kKl;
+  bool head = true;
   int64_t kl_matrix_every = 10;
   OptimizerConfig optimizer;
   DataConfig data;
@@ -157,9 +158,10 @@ void fields(Visitor& v, InteractConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
   v("train", c.train, "parts of the student that learn: lora, decoder, embeddings, head, projector, vision");
   v("matching", c.matching, "which teacher layer a student layer follows");
-  v("intermediate_loss", c.intermediate_loss, "kl | ce | none, at the target layers");
-  v("last_loss", c.last_loss, "kl | ce | none, at the last layer");
-  v("kl_matrix_every", c.kl_matrix_every, "iterations between logged KL matrices");
+  v("intermediate_loss", c.intermediate_loss, "kl | ce | l2 | none, at the target layers");
+  v("last_loss", c.last_loss, "kl | ce | l2 | none, at the last layer");
+  v("head", c.head, "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
+  v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");
 }

@@ -46,6 +46,7 @@ class Run {
     if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
     const bool needs_teacher = std::any_of(steps_.begin(), steps_.end(), [](const auto& s) { return s == "verbalize-teacher" || s == "interact"; });
     if (needs_teacher) check_teacher();
+    if (needs_teacher && config.interact.iterations > 0) check_head_stays(config.interact, student_->config(), place_);
   }
 
   Outcome run() {
@@ -134,23 +135,21 @@ class Run {
 
   Outcome interact_step() {
     if (is_over("interact")) return Outcome::kFinished;
-    const bool layers_interact = config_.interact.intermediate_loss != LossKind::kNone;
-    const auto student_verbalizers =
-        layers_interact ? find_verbalizers(*student_, config_.student.verbalizers, "student-verbalizers", config_.student.layers)
-                        : nullptr;
-    const auto teacher_verbalizers =
-        layers_interact ? find_verbalizers(*teacher(), config_.teacher.verbalizers, "teacher-verbalizers", config_.teacher.layers)
-                        : nullptr;
-    TrainingStep step = describe("interact", config_.interact.optimizer, config_.interact.data);
-    step.parameters = make_trainable(*student_, config_.interact.train, "interact.train");
+    const auto& settings = config_.interact;
+    const auto verbalizers = interaction_verbalizers(config_, *student_, *teacher());
+    TrainingStep step = describe("interact", settings.optimizer, settings.data);
+    step.parameters = make_trainable(*student_, settings.train, "interact.train");
+    step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
     Random random(derive_seed(config_.seed, "matching"));
     step.random = &random;
-    step.sparse_metric = "kl_matrix";
-    step.sparse_every = config_.interact.kl_matrix_every;
-    const Interaction interaction{*student_, student_verbalizers.get(), live_teacher(teacher(), teacher_verbalizers, student_),
-                                  config_.interact, random, processor_->end_of_turn()};
+    step.sparse_metric = settings.intermediate_loss == LossKind::kL2 ? "l2_matrix" : "kl_matrix";
+    step.sparse_every = settings.kl_matrix_every;
+    std::optional<HeadGrams> grams;
+    if (logits_are_compared(settings)) grams = head_grams(student_->head(), teacher()->head());
+    const Interaction interaction{*student_, verbalizers.student.get(), live_teacher(teacher(), verbalizers.teacher, student_),
+                                  settings, random, processor_->end_of_turn(), grams ? &*grams : nullptr};
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
-    return train_student(step, config_.interact.data);
+    return train_student(step, settings.data);
   }
 
   Outcome finetune_step() {
@@ -211,17 +210,6 @@ class Run {
     if (!layers.empty() && layers.back() > num_layers) {
       fail(place_, ": key '", key, "' names layer ", layers.back(), ", the model has ", num_layers);
     }
-  }
-
-  std::shared_ptr<Verbalizers> find_verbalizers(const Vlm& model, const fs::path& given, const char* folder,
-                                                const std::vector<int64_t>& layers) const {
-    const auto own = config_.out / folder;
-    const auto& path = fs::exists(own) || given.empty() ? own : given;
-    if (!fs::exists(path)) {
-      fail(place_, ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
-           path.string(), ")");
-    }
-    return load_verbalizers(model, path, layers);
   }
 
   /// What the interaction trained and the fine-tuning does not.

@@ -23,4 +23,15 @@ std::shared_ptr<Verbalizers> verbalizers_to_train(const Vlm& model, const std::f
 std::shared_ptr<Verbalizers> load_verbalizers(const Vlm& model, const std::filesystem::path& directory,
                                               const std::vector<int64_t>& layers);
 
+/// The verbalizers of the interaction; null for both where no target layer's loss reads them, for the teacher where none compares
+/// the two models.
+struct InteractionVerbalizers {
+  std::shared_ptr<Verbalizers> student, teacher;
+  NamedTensors trained;  // parameters that learn with the student, as "verbalizers.<name>": the student's own without heads
+};
+
+/// Those that step 1 left in config.out, else the given ones. Without heads: new ones of the run's seed (a teacher's may be given).
+/// Error when there are none.
+InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Vlm& student, const Vlm& teacher);
+
 }  // namespace vlsi

@@ -5,21 +5,32 @@
 
 namespace vlsi {
 
-at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
   const auto hidden = model.forward(batch, verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{});
-  const auto last = hidden.final_rows.unsqueeze(0);
-  if (verbalizers == nullptr) return last;
-  const auto verbal = verbalizers->forward(hidden.layers, batch);
-  return at::cat({verbal, last.to(verbal.scalar_type())});
+  const auto layers = verbalizers != nullptr ? verbalizers->forward(hidden.layers, batch) : at::Tensor();
+  return {layers, hidden.final_rows.unsqueeze(0)};
+}
+
+at::Tensor joined(const VerbalRows& rows) {
+  return rows.layers.defined() ? at::cat({rows.layers, rows.last.to(rows.layers.scalar_type())}) : rows.last;
+}
+
+at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
+  return joined(read_layers(model, verbalizers, batch));
 }
 
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
                      std::shared_ptr<const Vlm> student) {
+  const auto read = [=](const Batch& batch) {
+    at::NoGradGuard no_grad;
+    return read_layers(*model, verbalizers.get(), batch);
+  };
   const auto summarize = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
-    return summarize_teacher(verbal_rows(*model, verbalizers.get(), batch), model->head(), student->head());
+    return summarize_teacher(joined(read(batch)), model->head(), student->head());
   };
-  return {summarize, verbalizers ? verbalizers->layers() : std::vector<int64_t>{}, model->head().size(0)};
+  return {summarize, verbalizers ? verbalizers->layers() : std::vector<int64_t>{}, model->head().size(0),
+          RunningTeacher{read, model->head().detach()}};
 }
 
 }  // namespace vlsi

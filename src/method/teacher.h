@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "input/batch.h"
 #include "model/verbalizer.h"
@@ -11,19 +12,36 @@
 
 namespace vlsi {
 
+/// A model's rows at the answer positions, after its verbalizers.
+struct VerbalRows {
+  at::Tensor layers;  // [L, N, D], of the target layers; undefined without verbalizers
+  at::Tensor last;    // [1, N, D], of the last layer, which needs none
+};
+
+/// `verbalizers` may be null: then the last layer alone is read.
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+
+/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype. [L + 1, N, D]
+at::Tensor joined(const VerbalRows& rows);
+at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+
+/// A teacher that runs beside the student: its rows themselves, for losses that no summary carries.
+struct RunningTeacher {
+  std::function<VerbalRows(const Batch&)> read;  // without gradient
+  at::Tensor head;                               // [V, D]
+};
+
 /// Anything that yields the summaries of a batch's answer positions: the target layers in order, the last layer behind them.
 struct Teacher {
   std::function<TeacherSummary(const Batch&)> summarize;
   std::vector<int64_t> layers;  // its target layers' numbers, for the log
   int64_t vocab_size;           // rows of its language head
+  std::optional<RunningTeacher> running = std::nullopt;
 };
 
 /// A teacher that runs beside the student. `verbalizers` may be null: then the last layer alone is summarised. The student's head
 /// is read when the teacher is called.
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
                      std::shared_ptr<const Vlm> student);
-
-/// Hidden rows as the language head reads them: the verbalized target layers, then the final rows. [L + 1, N, D]
-at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
 
 }  // namespace vlsi

@@ -109,5 +109,90 @@ TEST(Architectures, RunFromEndToEndAndResumeBitForBit) {
   }
 }
 
+TEST(SquaredDifferences, RunFromEndToEnd) {
+  const Folder folder;
+  const auto result = distill(folder, {"--set", "interact.intermediate_loss=l2", "--set", "interact.last_loss=kl"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_finite(folder / "run", 17);
+  const auto line = metrics_of(folder / "run").at(8);
+  ASSERT_EQ(line.at("step"), "interact");
+  for (const char* key : {"matches", "l2", "l2_matrix", "last_kl"}) EXPECT_TRUE(line.contains(key)) << key << " in " << line.dump();
+  EXPECT_FALSE(metrics_of(folder / "run").at(10).contains("l2_matrix")) << "only every second iteration has it";
+}
+
+TEST(SquaredDifferences, NeedAHeadThatStays) {
+  const Folder folder;
+  expect_refusal(distill(folder, {"--set", "interact.last_loss=l2", "--set", "interact.train=[embeddings]"}),
+                 {"interact.train", "embeddings", "l2"});
+}
+
+TEST(ExpectedMatching, RunsFromEndToEnd) {
+  const Folder folder;
+  const auto result = distill(folder, {"--set", "interact.matching.rule=expected"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_finite(folder / "run", 17);
+  const auto line = metrics_of(folder / "run").at(8);
+  EXPECT_EQ(line.at("match_weights").size(), 1U);
+  EXPECT_FALSE(line.contains("matches"));
+}
+
+const Arguments kWithoutHead{"--set", "interact.head=false",       "--set", "interact.intermediate_loss=l2",
+                             "--set", "verbalize.iterations=0",    "--set", "checkpoint.every=1"};
+
+TEST(WithoutHead, GoesOnFromACheckpointWithTheVerbFfnsThatItLearned) {
+  const Folder whole, stopped;
+  Arguments arguments = kWithoutHead;
+  arguments.insert(arguments.end(), {"--set", "checkpoint.keep=100"});
+  ASSERT_EQ(distill(whole, arguments).status, 0);
+  ASSERT_EQ(distill(stopped, arguments).status, 0);
+  // As if it had been killed behind the second iteration of five.
+  for (const char* later : {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
+    ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
+  }
+  fs::remove_all(stopped / "run/model");
+  arguments.emplace_back("--resume");
+  const auto resumed = distill(stopped, arguments);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("interact-2"), std::string::npos) << resumed.err;
+  EXPECT_EQ(metrics_of(stopped / "run"), metrics_of(whole / "run"));
+  EXPECT_TRUE(content_of(stopped / "run/model/model.safetensors") == content_of(whole / "run/model/model.safetensors"));
+}
+
+TEST(WithoutHead, AKilledRunGoesOnAsIfNothingHadHappened) {
+  const Folder whole, killed;
+  const auto with = [](Arguments more) {
+    more.insert(more.begin(), kWithoutHead.begin(), kWithoutHead.end());
+    return more;
+  };
+  const auto result = distill(whole, kWithoutHead);
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_finite(whole / "run", 9);
+  EXPECT_FALSE(fs::exists(whole / "run/student-verbalizers"));
+
+  Arguments start = with({});
+  start.insert(start.begin(), {"distill", write_run(killed)});
+  {
+    Program program(start);
+    program.wait_until([&] { return num_lines(killed / "run/metrics.jsonl") >= 3; });
+    program.signal(SIGKILL);
+    program.wait();
+  }
+  const auto resumed = distill(killed, with({"--resume"}));
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("continuing from"), std::string::npos) << resumed.err;
+  EXPECT_EQ(metrics_of(killed / "run"), metrics_of(whole / "run"));
+  EXPECT_TRUE(content_of(killed / "run/model/model.safetensors") == content_of(whole / "run/model/model.safetensors"));
+}
+
+TEST(WithoutHead, TakesATrainedTeachersVerbalizers) {
+  const Folder first, second;
+  ASSERT_EQ(distill(first, {"--only", "verbalize"}).status, 0);
+  Arguments arguments = kWithoutHead;
+  arguments.insert(arguments.end(), {"--set", "teacher.verbalizers=" + (first / "run/teacher-verbalizers").string()});
+  const auto result = distill(second, arguments);
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_finite(second / "run", 9);
+}
+
 }  // namespace
 }  // namespace vlsi::cli_test

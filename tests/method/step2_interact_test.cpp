@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "objective/cross_entropy.h"
 #include "objective/verbal_kl.h"
 #include "tests/method/method_fixture.h"
@@ -19,15 +21,19 @@ using method_fixture::Speaker;
 class Step2Interact : public testing::Test {
  protected:
   StepOutput run(bool with_verbalizers = true) {
+    return run(with_verbalizers ? student_.verbalizers : nullptr, with_verbalizers ? teacher_.verbalizers : nullptr);
+  }
+
+  StepOutput run(const std::shared_ptr<Verbalizers>& of_student, const std::shared_ptr<Verbalizers>& of_teacher) {
     Random random(1);
-    const auto student_verbalizers = with_verbalizers ? student_.verbalizers : nullptr;
-    const Interaction interaction{
-        *student_.model,
-        student_verbalizers.get(),
-        live_teacher(teacher_.model, with_verbalizers ? teacher_.verbalizers : nullptr, student_.model),
-        config_,
-        random,
-        end_of_turn_};
+    const auto grams = head_grams(student_.model->head(), teacher_.model->head());
+    const Interaction interaction{*student_.model,
+                                  of_student.get(),
+                                  live_teacher(teacher_.model, of_teacher, student_.model),
+                                  config_,
+                                  random,
+                                  end_of_turn_,
+                                  logits_are_compared(config_) ? &grams : nullptr};
     return interact(interaction, batch_);
   }
 
@@ -36,6 +42,13 @@ class Step2Interact : public testing::Test {
     const auto u = verbal_rows(*student_.model, student_.verbalizers.get(), batch_).to(at::kDouble);
     const auto v = verbal_rows(*teacher_.model, teacher_.verbalizers.get(), batch_).to(at::kDouble);
     return all_pairs_kl_plain(u, student_.model->head().to(at::kDouble), v, teacher_.model->head().to(at::kDouble));
+  }
+
+  /// The same of the squared differences of the logits.
+  at::Tensor plain_l2() const {
+    const auto u = verbal_rows(*student_.model, student_.verbalizers.get(), batch_).to(at::kDouble);
+    const auto v = verbal_rows(*teacher_.model, teacher_.verbalizers.get(), batch_).to(at::kDouble);
+    return all_pairs_logit_l2_plain(u, student_.model->head().to(at::kDouble), v, teacher_.model->head().to(at::kDouble));
   }
 
   /// [t_s + 1, N], float64
@@ -129,6 +142,166 @@ TEST_F(Step2Interact, CombinesCrossEntropyBetweenWithKlLast) {
   config_.intermediate_loss = LossKind::kCrossEntropy;
   const auto wanted = plain_losses().narrow(0, 0, 2).mean(1).sum() + plain_kl()[2][3];
   EXPECT_NEAR(mean_loss(run()), wanted.item<double>(), kTolerance);
+}
+
+/// Every pair of losses of the paper's Table 4 (d), and those that it leaves out.
+class LossPairs : public Step2Interact, public testing::WithParamInterface<std::tuple<LossKind, LossKind>> {};
+
+TEST_P(LossPairs, AddUpByTheirDefinitions) {
+  std::tie(config_.intermediate_loss, config_.last_loss) = GetParam();
+  config_.matching.value.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
+  const auto kl = plain_kl(), l2 = plain_l2(), ce = plain_losses().mean(1);
+  double wanted = 0;
+  switch (config_.intermediate_loss) {
+    case LossKind::kKl: wanted += (kl[0][0] + kl[1][1]).item<double>(); break;
+    case LossKind::kL2: wanted += (l2[0][0] + l2[1][1]).item<double>(); break;
+    case LossKind::kCrossEntropy: wanted += (ce[0] + ce[1]).item<double>(); break;
+    case LossKind::kNone: break;
+  }
+  switch (config_.last_loss) {
+    case LossKind::kKl: wanted += kl[2][3].item<double>(); break;
+    case LossKind::kL2: wanted += l2[2][3].item<double>(); break;
+    case LossKind::kCrossEntropy: wanted += ce[2].item<double>(); break;
+    case LossKind::kNone: break;
+  }
+  const auto output = run(config_.intermediate_loss != LossKind::kNone);
+  EXPECT_NEAR(mean_loss(output), wanted, kTolerance * std::max(1.0, wanted));
+  const auto logs = [&](const char* name, bool expected) { EXPECT_EQ(output.means.contains(name), expected) << name; };
+  logs("kl_matrix", config_.intermediate_loss == LossKind::kKl);
+  logs("l2_matrix", config_.intermediate_loss == LossKind::kL2);
+  logs("layer_loss", config_.intermediate_loss == LossKind::kCrossEntropy);
+  logs("last_kl", config_.intermediate_loss == LossKind::kKl || config_.last_loss == LossKind::kKl);
+  logs("last_l2", config_.last_loss == LossKind::kL2);
+  logs("last_loss", config_.last_loss == LossKind::kCrossEntropy);
+}
+
+constexpr auto kEveryLoss = {LossKind::kKl, LossKind::kCrossEntropy, LossKind::kL2, LossKind::kNone};
+INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs, testing::Combine(testing::ValuesIn(kEveryLoss), testing::ValuesIn(kEveryLoss)));
+
+TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
+  config_.intermediate_loss = LossKind::kL2;
+  config_.last_loss = LossKind::kNone;
+  config_.matching.value.rule = MatchingRule::kBottom1;
+  const auto l2 = plain_l2().narrow(0, 0, 2).narrow(1, 0, 3);
+  Random random(1);
+  const auto wanted = match_layers({l2.contiguous().const_data_ptr<double>(), 6}, 2, 3, config_.matching.value, random);
+  const auto output = run();
+  ASSERT_EQ(output.lists.at("matches").size(), 2U);
+  double loss = 0;
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(output.lists.at("matches")[i][1], wanted[i].teacher + 1);
+    const double value = l2[wanted[i].student][wanted[i].teacher].item<double>();
+    EXPECT_NEAR(output.lists.at("l2")[i].get<double>(), value, kTolerance * std::max(1.0, value));
+    loss += value;
+  }
+  EXPECT_NEAR(mean_loss(output), loss, kTolerance * std::max(1.0, loss));
+}
+
+TEST_F(Step2Interact, ExpectsTheLossOverTheDraws) {
+  config_.matching.value.rule = MatchingRule::kExpected;
+  config_.last_loss = LossKind::kNone;
+  const auto kl = plain_kl().narrow(0, 0, 2).narrow(1, 0, 3).contiguous();
+  const auto weights = pair_probabilities({kl.const_data_ptr<double>(), 6}, 2, 3, config_.matching.value);
+  double wanted = 0;
+  for (int64_t i = 0; i < 6; ++i) wanted += weights[i] * kl.view({-1})[i].item<double>();
+  const auto output = run();
+  EXPECT_NEAR(mean_loss(output), wanted, kTolerance);
+  EXPECT_FALSE(output.lists.contains("matches"));
+  const auto logged = mean(output, "match_weights").view({-1});
+  for (int64_t i = 0; i < 6; ++i) EXPECT_NEAR(logged[i].item<double>(), weights[i], kTolerance);
+}
+
+TEST_F(Step2Interact, ExpectsTheGradientOfTheWeightedPairs) {
+  config_.last_loss = LossKind::kNone;
+  const auto learns = make_trainable(*student_.model, {"decoder"}, "test");
+  const auto gradient_of = [&](const at::Tensor& loss) {
+    loss.backward();
+    auto gradient = learns.front().second.grad().clone();
+    learns.front().second.mutable_grad() = at::Tensor();
+    return gradient;
+  };
+  config_.matching.value.rule = MatchingRule::kExpected;
+  const auto output = run();
+  const auto weights = mean(output, "match_weights");
+  // The weights are constants: no gradient goes through them.
+  const auto u = verbal_rows(*student_.model, student_.verbalizers.get(), batch_).narrow(0, 0, 2);
+  const auto v = verbal_rows(*teacher_.model, teacher_.verbalizers.get(), batch_).narrow(0, 0, 3).detach();
+  const auto plain = all_pairs_kl_plain(u, student_.model->head().detach(), v, teacher_.model->head());
+  const auto wanted = gradient_of((weights * plain).sum() * batch_.num_answers());
+  EXPECT_LT((gradient_of(output.loss) - wanted).abs().max().item<double>(), kTolerance * std::max(1.0, wanted.abs().max().item<double>()));
+}
+
+/// Verb-FFNs whose rows no head reads.
+class WithoutHead : public Step2Interact {
+ protected:
+  WithoutHead() {
+    VerbalizerConfig network;
+    network.output_width = teacher_.model->config().text.hidden_size;
+    maps_ = Verbalizers::of(*student_.model, network, {1, 2}, 7);
+    config_.head = false;
+    config_.intermediate_loss = LossKind::kL2;
+  }
+
+  /// Mean squared difference of every pair of verb-FFNs, float64. [2, 3]
+  at::Tensor plain_rows() const {
+    const auto u = read_layers(*student_.model, maps_.get(), batch_).layers.to(at::kDouble);
+    const auto v = read_layers(*teacher_.model, teacher_.verbalizers.get(), batch_).layers.to(at::kDouble);
+    return (u.unsqueeze(1) - v.unsqueeze(0)).square().mean({2, 3});
+  }
+
+  std::shared_ptr<Verbalizers> maps_;
+};
+
+TEST_F(WithoutHead, ComparesTheVerbFfnsThemselves) {
+  config_.matching.value.rule = MatchingRule::kUniform;
+  const auto rows = plain_rows();
+  const double between = (rows[0][0] + rows[1][1]).item<double>();
+  for (const auto& [last, value] : {std::pair(LossKind::kNone, 0.0), std::pair(LossKind::kL2, plain_l2()[2][3].item<double>()),
+                                    std::pair(LossKind::kKl, plain_kl()[2][3].item<double>())}) {
+    config_.last_loss = last;
+    const double wanted = between + value;
+    const auto output = run(maps_, teacher_.verbalizers);
+    EXPECT_NEAR(mean_loss(output), wanted, kTolerance * std::max(1.0, wanted));
+    EXPECT_LT((mean(output, "l2_matrix") - rows).abs().max().item<double>(), kTolerance * std::max(1.0, rows.max().item<double>()));
+  }
+}
+
+TEST_F(WithoutHead, MovesTheStudentAndItsVerbFfns) {
+  config_.last_loss = LossKind::kNone;
+  const auto learns = make_trainable(*student_.model, {"decoder"}, "test");
+  auto of_student = maps_->trained_parameters();
+  for (auto& item : of_student) item.second.set_requires_grad(true);
+  run(maps_, teacher_.verbalizers).loss.backward();
+  for (const auto& [name, parameter] : of_student) EXPECT_TRUE(parameter.grad().defined()) << name;
+  EXPECT_TRUE(learns.front().second.grad().defined());
+  for (const auto& [name, parameter] : teacher_.verbalizers->named_parameters()) EXPECT_FALSE(parameter.grad().defined()) << name;
+}
+
+TEST(HeadStays, WhereLogitsAreCompared) {
+  const auto tied = load_model_config(method_fixture::kFolder / "student"), untied = load_model_config(method_fixture::kFolder / "teacher");
+  const auto message = [](LossKind between, LossKind last, bool head, const std::string& part, const ModelConfig& student) {
+    InteractConfig config;
+    config.intermediate_loss = between;
+    config.last_loss = last;
+    config.head = head;
+    config.train = {"decoder", part};
+    try {
+      check_head_stays(config, student, "runs/a");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, true, "head", untied).find("runs/a: key 'interact.train' names 'head', but the loss l2"), 0U);
+  EXPECT_EQ(message(LossKind::kKl, LossKind::kL2, true, "embeddings", tied)
+                .find("runs/a: key 'interact.train' names 'embeddings', which is the language head too, but the loss l2"),
+            0U);
+  // The last layer has no verb-FFN: its l2 is the logits', with heads or without.
+  EXPECT_NE(message(LossKind::kL2, LossKind::kL2, false, "head", untied), "");
+  // An untied embedding is no head, verb-FFNs are compared without one, and a KL takes it as it is.
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kL2, true, "embeddings", untied), "");
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, false, "head", untied), "");
+  EXPECT_EQ(message(LossKind::kKl, LossKind::kKl, true, "head", untied), "");
 }
 
 TEST_F(Step2Interact, CountsWordsWithoutTheEndOfTurn) {
