@@ -145,7 +145,10 @@ class Run {
     step.sparse_metric = settings.intermediate_loss == LossKind::kL2 ? "l2_matrix" : "kl_matrix";
     step.sparse_every = settings.kl_matrix_every;
     std::optional<HeadGrams> grams;
-    if (logits_are_compared(settings)) grams = head_grams(student_->head(), teacher()->head());
+    if (logits_are_compared(settings)) {
+      log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
+      grams = head_grams(student_->head(), teacher()->head());
+    }
     const Interaction interaction{*student_, verbalizers.student.get(), live_teacher(teacher(), verbalizers.teacher, student_),
                                   settings, random, processor_->end_of_turn(), grams ? &*grams : nullptr};
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
