@@ -115,7 +115,7 @@ class Losses {
       case LossKind::kCrossEntropy: {
         const auto losses = cross_entropy(student_.layers, head_, batch_.labels);  // [t_s, N]
         add_answer_means(output_.means, "layer_loss", losses, batch_.labels, interaction_.end_of_turn);
-        return losses.mean(1).sum();
+        return (losses.sum(1) / num_positions()).sum();
       }
       case LossKind::kNone: break;
     }
@@ -140,12 +140,15 @@ class Losses {
       case LossKind::kCrossEntropy: {
         const auto losses = cross_entropy(student_.last, head_, batch_.labels);  // [1, N]
         add_answer_means(output_.means, "last_loss", losses[0], batch_.labels, interaction_.end_of_turn);
-        return losses.mean();
+        return losses.sum() / num_positions();
       }
       case LossKind::kNone: break;
     }
     return {};
   }
+
+  /// What a mean over the positions divides by: one where there are none, so that it is zero.
+  double num_positions() const { return static_cast<double>(std::max<int64_t>(1, batch_.num_answers())); }
 
   at::Tensor matched(const std::string& name, const at::Tensor& pairs) {
     return matched_loss(interaction_, name, pairs, batch_.num_answers(), output_);

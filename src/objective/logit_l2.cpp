@@ -19,7 +19,7 @@ at::Tensor squared_differences(const at::Tensor& own, const at::Tensor& u, const
                                int64_t divisor) {
   const auto agreement = at::einsum("snd,lnd->sln", {u, row});                                    // [S, L, N]
   const auto difference = own.unsqueeze(1) - 2 * agreement + norm.unsqueeze(0);                   // [S, L, N]
-  return difference.mean(-1) / static_cast<double>(divisor);
+  return difference.sum(-1) / static_cast<double>(std::max<int64_t>(1, u.size(1)) * divisor);
 }
 
 }  // namespace

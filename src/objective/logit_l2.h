@@ -32,8 +32,8 @@ TeacherLogits summarize_teacher_logits(const at::Tensor& u, const HeadGrams& gra
 
 /// Mean squared difference of the logits of student layer s and teacher layer l, over the N positions and V rows: [S, L].
 ///     L2(s, l) = mean over N of (u_sᵀ G_ss u_s - 2 u_s · r_l + n_l) / V       dL2(s, l)/du_s = 2 (G_ss u_s - r_l) / (N V)
-/// u [S, N, Ds], of any floating type; gradient to u alone. The value is a difference of larger numbers, so its error is
-/// absolute (docs/numerics.md).
+/// u [S, N, Ds], of any floating type; gradient to u alone. Without positions it is zero. The value is a difference of larger
+/// numbers, so its error is absolute (docs/numerics.md).
 at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher);
 
 /// The definition: every pair's logits side by side. u_teacher [L, N, Dl].
@@ -41,7 +41,7 @@ at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head,
                                     const at::Tensor& teacher_head);
 
 /// Mean squared difference of rows of one width D, over the N positions and D columns: [S, L]. u [S, N, D], target [L, N, D];
-/// gradient to u alone.
+/// gradient to u alone. Without positions it is zero.
 at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target);
 
 }  // namespace vlsi

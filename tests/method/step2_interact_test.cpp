@@ -175,6 +175,14 @@ TEST_P(LossPairs, AddUpByTheirDefinitions) {
   logs("last_loss", config_.last_loss == LossKind::kCrossEntropy);
 }
 
+TEST_P(LossPairs, OfABatchWithoutAnswersAreZero) {
+  std::tie(config_.intermediate_loss, config_.last_loss) = GetParam();
+  batch_.answer_positions = batch_.answer_positions.narrow(0, 0, 0);
+  batch_.labels = batch_.labels.narrow(0, 0, 0);
+  batch_.answer_starts.assign(batch_.answer_starts.size(), 0);
+  EXPECT_EQ(run(config_.intermediate_loss != LossKind::kNone).loss.item<double>(), 0);
+}
+
 constexpr auto kEveryLoss = {LossKind::kKl, LossKind::kCrossEntropy, LossKind::kL2, LossKind::kNone};
 INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs, testing::Combine(testing::ValuesIn(kEveryLoss), testing::ValuesIn(kEveryLoss)));
 

@@ -137,6 +137,15 @@ TEST(RowL2, IsTheMeanSquaredDifferenceOfEveryPair) {
   }
 }
 
+TEST(LogitL2, OfNoPositionsIsZero) {
+  const Pair pair(40, 40, at::kFloat);
+  const auto grams = head_grams(pair.head, pair.teacher_head);
+  const auto none = [](const at::Tensor& rows) { return rows.narrow(1, 0, 0); };
+  const auto l2 = all_pairs_logit_l2(none(pair.u), grams, summarize_teacher_logits(none(pair.u_teacher), grams));
+  EXPECT_TRUE(at::equal(l2, at::zeros({2, 3})));
+  EXPECT_TRUE(at::equal(all_pairs_row_l2(none(pair.u), none(pair.u)), at::zeros({2, 2})));
+}
+
 TEST(RowL2, RefusesRowsOfAnotherWidth) {
   EXPECT_THROW(all_pairs_row_l2(random_tensor({2, 5, 12}, 1, at::kFloat), random_tensor({3, 5, 11}, 2, at::kFloat)), c10::Error);
 }
