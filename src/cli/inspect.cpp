@@ -63,8 +63,9 @@ void inspect_verbalizers(const fs::path& directory) {
   const auto description = read_json(path);
   const auto backbone = require<Json>(description, "backbone", path.string());
   const auto config = read_verbalizer_config(directory);
-  std::cout << directory.string() << ": verbalizers (" << name_of(config.architecture) << (config.residual ? ", residual" : "")
-            << (config.final_norm ? ", final norm" : "") << ")\n  layers      ";
+  std::cout << directory.string() << ": verbalizers (" << name_of(config.architecture)
+            << (config.residual ? ", residual" : "") << (config.final_norm ? ", final norm" : "")
+            << ")\n  layers      ";
   for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string())) std::cout << layer << " ";
   std::cout << "\n  backbone    " << require<int64_t>(backbone, "num_layers", path.string()) << " layers x "
             << require<int64_t>(backbone, "width", path.string()) << ", head " << require<std::string>(backbone, "head", path.string()) << "\n";

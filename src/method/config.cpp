@@ -13,12 +13,10 @@ const std::vector<std::pair<std::string, LossKind>>& EnumNames<LossKind>::all() 
 }
 
 const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>::all() {
-  static const std::vector<std::pair<std::string, MatchingRule>> names{{"multinomial", MatchingRule::kMultinomial},
-                                                                       {"expected", MatchingRule::kExpected},
-                                                                       {"bottom_1", MatchingRule::kBottom1},
-                                                                       {"bottom_3", MatchingRule::kBottom3},
-                                                                       {"uniform", MatchingRule::kUniform},
-                                                                       {"random", MatchingRule::kRandom}};
+  static const std::vector<std::pair<std::string, MatchingRule>> names{
+      {"multinomial", MatchingRule::kMultinomial}, {"expected", MatchingRule::kExpected},
+      {"bottom_1", MatchingRule::kBottom1},        {"bottom_3", MatchingRule::kBottom3},
+      {"uniform", MatchingRule::kUniform},         {"random", MatchingRule::kRandom}};
   return names;
 }
 
@@ -101,7 +99,7 @@ void check_network(const VerbalizerConfig& network, const std::string& place) {
   }
 }
 
-/// Without heads there is no verbalization; the student's verb-FFNs learn in step 2, where they end in the teacher's width.
+/// Without heads there is no verbalization; the student's verb-FFNs learn in step 2 and end in the teacher's width.
 void check_without_head(const RunConfig& config, const std::string& place) {
   const auto demand = [&](bool good, const std::string& what) {
     if (!good) fail(place, ": key 'interact.head' is false, ", what);
@@ -109,9 +107,10 @@ void check_without_head(const RunConfig& config, const std::string& place) {
   const auto& network = config.verbalize.network;
   demand(config.interact.intermediate_loss == LossKind::kL2,
          "which compares target layers by l2; expected interact.intermediate_loss: l2");
-  demand(config.verbalize.iterations == 0, concat("which has no verbalization; expected verbalize.iterations: 0, found ",
-                                                  config.verbalize.iterations));
-  demand(config.student.verbalizers.empty(), "but 'student.verbalizers' is given: the student's start new, in the teacher's width");
+  demand(config.verbalize.iterations == 0,
+         concat("which has no verbalization; expected verbalize.iterations: 0, found ", config.verbalize.iterations));
+  demand(config.student.verbalizers.empty(),
+         "but 'student.verbalizers' is given: the student's start new, in the teacher's width");
   demand(network.architecture == VerbalizerArchitecture::kVerbFfn && !network.residual && !network.final_norm,
          "which goes with verbalize.architecture: verb_ffn without residual and final_norm alone");
 }

@@ -160,7 +160,8 @@ void fields(Visitor& v, InteractConfig& c) {
   v("matching", c.matching, "which teacher layer a student layer follows");
   v("intermediate_loss", c.intermediate_loss, "kl | ce | l2 | none, at the target layers");
   v("last_loss", c.last_loss, "kl | ce | l2 | none, at the last layer");
-  v("head", c.head, "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
+  v("head", c.head,
+    "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");

@@ -120,7 +120,8 @@ class Run {
     const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
-    const auto verbalizers = verbalizers_to_train(*model, given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
+    const auto verbalizers =
+        verbalizers_to_train(*model, given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
     NamedTensors parameters;
     for (auto& item : verbalizers->trained_parameters()) {
       parameters.emplace_back(item.first, item.second.set_requires_grad(true));
@@ -149,8 +150,13 @@ class Run {
       log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
       grams = head_grams(student_->head(), teacher()->head());
     }
-    const Interaction interaction{*student_, verbalizers.student.get(), live_teacher(teacher(), verbalizers.teacher, student_),
-                                  settings, random, processor_->end_of_turn(), grams ? &*grams : nullptr};
+    const Interaction interaction{*student_,
+                                  verbalizers.student.get(),
+                                  live_teacher(teacher(), verbalizers.teacher, student_),
+                                  settings,
+                                  random,
+                                  processor_->end_of_turn(),
+                                  grams ? &*grams : nullptr};
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
     return train_student(step, settings.data);
   }

@@ -7,16 +7,19 @@ namespace vlsi {
 namespace {
 
 std::string describe(const VerbalizerConfig& network) {
-  return concat(name_of(network.architecture), network.residual ? " with residual" : "", network.final_norm ? " with final_norm" : "");
+  return concat(name_of(network.architecture), network.residual ? " with residual" : "",
+                network.final_norm ? " with final_norm" : "");
 }
 
 /// The run's own, else the given ones.
-std::shared_ptr<Verbalizers> find_verbalizers(const RunConfig& config, const Vlm& model, const std::filesystem::path& given,
-                                              const char* folder, const std::vector<int64_t>& layers) {
+std::shared_ptr<Verbalizers> find_verbalizers(const RunConfig& config, const Vlm& model,
+                                              const std::filesystem::path& given, const char* folder,
+                                              const std::vector<int64_t>& layers) {
   const auto own = config.out / folder;
   const auto& path = std::filesystem::exists(own) || given.empty() ? own : given;
   if (!std::filesystem::exists(path)) {
-    fail(config.out.string(), ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
+    fail(config.out.string(),
+         ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
          path.string(), ")");
   }
   return load_verbalizers(model, path, layers);
@@ -27,7 +30,8 @@ InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const V
   VerbalizerConfig network;
   network.output_width = teacher.config().text.hidden_size;
   InteractionVerbalizers found;
-  found.student = verbalizers_to_train(student, {}, network, config.student.layers, derive_seed(config.seed, "student without head"));
+  found.student = verbalizers_to_train(student, {}, network, config.student.layers,
+                                       derive_seed(config.seed, "student without head"));
   found.teacher = verbalizers_to_train(teacher, config.teacher.verbalizers, {}, config.teacher.layers,
                                        derive_seed(config.seed, "teacher without head"));
   for (auto& [name, parameter] : found.student->trained_parameters()) {
@@ -45,7 +49,8 @@ void check_given_verbalizers(const RunConfig& config) {
     if (given.empty()) continue;
     const auto found = describe(read_verbalizer_config(given));
     if (found != wanted) {
-      fail("key '", key, "': the verbalizers in ", given.string(), " are ", found, ", the keys of `verbalize` say ", wanted);
+      fail("key '", key, "': the verbalizers in ", given.string(), " are ", found, ", the keys of `verbalize` say ",
+           wanted);
     }
   }
 }
@@ -71,9 +76,11 @@ InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Vl
   InteractionVerbalizers found;
   if (loss == LossKind::kNone) return found;
   if (!config.interact.head) return verbalizers_without_head(config, student, teacher);
-  found.student = find_verbalizers(config, student, config.student.verbalizers, "student-verbalizers", config.student.layers);
+  found.student =
+      find_verbalizers(config, student, config.student.verbalizers, "student-verbalizers", config.student.layers);
   if (loss == LossKind::kCrossEntropy) return found;
-  found.teacher = find_verbalizers(config, teacher, config.teacher.verbalizers, "teacher-verbalizers", config.teacher.layers);
+  found.teacher =
+      find_verbalizers(config, teacher, config.teacher.verbalizers, "teacher-verbalizers", config.teacher.layers);
   return found;
 }
 

@@ -11,7 +11,7 @@
 
 namespace vlsi {
 
-/// Error naming the key when given verbalizers are of another architecture, or have other options, than `verbalize` says.
+/// Error naming the key when given verbalizers have another architecture or other options than `verbalize` says.
 void check_given_verbalizers(const RunConfig& config);
 
 /// Those that verbalization trains: the given ones further, or new ones. On the model's device.
@@ -23,15 +23,15 @@ std::shared_ptr<Verbalizers> verbalizers_to_train(const Vlm& model, const std::f
 std::shared_ptr<Verbalizers> load_verbalizers(const Vlm& model, const std::filesystem::path& directory,
                                               const std::vector<int64_t>& layers);
 
-/// The verbalizers of the interaction; null for both where no target layer's loss reads them, for the teacher where none compares
-/// the two models.
+/// The verbalizers of the interaction; null for both where no target layer's loss reads them, for the teacher where
+/// none compares the two models.
 struct InteractionVerbalizers {
   std::shared_ptr<Verbalizers> student, teacher;
-  NamedTensors trained;  // parameters that learn with the student, as "verbalizers.<name>": the student's own without heads
+  NamedTensors trained;  // what learns with the student, as "verbalizers.<name>": its own ones, without heads
 };
 
-/// Those that step 1 left in config.out, else the given ones. Without heads: new ones of the run's seed (a teacher's may be given).
-/// Error when there are none.
+/// Those that step 1 left in config.out, else the given ones. Without heads: new ones of the run's seed (a teacher's
+/// may be given). Error when there are none.
 InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Vlm& student, const Vlm& teacher);
 
 }  // namespace vlsi

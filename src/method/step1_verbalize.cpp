@@ -9,7 +9,7 @@
 namespace vlsi {
 namespace {
 
-/// Hidden rows of the target layers, without gradient: the backbone is frozen. [t, N, D], or [t, T, D] for verbalizers that attend
+/// Hidden rows of the target layers, without gradient: the backbone is frozen. [t, N, D], or [t, T, D] for attention.
 at::Tensor frozen_rows(const Vlm& backbone, const Verbalizers& verbalizers, const Batch& batch) {
   at::NoGradGuard no_grad;
   return backbone.forward(batch, verbalizers.request(/*final_rows=*/false)).layers;

@@ -47,8 +47,8 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
 }
 
 /// The pairs' losses [t_s, t_l], weighted by their matching: Algorithm 1. `name` is the loss's, in the log.
-at::Tensor matched_loss(const Interaction& interaction, const std::string& name, const at::Tensor& pairs, int64_t num_answers,
-                        StepOutput& output) {
+at::Tensor matched_loss(const Interaction& interaction, const std::string& name, const at::Tensor& pairs,
+                        int64_t num_answers, StepOutput& output) {
   const int64_t num_student = pairs.size(0), num_teacher = pairs.size(1);
   const auto values = pairs.detach().to(at::kCPU, at::kDouble).contiguous();
   const std::span matrix(values.const_data_ptr<double>(), static_cast<size_t>(values.numel()));
@@ -108,7 +108,8 @@ class Losses {
   /// Undefined without one.
   at::Tensor at_layers() {
     switch (interaction_.config.intermediate_loss) {
-      case LossKind::kKl: return matched("kl", kl_.narrow(0, 0, kl_.size(0) - 1).narrow(1, 0, kl_.size(1) - 1));
+      case LossKind::kKl:
+        return matched("kl", kl_.narrow(0, 0, kl_.size(0) - 1).narrow(1, 0, kl_.size(1) - 1));
       case LossKind::kL2:
         return matched("l2", interaction_.config.head ? logit_l2(interaction_, student_.layers, teacher_.rows.layers)
                                                       : all_pairs_row_l2(student_.layers, teacher_.rows.layers));
@@ -117,7 +118,8 @@ class Losses {
         add_answer_means(output_.means, "layer_loss", losses, batch_.labels, interaction_.end_of_turn);
         return (losses.sum(1) / num_positions()).sum();
       }
-      case LossKind::kNone: break;
+      case LossKind::kNone:
+        break;
     }
     return {};
   }
@@ -131,7 +133,8 @@ class Losses {
       output_.means["last_kl"] = {last_kl.detach() * num_answers, num_answers};
     }
     switch (interaction_.config.last_loss) {
-      case LossKind::kKl: return last_kl;
+      case LossKind::kKl:
+        return last_kl;
       case LossKind::kL2: {
         const auto last_l2 = logit_l2(interaction_, student_.last, teacher_.rows.last)[0][0];
         output_.means["last_l2"] = {last_l2.detach() * num_answers, num_answers};
@@ -142,7 +145,8 @@ class Losses {
         add_answer_means(output_.means, "last_loss", losses[0], batch_.labels, interaction_.end_of_turn);
         return losses.sum() / num_positions();
       }
-      case LossKind::kNone: break;
+      case LossKind::kNone:
+        break;
     }
     return {};
   }
@@ -178,6 +182,8 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
        ", but the loss l2 through the heads needs a head that stays as it is; train other parts, or take kl");
 }
 
-StepOutput interact(const Interaction& interaction, const Batch& batch) { return Losses(interaction, batch).output(); }
+StepOutput interact(const Interaction& interaction, const Batch& batch) {
+  return Losses(interaction, batch).output();
+}
 
 }  // namespace vlsi

@@ -13,8 +13,8 @@ namespace vlsi {
 /// What step 2 works on; all of it outlives the step.
 struct Interaction {
   const Vlm& student;
-  /// The student's, frozen; null where no intermediate layer takes part. Without heads they learn with the student, and end in
-  /// the teacher's width.
+  /// The student's, frozen; null where no intermediate layer takes part. Without heads they learn with the student, and
+  /// end in the teacher's width.
   const Verbalizers* verbalizers;
   Teacher teacher;
   const InteractConfig& config;
@@ -29,11 +29,11 @@ bool logits_are_compared(const InteractConfig& config);
 /// Error naming `place` when logits are compared and interact.train changes the student's head.
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place);
 
-/// The loss of section 3.2 and Algorithm 1: the KL of every matched pair of layers, plus the KL at the last layer; each of the two
-/// may be another loss by the configuration. Gradient to the student alone (and its verbalizers, where they learn).
-/// Logs, for KL and, with l2 in the place of kl, for squared differences: `matches` [[student layer, teacher layer], ...],
-/// `kl` of each, or `match_weights` [t_s, t_l] where all pairs take part; `kl_matrix` [t_s, t_l]; `last_kl`. For cross entropy,
-/// `layer_loss` [t_s] and `last_loss`.
+/// The loss of section 3.2 and Algorithm 1: the KL of every matched pair of layers, plus the KL at the last layer; each
+/// of the two may be another loss by the configuration. Gradient to the student alone (and its verbalizers, where they
+/// learn). Logs, for KL and, with l2 in the place of kl, for squared differences: `matches` [[student layer, teacher
+/// layer], ...], `kl` of each, or `match_weights` [t_s, t_l] where all pairs take part; `kl_matrix` [t_s, t_l];
+/// `last_kl`. For cross entropy, `layer_loss` [t_s] and `last_loss`.
 StepOutput interact(const Interaction& interaction, const Batch& batch);
 
 }  // namespace vlsi

@@ -6,7 +6,8 @@
 namespace vlsi {
 
 VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
-  const auto hidden = model.forward(batch, verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{});
+  const auto hidden =
+      model.forward(batch, verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{});
   const auto layers = verbalizers != nullptr ? verbalizers->forward(hidden.layers, batch) : at::Tensor();
   return {layers, hidden.final_rows.unsqueeze(0)};
 }

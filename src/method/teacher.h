@@ -21,7 +21,8 @@ struct VerbalRows {
 /// `verbalizers` may be null: then the last layer alone is read.
 VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
 
-/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype. [L + 1, N, D]
+/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype. [L + 1, N,
+/// D]
 at::Tensor joined(const VerbalRows& rows);
 at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
 

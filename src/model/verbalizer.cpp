@@ -71,7 +71,8 @@ std::shared_ptr<Verbalizers> Verbalizers::of(const Vlm& model, const VerbalizerC
                                              const std::vector<int64_t>& layers, uint64_t seed) {
   const auto verbalizers = std::make_shared<Verbalizers>(config, model.config().text, layers, seed);
   for (auto& [name, parameter] : verbalizers->named_parameters()) {
-    if (name == kFinalNorm) parameter.set_data(model.final_norm().detach().to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true));
+    if (name != kFinalNorm) continue;
+    parameter.set_data(model.final_norm().detach().to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true));
   }
   return verbalizers;
 }
@@ -85,8 +86,9 @@ at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) co
               " verbalizers");
   const auto input = hidden.to(at::kFloat);
   const bool attends = reads_all_tokens(config_.architecture);
-  const auto context = attends ? DecoderContext{mrope_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
-                               : DecoderContext{};
+  const auto context =
+      attends ? DecoderContext{mrope_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
+              : DecoderContext{};
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < networks_.size(); ++i) {
     auto x = input[static_cast<int64_t>(i)];
@@ -109,17 +111,16 @@ NamedTensors Verbalizers::trained_parameters() const {
 void Verbalizers::save(const std::filesystem::path& directory, const BackboneFingerprint& backbone) const {
   TORCH_CHECK(config_.output_width == 0, "verbalizers without a head are not saved");
   AtomicDirectory out(directory);
-  write_json(out.path() / kDescription,
-             {{"architecture", name_of(config_.architecture)},
-              {"residual", config_.residual},
-              {"final_norm", config_.final_norm},
-              {"layers", layers_},
-              {"backbone",
-               {{"width", backbone.width},
-                {"num_layers", backbone.num_layers},
-                {"vocab_size", backbone.vocab_size},
-                {"head", backbone.head},
-                {"layers", backbone.layers}}}});
+  write_json(out.path() / kDescription, {{"architecture", name_of(config_.architecture)},
+                                         {"residual", config_.residual},
+                                         {"final_norm", config_.final_norm},
+                                         {"layers", layers_},
+                                         {"backbone",
+                                          {{"width", backbone.width},
+                                           {"num_layers", backbone.num_layers},
+                                           {"vocab_size", backbone.vocab_size},
+                                           {"head", backbone.head},
+                                           {"layers", backbone.layers}}}});
   NamedTensors tensors;
   for (const auto& item : named_parameters()) tensors.emplace_back(item.first, item.second.detach());
   write_safetensors(out.path() / kWeights, tensors);
@@ -146,7 +147,8 @@ VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) 
 }
 
 std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& directory, const TextConfig& text,
-                                               const BackboneFingerprint& backbone, const std::vector<int64_t>& layers) {
+                                               const BackboneFingerprint& backbone,
+                                               const std::vector<int64_t>& layers) {
   const auto config = read_verbalizer_config(directory);
   const auto description = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();

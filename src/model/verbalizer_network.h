@@ -32,7 +32,7 @@ struct VerbalizerConfig {
   int64_t output_width = 0;  // of a verb-FFN whose rows no head reads; 0 is D
 };
 
-/// Whether the architecture attends, so that it reads the rows of all tokens and not those of the answer positions alone.
+/// Whether the architecture attends, so that it reads the rows of all tokens, not the answer positions' alone.
 bool reads_all_tokens(VerbalizerArchitecture architecture);
 
 /// Weights and biases of one verbalizer of a backbone of these sizes.
@@ -41,8 +41,8 @@ int64_t num_parameters(VerbalizerArchitecture architecture, const TextConfig& ba
 /// One of the one or two parts of a verbalizer. Parameters hold no values until loaded or initialised.
 class VerbalizerBlock : public Module {
  public:
-  /// x [N, D] -> [N, D]. Of an architecture that reads all tokens: x [T, D] in the sequences of `context` -> the `rows` [N]
-  /// (undefined: all) of [T, D]. Others look at neither.
+  /// x [N, D] -> [N, D]. Of an architecture that reads all tokens: x [T, D] in the sequences of `context` -> the `rows`
+  /// [N] (undefined: all) of [T, D]. Others look at neither.
   virtual at::Tensor forward(const at::Tensor& x, const DecoderContext& context, const at::Tensor& rows) const = 0;
 };
 

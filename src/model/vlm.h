@@ -24,7 +24,7 @@ struct HiddenRequest {
 };
 
 struct Hidden {
-  at::Tensor layers;  // [L, N, D] or [L, T, D], the residual stream after each wanted layer; undefined when none is wanted
+  at::Tensor layers;  // [L, N, D] or [L, T, D], the residual stream after each wanted layer; undefined without one
   at::Tensor final_rows;  // [N, D], after the final norm: what the language head reads
 };
 
@@ -34,7 +34,8 @@ class Vlm : public Module {
   /// The parameters hold no values until loaded or initialised.
   explicit Vlm(const ModelConfig& config);
 
-  /// Hidden rows at the batch's answer positions, or as `request` says. With `cache`, also stores the prompts' keys and values.
+  /// Hidden rows at the batch's answer positions, or as `request` says. With `cache`, also stores the prompts' keys and
+  /// values.
   Hidden forward(const Batch& batch, const HiddenRequest& request, KvCache* cache = nullptr) const;
 
   /// One more token a sequence: tokens [B] at `positions` [B], the same on every axis. Returns the final rows [B, D].

@@ -36,7 +36,8 @@ struct Candidates {
   }
 };
 
-Candidates candidates_of(int64_t s, int64_t start, int64_t num_student, int64_t num_teacher, const MatchingConfig& config) {
+Candidates candidates_of(int64_t s, int64_t start, int64_t num_student, int64_t num_teacher,
+                         const MatchingConfig& config) {
   const int64_t last = config.search_range ? num_teacher - num_student + s : num_teacher - 1;
   // Without the search range, order preservation may have used up the deepest layer: it then stays the only candidate.
   return {std::min(start, last), last};
@@ -44,7 +45,8 @@ Candidates candidates_of(int64_t s, int64_t start, int64_t num_student, int64_t 
 
 void check_sizes(std::span<const double> kl, int64_t num_student, int64_t num_teacher) {
   TORCH_CHECK(1 <= num_student && num_student <= num_teacher, num_student, " student layers for ", num_teacher);
-  TORCH_CHECK(static_cast<int64_t>(kl.size()) == num_student * num_teacher, "the KL matrix has ", kl.size(), " entries");
+  TORCH_CHECK(static_cast<int64_t>(kl.size()) == num_student * num_teacher, "the KL matrix has ", kl.size(),
+              " entries");
 }
 
 std::vector<Match> expected_matches(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
@@ -73,7 +75,7 @@ std::vector<double> matching_probabilities(std::span<const double> kl, double te
 }
 
 std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
-                                        const MatchingConfig& config) {
+                                       const MatchingConfig& config) {
   check_sizes(kl, num_student, num_teacher);
   std::vector<double> weights(kl.size(), 0.0);
   std::vector<double> start_probabilities(num_teacher + 1, 0.0);  // of start = 0..L
@@ -84,7 +86,7 @@ std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_s
       if (start_probabilities[start] == 0) continue;
       const auto range = candidates_of(s, start, num_student, num_teacher, config);
       const auto p = matching_probabilities(range.of(kl, s, num_teacher), config.temperature);
-      for (size_t j = 0; j < p.size(); ++j) row[range.first + static_cast<int64_t>(j)] += start_probabilities[start] * p[j];
+      for (int64_t j = 0; j < std::ssize(p); ++j) row[range.first + j] += start_probabilities[start] * p[j];
     }
     if (!config.order_preservation) continue;
     start_probabilities[0] = 0;

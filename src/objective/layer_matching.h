@@ -33,21 +33,22 @@ struct Match {
   double weight;  // of the pair's KL in the loss; one, but for kBottom3 and kExpected
 };
 
-/// Matches from the matrix kl [S, L] of the pairs' losses (KL, or L2), row by row, 1 <= S <= L. In order of the student layers;
-/// draws come from `random`.
+/// Matches from the matrix kl [S, L] of the pairs' losses (KL, or L2), row by row, 1 <= S <= L. In order of the student
+/// layers; draws come from `random`.
 std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
                                 const MatchingConfig& config, Random& random);
 
-/// The probability that Algorithm 1's draws match student layer s with teacher layer j, for every pair: [S, L], row by row; each row
-/// adds up to one. What a layer may match depends on the layers before it only through `start`, so the distribution of
-/// `start` is carried from layer to layer:
+/// The probability that Algorithm 1's draws match student layer s with teacher layer j, for every pair: [S, L], row by
+/// row; each row adds up to one. What a layer may match depends on the layers before it only through `start`, so the
+/// distribution of `start` is carried from layer to layer:
 ///     w[s][j]      = sum over a of P_s(start = a) p(j | candidates from a)
 ///     P_s+1(j + 1) = w[s][j]               with order preservation; else start stays 0
 /// `config.rule` is not looked at.
 std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
-                                        const MatchingConfig& config);
+                                       const MatchingConfig& config);
 
-/// Algorithm 1's sampling distribution over the candidates of one draw: softmax(-kl / T), T = (max - min + 1e-6) / 2 when adaptive.
+/// Algorithm 1's sampling distribution over the candidates of one draw: softmax(-kl / T), T = (max - min + 1e-6) / 2
+/// when adaptive.
 std::vector<double> matching_probabilities(std::span<const double> kl, double temperature);
 
 }  // namespace vlsi

@@ -11,14 +11,16 @@ namespace {
 
 constexpr int64_t kTileRows = 1024;  // of the vocabulary: a float32 product adds no more terms than these
 
-at::Tensor at_least_float(const at::Tensor& x) { return x.to(at::promote_types(x.scalar_type(), at::kFloat)); }
+at::Tensor at_least_float(const at::Tensor& x) {
+  return x.to(at::promote_types(x.scalar_type(), at::kFloat));
+}
 
-/// Mean over N of (own [S, N] - 2 u · row + norm [L, N]) / divisor, with row [L, N, D]: [S, L]. The difference is taken at each
-/// position, before anything is added up over them.
-at::Tensor squared_differences(const at::Tensor& own, const at::Tensor& u, const at::Tensor& row, const at::Tensor& norm,
-                               int64_t divisor) {
-  const auto agreement = at::einsum("snd,lnd->sln", {u, row});                                    // [S, L, N]
-  const auto difference = own.unsqueeze(1) - 2 * agreement + norm.unsqueeze(0);                   // [S, L, N]
+/// Mean over N of (own [S, N] - 2 u · row + norm [L, N]) / divisor, with row [L, N, D]: [S, L]. The difference is taken
+/// at each position, before anything is added up over them.
+at::Tensor squared_differences(const at::Tensor& own, const at::Tensor& u, const at::Tensor& row,
+                               const at::Tensor& norm, int64_t divisor) {
+  const auto agreement = at::einsum("snd,lnd->sln", {u, row});                   // [S, L, N]
+  const auto difference = own.unsqueeze(1) - 2 * agreement + norm.unsqueeze(0);  // [S, L, N]
   return difference.sum(-1) / static_cast<double>(std::max<int64_t>(1, u.size(1)) * divisor);
 }
 

@@ -1,5 +1,5 @@
 // The squared difference between the logits of every teacher layer and every student layer, without the logits.
-// (S student layers, L teacher layers, N answer positions, Ds and Dl widths of student and teacher, V shared vocabulary rows)
+// (S student layers, L teacher layers, N answer positions, Ds and Dl their widths, V shared vocabulary rows)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,8 +17,8 @@ struct HeadGrams {
   int64_t num_rows;    // V
 };
 
-/// The Gram matrices over the vocabulary rows that both heads have. Made tile by tile: products in float32 (float64 for float64
-/// heads), their sum over the tiles in float64, rounded once at the end.
+/// The Gram matrices over the vocabulary rows that both heads have. Made tile by tile: products in float32 (float64 for
+/// float64 heads), their sum over the tiles in float64, rounded once at the end.
 HeadGrams head_grams(const at::Tensor& student_head, const at::Tensor& teacher_head);
 
 /// A teacher's layers as squared differences need them: each is a vector and a number a position.
@@ -30,17 +30,18 @@ struct TeacherLogits {
 /// TeacherLogits of live hidden rows, u [L, N, Dl] as the teacher's head reads them. Without gradient.
 TeacherLogits summarize_teacher_logits(const at::Tensor& u, const HeadGrams& grams);
 
-/// Mean squared difference of the logits of student layer s and teacher layer l, over the N positions and V rows: [S, L].
-///     L2(s, l) = mean over N of (u_sᵀ G_ss u_s - 2 u_s · r_l + n_l) / V       dL2(s, l)/du_s = 2 (G_ss u_s - r_l) / (N V)
-/// u [S, N, Ds], of any floating type; gradient to u alone. Without positions it is zero. The value is a difference of larger
-/// numbers, so its error is absolute (docs/numerics.md).
+/// Mean squared difference of the logits of every student layer s and teacher layer l, over positions and rows: [S, L].
+///     L2(s, l) = mean over N of (u_sᵀ G_ss u_s - 2 u_s · r_l + n_l) / V
+///     dL2(s, l)/du_s = 2 (G_ss u_s - r_l) / (N V)
+/// u [S, N, Ds], of any floating type; gradient to u alone. Without positions it is zero. The value is a difference of
+/// larger numbers, so its error is absolute (docs/numerics.md).
 at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher);
 
 /// The definition: every pair's logits side by side. u_teacher [L, N, Dl].
 at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& u_teacher,
                                     const at::Tensor& teacher_head);
 
-/// Mean squared difference of rows of one width D, over the N positions and D columns: [S, L]. u [S, N, D], target [L, N, D];
+/// Mean squared difference of rows of one width D, over positions and columns: [S, L]. u [S, N, D], target [L, N, D];
 /// gradient to u alone. Without positions it is zero.
 at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target);
 

@@ -79,7 +79,10 @@ TEST(GivenVerbalizers, SkipTheirVerbalization) {
 
 TEST(GivenVerbalizers, MustBeOfTheArchitectureThatTheRunNames) {
   const Folder first, second;
-  ASSERT_EQ(distill(first, {"--only", "verbalize", "--set", "verbalize.architecture=mlp", "--set", "verbalize.residual=true"}).status, 0);
+  ASSERT_EQ(
+      distill(first, {"--only", "verbalize", "--set", "verbalize.architecture=mlp", "--set", "verbalize.residual=true"})
+          .status,
+      0);
   const auto given = (first / "run/teacher-verbalizers").string();
   expect_refusal(distill(second, {"--set", "teacher.verbalizers=" + given}),
                  {"teacher.verbalizers", given, "mlp with residual", "verb_ffn"});
@@ -87,9 +90,10 @@ TEST(GivenVerbalizers, MustBeOfTheArchitectureThatTheRunNames) {
 
 TEST(Architectures, RunFromEndToEndAndResumeBitForBit) {
   // Attention inside the verbalizers, and every option of those without.
-  for (const Arguments& chosen : {Arguments{"--set", "verbalize.architecture=decoder_x2", "--set", "verbalize.final_norm=true"},
-                                  Arguments{"--set", "verbalize.architecture=ffn", "--set", "verbalize.residual=true", "--set",
-                                            "verbalize.final_norm=true"}}) {
+  for (const Arguments& chosen :
+       {Arguments{"--set", "verbalize.architecture=decoder_x2", "--set", "verbalize.final_norm=true"},
+        Arguments{"--set", "verbalize.architecture=ffn", "--set", "verbalize.residual=true", "--set",
+                  "verbalize.final_norm=true"}}) {
     SCOPED_TRACE(chosen[1]);
     const Folder whole, parts;
     const auto with = [&](Arguments more) {
@@ -116,7 +120,8 @@ TEST(SquaredDifferences, RunFromEndToEnd) {
   expect_finite(folder / "run", 17);
   const auto line = metrics_of(folder / "run").at(8);
   ASSERT_EQ(line.at("step"), "interact");
-  for (const char* key : {"matches", "l2", "l2_matrix", "last_kl"}) EXPECT_TRUE(line.contains(key)) << key << " in " << line.dump();
+  for (const char* key : {"matches", "l2", "l2_matrix", "last_kl"})
+    EXPECT_TRUE(line.contains(key)) << key << " in " << line.dump();
   EXPECT_FALSE(metrics_of(folder / "run").at(10).contains("l2_matrix")) << "only every second iteration has it";
 }
 
@@ -136,8 +141,8 @@ TEST(ExpectedMatching, RunsFromEndToEnd) {
   EXPECT_FALSE(line.contains("matches"));
 }
 
-const Arguments kWithoutHead{"--set", "interact.head=false",       "--set", "interact.intermediate_loss=l2",
-                             "--set", "verbalize.iterations=0",    "--set", "checkpoint.every=1"};
+const Arguments kWithoutHead{"--set", "interact.head=false",    "--set", "interact.intermediate_loss=l2",
+                             "--set", "verbalize.iterations=0", "--set", "checkpoint.every=1"};
 
 TEST(WithoutHead, GoesOnFromACheckpointWithTheVerbFfnsThatItLearned) {
   const Folder whole, stopped;
@@ -146,7 +151,8 @@ TEST(WithoutHead, GoesOnFromACheckpointWithTheVerbFfnsThatItLearned) {
   ASSERT_EQ(distill(whole, arguments).status, 0);
   ASSERT_EQ(distill(stopped, arguments).status, 0);
   // As if it had been killed behind the second iteration of five.
-  for (const char* later : {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
+  for (const char* later :
+       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
     ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
   }
   fs::remove_all(stopped / "run/model");

@@ -117,9 +117,9 @@ TEST(RunConfig, RefusesOtherTypesAndValues) {
   EXPECT_ERROR(load("interact: {optimizer: 3}"), "key 'interact.optimizer' is '3', expected keys and values");
   EXPECT_ERROR(load("seed: one"), "key 'seed' is 'one', expected a whole number");
   EXPECT_ERROR(load("student: {layers: 2}"), "key 'student.layers' is '2', expected a list");
-  EXPECT_ERROR(
-      load("interact: {matching: {rule: nearest}}"),
-      "key 'interact.matching.rule' is 'nearest', expected one of multinomial, expected, bottom_1, bottom_3, uniform, random");
+  EXPECT_ERROR(load("interact: {matching: {rule: nearest}}"),
+               "key 'interact.matching.rule' is 'nearest', expected one of multinomial, expected, bottom_1, bottom_3, "
+               "uniform, random");
   EXPECT_ERROR(load("interact: {last_loss: l1}"), "key 'interact.last_loss' is 'l1', expected one of kl, ce, l2, none");
   EXPECT_ERROR(load("data: {on_error: ignore}"), "on_error' is 'ignore', expected one of stop, skip");
   EXPECT_ERROR(load("seed: 1\nseed: 2"), "line 2: key 'seed' stands twice");
@@ -182,27 +182,33 @@ TEST(RunConfig, ReadsEveryVerbalizerArchitecture) {
   for (const auto& [name, architecture] : verbalizer_architectures()) {
     EXPECT_EQ(load("", {"verbalize.architecture=" + name}).verbalize.network.architecture, architecture);
   }
-  EXPECT_ERROR(load("", {"verbalize.architecture=transformer"}),
-               "key 'verbalize.architecture' is 'transformer', expected one of verb_ffn, verb_ffn_x2, ffn, ffn_x2, decoder, "
-               "decoder_x2, mlp, mlp_x2");
+  EXPECT_ERROR(
+      load("", {"verbalize.architecture=transformer"}),
+      "key 'verbalize.architecture' is 'transformer', expected one of verb_ffn, verb_ffn_x2, ffn, ffn_x2, decoder, "
+      "decoder_x2, mlp, mlp_x2");
 }
 
 TEST(Check, OfARunWithoutHeadsTakesTheirLossAndNoVerbalization) {
-  const std::vector<std::string> whole{"interact.head=false", "interact.intermediate_loss=l2", "verbalize.iterations=0"};
+  const std::vector<std::string> whole{"interact.head=false", "interact.intermediate_loss=l2",
+                                       "verbalize.iterations=0"};
   const auto check_also = [&](const std::vector<std::string>& more) {
     auto overrides = whole;
     overrides.insert(overrides.end(), more.begin(), more.end());
     check_with(overrides);
   };
-  for (const char* last : {"none", "l2", "kl"}) EXPECT_NO_THROW(check_also({std::string("interact.last_loss=") + last}));
+  for (const char* last : {"none", "l2", "kl"})
+    EXPECT_NO_THROW(check_also({std::string("interact.last_loss=") + last}));
   EXPECT_NO_THROW(check_also({"teacher.verbalizers=given"}));
-  EXPECT_ERROR(check_also({"interact.intermediate_loss=kl"}), "key 'interact.head' is false, which compares target layers by l2");
+  EXPECT_ERROR(check_also({"interact.intermediate_loss=kl"}),
+               "key 'interact.head' is false, which compares target layers by l2");
   EXPECT_ERROR(check_also({"interact.intermediate_loss=none"}), "expected interact.intermediate_loss: l2");
   EXPECT_ERROR(check_also({"verbalize.iterations=5"}),
                "key 'interact.head' is false, which has no verbalization; expected verbalize.iterations: 0, found 5");
-  EXPECT_ERROR(check_also({"student.verbalizers=given"}), "key 'interact.head' is false, but 'student.verbalizers' is given");
+  EXPECT_ERROR(check_also({"student.verbalizers=given"}),
+               "key 'interact.head' is false, but 'student.verbalizers' is given");
   for (const char* network : {"verbalize.architecture=ffn", "verbalize.residual=true", "verbalize.final_norm=true"}) {
-    EXPECT_ERROR(check_also({network}), "key 'interact.head' is false, which goes with verbalize.architecture: verb_ffn");
+    EXPECT_ERROR(check_also({network}),
+                 "key 'interact.head' is false, which goes with verbalize.architecture: verb_ffn");
   }
   // Without an interaction the key says nothing.
   EXPECT_NO_THROW(check_with({"interact.head=false", "interact.iterations=0"}));
@@ -210,7 +216,8 @@ TEST(Check, OfARunWithoutHeadsTakesTheirLossAndNoVerbalization) {
 
 TEST(Check, RefusesASecondResidualAroundADecoderLayer) {
   EXPECT_NO_THROW(check_with({"verbalize.architecture=decoder", "verbalize.final_norm=true"}));
-  EXPECT_NO_THROW(check_with({"verbalize.architecture=ffn_x2", "verbalize.residual=true", "verbalize.final_norm=true"}));
+  EXPECT_NO_THROW(
+      check_with({"verbalize.architecture=ffn_x2", "verbalize.residual=true", "verbalize.final_norm=true"}));
   EXPECT_ERROR(check_with({"verbalize.architecture=decoder_x2", "verbalize.residual=true"}),
                "key 'verbalize.residual' is true, but the architecture 'decoder_x2' has residuals inside");
 }

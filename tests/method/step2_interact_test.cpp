@@ -27,13 +27,9 @@ class Step2Interact : public testing::Test {
   StepOutput run(const std::shared_ptr<Verbalizers>& of_student, const std::shared_ptr<Verbalizers>& of_teacher) {
     Random random(1);
     const auto grams = head_grams(student_.model->head(), teacher_.model->head());
-    const Interaction interaction{*student_.model,
-                                  of_student.get(),
-                                  live_teacher(teacher_.model, of_teacher, student_.model),
-                                  config_,
-                                  random,
-                                  end_of_turn_,
-                                  logits_are_compared(config_) ? &grams : nullptr};
+    const Interaction interaction{
+        *student_.model, of_student.get(), live_teacher(teacher_.model, of_teacher, student_.model), config_,
+        random,          end_of_turn_,     logits_are_compared(config_) ? &grams : nullptr};
     return interact(interaction, batch_);
   }
 
@@ -48,7 +44,8 @@ class Step2Interact : public testing::Test {
   at::Tensor plain_l2() const {
     const auto u = verbal_rows(*student_.model, student_.verbalizers.get(), batch_).to(at::kDouble);
     const auto v = verbal_rows(*teacher_.model, teacher_.verbalizers.get(), batch_).to(at::kDouble);
-    return all_pairs_logit_l2_plain(u, student_.model->head().to(at::kDouble), v, teacher_.model->head().to(at::kDouble));
+    return all_pairs_logit_l2_plain(u, student_.model->head().to(at::kDouble), v,
+                                    teacher_.model->head().to(at::kDouble));
   }
 
   /// [t_s + 1, N], float64
@@ -153,16 +150,30 @@ TEST_P(LossPairs, AddUpByTheirDefinitions) {
   const auto kl = plain_kl(), l2 = plain_l2(), ce = plain_losses().mean(1);
   double wanted = 0;
   switch (config_.intermediate_loss) {
-    case LossKind::kKl: wanted += (kl[0][0] + kl[1][1]).item<double>(); break;
-    case LossKind::kL2: wanted += (l2[0][0] + l2[1][1]).item<double>(); break;
-    case LossKind::kCrossEntropy: wanted += (ce[0] + ce[1]).item<double>(); break;
-    case LossKind::kNone: break;
+    case LossKind::kKl:
+      wanted += (kl[0][0] + kl[1][1]).item<double>();
+      break;
+    case LossKind::kL2:
+      wanted += (l2[0][0] + l2[1][1]).item<double>();
+      break;
+    case LossKind::kCrossEntropy:
+      wanted += (ce[0] + ce[1]).item<double>();
+      break;
+    case LossKind::kNone:
+      break;
   }
   switch (config_.last_loss) {
-    case LossKind::kKl: wanted += kl[2][3].item<double>(); break;
-    case LossKind::kL2: wanted += l2[2][3].item<double>(); break;
-    case LossKind::kCrossEntropy: wanted += ce[2].item<double>(); break;
-    case LossKind::kNone: break;
+    case LossKind::kKl:
+      wanted += kl[2][3].item<double>();
+      break;
+    case LossKind::kL2:
+      wanted += l2[2][3].item<double>();
+      break;
+    case LossKind::kCrossEntropy:
+      wanted += ce[2].item<double>();
+      break;
+    case LossKind::kNone:
+      break;
   }
   const auto output = run(config_.intermediate_loss != LossKind::kNone);
   EXPECT_NEAR(mean_loss(output), wanted, kTolerance * std::max(1.0, wanted));
@@ -184,7 +195,8 @@ TEST_P(LossPairs, OfABatchWithoutAnswersAreZero) {
 }
 
 constexpr auto kEveryLoss = {LossKind::kKl, LossKind::kCrossEntropy, LossKind::kL2, LossKind::kNone};
-INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs, testing::Combine(testing::ValuesIn(kEveryLoss), testing::ValuesIn(kEveryLoss)));
+INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs,
+                         testing::Combine(testing::ValuesIn(kEveryLoss), testing::ValuesIn(kEveryLoss)));
 
 TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
   config_.intermediate_loss = LossKind::kL2;
@@ -236,7 +248,8 @@ TEST_F(Step2Interact, ExpectsTheGradientOfTheWeightedPairs) {
   const auto v = verbal_rows(*teacher_.model, teacher_.verbalizers.get(), batch_).narrow(0, 0, 3).detach();
   const auto plain = all_pairs_kl_plain(u, student_.model->head().detach(), v, teacher_.model->head());
   const auto wanted = gradient_of((weights * plain).sum() * batch_.num_answers());
-  EXPECT_LT((gradient_of(output.loss) - wanted).abs().max().item<double>(), kTolerance * std::max(1.0, wanted.abs().max().item<double>()));
+  EXPECT_LT((gradient_of(output.loss) - wanted).abs().max().item<double>(),
+            kTolerance * std::max(1.0, wanted.abs().max().item<double>()));
 }
 
 /// Verb-FFNs whose rows no head reads.
@@ -264,13 +277,15 @@ TEST_F(WithoutHead, ComparesTheVerbFfnsThemselves) {
   config_.matching.value.rule = MatchingRule::kUniform;
   const auto rows = plain_rows();
   const double between = (rows[0][0] + rows[1][1]).item<double>();
-  for (const auto& [last, value] : {std::pair(LossKind::kNone, 0.0), std::pair(LossKind::kL2, plain_l2()[2][3].item<double>()),
-                                    std::pair(LossKind::kKl, plain_kl()[2][3].item<double>())}) {
+  for (const auto& [last, value] :
+       {std::pair(LossKind::kNone, 0.0), std::pair(LossKind::kL2, plain_l2()[2][3].item<double>()),
+        std::pair(LossKind::kKl, plain_kl()[2][3].item<double>())}) {
     config_.last_loss = last;
     const double wanted = between + value;
     const auto output = run(maps_, teacher_.verbalizers);
     EXPECT_NEAR(mean_loss(output), wanted, kTolerance * std::max(1.0, wanted));
-    EXPECT_LT((mean(output, "l2_matrix") - rows).abs().max().item<double>(), kTolerance * std::max(1.0, rows.max().item<double>()));
+    EXPECT_LT((mean(output, "l2_matrix") - rows).abs().max().item<double>(),
+              kTolerance * std::max(1.0, rows.max().item<double>()));
   }
 }
 
@@ -282,12 +297,15 @@ TEST_F(WithoutHead, MovesTheStudentAndItsVerbFfns) {
   run(maps_, teacher_.verbalizers).loss.backward();
   for (const auto& [name, parameter] : of_student) EXPECT_TRUE(parameter.grad().defined()) << name;
   EXPECT_TRUE(learns.front().second.grad().defined());
-  for (const auto& [name, parameter] : teacher_.verbalizers->named_parameters()) EXPECT_FALSE(parameter.grad().defined()) << name;
+  for (const auto& [name, parameter] : teacher_.verbalizers->named_parameters())
+    EXPECT_FALSE(parameter.grad().defined()) << name;
 }
 
 TEST(HeadStays, WhereLogitsAreCompared) {
-  const auto tied = load_model_config(method_fixture::kFolder / "student"), untied = load_model_config(method_fixture::kFolder / "teacher");
-  const auto message = [](LossKind between, LossKind last, bool head, const std::string& part, const ModelConfig& student) {
+  const auto tied = load_model_config(method_fixture::kFolder / "student"),
+             untied = load_model_config(method_fixture::kFolder / "teacher");
+  const auto message = [](LossKind between, LossKind last, bool head, const std::string& part,
+                          const ModelConfig& student) {
     InteractConfig config;
     config.intermediate_loss = between;
     config.last_loss = last;
@@ -300,10 +318,13 @@ TEST(HeadStays, WhereLogitsAreCompared) {
     }
     return std::string();
   };
-  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, true, "head", untied).find("runs/a: key 'interact.train' names 'head', but the loss l2"), 0U);
-  EXPECT_EQ(message(LossKind::kKl, LossKind::kL2, true, "embeddings", tied)
-                .find("runs/a: key 'interact.train' names 'embeddings', which is the language head too, but the loss l2"),
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, true, "head", untied)
+                .find("runs/a: key 'interact.train' names 'head', but the loss l2"),
             0U);
+  EXPECT_EQ(
+      message(LossKind::kKl, LossKind::kL2, true, "embeddings", tied)
+          .find("runs/a: key 'interact.train' names 'embeddings', which is the language head too, but the loss l2"),
+      0U);
   // The last layer has no verb-FFN: its l2 is the logits', with heads or without.
   EXPECT_NE(message(LossKind::kL2, LossKind::kL2, false, "head", untied), "");
   // An untied embedding is no head, verb-FFNs are compared without one, and a KL takes it as it is.

@@ -134,7 +134,8 @@ TEST(Verbalizer, StartsWithTheStandardDeviationOfItsInputs) {
         EXPECT_EQ((value - 1).abs().max().item<double>(), 0) << architecture_name << ' ' << name;
       } else {
         // Of 2,048 values or more: five standard errors are 5 / sqrt(2 · 2048) of the deviation.
-        EXPECT_NEAR(value.std().item<double>() * std::sqrt(static_cast<double>(value.size(1))), 1, 0.08) << architecture_name << ' ' << name;
+        EXPECT_NEAR(value.std().item<double>() * std::sqrt(static_cast<double>(value.size(1))), 1, 0.08)
+            << architecture_name << ' ' << name;
       }
     }
   }
@@ -182,7 +183,8 @@ TEST(Verbalizer, OfEveryArchitectureAndOptionReadsBack) {
     EXPECT_TRUE(loaded->config().final_norm) << name;
     const auto expected = by_name(made.named_parameters()), found = by_name(loaded->named_parameters());
     ASSERT_EQ(found.size(), expected.size()) << name;
-    for (const auto& [parameter, value] : found) EXPECT_TRUE(at::equal(value, expected.at(parameter))) << name << ' ' << parameter;
+    for (const auto& [parameter, value] : found)
+      EXPECT_TRUE(at::equal(value, expected.at(parameter))) << name << ' ' << parameter;
   }
 }
 

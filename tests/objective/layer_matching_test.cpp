@@ -273,8 +273,8 @@ std::vector<double> probabilities_of(const ConstrainedCase& c) {
   return pair_probabilities(c.values.kl, c.values.num_student, c.values.num_teacher, c.config);
 }
 
-/// Adds, for every path of matches from layer `s` on, the path's probability to each of its pairs, and the probability times the
-/// path's summed KL to `expected_loss`: the definition of the expectation, by enumeration.
+/// Adds, for every path of matches from layer `s` on, the path's probability to each of its pairs, and the probability
+/// times the path's summed KL to `expected_loss`: the definition of the expectation, by enumeration.
 void enumerate_paths(const ConstrainedCase& c, int64_t s, int64_t start, double probability, std::vector<int64_t>& path,
                      std::vector<double>& weights, double& expected_loss) {
   const int64_t num_teacher = c.values.num_teacher;
@@ -341,7 +341,8 @@ TEST(ExpectedMatching, WeighsPairsAsOftenAsTheDrawsMatchThem) {
             EXPECT_EQ(counts[s * 6 + j], 0);
           }
         }
-        // The 0.999 quantile of chi-square with five degrees of freedom, the most that six layers leave; the seed is fixed.
+        // The 0.999 quantile of chi-square with five degrees of freedom, the most that six layers leave; the seed is
+        // fixed.
         EXPECT_LT(chi_square, 20.52) << "layer " << s << ", " << search_range << order_preservation;
       }
     }
@@ -374,7 +375,8 @@ TEST(ExpectedMatching, OfEquallyManyLayersIsTheDiagonal) {
     c.config.search_range = c.config.order_preservation = true;
     const auto p = probabilities_of(c);
     for (int64_t s = 0; s < c.values.num_student; ++s) {
-      for (int64_t j = 0; j < c.values.num_student; ++j) RC_ASSERT(p[s * c.values.num_student + j] == (s == j ? 1.0 : 0.0));
+      for (int64_t j = 0; j < c.values.num_student; ++j)
+        RC_ASSERT(p[s * c.values.num_student + j] == (s == j ? 1.0 : 0.0));
     }
   }));
 }

@@ -49,7 +49,8 @@ TEST_P(SharedLogitRows, GiveTheDefinitionsValuesAndGradients) {
 
 // 2,500 rows are more than two tiles, the last of them not whole.
 INSTANTIATE_TEST_SUITE_P(LogitL2, SharedLogitRows,
-                         testing::Values(std::pair(64, 64), std::pair(64, 80), std::pair(80, 64), std::pair(2500, 2600)));
+                         testing::Values(std::pair(64, 64), std::pair(64, 80), std::pair(80, 64),
+                                         std::pair(2500, 2600)));
 
 TEST(LogitL2, HasTheGradientOfFiniteDifferences) {
   const Pair pair(40, 40, at::kDouble);
@@ -81,13 +82,15 @@ TEST(LogitL2, OfAModelToItselfIsZeroOnTheDiagonal) {
 }
 
 TEST(LogitL2, InFloat32IsNearTheDefinitionForALargeVocabulary) {
-  // Rows with a common part, as trained heads have: it makes one eigenvalue of the Gram matrices much larger than the others.
+  // Rows with a common part, as trained heads have: it makes one eigenvalue of the Gram matrices much larger than the
+  // others.
   const auto head = (random_tensor({20000, 64}, 1, at::kFloat) + 2) / 16,
              teacher_head = (random_tensor({20000, 96}, 2, at::kFloat) + 2) / 16;
   const auto u = random_tensor({2, 8, 64}, 3, at::kFloat), v = random_tensor({3, 8, 96}, 4, at::kFloat);
   const auto grams = head_grams(head, teacher_head);
   const auto found = all_pairs_logit_l2(u, grams, summarize_teacher_logits(v, grams));
-  const auto wanted = all_pairs_logit_l2_plain(u.to(at::kDouble), head.to(at::kDouble), v.to(at::kDouble), teacher_head.to(at::kDouble));
+  const auto wanted = all_pairs_logit_l2_plain(u.to(at::kDouble), head.to(at::kDouble), v.to(at::kDouble),
+                                               teacher_head.to(at::kDouble));
   // Sums of 96 terms in float32, of the size of the value itself (1 to 4).
   EXPECT_LT(distance(found, wanted), 3e-6);
 }
@@ -118,7 +121,8 @@ TEST(LogitL2, GivesTheStudentsRowsAloneAGradient) {
 TEST(LogitL2, RefusesOtherPositions) {
   const Pair pair(40, 40, at::kFloat);
   const auto grams = head_grams(pair.head, pair.teacher_head);
-  EXPECT_THROW(all_pairs_logit_l2(pair.u.narrow(1, 0, 4), grams, summarize_teacher_logits(pair.u_teacher, grams)), c10::Error);
+  EXPECT_THROW(all_pairs_logit_l2(pair.u.narrow(1, 0, 4), grams, summarize_teacher_logits(pair.u_teacher, grams)),
+               c10::Error);
 }
 
 TEST(RowL2, IsTheMeanSquaredDifferenceOfEveryPair) {
@@ -147,7 +151,8 @@ TEST(LogitL2, OfNoPositionsIsZero) {
 }
 
 TEST(RowL2, RefusesRowsOfAnotherWidth) {
-  EXPECT_THROW(all_pairs_row_l2(random_tensor({2, 5, 12}, 1, at::kFloat), random_tensor({3, 5, 11}, 2, at::kFloat)), c10::Error);
+  EXPECT_THROW(all_pairs_row_l2(random_tensor({2, 5, 12}, 1, at::kFloat), random_tensor({3, 5, 11}, 2, at::kFloat)),
+               c10::Error);
 }
 
 }  // namespace
