@@ -57,15 +57,15 @@ at::Tensor matched_loss(const Interaction& interaction, const std::string& name,
 
   const auto weights = at::zeros({num_student, num_teacher}, at::kDouble);
   auto weight_of = weights.accessor<double, 2>();
-  OrderedJson matched = OrderedJson::array(), losses = OrderedJson::array();
-  for (const auto& [s, j, weight] : matches) {
-    weight_of[s][j] += weight;
-    matched.push_back({interaction.verbalizers->layers()[s], interaction.teacher.layers[j]});
-    losses.push_back(matrix[s * num_teacher + j]);
-  }
+  for (const auto& [s, j, weight] : matches) weight_of[s][j] += weight;
   if (matching.rule == MatchingRule::kExpected) {
     output.means["match_weights"] = {weights * num_answers, num_answers};
   } else {
+    OrderedJson matched = OrderedJson::array(), losses = OrderedJson::array();
+    for (const auto& [s, j, weight] : matches) {
+      matched.push_back({interaction.verbalizers->layers()[s], interaction.teacher.layers[j]});
+      losses.push_back(matrix[s * num_teacher + j]);
+    }
     output.lists = {{"matches", std::move(matched)}, {name, std::move(losses)}};
   }
   output.means[name + "_matrix"] = {pairs.detach() * num_answers, num_answers};
