@@ -128,6 +128,7 @@ class Run {
     }
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
+    step.check = [&](const Batch& batch) { check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch); };
     step.loss = [&](const Batch& batch) { return verbalize(*model, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
     if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, BackboneFingerprint::of(*model));
@@ -157,6 +158,11 @@ class Run {
                                   random,
                                   processor_->end_of_turn(),
                                   grams ? &*grams : nullptr};
+    step.check = [&](const Batch& batch) {
+      const bool reads_heads = settings.head;
+      check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch);
+      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher", batch);
+    };
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
     return train_student(step, settings.data);
   }
@@ -166,6 +172,7 @@ class Run {
     TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
     step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(step.parameters);
+    step.check = [&](const Batch& batch) { check_objective(*student_, nullptr, student_->head(), "student", batch); };
     step.loss = [&](const Batch& batch) { return finetune(*student_, batch, processor_->end_of_turn()); };
     return train_student(step, config_.finetune.data);
   }

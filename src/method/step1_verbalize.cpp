@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "method/answer_words.h"
+#include "method/finite.h"
 #include "objective/cross_entropy.h"
 
 namespace vlsi {
@@ -20,6 +21,7 @@ at::Tensor frozen_rows(const Vlm& backbone, const Verbalizers& verbalizers, cons
 StepOutput verbalize(const Vlm& backbone, const Verbalizers& verbalizers, const Batch& batch, int32_t end_of_turn) {
   const auto u = verbalizers.forward(frozen_rows(backbone, verbalizers, batch), batch);  // [t, N, D]
   const auto losses = cross_entropy(u, backbone.head().detach(), batch.labels);          // [t, N]
+  check_finite(losses, "loss", layer_names("verbalized", verbalizers.layers(), /*with_last=*/false), batch);
 
   StepOutput output;
   output.loss = losses.sum();

@@ -3,6 +3,11 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
+#include "method/finite.h"
+#include "objective/self_check.h"
+
 namespace vlsi {
 
 VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
@@ -18,6 +23,15 @@ at::Tensor joined(const VerbalRows& rows) {
 
 at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
   return joined(read_layers(model, verbalizers, batch));
+}
+
+void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at::Tensor& rows, const std::string& whose,
+                     const Batch& batch) {
+  at::NoGradGuard no_grad;
+  const int64_t num_rows = std::min(model.head().size(0), rows.size(0));
+  check_head_summary(verbal_rows(model, verbalizers, batch), model.head().narrow(0, 0, num_rows), rows.narrow(0, 0, num_rows),
+                     layer_names(whose, verbalizers != nullptr ? verbalizers->layers() : std::vector<int64_t>{},
+                                 /*with_last=*/true));
 }
 
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "input/batch.h"
 #include "model/verbalizer.h"
@@ -21,10 +22,15 @@ struct VerbalRows {
 /// `verbalizers` may be null: then the last layer alone is read.
 VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
 
-/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype. [L + 1, N,
-/// D]
+/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype.
+/// [L + 1, N, D]
 at::Tensor joined(const VerbalRows& rows);
 at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+
+/// check_head_summary of what `model` says of `batch`, at its target layers and the last one, averaging `rows` [V, R]; `whose` it
+/// is, in messages.
+void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at::Tensor& rows, const std::string& whose,
+                     const Batch& batch);
 
 /// A teacher that runs beside the student: its rows themselves, for losses that no summary carries.
 struct RunningTeacher {

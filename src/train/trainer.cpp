@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -71,6 +72,7 @@ class Training {
       num_answers += batches.back().num_answers();
       num_tokens += batches.back().num_tokens();
     }
+    if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batches.front(), device_));
 
     MetricSums sums;
     OrderedJson lists = OrderedJson::object();

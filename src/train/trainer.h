@@ -40,6 +40,7 @@ struct StepOutput {
 struct TrainingStep {
   std::string name;  // as in metrics and checkpoints
   std::function<StepOutput(const Batch&)> loss;
+  std::function<void(const Batch&)> check;  // may be none; called with the first micro-batch, before anything is trained
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
   int64_t iterations = 0;

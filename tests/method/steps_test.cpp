@@ -1,7 +1,11 @@
 // The three steps, one after the other, against ten iterations each of the plain PyTorch reference
 // (tests/oracle/vlsi_reference.py).
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "base/error.h"
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
 #include "method/step3_finetune.h"
@@ -51,6 +55,58 @@ TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
   train_and_compare("finetune", make_trainable(*student.model, {"decoder", "embeddings", "head"}, "test"),
                     expected().at("float32").at("finetune"),
                     [&](const Batch& batch) { return finetune(*student.model, batch, kNoEndOfTurn); });
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void break_weight(const Vlm& model, const std::string& wanted) {
+  for (auto& [name, parameter] : model.named_parameters()) {
+    if (name == wanted) parameter.set_data(at::full_like(parameter, std::nan("")));
+  }
+}
+
+TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
+  const Speaker student("student"), teacher("teacher");
+  const auto batch = method_fixture::load_batch(0);
+  InteractConfig config;
+  Random random(1);
+  const Interaction interaction{*student.model, student.verbalizers.get(),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model), config, random,
+                                kNoEndOfTurn};
+  break_weight(*teacher.model, "model.norm.weight");
+  auto text = message_of([&] { interact(interaction, batch); });
+  EXPECT_NE(text.find("the teacher's last layer: the entropy is nan at answer token 1 of sample '" + batch.ids[0] + "'"),
+            std::string::npos) << text;
+  const int64_t layer = student.verbalizers->layers()[0];
+  break_weight(*student.model, concat("model.layers.", layer - 1, ".mlp.down_proj.weight"));
+  text = message_of([&] { interact(interaction, batch); });
+  EXPECT_NE(text.find(concat("student layer ", layer, ": the sum of a row is nan")), std::string::npos) << text;
+  text = message_of([&] { verbalize(*student.model, *student.verbalizers, batch, kNoEndOfTurn); });
+  EXPECT_NE(text.find(concat("verbalized layer ", layer, ": the loss is nan")), std::string::npos) << text;
+  text = message_of([&] { finetune(*student.model, batch, kNoEndOfTurn); });
+  EXPECT_NE(text.find("the student's last layer: the loss is nan"), std::string::npos) << text;
+}
+
+TEST(Steps, AreCheckedInFloat64BeforeTheyTrain) {
+  const Speaker student("student"), teacher("teacher");
+  const auto batch = method_fixture::load_batch(0);
+  for (const auto& [speaker, whose] : {std::pair(&student, "student"), std::pair(&teacher, "teacher")}) {
+    const auto check = [&, speaker = speaker, whose = whose] {
+      check_objective(*speaker->model, speaker->verbalizers.get(), student.model->head(), whose, batch);
+    };
+    EXPECT_EQ(message_of(check), "");
+  }
+  break_weight(*teacher.model, "model.norm.weight");
+  const auto text = message_of(
+      [&] { check_objective(*teacher.model, teacher.verbalizers.get(), student.model->head(), "teacher", batch); });
+  EXPECT_NE(text.find("the teacher's last layer: the logsumexp deviates by nan"), std::string::npos) << text;
 }
 
 TEST(Steps, ReferenceMatchesDifferentTeacherLayersInItsBatches) {

@@ -82,7 +82,8 @@ TEST_P(VocabularyPass, KeepsBrokenPositionsToThemselves) {
   for (int64_t m = 0; m < 50; ++m) {
     const bool broken = m == 7 || m == 49;
     EXPECT_EQ(std::isfinite(found.logsumexp[m].item<double>()), !broken) << m;
-    if (!broken) EXPECT_TRUE(at::equal(found.expected_row[m], expected.expected_row[m])) << m;
+    if (broken) continue;
+    EXPECT_TRUE(at::equal(found.expected_row[m], expected.expected_row[m])) << m;
   }
 }
 
@@ -120,7 +121,7 @@ TEST_P(VocabularyPass, DoesNotDependOnTheNumberOfThreads) {
 
 INSTANTIATE_TEST_SUITE_P(On, VocabularyPass,
                          testing::Values(std::pair("Avx512", &avx512_products), std::pair("Mkl", &mkl_products)),
-                         [](const auto& info) { return info.param.first; });
+                         [](const auto& instance) { return instance.param.first; });
 
 TEST(TileProducts, WantsShapesThatFillItsVectors) {
   if (!has_avx512_bf16()) GTEST_SKIP() << "this processor has no AVX512-BF16";
