@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "generate/greedy.h"
 #include "model/load.h"
 #include "objective/cross_entropy.h"
@@ -15,13 +14,6 @@
 
 namespace vlsi {
 namespace {
-
-void report_skipped(const OnePass& pass) {
-  const auto& skipped = pass.skipped();
-  if (skipped.count == 0) return;
-  log_warning(concat(skipped.count, " records were skipped; the first ", skipped.reasons.size(), ":"));
-  for (const auto& reason : skipped.reasons) log_warning("  " + reason);
-}
 
 void stop_if_interrupted() {
   if (interrupted()) throw std::runtime_error("stopped by an interrupt; nothing was written");
@@ -76,7 +68,7 @@ std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file,
     progress.update(pass.num_done());
   }
   std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
-  report_skipped(pass);
+  report_skipped(pass.skipped(), "answering");
   return answers;
 }
 
@@ -99,7 +91,7 @@ void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_t
     for (const auto& score : scores) each(score);
     progress.update(pass.num_done());
   }
-  report_skipped(pass);
+  report_skipped(pass.skipped(), "scoring");
 }
 
 }  // namespace vlsi

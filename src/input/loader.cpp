@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
+
 namespace vlsi {
 namespace {
 
@@ -27,6 +29,12 @@ struct Slot {
 };
 
 }  // namespace
+
+void report_skipped(const Skipped& skipped, const std::string& job) {
+  if (skipped.count == 0) return;
+  log_warning(concat(job, ": ", skipped.count, " records were skipped; the first ", skipped.reasons.size(), ":"));
+  for (const auto& reason : skipped.reasons) log_warning("  " + reason);
+}
 
 struct Loader::State {
   State(const Mixture& mixture, const Processor& processor, const LoaderConfig& config, Cursor start)

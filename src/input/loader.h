@@ -35,6 +35,9 @@ struct Skipped {
   std::vector<std::string> reasons;  // the first 20, each naming file, record and key
 };
 
+/// Warns on the log, "JOB: 3 records were skipped" with the reasons; silent when there were none.
+void report_skipped(const Skipped& skipped, const std::string& job);
+
 /// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do: each
 /// takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`.
 class Loader {

@@ -22,27 +22,29 @@ const std::vector<std::string>& part_names() {
   return names;
 }
 
-NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
-  const bool tied = model.config().text.tie_word_embeddings;
-  NamedTensors trained;
+void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
+  const auto names = model.named_parameters();
   for (const auto& part : parts) {
     const auto& known = part_names();
     if (std::find(known.begin(), known.end(), part) == known.end()) {
       fail(place, ": unknown part '", part, "', expected lora, decoder, embeddings, head, projector or vision");
     }
+    // A tied head is the token embedding: naming it says nothing more than naming that.
+    if (part == "head" && model.config().text.tie_word_embeddings) continue;
+    const bool present = std::any_of(names.begin(), names.end(), [&](const auto& item) { return part_of(item.first) == part; });
+    if (!present) fail(place, ": the model has no part '", part, "'", part == "lora" ? "; set student.lora.rank" : "");
   }
+}
+
+NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
+  check_parts(model, parts, place);
+  NamedTensors trained;
   for (auto& item : model.named_parameters()) {
     auto& parameter = item.second;
     const bool learns = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
     if (learns) parameter.set_data(parameter.detach().clone());
     parameter.set_requires_grad(learns);
     if (learns) trained.emplace_back(item.first, parameter);
-  }
-  for (const auto& part : parts) {
-    // A tied head is the token embedding: naming it says nothing more than naming that.
-    if (part == "head" && tied) continue;
-    const bool present = std::any_of(trained.begin(), trained.end(), [&](const auto& item) { return part_of(item.first) == part; });
-    if (!present) fail(place, ": the model has no part '", part, "'", part == "lora" ? "; set student.lora.rank" : "");
   }
   return trained;
 }

@@ -17,8 +17,11 @@ std::string_view part_of(std::string_view parameter_name);
 /// The names that part_of gives.
 const std::vector<std::string>& part_names();
 
+/// Error naming `place` for an unknown part, or one that the model lacks.
+void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place);
+
 /// Freezes the model except `parts` and returns the parameters that learn, in the model's order. A trained tensor that is a
-/// view of a mapped file is copied first. Error naming `place` for an unknown part, or one that the model lacks.
+/// view of a mapped file is copied first. Errors are those of check_parts.
 NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place);
 
 }  // namespace vlsi

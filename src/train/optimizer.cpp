@@ -100,21 +100,16 @@ NamedTensors AdamW::state() const {
   return tensors;
 }
 
-void AdamW::load_state(const SafetensorsFile& file, const std::string& place) {
+void AdamW::load_state(const FoundCheckpoint& checkpoint) {
   at::NoGradGuard no_grad;
   for (auto& entry : entries_) {
-    const auto restore = [&](const std::string& name, at::Tensor& target) {
-      const auto found = file.tensors().find(name);
-      if (found == file.tensors().end()) fail(place, ": has no ", name, ": it is of another configuration");
-      if (at::IntArrayRef(found->second.shape) != target.sizes()) {
-        fail(place, ": ", name, " is ", at::IntArrayRef(found->second.shape), ", expected ", target.sizes());
-      }
-      target.copy_(file.tensor(name));
+    const auto restore = [&](const char* prefix, at::Tensor& target) {
+      target.copy_(checkpoint.tensor(prefix + entry.name, target));
     };
-    restore("parameter." + entry.name, entry.master);
-    restore("exp_avg." + entry.name, entry.exp_avg);
-    restore("exp_avg_sq." + entry.name, entry.exp_avg_sq);
-    restore("steps." + entry.name, entry.steps);
+    restore("parameter.", entry.master);
+    restore("exp_avg.", entry.exp_avg);
+    restore("exp_avg_sq.", entry.exp_avg_sq);
+    restore("steps.", entry.steps);
     if (!entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
   }
 }

@@ -10,6 +10,7 @@
 
 #include "base/safetensors.h"
 #include "base/settings.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 
@@ -71,9 +72,9 @@ class AdamW {
   void clear_gradients();
 
   /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back. `load_state` is an Error
-  /// naming `place` when a tensor is missing or misshapen.
+  /// as FoundCheckpoint::tensor when a tensor is missing or misshapen.
   NamedTensors state() const;
-  void load_state(const SafetensorsFile& file, const std::string& place);
+  void load_state(const FoundCheckpoint& checkpoint);
 
  private:
   struct Entry {

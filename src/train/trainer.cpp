@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "train/interrupt.h"
 #include "train/progress.h"
 
@@ -41,7 +40,7 @@ class Training {
       progress.update(iteration_, concat("loss ", loss_));
       if (iteration_ % checkpoint_.every == 0 || iteration_ == step_.iterations) save();
     }
-    report_skipped();
+    report_skipped(loader_->skipped(), step_.name);
     return Outcome::kFinished;
   }
 
@@ -49,8 +48,7 @@ class Training {
   void resume() {
     const auto& found = run_.checkpoint();
     if (!found || found->state.step != step_.name) return;
-    const auto place = found->path.string();
-    optimizer_.load_state(*found->tensors, "resuming from " + place);
+    optimizer_.load_state(*found);
     at::NoGradGuard no_grad;
     for (auto& [name, tensor] : step_.carried) {
       tensor.set_data(found->tensor("carried." + name, tensor));
@@ -58,7 +56,7 @@ class Training {
     iteration_ = found->state.iteration;
     cursor_ = found->state.cursor;
     if (step_.random != nullptr && !step_.random->restore(found->state.random)) {
-      fail("resuming from ", place, ": its generator's state is damaged");
+      fail("resuming from ", found->path.string(), ": its generator's state is damaged");
     }
   }
 
@@ -125,13 +123,6 @@ class Training {
     run_.write_checkpoint({step_.name, iteration_, finished_before_ + iteration_, cursor_,
                            step_.random != nullptr ? step_.random->state() : "", 0},
                           tensors, checkpoint_.keep);
-  }
-
-  void report_skipped() const {
-    const auto& skipped = loader_->skipped();
-    if (skipped.count == 0) return;
-    log_warning(concat(step_.name, ": ", skipped.count, " records were skipped; the first ", skipped.reasons.size(), ":"));
-    for (const auto& reason : skipped.reasons) log_warning("  " + reason);
   }
 
   using Clock = std::chrono::steady_clock;

@@ -3,46 +3,16 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <chrono>
 #include <map>
 #include <new>
 #include <thread>
 
 #include "tests/input/data_files.h"
+#include "tests/input/fake_processor.h"
 
 namespace vlsi {
 namespace {
-
-/// A question "7" becomes seven tokens that hold a number of the record; pictures only have to exist.
-class FakeProcessor : public Processor {
- public:
-  Sample encode(const Conversation& conversation) const override {
-    num_encoded += 1;
-    Sample sample;
-    sample.id = conversation.id;
-    int length = 0;
-    for (const auto& content : conversation.turns.at(0).contents) {
-      if (content.kind == Content::Kind::kText) length = std::stoi(content.text);
-      if (content.kind == Content::Kind::kImage && !std::filesystem::exists(content.image)) {
-        fail("read picture ", content.image.string(), ": no such file");
-      }
-    }
-    if (length == 666) throw std::bad_alloc();
-    // Uneven times, so that workers overtake one another.
-    std::this_thread::sleep_for(std::chrono::microseconds(std::hash<std::string>{}(sample.id) % 4 * 20));
-    sample.tokens.assign(length, static_cast<int32_t>(std::hash<std::string>{}(sample.id) % 1000));
-    for (auto& axis : sample.positions) axis.assign(length, 0);
-    sample.answer_positions = {length - 1};
-    sample.labels = {1};
-    return sample;
-  }
-  Sample encode_prompt(const Conversation& conversation) const override { return encode(conversation); }
-  const Tokenizer& tokenizer() const override { throw std::logic_error("there is none"); }
-  int32_t end_of_turn() const override { return 0; }
-
-  mutable std::atomic<int> num_encoded = 0;
-};
 
 /// Records "name-0", "name-1", ... of 1 to 9 tokens.
 std::string records(const std::string& name, int count) {

@@ -85,14 +85,19 @@ class SmallProblem {
   AdamW optimizer_;
 };
 
+/// A checkpoint in `folder` that holds `tensors`.
+FoundCheckpoint checkpoint_of(const std::filesystem::path& folder, const NamedTensors& tensors) {
+  write_safetensors(folder / "state.safetensors", tensors);
+  return {{}, folder, SafetensorsFile::open(folder / "state.safetensors")};
+}
+
 class AdamWOfBothTypes : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(AdamWOfBothTypes, GoesOnAfterLoadingItsStateAsIfUninterrupted) {
   const fixtures::TemporaryFolder folder;
   SmallProblem uninterrupted(GetParam()), resumed(GetParam());
   for (int i = 0; i < 3; ++i) uninterrupted.update();
-  write_safetensors(folder.path() / "state.safetensors", uninterrupted.optimizer_.state());
-  resumed.optimizer_.load_state(*SafetensorsFile::open(folder.path() / "state.safetensors"), "test");
+  resumed.optimizer_.load_state(checkpoint_of(folder.path(), uninterrupted.optimizer_.state()));
   for (int i = 0; i < 4; ++i) {
     EXPECT_TRUE(at::equal(resumed.a_, uninterrupted.a_));
     EXPECT_TRUE(at::equal(resumed.b_, uninterrupted.b_));
@@ -106,13 +111,11 @@ INSTANTIATE_TEST_SUITE_P(Types, AdamWOfBothTypes, testing::Values(at::kFloat, at
 TEST(AdamW, RefusesAStateThatDoesNotFit) {
   const fixtures::TemporaryFolder folder;
   SmallProblem problem(at::kFloat);
-  const auto path = folder.path() / "state.safetensors";
   const auto error = [&](const NamedTensors& state) {
-    write_safetensors(path, state);
-    return message_of([&] { problem.optimizer_.load_state(*SafetensorsFile::open(path), "checkpoint"); });
+    return message_of([&] { problem.optimizer_.load_state(checkpoint_of(folder.path(), state)); });
   };
   auto state = problem.optimizer_.state();
-  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find("checkpoint: has no parameter.a"),
+  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find(folder.path().string() + ": has no parameter.a"),
             std::string::npos);
   state.front().second = at::zeros({3, 4});
   EXPECT_NE(error(state).find("parameter.a is [3, 4], expected [4, 3]"), std::string::npos);
