@@ -1,6 +1,7 @@
 #include "method/config.h"
 
 #include <charconv>
+#include <tuple>
 
 #include "base/error.h"
 
@@ -128,10 +129,12 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");
-  for (const auto& [iterations, step] : {std::pair(config.verbalize.iterations, "verbalize"),
-                                        std::pair(config.interact.iterations, "interact"),
-                                        std::pair(config.finetune.iterations, "finetune")}) {
+  for (const auto& [step, iterations, epochs] :
+       {std::tuple("verbalize", config.verbalize.iterations, config.verbalize.epochs),
+        std::tuple("interact", config.interact.iterations, config.interact.epochs),
+        std::tuple("finetune", config.finetune.iterations, config.finetune.epochs)}) {
     if (iterations < 0) fail(place, ": key '", step, ".iterations' is ", iterations, ", expected 0 or more");
+    if (!(epochs >= 0) || epochs > 1e6) fail(place, ": key '", step, ".epochs' is ", epochs, ", expected 0 to 1000000");
   }
   if (config.verbalize.iterations + config.interact.iterations + config.finetune.iterations == 0) {
     fail(place, ": every step has 0 iterations: there is nothing to do");

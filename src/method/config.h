@@ -111,6 +111,7 @@ void fields(Visitor& v, StudentConfig& c) {
 
 struct VerbalizeConfig {
   int64_t iterations = 500;
+  double epochs = 0;
   bool initial = false;
   VerbalizerConfig network;
   OptimizerConfig optimizer;
@@ -120,6 +121,7 @@ struct VerbalizeConfig {
 template <class Visitor>
 void fields(Visitor& v, VerbalizeConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
   v("initial", c.initial, "train given verbalizers further instead of taking them as they are");
   v("architecture", c.network.architecture, "verb_ffn | ffn | decoder | mlp, each also with _x2: two in sequence");
   v("residual", c.network.residual, "a residual around each FFN or map, which then starts at zero");
@@ -144,6 +146,7 @@ void fields(Visitor& v, MatchingSettings& c) {
 
 struct InteractConfig {
   int64_t iterations = 1000;
+  double epochs = 0;
   std::vector<std::string> train{"lora"};
   MatchingSettings matching;
   LossKind intermediate_loss = LossKind::kKl, last_loss = LossKind::kKl;
@@ -156,6 +159,7 @@ struct InteractConfig {
 template <class Visitor>
 void fields(Visitor& v, InteractConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
   v("train", c.train, "parts of the student that learn: lora, decoder, embeddings, head, projector, vision");
   v("matching", c.matching, "which teacher layer a student layer follows");
   v("intermediate_loss", c.intermediate_loss, "kl | ce | l2 | none, at the target layers");
@@ -169,6 +173,7 @@ void fields(Visitor& v, InteractConfig& c) {
 
 struct FinetuneConfig {
   int64_t iterations = 500;
+  double epochs = 0;
   std::vector<std::string> train{"decoder", "embeddings", "head"};
   OptimizerConfig optimizer;
   DataConfig data;
@@ -177,6 +182,7 @@ struct FinetuneConfig {
 template <class Visitor>
 void fields(Visitor& v, FinetuneConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
   v("train", c.train, "parts of the student that learn");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");

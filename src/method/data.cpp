@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iomanip>
 #include <sstream>
 
@@ -29,10 +30,7 @@ std::string printable(const std::string& bytes) {
   return text.str();
 }
 
-}  // namespace
-
-std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
-                                                                  uint64_t seed, const std::string& step) {
+LoaderConfig loader_config(const DataConfig& config, uint64_t seed, const std::string& step) {
   LoaderConfig loader;
   loader.seed = derive_seed(seed, "data of " + step);
   loader.shuffle = config.shuffle;
@@ -40,9 +38,34 @@ std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConf
   loader.sample_tokens = config.sample_tokens;
   loader.on_error = config.on_error;
   loader.num_workers = static_cast<int>(config.workers);
+  return loader;
+}
+
+}  // namespace
+
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
+                                                                  uint64_t seed, const std::string& step) {
+  const auto loader = loader_config(config, seed, step);
   const auto mixture = std::make_shared<Mixture>(config.train);
   // The loader borrows the mixture; the shared deleter keeps both until the last loader is gone.
   return [mixture, loader, &processor](Cursor start) { return std::make_unique<Loader>(*mixture, processor, loader, start); };
+}
+
+int64_t iterations_of_epochs(double epochs, int64_t accumulate, const DataConfig& config, const Processor& processor,
+                             uint64_t seed, const std::string& step) {
+  constexpr double kCountedRecords = 1024;
+  const Mixture mixture(config.train);
+  const double num_records = epochs * static_cast<double>(mixture.size());
+  Loader loader(mixture, processor, loader_config(config, seed, step));
+  double num_seen = 0, num_batches = 0;
+  while (num_seen < std::min(num_records, kCountedRecords)) {
+    loader.next();
+    num_batches += 1;
+    num_seen = static_cast<double>(loader.cursor().epoch * mixture.size() + loader.cursor().index);
+  }
+  if (num_seen < num_records) num_batches *= num_records / num_seen;
+  // Rounding of the quotient must not add an iteration.
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(num_batches / static_cast<double>(accumulate) - 1e-9)));
 }
 
 OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config) {

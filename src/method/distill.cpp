@@ -42,11 +42,16 @@ class Run {
     }
     processor_ = load_processor(config.student.model, config.data.special_tokens);
     check_layers(config.student.layers, student_->config(), "student.layers");
+    for (const auto& step : steps_) {
+      if (step == "interact") check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
+      if (step == "finetune") check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
+    }
     // Found now, not after hours of the student's verbalization.
     if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
     const bool needs_teacher = std::any_of(steps_.begin(), steps_.end(), [](const auto& s) { return s == "verbalize-teacher" || s == "interact"; });
     if (needs_teacher) check_teacher();
     if (needs_teacher && config.interact.iterations > 0) check_head_stays(config.interact, student_->config(), place_);
+    count_iterations();
   }
 
   Outcome run() {
@@ -83,17 +88,30 @@ class Run {
     return steps;
   }
 
+  /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
+  void count_iterations() {
+    const auto count = [&](const char* name, const auto& step, const DataConfig& data) {
+      const bool by_epochs = step.iterations > 0 && step.epochs > 0;
+      const int64_t iterations = by_epochs ? iterations_of_epochs(step.epochs, step.optimizer.accumulate, data, *processor_, config_.seed, name)
+                                           : step.iterations;
+      if (by_epochs) log_info(concat(name, ": ", step.epochs, " epochs are ", iterations, " iterations"));
+      iterations_.emplace_back(name, iterations);
+    };
+    count("verbalize-student", config_.verbalize, config_.verbalize.student_data);
+    count("verbalize-teacher", config_.verbalize, config_.verbalize.data);
+    count("interact", config_.interact, config_.interact.data);
+    count("finetune", config_.finetune, config_.finetune.data);
+  }
+
   int64_t iterations_of(const std::string& step) const {
-    if (step == "interact") return config_.interact.iterations;
-    if (step == "finetune") return config_.finetune.iterations;
-    return config_.verbalize.iterations;
+    return std::find_if(iterations_.begin(), iterations_.end(), [&](const auto& item) { return item.first == step; })->second;
   }
 
   int64_t iterations_before(const std::string& step) const {
     int64_t sum = 0;
-    for (const char* earlier : {"verbalize-student", "verbalize-teacher", "interact", "finetune"}) {
+    for (const auto& [earlier, iterations] : iterations_) {
       if (earlier == step) break;
-      sum += iterations_of(earlier);
+      sum += iterations;
     }
     return sum;
   }
@@ -273,6 +291,7 @@ class Run {
   const at::ScalarType dtype_;
   RunDirectory directory_;
   const std::vector<std::string> steps_;
+  std::vector<std::pair<std::string, int64_t>> iterations_;  // of each step, in their order
   std::shared_ptr<Vlm> student_, teacher_;
   std::unique_ptr<Processor> processor_;
   OrderedJson summary_ = OrderedJson::array();

@@ -24,6 +24,8 @@ TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
       {"teacher.layers=[1, 99]", {"teacher.layers", "99", "3"}},
       {"interact.train=[brain]", {"interact.train", "brain"}},
       {"interact.train=[lora]", {"lora"}},
+      {"finetune.train=[decoder, brain]", {"finetune.train", "brain"}},
+      {"interact.epochs=-1", {"interact.epochs", "-1"}},
       {"interact.matching.temperature=hot", {"temperature", "hot", "adaptive"}},
       {"dtype=float16", {"float16", "bfloat16"}},
       {"device=abacus", {"abacus"}},
@@ -33,6 +35,7 @@ TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
     SCOPED_TRACE(setting);
     const Folder folder;
     expect_refusal(distill(folder, {"--set", setting}), parts);
+    EXPECT_TRUE(!fs::exists(folder / "run") || metrics_of(folder / "run").empty()) << "a step had begun";
   }
 }
 

@@ -56,6 +56,30 @@ TEST(Lora, IsCarriedThroughAFinetuningOfOtherParts) {
   expect_same_run(stopped / "run", whole / "run");
 }
 
+TEST(Epochs, StandForTheIterationsOfEveryStep) {
+  const Folder by_epochs, by_iterations;
+  const auto result = distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set", "finetune.epochs=1",
+                                          "--set", "optimizer.accumulate=1"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("interact: 2 epochs are"), std::string::npos) << result.err;
+  std::map<std::string, int64_t> last;
+  for (const auto& line : metrics_of(by_epochs / "run")) last[line.at("step")] = line.at("iteration");
+  EXPECT_GT(last.at("interact"), last.at("finetune"));
+  const auto same = [&](const char* key, const char* step) { return std::string(key) + "=" + std::to_string(last.at(step)); };
+  ASSERT_EQ(last.at("verbalize-student"), last.at("verbalize-teacher")) << "one number can stand for both";
+  ASSERT_EQ(distill(by_iterations, {"--set", same("verbalize.iterations", "verbalize-student"), "--set",
+                                    same("interact.iterations", "interact"), "--set", same("finetune.iterations", "finetune"),
+                                    "--set", "optimizer.accumulate=1"}).status, 0);
+  expect_same_run(by_epochs / "run", by_iterations / "run");
+
+  // A killed run counts the same again.
+  fs::remove_all(by_epochs / "run/checkpoints" / ("finetune-" + std::to_string(last.at("finetune"))));
+  fs::remove_all(by_epochs / "run/model");
+  ASSERT_EQ(distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set", "finetune.epochs=1", "--set",
+                                "optimizer.accumulate=1", "--resume"}).status, 0);
+  expect_same_run(by_epochs / "run", by_iterations / "run");
+}
+
 TEST(LastLayerDistillation, NeedsNoVerbalizers) {
   const Folder folder;
   const auto result = distill(folder, {"--set", "verbalize.iterations=0", "--set", "interact.intermediate_loss=none", "--set", "student.layers=[]",

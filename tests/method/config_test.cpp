@@ -163,6 +163,9 @@ TEST(Check, RefusesARunWithNothingToDo) {
                "nothing to do");
   EXPECT_ERROR(check_with({"interact.intermediate_loss=none", "interact.last_loss=none"}), "both none");
   EXPECT_ERROR(check_with({"finetune.iterations=-1"}), "key 'finetune.iterations' is -1, expected 0 or more");
+  EXPECT_ERROR(check_with({"interact.epochs=-0.5"}), "key 'interact.epochs' is -0.5, expected 0 to 1000000");
+  EXPECT_ERROR(check_with({"verbalize.epochs=.nan"}), "verbalize.epochs");
+  EXPECT_ERROR(check_with({"finetune.epochs=1e7"}), "key 'finetune.epochs' is 1e+07, expected 0 to 1000000");
 }
 
 TEST(Check, RefusesValuesOutOfRange) {

@@ -1,4 +1,4 @@
-// Pairing models: both must give the same ids the same meaning.
+// Pairing models: both must give the same ids the same meaning; and epochs counted in iterations.
 #include "method/data.h"
 
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "tests/input/data_files.h"
+#include "tests/input/fake_processor.h"
 
 namespace vlsi {
 namespace {
@@ -69,6 +70,66 @@ TEST(CheckSameVocabulary, NamesTheFirstThreeIdsOfMany) {
   });
   EXPECT_ERROR(check_same_vocabulary(student, swapped),
                "0 ('!' against '#'), 2 ('#' against '!'), 3 ('$' against '%');");
+}
+
+/// Data of `count` records; the length of record i is length(i).
+template <class Length>
+DataConfig data_of(const TemporaryFolder& folder, int count, int64_t batch_tokens, const Length& length) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += record(std::to_string(length(i))) + "\n";
+  DataConfig config;
+  config.train = {{folder.write("data.jsonl", text), {}, 1.0}};
+  config.batch_tokens = batch_tokens;
+  return config;
+}
+
+int64_t iterations(double epochs, int64_t accumulate, const DataConfig& config) {
+  return iterations_of_epochs(epochs, accumulate, config, FakeProcessor(), 5, "interact");
+}
+
+TEST(IterationsOfEpochs, CountsThePackedBatches) {
+  const TemporaryFolder folder;
+  const auto five_tokens = data_of(folder, 10, 20, [](int) { return 5; });  // four records a batch
+  EXPECT_EQ(iterations(2, 1, five_tokens), 5);
+  EXPECT_EQ(iterations(1, 1, five_tokens), 3);  // the third batch goes on into the next epoch
+  EXPECT_EQ(iterations(0.5, 1, five_tokens), 2);
+  EXPECT_EQ(iterations(2, 2, five_tokens), 3);
+  EXPECT_EQ(iterations(1e-6, 4, five_tokens), 1);
+}
+
+TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
+  const TemporaryFolder folder;
+  auto config = data_of(folder, 50, 30, [](int i) { return 1 + i * 7 % 17; });
+  for (const bool shuffle : {true, false}) {
+    config.shuffle = shuffle;
+    const FakeProcessor processor;
+    const auto loader = open_training_data(config, processor, 5, "interact")({});
+    const int64_t counted = iterations(3, 1, config);
+    for (int64_t i = 0; i < counted; ++i) {
+      EXPECT_LT(loader->cursor().epoch, 3) << "before iteration " << i;
+      loader->next();
+    }
+    EXPECT_GE(loader->cursor().epoch, 3);
+  }
+}
+
+TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
+  const TemporaryFolder folder;
+  // Four records a batch: the 1,024 that are counted give 256 batches, so 3 epochs of 5,000 give 3,750.
+  EXPECT_EQ(iterations(3, 1, data_of(folder, 5000, 20, [](int) { return 5; })), 3750);
+  EXPECT_EQ(iterations(3, 16, data_of(folder, 5000, 20, [](int) { return 5; })), 235);
+  // Lengths 1 to 9, mean 5: the true number is within the sampling error of 1,024 of them, 2.6 / (5 √1024) = 1.6 %, three times over.
+  const auto uneven = data_of(folder, 5000, 40, [](int i) { return 1 + i * 7 % 9; });
+  const FakeProcessor processor;
+  const auto loader = open_training_data(uneven, processor, 5, "interact")({});
+  int64_t exact = 0;
+  while (loader->cursor().epoch < 1) loader->next(), ++exact;
+  EXPECT_NEAR(iterations(1, 1, uneven), exact, 0.05 * exact);
+}
+
+TEST(IterationsOfEpochs, AreThoseOfTheDatasErrors) {
+  const TemporaryFolder folder;
+  EXPECT_ERROR(iterations(1, 1, data_of(folder, 3, 20, [](int) { return 50; })), "sample has 50 tokens");
 }
 
 }  // namespace
