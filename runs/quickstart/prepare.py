@@ -5,9 +5,8 @@
     prepare.py models TOKENIZER_DIR OUT_DIR
 
 `data` writes train.json (every question on nine tenths of the training pictures), what.json (its "what" questions),
-asked.json (16,000 of train.json: what the teacher is asked), labelled.json (1,000 of those: the labels that the student is
-given), validation.json (1,000 questions on the other tenth) and test.json (the package's own test questions), with pictures
-where the package has them.
+labelled.json (1,000 of train.json: the labels that the student is given), validation.json (1,000 questions on the other tenth)
+and test.json (the package's own test questions), with pictures where the package has them.
 
 `models` writes preprocessor_config.json into TOKENIZER_DIR, and vision.json, teacher.json and student.json, the config.json of
 each model, into OUT_DIR. Needs the standard library only.
@@ -19,7 +18,7 @@ import sys
 from pathlib import Path
 
 SHAPES = {"circle", "rectangle", "triangle"}
-LABELLED, ASKED, VALIDATION = 1000, 16000, 1000
+LABELLED, VALIDATION = 1000, 1000
 PATCH, MERGE, TOWER_WIDTH = 8, 2, 64
 
 
@@ -50,9 +49,7 @@ def prepare_data(package, out):
         (validation if image % 10 == 9 else train).append(record)
     write(out / "train.json", train)
     write(out / "what.json", [r for r in train if r["category"] != "yes/no"])
-    asked = random.Random(1).sample(train, ASKED)
-    write(out / "asked.json", asked)
-    write(out / "labelled.json", asked[:LABELLED])
+    write(out / "labelled.json", random.Random(1).sample(train, LABELLED))
     write(out / "validation.json", random.Random(2).sample(validation, VALIDATION))
     write(out / "test.json", [record for _, record in records(package / "data" / "test")])
 

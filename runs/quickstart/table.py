@@ -19,6 +19,7 @@ ROWS = [
     ("last-layer", "last-layer distillation"),
     ("vlsi-no-step-3", "VLsI without step 3"),
     ("vlsi", "VLsI"),
+    ("vlsi-random", "VLsI, random ordered matches"),
 ]
 CATEGORIES = ["shape", "color", "yes/no"]
 
