@@ -1,6 +1,6 @@
 // Time of encoding the corpus that bench/peers/tokenizer_peer.py makes. One line: seconds, and how many ids.
 //   tokenizer_bench QWEN2_DIR CORPUS.jsonl
-// Not a Google Benchmark: bench/tokenizer.sh runs it and the peer in turn, and each must start afresh.
+// Not a Google Benchmark: bench/tokenizer.py runs it and the peer in turn, and each must start afresh.
 #include <chrono>
 #include <cstdio>
 #include <exception>

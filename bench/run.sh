@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Measures a part of the program against its peers and prints a table:
+#   bench/run.sh objective  [--json FILE] [--rounds 3]   the verbal objective: times, accuracy, memory
+#   bench/run.sh tokenizer  [--json FILE] [--rounds 7]   encoding, against the `tokenizers` library
+#   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
+# Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+usage() { sed -n '2,6s/^# //p' bench/run.sh >&2; exit 2; }
+[ $# -gt 0 ] || usage
+what=$1
+shift
+case $what in
+  objective)
+    programs=(objective_bench objective_accuracy)
+    takes="12 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
+  tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
+  quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer or quickstart" >&2; usage ;;
+esac
+# A benchmark of its own that belongs to the table of the objective.
+[ $what != objective ] || [ ! -f bench/cached_teacher_bench.cpp ] || programs+=(cached_teacher_bench)
+echo "$what: takes about $takes; the first time, a build and an installation before it."
+echo "Other work on the machine spoils the numbers."
+
+python=.deps/bench-python/bin/python
+[ -x $python ] || python3 -m venv .deps/bench-python
+if ! cmp -s bench/peers/requirements.txt .deps/bench-python/installed; then
+  $python -m pip install -q --disable-pip-version-check -r bench/peers/requirements.txt >&2
+  cp bench/peers/requirements.txt .deps/bench-python/installed
+fi
+[ -f build/release/build.ninja ] || cmake --preset release > /dev/null
+cmake --build --preset release --target "${programs[@]}" > /dev/null
+exec $python "bench/$what.py" --peer-python $python "$@"
