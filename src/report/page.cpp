@@ -1,0 +1,47 @@
+#include "report/page.h"
+
+#include <c10/util/Exception.h>
+
+// The built page of web/, as bytes of the program (VLSI_PAGE_FILE is its path).
+asm(".section .rodata\n"
+    ".global vlsi_page_begin\n.global vlsi_page_end\n"
+    "vlsi_page_begin:\n.incbin \"" VLSI_PAGE_FILE
+    "\"\n"
+    "vlsi_page_end:\n.byte 0\n"
+    ".previous\n");
+extern "C" const char vlsi_page_begin[];
+extern "C" const char vlsi_page_end[];
+
+namespace vlsi {
+namespace {
+
+constexpr std::string_view kPlaceholder = "__VLSI_REPORT_DATA__";  // as in web/index.html
+
+}  // namespace
+
+std::string page_json(const OrderedJson& data) {
+  const std::string text = data.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size() + text.size() / 64);
+  for (const char c : text) {
+    if (c == '<') {
+      safe += "\\u003c";
+    } else {
+      safe += c;
+    }
+  }
+  return safe;
+}
+
+std::string page_html(const OrderedJson& data) {
+  const std::string_view page(vlsi_page_begin, static_cast<size_t>(vlsi_page_end - vlsi_page_begin));
+  const size_t place = page.find(kPlaceholder);
+  TORCH_CHECK(place != page.npos, "the built page has no place for its data");
+  std::string html;
+  html += page.substr(0, place);
+  html += page_json(data);
+  html += page.substr(place + kPlaceholder.size());
+  return html;
+}
+
+}  // namespace vlsi
