@@ -1,0 +1,135 @@
+#include "report/run_data.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+OrderedJson paths_json(const std::vector<DataPlace>& places) {
+  OrderedJson paths = OrderedJson::array();
+  for (const auto& place : places) paths.push_back(place.path.string());
+  return paths;
+}
+
+OrderedJson settings_json(const RunSettings& settings) {
+  OrderedJson differences = OrderedJson::array(), planned = OrderedJson::object();
+  for (const auto& [key, value, default_value] : settings.differences) {
+    differences.push_back({{"key", key}, {"value", value}, {"default", default_value}});
+  }
+  for (const auto& [step, iterations] : settings.planned) planned[step] = iterations;
+  return {{"method", settings.method},
+          {"seed", settings.seed},
+          {"student", {{"model", settings.student.string()}, {"layers", settings.student_layers}}},
+          {"teacher", {{"model", settings.teacher.string()}, {"layers", settings.teacher_layers}}},
+          {"train", paths_json(settings.train)},
+          {"validation", paths_json(settings.validation)},
+          {"planned", std::move(planned)},
+          {"differences", std::move(differences)}};
+}
+
+/// A number of an object that may lack it.
+OrderedJson number_of(const Json& object, const char* key) {
+  return object.contains(key) && object[key].is_number() ? OrderedJson(object[key].get<double>())
+                                                         : OrderedJson(nullptr);
+}
+
+OrderedJson evaluation_json(const std::string& name, const Json& results) {
+  OrderedJson categories = OrderedJson::object();
+  if (results.contains("categories") && results["categories"].is_object()) {
+    for (const auto& [category, tally] : results["categories"].items()) {
+      if (tally.is_object()) categories[category] = number_of(tally, "accuracy");
+    }
+  }
+  const auto benchmark = results.find("benchmark");
+  return {{"name", name},
+          {"benchmark", benchmark != results.end() && benchmark->is_string() ? benchmark->get<std::string>() : name},
+          {"accuracy", number_of(results, "accuracy")},
+          {"total", number_of(results, "total")},
+          {"categories", std::move(categories)}};
+}
+
+OrderedJson summary_json(const Json& summary) {
+  OrderedJson steps = OrderedJson::array();
+  if (summary.contains("steps") && summary["steps"].is_array()) {
+    for (const auto& step : summary["steps"]) {
+      if (!step.is_object() || !step.contains("step") || !step["step"].is_string()) continue;
+      steps.push_back({{"step", step["step"].get<std::string>()}, {"seconds", number_of(step, "seconds")}});
+    }
+  }
+  return {{"steps", std::move(steps)}, {"peak_memory_bytes", number_of(summary, "peak_memory_bytes")}};
+}
+
+}  // namespace
+
+RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(directory / "metrics.jsonl") {
+  const bool has_config = fs::exists(directory / "config.yaml");
+  if (!has_config && !fs::exists(directory / "metrics.jsonl")) {
+    fail("reporting on ", directory.string(),
+         ": it is no run directory: found neither metrics.jsonl nor config.yaml in it");
+  }
+  if (has_config) settings_ = read_run_settings(directory / "config.yaml");
+  metrics_.refresh();
+  read_results();
+}
+
+bool RunData::refresh() {
+  const bool metrics_changed = metrics_.refresh();
+  const auto summary = summary_, evaluations = evaluations_;
+  read_results();
+  return metrics_changed || summary != summary_ || evaluations != evaluations_;
+}
+
+std::optional<Json> RunData::read_optional(const fs::path& path) {
+  if (!fs::exists(path)) return std::nullopt;
+  try {
+    auto json = read_json(path);
+    if (json.is_object()) return json;
+    file_notes_.push_back(concat(path.string(), " is ", describe(json), ", expected an object; it is left out"));
+  } catch (const Error& error) {
+    file_notes_.push_back(concat(error.what(), "; it is left out"));
+  }
+  return std::nullopt;
+}
+
+void RunData::read_results() {
+  file_notes_.clear();
+  summary_ = nullptr;
+  if (const auto summary = read_optional(directory_ / "summary.json")) summary_ = summary_json(*summary);
+  evaluations_ = OrderedJson::array();
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    if (entry.is_directory() && fs::exists(entry.path() / "results.json")) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  for (const auto& folder : folders) {
+    if (const auto results = read_optional(folder / "results.json")) {
+      evaluations_.push_back(evaluation_json(folder.filename().string(), *results));
+    }
+  }
+}
+
+OrderedJson RunData::to_json() const {
+  auto notes = metrics_.notes();
+  if (settings_.method.empty())
+    notes.push_back("there is no config.yaml: the configuration and the layers' numbers are not known");
+  notes.insert(notes.end(), file_notes_.begin(), file_notes_.end());
+  auto name = directory_.lexically_normal();
+  if (!name.has_filename()) name = name.parent_path();
+  const TargetLayers layers{settings_.student_layers, settings_.teacher_layers};
+  return {{"name", name.filename().string()},
+          {"path", directory_.string()},
+          {"notes", notes},
+          {"lines", metrics_.num_lines()},
+          {"finished", !summary_.is_null()},
+          {"settings", settings_json(settings_)},
+          {"summary", summary_},
+          {"evaluations", evaluations_},
+          {"steps", metrics_.steps_json(layers)},
+          {"matching", metrics_.matching_json(layers)}};
+}
+
+}  // namespace vlsi

@@ -1,0 +1,85 @@
+// A run directory with all, some and none of its files.
+#include "report/run_data.h"
+
+#include "tests/report/run_files.h"
+
+namespace vlsi {
+namespace {
+
+using namespace report_test;
+
+const char* const kLine = R"({"step":"finetune","iteration":1,"loss":2,"seconds":1})"
+                          "\n";
+
+TEST(RunData, RefusesADirectoryThatIsNoRun) {
+  const Folder folder;
+  fs::create_directories(folder / "empty");
+  train_test::expect_error([&] { RunData(folder / "empty"); }, {"empty", "no run directory", "metrics.jsonl"});
+  train_test::expect_error([&] { RunData(folder / "absent"); }, {"absent", "no run directory"});
+}
+
+TEST(RunData, ShowsWhatThereIs) {
+  const Folder folder;
+  write_config(folder / "run", {"seed=4"});
+  write_text(folder / "run/metrics.jsonl", kLine);
+  write_text(folder / "run/summary.json",
+             R"({"steps":[{"step":"finetune","iterations":1,"seconds":1.5}],"peak_memory_bytes":1024})");
+  write_text(folder / "run/evaluation/results.json",
+             R"({"benchmark":"easy-vqa","accuracy":0.75,"right":3,"total":4,"categories":{"color":{"accuracy":0.5}}})");
+  const auto json = RunData(folder / "run/").to_json();
+  EXPECT_EQ(json["name"], "run");
+  EXPECT_TRUE(json["notes"].empty()) << json["notes"];
+  EXPECT_EQ(json["lines"], 1);
+  EXPECT_EQ(json["finished"], true);
+  EXPECT_EQ(json["settings"]["seed"], "4");
+  EXPECT_EQ(json["summary"],
+            OrderedJson::parse(R"({"steps":[{"step":"finetune","seconds":1.5}],"peak_memory_bytes":1024.0})"));
+  EXPECT_EQ(
+      json["evaluations"],
+      OrderedJson::parse(
+          R"([{"name":"evaluation","benchmark":"easy-vqa","accuracy":0.75,"total":4.0,"categories":{"color":0.5}}])"));
+  EXPECT_EQ(json["steps"][0]["name"], "finetune");
+  EXPECT_TRUE(json["matching"].is_null());
+}
+
+TEST(RunData, DoesWithoutConfigurationAndTellsOfBrokenResults) {
+  const Folder folder;
+  write_text(folder / "run/metrics.jsonl", kLine);
+  write_text(folder / "run/summary.json", "{\"steps\":");
+  write_text(folder / "run/evaluation/results.json", "[1]");
+  const auto json = RunData(folder / "run").to_json();
+  ASSERT_EQ(json["notes"].size(), 3U) << json["notes"];
+  EXPECT_NE(json["notes"][0].get<std::string>().find("no config.yaml"), std::string::npos);
+  EXPECT_NE(json["notes"][1].get<std::string>().find("summary.json"), std::string::npos);
+  EXPECT_NE(json["notes"][2].get<std::string>().find("results.json"), std::string::npos);
+  EXPECT_EQ(json["finished"], false);
+  EXPECT_TRUE(json["evaluations"].empty());
+}
+
+TEST(RunData, TakesResultsWithMissingAndStrangeFields) {
+  const Folder folder;
+  write_config(folder / "run", {});
+  write_text(folder / "run/summary.json", R"({"steps":[1,{"step":2},{"step":"interact"}]})");
+  write_text(folder / "run/evaluation/results.json", R"({"accuracy":null,"categories":{"a":1},"benchmark":7})");
+  const auto json = RunData(folder / "run").to_json();
+  EXPECT_EQ(json["summary"]["steps"], OrderedJson::parse(R"([{"step":"interact","seconds":null}])"));
+  EXPECT_EQ(json["evaluations"],
+            OrderedJson::parse(
+                R"([{"name":"evaluation","benchmark":"evaluation","accuracy":null,"total":null,"categories":{}}])"));
+}
+
+TEST(RunData, NoticesWhatChanges) {
+  const Folder folder;
+  write_config(folder / "run", {});
+  RunData run(folder / "run");
+  EXPECT_FALSE(run.refresh());
+  write_text(folder / "run/metrics.jsonl", kLine);
+  EXPECT_TRUE(run.refresh());
+  EXPECT_FALSE(run.refresh());
+  write_text(folder / "run/summary.json", "{}");
+  EXPECT_TRUE(run.refresh());
+  EXPECT_EQ(run.to_json()["finished"], true);
+}
+
+}  // namespace
+}  // namespace vlsi
