@@ -13,28 +13,17 @@ namespace {
 
 struct Options {
   ModelOptions model;
-  std::vector<std::filesystem::path> images;
-  std::string prompt, system;
+  PromptOptions prompt;
   int64_t max_new_tokens = 128;
   bool json = false;
 };
-
-Conversation conversation_of(const Options& options) {
-  Conversation conversation{"prompt", "", {}};
-  if (!options.system.empty()) conversation.turns.push_back({Role::kSystem, {{Content::Kind::kText, options.system, {}}}});
-  Turn user{Role::kUser, {}};
-  for (const auto& image : options.images) user.contents.push_back({Content::Kind::kImage, "", image});
-  user.contents.push_back({Content::Kind::kText, options.prompt, {}});
-  conversation.turns.push_back(std::move(user));
-  return conversation;
-}
 
 int run(const Options& options) {
   use_threads(options.model.threads);
   const auto device = parse_device(options.model.device);
   // What a person types is text, also where it looks like a control token.
   const auto model = load_model(options.model.model, options.model.parsed_dtype(), device, SpecialText::kPlain);
-  const auto batch = to_device(pack({model.processor->encode_prompt(conversation_of(options))}), device);
+  const auto batch = to_device(pack({model.processor->encode_prompt(options.prompt.conversation())}), device);
 
   const auto& tokenizer = model.processor->tokenizer();
   TextStream stream(tokenizer);
@@ -60,9 +49,7 @@ void add_generate(CLI::App& program, Action& action) {
   auto options = std::make_shared<Options>();
   auto* command = program.add_subcommand("generate", "Answer one prompt, with or without pictures (greedy)");
   add_model_options(*command, options->model);
-  command->add_option("--image", options->images, "a picture; may be given several times");
-  command->add_option("--prompt", options->prompt, "the question")->required();
-  command->add_option("--system", options->system, "a system turn instead of the template's own");
+  add_prompt_options(*command, options->prompt);
   command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")->capture_default_str()->check(CLI::Range(1, 1 << 20));
   command->add_flag("--json", options->json, "print {text, tokens, finish_reason}");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -25,6 +25,22 @@ void add_data_options(CLI::App& command, DataOptions& options) {
   command.add_flag("--skip-bad-records", options.skip_bad_records, "count and list broken records instead of stopping at the first");
 }
 
+Conversation PromptOptions::conversation() const {
+  Conversation conversation{"prompt", "", {}};
+  if (!system.empty()) conversation.turns.push_back({Role::kSystem, {{Content::Kind::kText, system, {}}}});
+  Turn user{Role::kUser, {}};
+  for (const auto& image : images) user.contents.push_back({Content::Kind::kImage, "", image});
+  user.contents.push_back({Content::Kind::kText, prompt, {}});
+  conversation.turns.push_back(std::move(user));
+  return conversation;
+}
+
+void add_prompt_options(CLI::App& command, PromptOptions& options) {
+  command.add_option("--image", options.images, "a picture; may be given several times");
+  command.add_option("--prompt", options.prompt, "the question")->required();
+  command.add_option("--system", options.system, "a system turn instead of the template's own");
+}
+
 void use_threads(int64_t threads) {
   if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));

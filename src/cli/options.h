@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "input/conversation.h"
 #include "input/loader.h"
 
 namespace vlsi {
@@ -31,8 +33,17 @@ struct DataOptions {
   OnError on_error() const { return skip_bad_records ? OnError::kSkip : OnError::kStop; }
 };
 
+/// Of commands that ask one question.
+struct PromptOptions {
+  std::vector<std::filesystem::path> images;
+  std::string prompt, system;
+
+  Conversation conversation() const;
+};
+
 void add_model_options(CLI::App& command, ModelOptions& options);
 void add_data_options(CLI::App& command, DataOptions& options);
+void add_prompt_options(CLI::App& command, PromptOptions& options);
 
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);

@@ -1,0 +1,186 @@
+#include "report/samples.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "generate/greedy.h"
+#include "input/dataset.h"
+#include "input/processor.h"
+#include "model/load.h"
+#include "report/lens.h"
+#include "report/picture.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A model of the run and what reads its layers.
+struct Panel {
+  std::string role;  // "student-before", "student-after", "teacher"
+  fs::path model, verbalizers;
+  std::vector<int64_t> layers;
+  fs::path head;  // of the model that the verbalizers were trained on, where that is another
+};
+
+/// The verbalizers that the run trained, or those that it was given; empty without any.
+fs::path verbalizers_of(const fs::path& own, const fs::path& given) {
+  for (const auto& path : {own, given}) {
+    if (!path.empty() && fs::exists(path / "verbalizers.json")) return path;
+  }
+  return {};
+}
+
+std::vector<Panel> panels_of(const fs::path& run, const RunSettings& settings, OrderedJson& notes) {
+  const auto of_student = verbalizers_of(run / "student-verbalizers", settings.student_verbalizers);
+  const auto of_teacher = verbalizers_of(run / "teacher-verbalizers", settings.teacher_verbalizers);
+  std::vector<Panel> panels;
+  for (const auto& panel :
+       {Panel{"student-before", settings.student, of_student, settings.student_layers, {}},
+        Panel{"student-after", run / "model", of_student, settings.student_layers, settings.student},
+        Panel{"teacher", settings.teacher, of_teacher, settings.teacher_layers, {}}}) {
+    if (panel.model.empty()) continue;
+    if (fs::exists(panel.model / "config.json")) {
+      panels.push_back(panel);
+    } else if (panel.role != "student-after") {
+      notes.push_back(concat("there is no model at ", panel.model.string()));
+    } else if (!settings.planned.empty() && settings.planned.back().first.find("verbalize") == std::string::npos) {
+      notes.push_back("the run has no result yet: the student after it is not shown");
+    }
+  }
+  return panels;
+}
+
+/// A chosen record, ready for every model.
+struct Chosen {
+  Conversation conversation;
+  OrderedJson json;
+  bool is_readable = true;
+};
+
+std::string text_of(const Turn& turn) {
+  std::string text;
+  for (const auto& content : turn.contents) text += content.text;
+  return text;
+}
+
+Chosen choose(const RecordFile& file, int64_t record) {
+  Chosen chosen{file.read(record, /*answers_required=*/false), {}, true};
+  std::string question, expected;
+  OrderedJson pictures = OrderedJson::array(), problem = nullptr;
+  for (const auto& turn : chosen.conversation.turns) {
+    if (turn.role == Role::kUser) question = text_of(turn), expected.clear();
+    if (turn.role == Role::kAssistant) expected = text_of(turn);
+    for (const auto& content : turn.contents) {
+      if (content.kind != Content::Kind::kImage) continue;
+      try {
+        pictures.push_back(picture_uri(content.image));
+      } catch (const Error& error) {
+        problem = error.what();
+        chosen.is_readable = false;
+      }
+    }
+  }
+  chosen.json = {{"id", chosen.conversation.id},  {"category", chosen.conversation.category},
+                 {"question", question},          {"expected", expected},
+                 {"pictures", pictures},          {"problem", problem},
+                 {"panels", OrderedJson::array()}};
+  return chosen;
+}
+
+std::vector<int64_t> records_of(const RecordFile& file, const SampleOptions& options) {
+  std::vector<int64_t> records;
+  if (options.ids.empty()) {
+    const int64_t count = std::min(options.count, file.size());
+    for (int64_t i = 0; i < count; ++i) records.push_back(i * file.size() / count);
+    return records;
+  }
+  std::map<std::string, int64_t> by_id;
+  for (int64_t record = 0; record < file.size(); ++record) by_id.emplace(file.read(record, false).id, record);
+  for (const auto& id : options.ids) {
+    const auto found = by_id.find(id);
+    if (found == by_id.end()) fail("--sample-id: ", file.path().string(), " has no record with the id '", id, "'");
+    records.push_back(found->second);
+  }
+  return records;
+}
+
+/// Adds the panel to every readable sample.
+void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType dtype, std::vector<Chosen>& samples) {
+  log_info("reading the layers of " + panel.model.string());
+  const at::Device device(options.device);
+  const auto model = load_vlm(panel.model, dtype, device);
+  const auto processor = load_processor(panel.model);
+  Lens lens{*model, processor->tokenizer().size()};
+  lens.stop_tokens = stop_tokens(panel.model, model->config());
+  lens.max_new_tokens = options.max_new_tokens;
+  std::shared_ptr<Verbalizers> verbalizers;
+  std::shared_ptr<Vlm> head_owner;
+  if (!panel.verbalizers.empty()) {
+    // A student whose head was fine-tuned is read by the head that its verbalizers know.
+    if (!panel.head.empty()) {
+      head_owner = load_vlm(panel.head, dtype, device);
+      lens.verbal_head = head_owner->head();
+    }
+    verbalizers = Verbalizers::load(panel.verbalizers, model->config().text,
+                                    BackboneFingerprint::of(head_owner ? *head_owner : *model), panel.layers);
+    move_to(*verbalizers, device);
+    lens.verbalizers = verbalizers.get();
+  }
+  for (auto& sample : samples) {
+    if (!sample.is_readable) continue;
+    const auto prompt = processor->encode_prompt(sample.conversation);
+    const auto reading = read_lens(lens, prompt);
+    OrderedJson json{{"role", panel.role}, {"model", panel.model.string()}};
+    json.update(to_json(reading, processor->tokenizer()));
+    json["blank"] = nullptr;
+    if (!prompt.images.empty())
+      json["blank"] = to_json(read_lens(lens, blank_pictures(prompt)), processor->tokenizer());
+    sample.json["panels"].push_back(std::move(json));
+  }
+}
+
+std::optional<DataPlace> data_of(const RunSettings& settings) {
+  for (const auto* places : {&settings.validation, &settings.train}) {
+    for (const auto& place : *places) {
+      if (fs::exists(place.path)) return place;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const SampleOptions& options) {
+  OrderedJson notes = OrderedJson::array(), list = OrderedJson::array();
+  std::vector<Chosen> samples;
+  const auto panels = options.count > 0 ? panels_of(run, settings, notes) : std::vector<Panel>();
+  const auto data = data_of(settings);
+  if (options.count == 0) {
+    notes.push_back("no samples were asked for");
+  } else if (panels.empty()) {
+    notes.push_back("none of the run's models is there any more, or its configuration names none");
+  } else if (!data) {
+    notes.push_back("the run's validation and training data are not there any more, seen from this folder");
+  } else {
+    const RecordFile file(data->path, data->images);
+    for (const int64_t record : records_of(file, options)) samples.push_back(choose(file, record));
+    const auto dtype = parse_dtype(settings.dtype.empty() ? "float32" : settings.dtype, run.string());
+    for (const auto& panel : panels) {
+      try {
+        read_panel(panel, options, dtype, samples);
+      } catch (const Error& error) {
+        notes.push_back(error.what());
+      }
+    }
+  }
+  for (auto& sample : samples) list.push_back(std::move(sample.json));
+  return {{"samples", std::move(list)}, {"sample_notes", std::move(notes)}};
+}
+
+}  // namespace vlsi

@@ -1,0 +1,27 @@
+// Validation samples with what every layer of a run's models says about them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "report/run_settings.h"
+
+namespace vlsi {
+
+struct SampleOptions {
+  int64_t count = 3;             // samples, spread evenly over the file; 0 for none
+  std::vector<std::string> ids;  // of the samples to take instead
+  int64_t max_new_tokens = 16;   // of a model's own answer
+  std::string device = "cpu";
+};
+
+/// Loads, one after the other, the student before and after the run and the teacher, and reads their layers on samples
+/// of the run's validation data (else its training data): {"samples": [...], "sample_notes": [...]}, docs/formats.md,
+/// "Report data". What is not there any more (a model, a data file, a picture) becomes a note. Error for an id that the
+/// data does not have.
+OrderedJson read_samples(const std::filesystem::path& run, const RunSettings& settings, const SampleOptions& options);
+
+}  // namespace vlsi
