@@ -16,7 +16,7 @@ done
 [ "${VLSI_TORCH:-cpu}" = cpu ] || preset=$VLSI_TORCH
 echo "tests/run.sh: set-up (once, about 2 minutes), build (about 4 minutes the first time), tests (about 3 minutes)"
 
-bash cmake/setup.sh
+if [ "$build_only" = 0 ]; then bash cmake/setup.sh tests; else bash cmake/setup.sh; fi
 python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
 cmake --build --preset "$preset"

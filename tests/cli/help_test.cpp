@@ -12,7 +12,7 @@ void expect_names(const Result& result, const std::vector<std::string>& names) {
 
 TEST(Help, NamesEveryCommand) {
   expect_names(vlsi_program({"--help"}),
-               {"init", "finetune", "distill", "score", "generate", "answer", "evaluate", "inspect"});
+               {"init", "finetune", "distill", "score", "generate", "answer", "evaluate", "inspect", "lens", "report"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
@@ -24,7 +24,9 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"generate", {"--model", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
       {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},
       {"evaluate", {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa"}},
-      {"inspect", {"directory"}}};
+      {"inspect", {"directory"}},
+      {"lens", {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
+      {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id"}}};
   for (const auto& [command, names] : options) {
     SCOPED_TRACE(command);
     expect_names(vlsi_program({command, "--help"}), names);

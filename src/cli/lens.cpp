@@ -1,0 +1,160 @@
+// vlsi lens: what every layer of a model says about one input.
+#include "report/lens.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+
+#include "base/atomic_file.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "eval/answers.h"
+#include "model/load.h"
+#include "report/lens_table.h"
+#include "report/page.h"
+#include "report/picture.h"
+#include "report/report.h"
+
+namespace vlsi {
+namespace {
+
+struct Options {
+  ModelOptions model;
+  PromptOptions prompt;
+  std::filesystem::path verbalizers, head, html;
+  std::optional<std::string> answer;
+  std::vector<int64_t> layers;
+  int64_t max_new_tokens = 32;
+  bool blank = false, json = false;
+};
+
+/// What is loaded to read the layers.
+struct Loaded {
+  LoadedModel model;
+  std::shared_ptr<Verbalizers> verbalizers;  // null: the logit lens
+  std::shared_ptr<Vlm> head_owner;           // null: the model's own head
+};
+
+Loaded load(const Options& options, at::Device device) {
+  const auto dtype = options.model.parsed_dtype();
+  // What a person types is text, also where it looks like a control token.
+  Loaded loaded{load_model(options.model.model, dtype, device, SpecialText::kPlain), nullptr, nullptr};
+  if (options.verbalizers.empty()) {
+    if (!options.head.empty() || !options.layers.empty())
+      fail("--head and --layers are of no use without --verbalizers");
+    return loaded;
+  }
+  if (!options.head.empty()) loaded.head_owner = load_vlm(options.head, dtype, device);
+  const auto path = options.verbalizers / "verbalizers.json";
+  const auto layers =
+      options.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : options.layers;
+  const auto& trained_on = loaded.head_owner ? *loaded.head_owner : *loaded.model.vlm;
+  loaded.verbalizers = Verbalizers::load(options.verbalizers, loaded.model.vlm->config().text,
+                                         BackboneFingerprint::of(trained_on), layers);
+  move_to(*loaded.verbalizers, device);
+  return loaded;
+}
+
+TableStyle style_of_terminal() {
+  TableStyle style;
+  const char* const no_color = std::getenv("NO_COLOR");
+  const bool is_terminal = ::isatty(STDOUT_FILENO) != 0;
+  style.colour = is_terminal && (no_color == nullptr || *no_color == '\0');
+  winsize size{};
+  if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
+  return style;
+}
+
+/// The reading, and with pictures and `blank` the one without seeing.
+struct Readings {
+  LensReading seeing;
+  std::optional<LensReading> blank;
+};
+
+void print_tables(const Readings& readings, const Loaded& loaded) {
+  const auto& tokenizer = loaded.model.processor->tokenizer();
+  const auto style = style_of_terminal();
+  const char* const lens =
+      readings.seeing.verbalized ? "verbalizers" : "logit lens (no verbalizers: final norm and language head)";
+  std::cout << "read by: " << lens << "\n" << lens_table(readings.seeing, tokenizer, style);
+  if (readings.blank) std::cout << "\nwith blank pictures\n" << lens_table(*readings.blank, tokenizer, style);
+}
+
+OrderedJson panel_json(const Options& options, const Readings& readings, const Tokenizer& tokenizer) {
+  OrderedJson json{{"role", "model"}, {"model", options.model.model.string()}, {"verbalizers", nullptr}};
+  if (!options.verbalizers.empty()) json["verbalizers"] = options.verbalizers.string();
+  json.update(to_json(readings.seeing, tokenizer));
+  json["blank"] = readings.blank ? to_json(*readings.blank, tokenizer) : OrderedJson(nullptr);
+  return json;
+}
+
+void write_page(const Options& options, OrderedJson panel) {
+  OrderedJson pictures = OrderedJson::array();
+  for (const auto& image : options.prompt.images) pictures.push_back(picture_uri(image));
+  const OrderedJson sample{{"id", ""},
+                           {"category", ""},
+                           {"question", options.prompt.prompt},
+                           {"expected", options.answer.value_or("")},
+                           {"pictures", std::move(pictures)},
+                           {"problem", nullptr},
+                           {"panels", OrderedJson::array({std::move(panel)})}};
+  write_file(options.html, page_html(lens_page_data(sample)));
+}
+
+int run(const Options& options) {
+  use_threads(options.model.threads);
+  const auto device = parse_device(options.model.device);
+  const auto loaded = load(options, device);
+  const auto& tokenizer = loaded.model.processor->tokenizer();
+  Lens lens{*loaded.model.vlm, tokenizer.size(), loaded.verbalizers.get()};
+  if (loaded.head_owner) lens.verbal_head = loaded.head_owner->head();
+  lens.stop_tokens = loaded.model.stop_tokens;
+  lens.max_new_tokens = options.max_new_tokens;
+
+  const auto prompt = loaded.model.processor->encode_prompt(options.prompt.conversation());
+  const auto answer =
+      options.answer ? std::optional(tokenizer.encode(*options.answer, SpecialText::kPlain)) : std::nullopt;
+  Readings readings{read_lens(lens, prompt, answer), std::nullopt};
+  if (options.blank) {
+    if (prompt.images.empty()) fail("--blank needs a picture to leave out: give --image");
+    readings.blank = read_lens(lens, blank_pictures(prompt), answer);
+  }
+
+  auto panel = panel_json(options, readings, tokenizer);
+  if (!options.html.empty()) write_page(options, panel);
+  if (options.json) {
+    std::cout << page_json(panel) << "\n";
+  } else if (options.html.empty()) {
+    print_tables(readings, loaded);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_lens(CLI::App& program, Action& action) {
+  auto options = std::make_shared<Options>();
+  auto* command = program.add_subcommand("lens", "What every layer says about one input, token by token");
+  add_model_options(*command, options->model);
+  command->add_option("--verbalizers", options->verbalizers,
+                      "trained ones; without them: the logit lens, final norm and language head on every layer");
+  command->add_option(
+      "--head", options->head,
+      "the model that the verbalizers were trained on, where --model's language head was trained since");
+  command->add_option("--layers", options->layers, "of the verbalizers [all]")->delimiter(',');
+  add_prompt_options(*command, options->prompt);
+  command->add_option("--answer", options->answer, "the answer to read along; default: the model's own greedy one");
+  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer of its own")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  command->add_flag("--blank", options->blank, "also with the pictures blanked: what the model says without seeing");
+  command->add_flag("--json", options->json, "print one line of JSON");
+  command->add_option("--html", options->html, "write a page that shows the same");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi

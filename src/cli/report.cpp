@@ -1,0 +1,100 @@
+// vlsi report: a page about one or several runs, as a file or served while they go on.
+#include "report/report.h"
+
+#include <iostream>
+
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "report/page.h"
+#include "serve/access.h"
+#include "serve/http_server.h"
+#include "train/interrupt.h"
+
+namespace vlsi {
+namespace {
+
+struct Options {
+  std::vector<std::filesystem::path> runs;
+  std::filesystem::path out;
+  std::optional<int> port;
+  std::string host = "127.0.0.1";
+  SampleOptions samples;
+  int64_t threads = 0;
+};
+
+/// The three answers that there are: the page, its data, and word of every change.
+HttpResponse answer(const HttpRequest& request, const Access& access, const Report& report) {
+  if (const int refusal = access.refusal(request)) {
+    return {refusal, "text/plain; charset=utf-8",
+            refusal == 401 ? "the address lacks its token\n" : "not for this host name\n"};
+  }
+  if (request.path == "/") return {200, "text/html; charset=utf-8", page_html(report.data(/*live=*/true))};
+  if (request.path == "/data.json") return {200, "application/json", page_json(report.data(/*live=*/true))};
+  if (request.path == "/events") return {200, "text/event-stream", "retry: 2000\n\n", /*is_event_stream=*/true};
+  return {404, "text/plain; charset=utf-8", "there is only /\n"};
+}
+
+int serve(const Options& options, Report& report) {
+  catch_interrupts();
+  const Access access(options.host);
+  HttpServerConfig config;
+  config.host = options.host;
+  config.port = *options.port;
+  HttpServer server(config, [&](const HttpRequest& request) { return answer(request, access, report); });
+  const bool is_ipv6 = options.host.find(':') != std::string::npos;
+  std::cout << "http://" << (is_ipv6 ? "[" : "") << options.host << (is_ipv6 ? "]" : "") << ":" << server.port() << "/"
+            << (access.token().empty() ? "" : "?token=" + access.token()) << std::endl;
+  log_info("serving until Ctrl-C");
+  int64_t version = 0;
+  server.run(std::chrono::milliseconds(500), [&] {
+    if (report.refresh()) server.send_event(std::to_string(++version));
+    return !interrupted();
+  });
+  return 0;
+}
+
+int run(const Options& options) {
+  if (options.out.empty() == !options.port) fail("vlsi report wants either --out FILE.html or --serve PORT");
+  use_threads(options.threads);
+  parse_device(options.samples.device);
+  if (std::filesystem::is_directory(options.out))
+    fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
+  Report report(options.runs, options.samples);
+  if (options.port) return serve(options, report);
+  write_file(options.out, page_html(report.data(/*live=*/false)));
+  std::cout << options.out.string() << "\n";
+  return 0;
+}
+
+}  // namespace
+
+void add_report(CLI::App& program, Action& action) {
+  auto options = std::make_shared<Options>();
+  auto* command =
+      program.add_subcommand("report", "A page about one or several runs: curves, matches, what the layers say");
+  command->add_option("runs", options->runs, "run directories")->required();
+  command->add_option("--out", options->out, "the page to write, one HTML file that needs nothing else");
+  command
+      ->add_option("--serve", options->port,
+                   "serve the page at this port instead, and keep it up to date; 0: a free port")
+      ->check(CLI::Range(0, 65535));
+  command->add_option("--host", options->host, "address to serve at; anything but loopback gets a random token")
+      ->capture_default_str();
+  command
+      ->add_option("--samples", options->samples.count,
+                   "validation samples whose layers are read, in each run; loads its models one by one")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100));
+  command->add_option("--sample-id", options->samples.ids, "the samples to take, by their id");
+  command->add_option("--max-new-tokens", options->samples.max_new_tokens, "longest answer to a sample")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--device", options->samples.device, "cpu | cuda | cuda:1, for the samples")
+      ->capture_default_str();
+  command->add_option("--threads", options->threads, "0: one a core")->capture_default_str();
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi

@@ -1,0 +1,40 @@
+// Who gets an answer.
+#include "serve/access.h"
+
+#include <gtest/gtest.h>
+
+namespace vlsi {
+namespace {
+
+HttpRequest from(const std::string& host, const std::string& token = "") {
+  HttpRequest request;
+  request.headers["host"] = host;
+  if (!token.empty()) request.query["token"] = token;
+  return request;
+}
+
+TEST(Access, OnLoopbackIsForThisMachinesNamesOnly) {
+  for (const std::string bound : {"127.0.0.1", "localhost", "::1", "127.0.0.2"}) {
+    const Access access(bound);
+    EXPECT_EQ(access.token(), "");
+    for (const auto* host : {"127.0.0.1:8080", "localhost", "localhost:1", "[::1]:8080", "[::1]"})
+      EXPECT_EQ(access.refusal(from(host)), 0) << host;
+    for (const auto* host : {"evil.example", "evil.example:8080", "localhost.evil.example", "", "10.0.0.1"}) {
+      EXPECT_EQ(access.refusal(from(host)), 403) << host;
+    }
+    EXPECT_EQ(access.refusal({}), 403);
+  }
+}
+
+TEST(Access, ElsewhereNeedsTheToken) {
+  const Access access("0.0.0.0"), other("0.0.0.0");
+  EXPECT_EQ(access.token().size(), 32U);
+  EXPECT_NE(access.token(), other.token());
+  EXPECT_EQ(access.refusal(from("example.org", access.token())), 0);
+  EXPECT_EQ(access.refusal(from("example.org", other.token())), 401);
+  EXPECT_EQ(access.refusal(from("example.org", access.token().substr(1))), 401);
+  EXPECT_EQ(access.refusal(from("localhost")), 401);
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,89 @@
+// Run directories and pages for the tests of the report: made once, by the program itself.
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const source = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const program = process.env.VLSI ?? join(source, "build/release/vlsi");
+const tiny = join(source, "tests/data/tiny");
+const images = join(source, "tests/data/images");
+
+export const folder = mkdtempSync(join(tmpdir(), "vlsi-web-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+export const evil = "<script>window.evil = true</script><img src=x onerror='window.evil = true'>";
+export const hebrew = "מה צבע הצורה?";
+
+export function vlsi(...args) {
+  return execFileSync(program, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/// The lines of a run's metrics.
+export function metrics(run) {
+  return readFileSync(join(run, "metrics.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+}
+
+function writeData(path) {
+  const record = (id, image, question, answer, category) => ({
+    id, category, image,
+    conversations: [{ from: "human", value: `<image>\n${question}` }, { from: "gpt", value: answer }],
+  });
+  writeFileSync(path, JSON.stringify([
+    record("plain", "rgb_8.png", "what color is the shape?", "red", "color"),
+    record(evil, "gray_8.png", `${evil}?`, evil, evil),
+    record("rtl", "rgba_8.png", hebrew, "אדום", "צבע"),
+    record("last", "palette_8.png", "is there a circle?", "yes", "yesno"),
+  ]));
+}
+
+/// A run of the three steps with matches that differ over its course.
+export function makeRun() {
+  writeData(join(folder, "data.json"));
+  for (const [model, seed] of [["student", "1"], ["teacher", "2"]]) {
+    vlsi("init", "--config", join(tiny, `${model}.json`), "--tokenizer", join(tiny, "tokenizer"), "--out", join(folder, model), "--seed", seed);
+  }
+  const run = join(folder, "run");
+  writeFileSync(join(folder, "run.yaml"), `out: ${run}
+seed: 3
+dtype: float32
+threads: 1
+teacher: {model: ${join(folder, "teacher")}, layers: [1, 2, 3]}
+student: {model: ${join(folder, "student")}, layers: [1, 2]}
+data:
+  train: [{path: ${join(tiny, "train.json")}}]
+  validation: [{path: ${join(folder, "data.json")}, images: ${images}}]
+  batch_tokens: 300
+optimizer: {learning_rate: 1.0e-3, accumulate: 2}
+verbalize: {iterations: 12}
+interact: {iterations: 60, train: [decoder], kl_matrix_every: 5}
+finetune: {iterations: 10}
+`);
+  vlsi("distill", join(folder, "run.yaml"));
+  return run;
+}
+
+/// A copy of the run whose metrics have gaps, a strange line, and no end.
+export function makeBrokenRun(run) {
+  const broken = join(folder, "broken");
+  mkdirSync(broken);
+  cpSync(join(run, "config.yaml"), join(broken, "config.yaml"));
+  const lines = metrics(run).map((line) => {
+    if (line.step === "interact" && [7, 8].includes(line.iteration)) return JSON.stringify(line).replace(/"loss":[^,]*/, '"loss":NaN');
+    if (line.step === "interact" && line.iteration === 9) return JSON.stringify({ step: "interact", iteration: 9 });
+    return JSON.stringify(line);
+  });
+  const text = lines.join("\n");
+  writeFileSync(join(broken, "metrics.jsonl"), text.slice(0, text.length - 10));
+  return broken;
+}
+
+/// A served report: {address, stop}.
+export function serve(run) {
+  const child = spawn(program, ["report", run, "--serve", "0", "--samples", "0"], { stdio: ["ignore", "pipe", "ignore"] });
+  return new Promise((done, failed) => {
+    child.once("error", failed);
+    child.stdout.once("data", (text) => done({ address: String(text).trim(), stop: () => child.kill("SIGINT") }));
+  });
+}
