@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/error.h"
 
@@ -17,6 +18,7 @@ namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr const char* kTemporaryMark = ".tmp-";
 
 [[noreturn]] void fail_to_write(const fs::path& path, std::error_code error) {
   fail("write ", path.string(), ": ", error.message());
@@ -30,7 +32,7 @@ namespace fs = std::filesystem;
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<uint64_t> counter{0};
   fs::path result = path;
-  result += concat(".tmp-", ::getpid(), "-", counter++);
+  result += concat(kTemporaryMark, ::getpid(), "-", counter++);
   return result;
 }
 
@@ -158,6 +160,19 @@ void AtomicDirectory::commit() {
   sync_parent(target_);
   // The new content is in place; what cannot be removed of the earlier is only litter beside it.
   if (!earlier.empty()) fs::remove_all(earlier, error);
+}
+
+bool is_temporary(const fs::path& path) {
+  return path.filename().string().find(kTemporaryMark) != std::string::npos;
+}
+
+void remove_leftovers(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    if (is_temporary(entry.path())) leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) fs::remove_all(path, ignored);
 }
 
 void make_directories(const fs::path& path) {

@@ -49,6 +49,12 @@ class AtomicDirectory {
   bool committed_ = false;
 };
 
+/// Whether an AtomicFile or AtomicDirectory writes under such a name until it commits.
+bool is_temporary(const std::filesystem::path& path);
+
+/// Removes what killed processes left half-written in `directory`. No other process may be writing there.
+void remove_leftovers(const std::filesystem::path& directory);
+
 /// Creates `path` and its parents if missing; Error when that is impossible or `path` is a file.
 void make_directories(const std::filesystem::path& path);
 

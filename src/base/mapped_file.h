@@ -31,4 +31,7 @@ class MappedFile {
   size_t size_;
 };
 
+/// Asks the system to read the pages of `bytes`, a part of a mapped file, in the background.
+void read_ahead(std::span<const std::byte> bytes);
+
 }  // namespace vlsi

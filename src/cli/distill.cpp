@@ -4,22 +4,22 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/run_options.h"
 #include "train/interrupt.h"
 
 namespace vlsi {
 namespace {
 
 struct Options {
-  std::filesystem::path run;
-  std::vector<std::string> overrides;
+  RunOptions run;
   std::string only = "all";
   bool resume = false;
 };
 
 RunConfig read_config(const Options& options, bool finetune_alone) {
-  auto config = load_run_config(options.run, options.overrides);
+  auto config = load_run_config(options.run.file, options.run.overrides);
   if (finetune_alone) config.verbalize.iterations = config.interact.iterations = 0;
-  check(config, options.run.string());
+  check(config, options.run.file.string());
   parse_device(config.device);
   return config;
 }
@@ -34,17 +34,10 @@ int run(const Options& options, bool finetune_alone) {
   return outcome == Outcome::kFinished ? 0 : 1;
 }
 
-std::shared_ptr<Options> add_run_options(CLI::App& command) {
+std::shared_ptr<Options> add_options(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("run", options->run, "the run's YAML file")->required();
-  command.add_option("--set", options->overrides, "key=value over the file, as --set optimizer.learning_rate=1e-3");
-  for (const char* key : {"device", "dtype", "threads", "seed"}) {
-    command.add_option_function<std::string>(
-        std::string("--") + key, [options, key](const std::string& value) { options->overrides.push_back(concat(key, '=', value)); },
-        concat("the same as --set ", key, "=..."));
-  }
+  add_run_options(command, options->run);
   command.add_flag("--resume", options->resume, "continue the run in its folder from the newest checkpoint");
-  command.footer([] { return "Keys of the run's file, with their defaults:\n\n" + write_settings(RunConfig{}, /*with_comments=*/true); });
   return options;
 }
 
@@ -52,7 +45,7 @@ std::shared_ptr<Options> add_run_options(CLI::App& command) {
 
 void add_distill(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("distill", "Verbalize, interact, fine-tune: the three steps of the method");
-  auto options = add_run_options(*command);
+  auto options = add_options(*command);
   command->add_option("--only", options->only, "all | verbalize | interact | finetune")
       ->capture_default_str()->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
   command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/false); }; });
@@ -60,7 +53,7 @@ void add_distill(CLI::App& program, Action& action) {
 
 void add_finetune(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("finetune", "Supervised fine-tuning of the student alone, by the finetune part of the file");
-  auto options = add_run_options(*command);
+  auto options = add_options(*command);
   command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/true); }; });
 }
 

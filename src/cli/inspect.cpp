@@ -3,7 +3,9 @@
 
 #include "base/json.h"
 #include "base/safetensors.h"
+#include "base/size_text.h"
 #include "cli/commands.h"
+#include "method/cache_format.h"
 #include "model/config.h"
 #include "model/verbalizer.h"
 
@@ -11,16 +13,6 @@ namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string size_text(double bytes) {
-  const char* const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-  int unit = 0;
-  while (bytes >= 1024 && unit < 4) bytes /= 1024, ++unit;
-  std::ostringstream text;
-  text.precision(unit == 0 ? 0 : 1);
-  text << std::fixed << bytes << ' ' << units[unit];
-  return text.str();
-}
 
 struct Contents {
   int64_t num_tensors = 0, num_values = 0, num_bytes = 0;
@@ -38,7 +30,7 @@ struct Contents {
     std::cout << "  tensors     " << num_tensors << "\n  values      " << num_values << " (";
     bool first = true;
     for (const auto& [dtype, values] : values_by_dtype) std::cout << (std::exchange(first, false) ? "" : ", ") << values << " " << dtype;
-    std::cout << ")\n  size        " << size_text(static_cast<double>(num_bytes)) << "\n";
+    std::cout << ")\n  size        " << size_text(num_bytes) << "\n";
   }
 };
 
@@ -75,6 +67,28 @@ void inspect_verbalizers(const fs::path& directory) {
   contents.print();
 }
 
+void inspect_cache(const fs::path& directory) {
+  const auto description = read_description(directory);
+  const auto& origin = description.origin;
+  int64_t num_shards = 0, num_samples = 0, num_positions = 0;
+  for (const auto& path : find_shards(directory)) {
+    const auto shard = CacheShard::open(path, origin);
+    ++num_shards;
+    num_samples += shard.num_records();
+    num_positions += shard.num_positions();
+  }
+  const int64_t per_position = bytes_per_position(static_cast<int64_t>(origin.layers.size()) + 1, origin.width);
+  std::cout << directory.string() << ": a teacher cache" << (description.complete ? "" : ", not complete") << "\n  layers      ";
+  for (const int64_t layer : origin.layers) std::cout << layer << " ";
+  std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.vocab_size << " vocabulary rows\n"
+            << "  samples     " << num_samples << " with " << num_positions << " answer positions, in " << num_shards << " shards\n"
+            << "  size        " << size_text(num_positions * per_position) << ", " << per_position << " bytes a position\n"
+            << "  teacher     " << origin.teacher << ", dtype " << origin.dtype << "\n"
+            << "  verbalizers " << origin.teacher_verbalizers << "\n  student     head " << origin.student_head << "\n"
+            << "  input       tokenizer " << origin.tokenizer << ", chat template " << origin.chat_template << "\n"
+            << "  pictures    " << origin.pre_processing << "\n";
+}
+
 void inspect_run(const fs::path& directory) {
   std::cout << directory.string() << ": a run\n";
   std::ifstream metrics(directory / "metrics.jsonl");
@@ -101,12 +115,14 @@ void inspect_run(const fs::path& directory) {
 int run(const fs::path& directory) {
   if (fs::exists(directory / "verbalizers.json")) {
     inspect_verbalizers(directory);
+  } else if (fs::exists(description_path(directory))) {
+    inspect_cache(directory);
   } else if (fs::exists(directory / "metrics.jsonl")) {
     inspect_run(directory);
   } else if (fs::exists(directory / "config.json")) {
     inspect_model(directory);
   } else {
-    fail("inspecting ", directory.string(), ": it is no model (config.json), verbalizer set (verbalizers.json) or run (metrics.jsonl)");
+    fail("inspecting ", directory.string(), ": it is no model (config.json), verbalizer set (verbalizers.json), teacher cache (cache.json) or run (metrics.jsonl)");
   }
   return 0;
 }
@@ -115,7 +131,7 @@ int run(const fs::path& directory) {
 
 void add_inspect(CLI::App& program, Action& action) {
   auto directory = std::make_shared<fs::path>();
-  auto* command = program.add_subcommand("inspect", "What is in a model, verbalizer or run directory");
+  auto* command = program.add_subcommand("inspect", "What is in a model, verbalizer, teacher cache or run directory");
   command->add_option("directory", *directory, "the directory")->required();
   command->callback([directory, &action] { action = [directory] { return run(*directory); }; });
 }

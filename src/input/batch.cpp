@@ -1,8 +1,6 @@
 #include "input/batch.h"
 
 #include <ATen/ATen.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include <algorithm>
 #include <span>
@@ -22,12 +20,6 @@ void check_shapes(const Sample& sample) {
   }
   TORCH_CHECK(sample.labels.empty() || sample.labels.size() == sample.answer_positions.size(), "sample ", sample.id,
               ": ", sample.labels.size(), " labels for ", sample.answer_positions.size(), " answer positions");
-}
-
-uint64_t fingerprint_of(const ImagePatches& image) {
-  const uint64_t shape = XXH3_64bits(&image.grid, sizeof(image.grid));
-  const auto rows = image.rows.contiguous();
-  return XXH3_64bits_withSeed(rows.const_data_ptr(), rows.nbytes(), shape);
 }
 
 }  // namespace
@@ -74,11 +66,14 @@ Batch pack(const std::vector<Sample>& samples) {
     append(sample->answer_positions, start, answers);
     append(sample->labels, 0, labels);
     append(sample->image_token_positions, start, image_tokens);
+    std::vector<uint64_t> pictures;
     for (const auto& image : sample->images) {
       rows.push_back(image.rows);
       batch.grids.push_back(image.grid);
-      batch.fingerprints.push_back(fingerprint_of(image));
+      pictures.push_back(fingerprint_of(image));
     }
+    batch.fingerprints.insert(batch.fingerprints.end(), pictures.begin(), pictures.end());
+    batch.sample_fingerprints.push_back(fingerprint_of(*sample, pictures));
     batch.sequence_starts.push_back(start + std::ssize(sample->tokens));
     batch.answer_starts.push_back(batch.answer_starts.back() + std::ssize(sample->answer_positions));
   }

@@ -13,6 +13,7 @@ namespace vlsi {
 
 struct Batch {
   std::vector<std::string> ids;           // [B]
+  std::vector<uint64_t> sample_fingerprints;  // [B], by which a sample is known again, whatever its place and id
   std::vector<int64_t> order;             // [B], which of the packed samples each one was
   at::Tensor tokens;                      // [T] int64
   at::Tensor positions;                   // [3, T] int64, M-RoPE's axes

@@ -175,7 +175,8 @@ struct Loader::State {
       const Conversation conversation = file.read(slot.record.record);
       try {
         slot.sample = processor_.encode(conversation);
-        check_length(slot.sample);
+        check_length(slot.sample, config_.sample_tokens, config_.batch_tokens);
+        if (config_.announce) config_.announce(slot.sample);
       } catch (const Error& error) {
         slot.error = concat(file.place(slot.record.record), ": ", error.what());
       }
@@ -185,16 +186,6 @@ struct Loader::State {
       slot.fault = std::current_exception();
     }
     if (!slot.error.empty()) slot.sample = {};
-  }
-
-  void check_length(const Sample& sample) const {
-    const int64_t length = std::ssize(sample.tokens);
-    if (length > config_.sample_tokens) {
-      fail("sample has ", length, " tokens, more than sample_tokens ", config_.sample_tokens, " allows");
-    }
-    if (length > config_.batch_tokens) {
-      fail("sample has ", length, " tokens, more than batch_tokens ", config_.batch_tokens, " allows");
-    }
   }
 
   const Mixture& mixture_;

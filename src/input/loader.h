@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,8 @@ struct LoaderConfig {
   int64_t sample_tokens = 4096;  // a longer sample is an error, or skipped and counted
   OnError on_error = OnError::kStop;
   int num_workers = 1;
+  /// Called for every good sample ahead of its batch, by the worker threads at once; may be empty.
+  std::function<void(const Sample&)> announce = {};
 };
 
 /// Where a loader stands: the next record to be delivered is number `index` of epoch `epoch`.

@@ -61,7 +61,9 @@ Sample OnePass::encode(int64_t record) const {
   const bool whole = config_.encoding == Encoding::kWhole;
   const Conversation conversation = file_.read(record, /*answers_required=*/whole);
   try {
-    return whole ? processor_.encode(conversation) : processor_.encode_prompt(conversation);
+    auto sample = whole ? processor_.encode(conversation) : processor_.encode_prompt(conversation);
+    check_length(sample, config_.sample_tokens, std::numeric_limits<int64_t>::max());
+    return sample;
   } catch (const Error& error) {
     fail(file_.place(record), ": ", error.what());
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <future>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct OnePassConfig {
   Encoding encoding = Encoding::kWhole;
   int64_t batch_tokens = 4096;  // a longer sample gets a batch of its own
   OnError on_error = OnError::kStop;
+  int64_t sample_tokens = std::numeric_limits<int64_t>::max();  // a longer sample is an error, or skipped and counted
 };
 
 class OnePass {

@@ -11,6 +11,13 @@
 
 namespace vlsi {
 
+/// What decides how a conversation becomes a sample: two processors with equal ones make the same of it.
+struct ProcessorFingerprint {
+  std::string tokenizer;       // of the tokenizer's file
+  std::string chat_template;   // of what a conversation is rendered to
+  std::string pre_processing;  // of pictures, in words
+};
+
 /// A family's tokenizer, chat template and image pre-processing. Immutable; used from several threads at once.
 class Processor {
  public:
@@ -26,6 +33,8 @@ class Processor {
   virtual const Tokenizer& tokenizer() const = 0;
   /// The token that ends an answer.
   virtual int32_t end_of_turn() const = 0;
+
+  virtual ProcessorFingerprint fingerprint() const = 0;
 };
 
 /// The processor of a Hugging Face directory, by the `model_type` in its config.json. `special_text` says what

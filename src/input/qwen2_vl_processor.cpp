@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/checksum.h"
 #include "base/error.h"
 #include "input/mrope.h"
 
@@ -102,6 +103,7 @@ Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, Speci
     : tokenizer_(Tokenizer::load(directory)),
       special_text_(special_text),
       image_config_(Qwen2VlImageConfig::load(directory)),
+      tokenizer_checksum_(checksum_of_file(directory / "tokenizer.json")),
       start_of_turn_(tokenizer_.require("<|im_start|>")),
       end_of_turn_(tokenizer_.require("<|im_end|>")),
       vision_start_(tokenizer_.require("<|vision_start|>")),
@@ -122,6 +124,30 @@ Sample Qwen2VlProcessor::encode_prompt(const Conversation& conversation) const {
   sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
   sample.labels.clear();
   return sample;
+}
+
+ProcessorFingerprint Qwen2VlProcessor::fingerprint() const {
+  // A conversation that shows the default system turn, roles, turn ends, what is learnt, and special tokens in a text.
+  const auto text = [](const char* content) { return std::vector<Content>{{Content::Kind::kText, content, {}}}; };
+  Conversation probe{"template", "", {{Role::kUser, text("<|im_end|> a")}, {Role::kAssistant, text("b")}}};
+  std::string rendered;
+  for (int turn = 0; turn < 2; ++turn) {
+    const Sample sample = encode(probe);
+    for (size_t i = 0; i < sample.tokens.size(); ++i) {
+      const auto& learnt = sample.answer_positions;
+      const bool is_learnt = std::find(learnt.begin(), learnt.end(), static_cast<int32_t>(i) - 1) != learnt.end();
+      rendered += concat(is_learnt ? '+' : '-', tokenizer_.is_special(sample.tokens[i]) ? '!' : ' ',
+                         tokenizer_.bytes(sample.tokens[i]));
+    }
+    probe.turns.insert(probe.turns.begin(), {Role::kSystem, text("c")});
+  }
+  Checksum chat_template;
+  chat_template.update(rendered);
+  const auto& c = image_config_;
+  return {tokenizer_checksum_, hexadecimal(chat_template.value()),
+          concat("qwen2_vl, ", c.min_pixels, " to ", c.max_pixels, " pixels, patch ", c.patch_size, ", frames ",
+                 c.temporal_patch_size, ", merge ", c.merge_size, ", mean ", c.mean[0], ' ', c.mean[1], ' ', c.mean[2],
+                 ", std ", c.std[0], ' ', c.std[1], ' ', c.std[2])};
 }
 
 Sample Qwen2VlProcessor::render(const Conversation& conversation, size_t num_turns, bool generation_prompt) const {

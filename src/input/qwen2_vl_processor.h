@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,7 @@ class Qwen2VlProcessor : public Processor {
   Sample encode_prompt(const Conversation& conversation) const override;
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   int32_t end_of_turn() const override { return end_of_turn_; }
+  ProcessorFingerprint fingerprint() const override;
   const Qwen2VlImageConfig& image_config() const { return image_config_; }
 
  private:
@@ -45,6 +47,7 @@ class Qwen2VlProcessor : public Processor {
   Tokenizer tokenizer_;
   SpecialText special_text_;
   Qwen2VlImageConfig image_config_;
+  std::string tokenizer_checksum_;  // of its file, as it was when it was read
   int32_t start_of_turn_, end_of_turn_, vision_start_, vision_end_, image_token_;
 };
 

@@ -32,4 +32,15 @@ struct Sample {
   int32_t next_position = 0;                       // the position of the token after the last one, on every axis
 };
 
+/// XXH3 of a picture's patches and their grid: equal pictures have equal ones.
+uint64_t fingerprint_of(const ImagePatches& image);
+
+/// XXH3 of what a model is shown and asked: tokens, answer positions, and the pictures by their fingerprints. Neither the id
+/// nor the labels take part.
+uint64_t fingerprint_of(const Sample& sample, const std::vector<uint64_t>& pictures);
+uint64_t fingerprint_of(const Sample& sample);
+
+/// Error when `sample` has more tokens than one of the two settings of these names allows.
+void check_length(const Sample& sample, int64_t sample_tokens, int64_t batch_tokens);
+
 }  // namespace vlsi

@@ -116,6 +116,16 @@ void check_without_head(const RunConfig& config, const std::string& place) {
          "which goes with verbalize.architecture: verb_ffn without residual and final_norm alone");
 }
 
+/// A cache holds expected rows of a head that stays as it is: what other losses read of a teacher is not in it.
+void check_cached(const InteractConfig& interact, const std::string& place) {
+  for (const auto& [key, loss] : {std::pair("intermediate_loss", interact.intermediate_loss), std::pair("last_loss", interact.last_loss)}) {
+    if (loss == LossKind::kL2) {
+      fail(place, ": key 'teacher.cache' is given, but interact.", key,
+           " is l2, which reads the teacher's own rows; a cache serves kl, ce and none");
+    }
+  }
+}
+
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
@@ -145,6 +155,7 @@ void check(const RunConfig& config, const std::string& place) {
 
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
+  if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
   const bool layers_interact = config.interact.iterations > 0 && config.interact.intermediate_loss != LossKind::kNone;
   if (config.verbalize.iterations > 0 || layers_interact) {
     check_layers(config.student.layers, "student", place);
@@ -158,7 +169,8 @@ void check(const RunConfig& config, const std::string& place) {
       config.interact.last_loss == LossKind::kNone) {
     fail(place, ": interact.intermediate_loss and interact.last_loss are both none: there is nothing to learn from");
   }
-  if ((config.verbalize.iterations > 0 || config.interact.iterations > 0) && config.teacher.model.empty()) {
+  if ((config.verbalize.iterations > 0 || config.interact.iterations > 0) && config.teacher.model.empty() &&
+      config.teacher.cache.empty()) {
     fail(place, ": key 'teacher.model' is missing");
   }
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");

@@ -84,7 +84,7 @@ void fields(Visitor& v, LoraConfig& c) {
 }
 
 struct TeacherConfig {
-  std::filesystem::path model, verbalizers;
+  std::filesystem::path model, verbalizers, cache;
   std::vector<int64_t> layers;
 };
 
@@ -93,6 +93,7 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("model", c.model, "Hugging Face directory");
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
+  v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
 }
 
 struct StudentConfig {

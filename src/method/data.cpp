@@ -44,8 +44,10 @@ LoaderConfig loader_config(const DataConfig& config, uint64_t seed, const std::s
 }  // namespace
 
 std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
-                                                                  uint64_t seed, const std::string& step) {
-  const auto loader = loader_config(config, seed, step);
+                                                                  uint64_t seed, const std::string& step,
+                                                                  std::function<void(const Sample&)> announce) {
+  auto loader = loader_config(config, seed, step);
+  loader.announce = std::move(announce);
   const auto mixture = std::make_shared<Mixture>(config.train);
   // The loader borrows the mixture; the shared deleter keeps both until the last loader is gone.
   return [mixture, loader, &processor](Cursor start) { return std::make_unique<Loader>(*mixture, processor, loader, start); };

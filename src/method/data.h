@@ -12,8 +12,10 @@
 namespace vlsi {
 
 /// Opens `config.train` and gives loaders over it, in the order that `seed` and `step` determine. `processor` must outlive them.
+/// `announce` is LoaderConfig's.
 std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
-                                                                  uint64_t seed, const std::string& step);
+                                                                  uint64_t seed, const std::string& step,
+                                                                  std::function<void(const Sample&)> announce = {});
 
 /// How many iterations of `accumulate` batches go through `config.train` `epochs` times (above 0); at least 1. Counted by packing the
 /// step's own batches, up to 1,024 records; where the epochs are longer, those records tell how many a batch holds. A function of

@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "method/data.h"
+#include "method/pair.h"
+#include "method/run_cache.h"
 #include "method/run_verbalizers.h"
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
@@ -41,17 +43,18 @@ class Run {
       student_->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
     }
     processor_ = load_processor(config.student.model, config.data.special_tokens);
-    check_layers(config.student.layers, student_->config(), "student.layers");
-    for (const auto& step : steps_) {
-      if (step == "interact") check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
-      if (step == "finetune") check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
-    }
+    check_layers(config.student.layers, student_->config(), "student.layers", place_);
+    if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
+    if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
     // Found now, not after hours of the student's verbalization.
     if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
-    const bool needs_teacher = std::any_of(steps_.begin(), steps_.end(), [](const auto& s) { return s == "verbalize-teacher" || s == "interact"; });
-    if (needs_teacher) check_teacher();
-    if (needs_teacher && config.interact.iterations > 0) check_head_stays(config.interact, student_->config(), place_);
     count_iterations();
+    const bool interacts = takes_step("interact") && !is_over("interact"), is_cached = !config.teacher.cache.empty();
+    if (takes_step("verbalize-teacher") || (interacts && !is_cached)) check_pair(config, *processor_, student_->config());
+    if (interacts) {
+      check_head_stays(config.interact, student_->config(), place_, is_cached);
+      if (is_cached) cached_teacher_ = open_cached_teacher(config, *processor_, *student_);
+    }
   }
 
   Outcome run() {
@@ -81,12 +84,16 @@ class Run {
     std::vector<std::string> steps;
     if (wants(Only::kVerbalize, config_.verbalize.iterations)) {
       if (config_.student.verbalizers.empty() || config_.verbalize.initial) steps.push_back("verbalize-student");
-      if (config_.teacher.verbalizers.empty() || config_.verbalize.initial) steps.push_back("verbalize-teacher");
+      // With a cache that is there, nothing is left for the teacher's verbalizers to do.
+      const bool wanted = config_.teacher.verbalizers.empty() || config_.verbalize.initial;
+      if (wanted && !has_cache(config_)) steps.push_back("verbalize-teacher");
     }
     if (wants(Only::kInteract, config_.interact.iterations)) steps.push_back("interact");
     if (wants(Only::kFinetune, config_.finetune.iterations)) steps.push_back("finetune");
     return steps;
   }
+
+  bool takes_step(const std::string& step) const { return std::find(steps_.begin(), steps_.end(), step) != steps_.end(); }
 
   /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
   void count_iterations() {
@@ -123,8 +130,8 @@ class Run {
   }
 
   Outcome run_step(const std::string& step) {
-    if (step == "verbalize-student") return verbalize_model(step, student_, config_.verbalize.student_data, "student-verbalizers");
-    if (step == "verbalize-teacher") return verbalize_model(step, teacher(), config_.verbalize.data, "teacher-verbalizers");
+    if (step == "verbalize-student") return verbalize_model(step, student_, config_.verbalize.student_data, kStudentVerbalizers);
+    if (step == "verbalize-teacher") return verbalize_model(step, teacher(), config_.verbalize.data, kTeacherVerbalizers);
     if (step == "interact") return interact_step();
     return finetune_step();
   }
@@ -139,7 +146,7 @@ class Run {
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
     const auto verbalizers =
-        verbalizers_to_train(*model, given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
+        verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
     NamedTensors parameters;
     for (auto& item : verbalizers->trained_parameters()) {
       parameters.emplace_back(item.first, item.second.set_requires_grad(true));
@@ -149,15 +156,17 @@ class Run {
     step.check = [&](const Batch& batch) { check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch); };
     step.loss = [&](const Batch& batch) { return verbalize(*model, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
-    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, BackboneFingerprint::of(*model));
+    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, backbone_of(model).fingerprint());
     return outcome;
   }
 
   Outcome interact_step() {
     if (is_over("interact")) return Outcome::kFinished;
     const auto& settings = config_.interact;
-    const auto verbalizers = interaction_verbalizers(config_, *student_, *teacher());
-    TrainingStep step = describe("interact", settings.optimizer, settings.data);
+    const auto* running = cached_teacher_ ? nullptr : &backbone_of(teacher());
+    const auto verbalizers = interaction_verbalizers(config_, backbone_of(student_), running);
+    const auto teacher_in_use = cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_);
+    TrainingStep step = describe("interact", settings.optimizer, settings.data, teacher_in_use.read_ahead);
     step.parameters = make_trainable(*student_, settings.train, "interact.train");
     step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
     Random random(derive_seed(config_.seed, "matching"));
@@ -171,7 +180,7 @@ class Run {
     }
     const Interaction interaction{*student_,
                                   verbalizers.student.get(),
-                                  live_teacher(teacher(), verbalizers.teacher, student_),
+                                  teacher_in_use,
                                   settings,
                                   random,
                                   processor_->end_of_turn(),
@@ -179,6 +188,7 @@ class Run {
     step.check = [&](const Batch& batch) {
       const bool reads_heads = settings.head;
       check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch);
+      if (cached_teacher_) return;
       check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher", batch);
     };
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
@@ -187,6 +197,8 @@ class Run {
 
   Outcome finetune_step() {
     teacher_.reset();
+    teacher_backbone_.reset();
+    cached_teacher_.reset();
     TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
     step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(step.parameters);
@@ -195,12 +207,13 @@ class Run {
     return train_student(step, config_.finetune.data);
   }
 
-  TrainingStep describe(const std::string& name, const OptimizerConfig& optimizer, const DataConfig& data) const {
+  TrainingStep describe(const std::string& name, const OptimizerConfig& optimizer, const DataConfig& data,
+                        std::function<void(const Sample&)> announce = {}) const {
     TrainingStep step;
     step.name = name;
     step.iterations = iterations_of(name);
     step.optimizer = optimizer;
-    step.open_data = open_training_data(data, *processor_, config_.seed, name);
+    step.open_data = open_training_data(data, *processor_, config_.seed, name, std::move(announce));
     return step;
   }
 
@@ -227,23 +240,10 @@ class Run {
     return teacher_ = load_vlm(config_.teacher.model, dtype_, device_);
   }
 
-  void check_teacher() const {
-    const auto teacher_config = load_model_config(config_.teacher.model);
-    const auto teacher_processor = load_processor(config_.teacher.model, config_.data.special_tokens);
-    check_same_vocabulary(processor_->tokenizer(), teacher_processor->tokenizer());
-    check_layers(config_.teacher.layers, teacher_config, "teacher.layers");
-    const auto &s = student_->config().vision, &t = teacher_config.vision;
-    if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size || s.spatial_merge_size != t.spatial_merge_size) {
-      fail(place_, ": the student's patches are ", s.patch_size, " pixels wide, merged by ", s.spatial_merge_size,
-           ", the teacher's ", t.patch_size, ", merged by ", t.spatial_merge_size, "; both must read the same pictures");
-    }
-  }
-
-  void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key) const {
-    const int64_t num_layers = model.text.num_hidden_layers;
-    if (!layers.empty() && layers.back() > num_layers) {
-      fail(place_, ": key '", key, "' names layer ", layers.back(), ", the model has ", num_layers);
-    }
+  const Backbone& backbone_of(const std::shared_ptr<Vlm>& model) {
+    auto& known = model == student_ ? student_backbone_ : teacher_backbone_;
+    if (!known) known.emplace(model);
+    return *known;
   }
 
   /// What the interaction trained and the fine-tuning does not.
@@ -293,6 +293,8 @@ class Run {
   const std::vector<std::string> steps_;
   std::vector<std::pair<std::string, int64_t>> iterations_;  // of each step, in their order
   std::shared_ptr<Vlm> student_, teacher_;
+  std::optional<Backbone> student_backbone_, teacher_backbone_;
+  std::optional<Teacher> cached_teacher_;
   std::unique_ptr<Processor> processor_;
   OrderedJson summary_ = OrderedJson::array();
 };

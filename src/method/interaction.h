@@ -27,8 +27,10 @@ struct Interaction {
 /// Whether a loss is the squared difference of logits, for which both heads must stay as they are.
 bool logits_are_compared(const InteractConfig& config);
 
-/// Error naming `place` when logits are compared and interact.train changes the student's head.
-void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place);
+/// Error naming `place` when interact.train changes the student's head, but logits are compared, or the teacher is read from a
+/// cache, which holds averages of the head's rows.
+void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
+                      bool cached_teacher = false);
 
 /// Means over the N positions, with gradient to the student alone (and its verbalizers, where they learn); undefined where the
 /// configuration has no such loss.

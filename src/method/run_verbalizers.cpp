@@ -11,24 +11,10 @@ std::string describe(const VerbalizerConfig& network) {
                 network.final_norm ? " with final_norm" : "");
 }
 
-/// The run's own, else the given ones.
-std::shared_ptr<Verbalizers> find_verbalizers(const RunConfig& config, const Vlm& model,
-                                              const std::filesystem::path& given, const char* folder,
-                                              const std::vector<int64_t>& layers) {
-  const auto own = config.out / folder;
-  const auto& path = std::filesystem::exists(own) || given.empty() ? own : given;
-  if (!std::filesystem::exists(path)) {
-    fail(config.out.string(),
-         ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
-         path.string(), ")");
-  }
-  return load_verbalizers(model, path, layers);
-}
-
 /// The student's verb-FFNs end in the teacher's width, so that their rows compare; the teacher's stay as they start.
-InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const Vlm& student, const Vlm& teacher) {
+InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const Backbone& student, const Backbone& teacher) {
   VerbalizerConfig network;
-  network.output_width = teacher.config().text.hidden_size;
+  network.output_width = teacher.model().config().text.hidden_size;
   InteractionVerbalizers found;
   found.student = verbalizers_to_train(student, {}, network, config.student.layers,
                                        derive_seed(config.seed, "student without head"));
@@ -41,6 +27,11 @@ InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const V
 }
 
 }  // namespace
+
+const BackboneFingerprint& Backbone::fingerprint() const {
+  if (!fingerprint_) fingerprint_ = BackboneFingerprint::of(*model_);
+  return *fingerprint_;
+}
 
 void check_given_verbalizers(const RunConfig& config) {
   const auto wanted = describe(config.verbalize.network);
@@ -55,32 +46,49 @@ void check_given_verbalizers(const RunConfig& config) {
   }
 }
 
-std::shared_ptr<Verbalizers> verbalizers_to_train(const Vlm& model, const std::filesystem::path& given,
+std::shared_ptr<Verbalizers> verbalizers_to_train(const Backbone& backbone, const std::filesystem::path& given,
                                                   const VerbalizerConfig& network, const std::vector<int64_t>& layers,
                                                   uint64_t seed) {
-  if (!given.empty()) return load_verbalizers(model, given, layers);
-  const auto verbalizers = Verbalizers::of(model, network, layers, seed);
-  move_to(*verbalizers, model.device());
+  if (!given.empty()) return load_verbalizers(backbone, given, layers);
+  const auto verbalizers = Verbalizers::of(backbone.model(), network, layers, seed);
+  move_to(*verbalizers, backbone.model().device());
   return verbalizers;
 }
 
-std::shared_ptr<Verbalizers> load_verbalizers(const Vlm& model, const std::filesystem::path& directory,
+std::shared_ptr<Verbalizers> load_verbalizers(const Backbone& backbone, const std::filesystem::path& directory,
                                               const std::vector<int64_t>& layers) {
-  const auto verbalizers = Verbalizers::load(directory, model.config().text, BackboneFingerprint::of(model), layers);
-  move_to(*verbalizers, model.device());
+  const auto verbalizers = Verbalizers::load(directory, backbone.model().config().text, backbone.fingerprint(), layers);
+  move_to(*verbalizers, backbone.model().device());
   return verbalizers;
 }
 
-InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Vlm& student, const Vlm& teacher) {
+std::filesystem::path verbalizers_path(const RunConfig& config, const std::filesystem::path& given, const char* folder) {
+  const auto own = config.out / folder;
+  return std::filesystem::exists(own) || given.empty() ? own : given;
+}
+
+std::filesystem::path find_verbalizers(const RunConfig& config, const std::filesystem::path& given, const char* folder) {
+  const auto path = verbalizers_path(config, given, folder);
+  if (!std::filesystem::exists(path)) {
+    fail(config.out.string(), ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
+         path.string(), ")");
+  }
+  return path;
+}
+
+InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student, const Backbone* teacher) {
   const auto loss = config.interact.intermediate_loss;
   InteractionVerbalizers found;
   if (loss == LossKind::kNone) return found;
-  if (!config.interact.head) return verbalizers_without_head(config, student, teacher);
-  found.student =
-      find_verbalizers(config, student, config.student.verbalizers, "student-verbalizers", config.student.layers);
-  if (loss == LossKind::kCrossEntropy) return found;
-  found.teacher =
-      find_verbalizers(config, teacher, config.teacher.verbalizers, "teacher-verbalizers", config.teacher.layers);
+  if (!config.interact.head) {
+    TORCH_CHECK(teacher != nullptr, "without heads the teacher runs");
+    return verbalizers_without_head(config, student, *teacher);
+  }
+  found.student = load_verbalizers(student, find_verbalizers(config, config.student.verbalizers, kStudentVerbalizers),
+                                   config.student.layers);
+  if (loss == LossKind::kCrossEntropy || teacher == nullptr) return found;
+  found.teacher = load_verbalizers(*teacher, find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers),
+                                   config.teacher.layers);
   return found;
 }
 

@@ -45,7 +45,7 @@ Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Ver
     return summarize_teacher(joined(read(batch)), model->head(), student->head());
   };
   return {summarize, verbalizers ? verbalizers->layers() : std::vector<int64_t>{}, model->head().size(0),
-          RunningTeacher{read, model->head().detach()}};
+          RunningTeacher{read, model->head().detach()}, /*read_ahead=*/{}};
 }
 
 }  // namespace vlsi

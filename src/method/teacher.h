@@ -44,6 +44,8 @@ struct Teacher {
   std::vector<int64_t> layers;  // its target layers' numbers, for the log
   int64_t vocab_size;           // rows of its language head
   std::optional<RunningTeacher> running = std::nullopt;
+  /// Told of every sample ahead of its batch, from any thread; may be empty.
+  std::function<void(const Sample&)> read_ahead = {};
 };
 
 /// A teacher that runs beside the student. `verbalizers` may be null: then the last layer alone is summarised. The student's head

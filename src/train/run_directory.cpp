@@ -1,12 +1,6 @@
 #include "train/run_directory.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <sstream>
 
 #include "base/atomic_file.h"
@@ -35,19 +29,6 @@ CheckpointState read_state(const fs::path& path) {
     fail("reading ", place, ": a count is negative");
   }
   return state;
-}
-
-/// Whether AtomicDirectory or AtomicFile writes under such a name until it commits.
-bool is_temporary(const fs::path& path) { return path.filename().string().find(".tmp-") != std::string::npos; }
-
-/// Removes what a killed process left half-written in `directory`.
-void remove_leftovers(const fs::path& directory) {
-  std::error_code ignored;
-  std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    if (is_temporary(entry.path())) leftovers.push_back(entry.path());
-  }
-  for (const auto& path : leftovers) fs::remove_all(path, ignored);
 }
 
 /// The states of all checkpoints, the newest first.
@@ -92,7 +73,7 @@ at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& li
 
 RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
   make_directories(path_);
-  lock();
+  lock_ = std::make_unique<DirectoryLock>(path_, "starting a run");
   remove_leftovers(path_);
   remove_leftovers(path_ / "checkpoints");
   const auto config_path = path_ / "config.yaml";
@@ -111,19 +92,6 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
     write_file(config_path, config);
   }
   metrics_ = std::make_unique<MetricsFile>(metrics_path, checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
-}
-
-RunDirectory::Lock::~Lock() {
-  if (descriptor >= 0) ::close(descriptor);
-}
-
-void RunDirectory::lock() {
-  const auto path = path_ / ".lock";
-  lock_.descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_.descriptor < 0) fail("starting a run in ", path_.string(), ": ", std::strerror(errno));
-  if (::flock(lock_.descriptor, LOCK_EX | LOCK_NB) != 0) {
-    fail("starting a run in ", path_.string(), ": another process is running there");
-  }
 }
 
 void RunDirectory::write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/directory_lock.h"
 #include "base/safetensors.h"
 #include "input/loader.h"
 #include "train/metrics.h"
@@ -50,19 +51,8 @@ class RunDirectory {
   void write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep);
 
  private:
-  /// Given back with the run, and when its construction fails.
-  struct Lock {
-    Lock() = default;
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-    ~Lock();
-    int descriptor = -1;
-  };
-
-  void lock();
-
   std::filesystem::path path_;
-  Lock lock_;
+  std::unique_ptr<DirectoryLock> lock_;
   std::optional<FoundCheckpoint> checkpoint_;
   std::unique_ptr<MetricsFile> metrics_;
 };

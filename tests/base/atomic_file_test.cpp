@@ -196,6 +196,18 @@ TEST_F(AtomicFileTest, DirectoryRefusesTheRoot) {
             "write /: is the root, expected a directory that can be replaced");
 }
 
+TEST_F(AtomicFileTest, RemovesWhatKilledProcessesLeft) {
+  const auto folder = folder_ / "litter";
+  fs::create_directories(folder / "shard.tmp-12-0");
+  std::ofstream(folder / "a.json.tmp-12-1") << "half";
+  std::ofstream(folder / "a.json") << "whole";
+  EXPECT_TRUE(is_temporary(folder / "a.json.tmp-12-1"));
+  remove_leftovers(folder);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+  EXPECT_EQ(content_of(folder / "a.json"), "whole");
+  EXPECT_NO_THROW(remove_leftovers(folder / "absent"));
+}
+
 TEST_F(AtomicFileTest, MakesDirectoriesWithTheirParentsTwice) {
   make_directories(folder_ / "a" / "b");
   make_directories(folder_ / "a" / "b");

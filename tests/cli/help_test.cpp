@@ -12,7 +12,7 @@ void expect_names(const Result& result, const std::vector<std::string>& names) {
 
 TEST(Help, NamesEveryCommand) {
   expect_names(vlsi_program({"--help"}),
-               {"init", "finetune", "distill", "score", "generate", "answer", "evaluate", "inspect", "lens", "report"});
+               {"init", "finetune", "distill", "cache", "score", "generate", "answer", "evaluate", "inspect", "lens", "report"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
@@ -20,6 +20,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
       {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
       {"distill", {"--only", "--set", "--resume", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
+      {"cache", {"--out", "--shard-bytes", "--set", "--device", "teacher-cache", "cache:"}},
       {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
       {"generate", {"--model", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
       {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},

@@ -59,6 +59,11 @@ TEST(Batch, OrdersPicturesAsItsSamples) {
   EXPECT_EQ(batch.grids[2].w, 4);
 }
 
+TEST(Batch, KnowsItsSamplesInItsOwnOrder) {
+  const auto a = sample("a", {1, 2, 3}, {1}), b = sample("b", {4, 5}, {0});
+  EXPECT_EQ(pack({a, b}).sample_fingerprints, (std::vector<uint64_t>{fingerprint_of(b), fingerprint_of(a)}));
+}
+
 TEST(Batch, PacksPromptsWithoutLabels) {
   auto prompt = sample("p", {1, 2}, {1});
   prompt.labels.clear();

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <new>
 #include <thread>
 
@@ -132,6 +133,26 @@ TEST_F(LoaderTest, FillsBatchesInOrder) {
   EXPECT_EQ(steps[0], (Step{{"a", "b"}, {0, 9, 20}, 0, 2}));
   EXPECT_EQ(steps[1], (Step{{"d", "c"}, {0, 1, 13}, 1, 0}));
   EXPECT_EQ(steps[2], (Step{{"a", "b"}, {0, 9, 20}, 1, 2}));
+}
+
+TEST_F(LoaderTest, AnnouncesGoodSamplesAheadOfTheirBatch) {
+  const auto mixture = mixture_of(records("a", 12) + record("19") + "\n");  // above sample_tokens
+  auto config = config_of(2, OnError::kSkip);
+  std::mutex mutex;
+  std::map<std::string, int> announced;
+  config.announce = [&](const Sample& sample) {
+    const std::scoped_lock lock(mutex);
+    ++announced[sample.id];
+  };
+  const FakeProcessor processor;
+  Loader loader(mixture, processor, config);
+  std::map<std::string, int> delivered;
+  for (int i = 0; i < 20; ++i) {
+    for (const auto& id : loader.next().ids) ++delivered[id];
+    const std::scoped_lock lock(mutex);
+    for (const auto& [id, count] : delivered) EXPECT_GE(announced[id], count) << id;
+  }
+  EXPECT_EQ(announced.size(), 12U);
 }
 
 TEST_F(LoaderTest, StopsAtABadRecordForGood) {

@@ -329,6 +329,25 @@ TEST(Qwen2VlProcessor, NamesThePictureThatIsMissing) {
   expect_error([&] { shared_processor().encode(conversation); }, "/nowhere/cat.jpg");
 }
 
+TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
+  const auto fingerprint = [](const Json& options, SpecialText special_text = SpecialText::kControl) {
+    return load_processor(model_folder(options)->path(), special_text)->fingerprint();
+  };
+  const auto usual = shared_processor().fingerprint(), again = fingerprint(Json::object());
+  EXPECT_EQ(again.tokenizer, usual.tokenizer);
+  EXPECT_EQ(again.chat_template, usual.chat_template);
+  EXPECT_EQ(again.pre_processing, usual.pre_processing);
+  EXPECT_EQ(usual.tokenizer.size(), 16U);
+
+  const auto plain = fingerprint(Json::object(), SpecialText::kPlain);
+  EXPECT_EQ(plain.tokenizer, usual.tokenizer);
+  EXPECT_NE(plain.chat_template, usual.chat_template);
+  const auto larger = fingerprint({{"max_pixels", 40000}});
+  EXPECT_EQ(larger.chat_template, usual.chat_template);
+  EXPECT_NE(larger.pre_processing.find("to 40000 pixels"), std::string::npos) << larger.pre_processing;
+  EXPECT_EQ(usual.pre_processing.find("to 40000 pixels"), std::string::npos);
+}
+
 TEST(LoadProcessor, ListsTheFamiliesItKnows) {
   const Folder other(Files{{"config.json", R"({"model_type": "llama"})"}});
   expect_error([&] { load_processor(other.path()); }, "'model_type' is 'llama', expected one of: qwen2_vl");

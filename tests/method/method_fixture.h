@@ -36,8 +36,8 @@ inline std::vector<int32_t> integers(const at::Tensor& values) {
   return {narrow.const_data_ptr<int32_t>(), narrow.const_data_ptr<int32_t>() + narrow.numel()};
 }
 
-/// A stored micro-batch of three samples.
-inline Batch load_batch(int index) {
+/// The three samples of a stored micro-batch.
+inline std::vector<Sample> load_samples(int index) {
   const auto file = SafetensorsFile::open(kFolder / ("batch_" + std::to_string(index) + ".safetensors"));
   std::vector<Sample> samples(3);
   for (size_t i = 0; i < samples.size(); ++i) {
@@ -58,8 +58,10 @@ inline Batch load_batch(int index) {
       first += grid.num_patches();
     }
   }
-  return pack(samples);
+  return samples;
 }
+
+inline Batch load_batch(int index) { return pack(load_samples(index)); }
 
 inline std::vector<int64_t> target_layers(const std::string& who) {
   return expected().at("target_layers").at(who).get<std::vector<int64_t>>();

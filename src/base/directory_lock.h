@@ -1,0 +1,22 @@
+// A folder in which one process at a time may work.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace vlsi {
+
+/// Holds the lock of a folder, the file `.lock` in it, until destruction, or until the process ends in whatever way.
+class DirectoryLock {
+ public:
+  /// Error "`action` in DIRECTORY: another process is running there" when it is held.
+  DirectoryLock(const std::filesystem::path& directory, const std::string& action);
+  DirectoryLock(const DirectoryLock&) = delete;
+  DirectoryLock& operator=(const DirectoryLock&) = delete;
+  ~DirectoryLock();
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace vlsi

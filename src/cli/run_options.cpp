@@ -1,0 +1,19 @@
+#include "cli/run_options.h"
+
+#include "base/error.h"
+#include "method/config.h"
+
+namespace vlsi {
+
+void add_run_options(CLI::App& command, RunOptions& options) {
+  command.add_option("run", options.file, "the run's YAML file")->required();
+  command.add_option("--set", options.overrides, "key=value over the file, as --set optimizer.learning_rate=1e-3");
+  for (const char* key : {"device", "dtype", "threads", "seed"}) {
+    command.add_option_function<std::string>(
+        std::string("--") + key, [&options, key](const std::string& value) { options.overrides.push_back(concat(key, '=', value)); },
+        concat("the same as --set ", key, "=..."));
+  }
+  command.footer([] { return "Keys of the run's file, with their defaults:\n\n" + write_settings(RunConfig{}, /*with_comments=*/true); });
+}
+
+}  // namespace vlsi

@@ -1,0 +1,19 @@
+// Options of the commands that a run's YAML file describes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace vlsi {
+
+struct RunOptions {
+  std::filesystem::path file;
+  std::vector<std::string> overrides;  // key=value over the file
+};
+
+/// The file, --set, the short forms of it, and a footer with all keys and their defaults.
+void add_run_options(CLI::App& command, RunOptions& options);
+
+}  // namespace vlsi

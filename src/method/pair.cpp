@@ -1,0 +1,28 @@
+#include "method/pair.h"
+
+#include "base/error.h"
+#include "method/data.h"
+
+namespace vlsi {
+
+void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key, const std::string& place) {
+  const int64_t num_layers = model.text.num_hidden_layers;
+  if (!layers.empty() && layers.back() > num_layers) {
+    fail(place, ": key '", key, "' names layer ", layers.back(), ", the model has ", num_layers);
+  }
+}
+
+void check_pair(const RunConfig& config, const Processor& student_processor, const ModelConfig& student) {
+  const std::string place = config.out.string();
+  const auto teacher = load_model_config(config.teacher.model);
+  const auto teacher_processor = load_processor(config.teacher.model, config.data.special_tokens);
+  check_same_vocabulary(student_processor.tokenizer(), teacher_processor->tokenizer());
+  check_layers(config.teacher.layers, teacher, "teacher.layers", place);
+  const auto &s = student.vision, &t = teacher.vision;
+  if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size || s.spatial_merge_size != t.spatial_merge_size) {
+    fail(place, ": the student's patches are ", s.patch_size, " pixels wide, merged by ", s.spatial_merge_size,
+         ", the teacher's ", t.patch_size, ", merged by ", t.spatial_merge_size, "; both must read the same pictures");
+  }
+}
+
+}  // namespace vlsi

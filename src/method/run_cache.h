@@ -1,0 +1,31 @@
+// A run and its teacher cache: whether they fit, and opening it in the place of the teacher.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "input/processor.h"
+#include "method/config.h"
+#include "method/teacher_cache.h"
+#include "model/vlm.h"
+
+namespace vlsi {
+
+/// Whether the run's configuration names a cache, and one is there.
+bool has_cache(const RunConfig& config);
+
+/// The teacher's target layers that step 2's losses read: none where it takes no KL at target layers.
+std::vector<int64_t> cached_layers(const RunConfig& config);
+
+/// What a cache of this run depends on, as far as it is known without the teacher. Its verbalizers are known where they are
+/// there: step 1's in config.out, else the given ones.
+CacheOrigin known_origin(const RunConfig& config, const Processor& processor, const Vlm& student);
+
+/// Fingerprint of a set of verbalizers, description and weights.
+std::string fingerprint_of_verbalizers(const std::filesystem::path& directory);
+
+/// The cache of the run as its teacher. Error where TeacherCache has one.
+Teacher open_cached_teacher(const RunConfig& config, const Processor& processor, const Vlm& student);
+
+}  // namespace vlsi
