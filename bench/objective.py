@@ -156,12 +156,6 @@ def measure_memory(options):
     return {way: run([*program, way, MEMORY_POSITIONS, options.vocab_size]) for way in ("ours", "materialised")}
 
 
-def measure_cached(options):
-    """What bench/cached_teacher_bench.cpp finds, where it is built."""
-    program = options.build / "bench/cached_teacher_bench"
-    return run([program], KEEP_MEMORY) if program.exists() else {}
-
-
 def measure(options):
     """{key of ROWS: value or None}"""
     print("accuracy", flush=True)
@@ -171,7 +165,7 @@ def measure(options):
     memory = measure_memory(options)
     times = measure_times(options)
     print("cached teacher", flush=True)
-    cached = measure_cached(options)
+    cached = run([options.build / "bench/cached_teacher_bench"], KEEP_MEMORY)
 
     ours, ours_21 = "step/8x8/256/ours", "step/8x21/256/ours"
     passes = {width: times.rate_to_mm(f"head_pass/{width}") for width in (1536, 3584, 8192)}
@@ -192,8 +186,8 @@ def measure(options):
         "memory_to_materialised": 1 / saved_memory if saved_memory else None,
         "gradient_error_to_materialised": max(x["gradient_error"] / x["materialised_gradient_error"] for x in accuracy),
         "kl_error": worst("kl_error_of_the_mean"),
-        "cached_step_to_ce_step": cached.get("cached_step_to_ce_step"),
-        "cached_loss_difference": cached.get("cached_loss_difference"),
+        "cached_step_to_ce_step": cached["cached_step_to_ce_step"],
+        "cached_loss_difference": cached["cached_loss_difference"],
         **{f"growth_{size}": growth.get(size) for size in sizes},
         "pairs_overhead": (times.time("pairs/21") - times.time("pairs/1")) / times.time(ours_21),
         **{f"head_pass_to_mm_{width}": rate for width, rate in passes.items()},

@@ -4,8 +4,11 @@
 #include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,8 +103,8 @@ void add_tile_products(HeadStore& store) {
       const auto input = head_pass_input(u, head, head);
       if (!has_tile_products(input)) return state.SkipWithError("this processor has no AVX512-BF16");
       const auto products = make(input);
-      const int64_t block_numbers = kTileRows * products->block_size(),
-                    expected_numbers = kStudentWidth * products->block_size();
+      const int64_t block_numbers = kTileRows * products->block_size();
+      const int64_t expected_numbers = kStudentWidth * products->block_size();
       std::vector<float> z(static_cast<size_t>(num_threads() * block_numbers));
       std::vector<uint16_t> p(static_cast<size_t>(block_numbers));
       std::vector<float> e(static_cast<size_t>(products->num_blocks() * expected_numbers));
@@ -179,12 +182,11 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     constexpr std::string_view flag = "--vocab_size=";
     const std::string_view argument = argv[i];
-    const char *begin = argument.data() + flag.size(), *end = argument.data() + argument.size();
-    if (!argument.starts_with(flag) || std::from_chars(begin, end, vocab_size).ptr != end || vocab_size < 8192 ||
-        vocab_size % 2 != 0) {
-      std::fprintf(stderr,
-                   "usage: objective_bench [--vocab_size=N, even, 8192 at least] [--benchmark_...]; found '%s'\n",
-                   argv[i]);
+    const auto value = argument.starts_with(flag) ? argument.substr(flag.size()) : std::string_view();
+    const char* end = value.data() + value.size();
+    if (std::from_chars(value.data(), end, vocab_size).ptr != end || value.empty() || vocab_size < 8192 ||
+        vocab_size > kVocabSize || vocab_size % 2 != 0) {
+      std::fprintf(stderr, "objective_bench: found '%s', expected --vocab_size=N, even, 8,192 to 151,936\n", argv[i]);
       return 2;
     }
   }

@@ -12,14 +12,12 @@ what=$1
 shift
 case $what in
   objective)
-    programs=(objective_bench objective_accuracy)
+    programs=(objective_bench objective_accuracy cached_teacher_bench)
     takes="12 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
   tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
   quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
   *) echo "bench/run.sh: found '$what', expected objective, tokenizer or quickstart" >&2; usage ;;
 esac
-# A benchmark of its own that belongs to the table of the objective.
-[ $what != objective ] || [ ! -f bench/cached_teacher_bench.cpp ] || programs+=(cached_teacher_bench)
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
 
