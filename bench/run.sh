@@ -13,7 +13,7 @@ shift
 case $what in
   objective)
     programs=(objective_bench objective_accuracy cached_teacher_bench)
-    takes="12 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
+    takes="13 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
   tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
   quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
   *) echo "bench/run.sh: found '$what', expected objective, tokenizer or quickstart" >&2; usage ;;
