@@ -49,7 +49,7 @@ std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConf
   auto loader = loader_config(config, seed, step);
   loader.announce = std::move(announce);
   const auto mixture = std::make_shared<Mixture>(config.train);
-  // The loader borrows the mixture; the shared deleter keeps both until the last loader is gone.
+  // The function holds the mixture that its loaders borrow.
   return [mixture, loader, &processor](Cursor start) { return std::make_unique<Loader>(*mixture, processor, loader, start); };
 }
 

@@ -11,7 +11,7 @@
 
 namespace vlsi {
 
-/// Opens `config.train` and gives loaders over it, in the order that `seed` and `step` determine. `processor` must outlive them.
+/// Opens `config.train` and gives loaders over it, in the order that `seed` and `step` determine. `processor` and the function itself must outlive them.
 /// `announce` is LoaderConfig's.
 std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
                                                                   uint64_t seed, const std::string& step,

@@ -103,7 +103,8 @@ TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
   for (const bool shuffle : {true, false}) {
     config.shuffle = shuffle;
     const FakeProcessor processor;
-    const auto loader = open_training_data(config, processor, 5, "interact")({});
+    const auto open = open_training_data(config, processor, 5, "interact");
+    const auto loader = open({});
     const int64_t counted = iterations(3, 1, config);
     for (int64_t i = 0; i < counted; ++i) {
       EXPECT_LT(loader->cursor().epoch, 3) << "before iteration " << i;
@@ -121,7 +122,8 @@ TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
   // Lengths 1 to 9, mean 5: the true number is within the sampling error of 1,024 of them, 2.6 / (5 √1024) = 1.6 %, three times over.
   const auto uneven = data_of(folder, 5000, 40, [](int i) { return 1 + i * 7 % 9; });
   const FakeProcessor processor;
-  const auto loader = open_training_data(uneven, processor, 5, "interact")({});
+  const auto open = open_training_data(uneven, processor, 5, "interact");
+  const auto loader = open({});
   int64_t exact = 0;
   while (loader->cursor().epoch < 1) loader->next(), ++exact;
   EXPECT_NEAR(iterations(1, 1, uneven), exact, 0.05 * exact);
