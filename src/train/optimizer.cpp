@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -38,7 +39,7 @@ AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config) : config_(c
   for (auto& [name, parameter] : parameters) {
     const auto master = parameter.scalar_type() == at::kFloat ? parameter.detach() : parameter.detach().to(at::kFloat);
     entries_.push_back({name, parameter, master, at::Tensor(), at::zeros_like(master), at::zeros_like(master),
-                        at::zeros({}, master.options())});
+                        at::zeros({}, at::kFloat)});
   }
 }
 
@@ -64,28 +65,47 @@ void AdamW::clear_gradients() {
 
 double AdamW::step(double rate) {
   at::NoGradGuard no_grad;
-  std::vector<at::Tensor> masters, gradients, exp_avgs, exp_avg_sqs, steps;
+  std::vector<AdamwTensors> all;
+  bool are_plain = true;
   for (auto& entry : entries_) {
     if (!entry.gradient.defined()) continue;
-    masters.push_back(entry.master);
-    gradients.push_back(entry.gradient);
-    exp_avgs.push_back(entry.exp_avg);
-    exp_avg_sqs.push_back(entry.exp_avg_sq);
-    steps.push_back(entry.steps.add_(1));
+    entry.steps.add_(1);
+    all.push_back(
+        {entry.master, entry.gradient.contiguous(), entry.exp_avg, entry.exp_avg_sq, entry.steps.item<double>()});
+    are_plain = are_plain && is_plain(all.back());
   }
-  if (masters.empty()) return 0;
-
-  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
-  if (config_.clip_norm > 0) {
-    const double scale = config_.clip_norm / (norm + 1e-6);
-    if (scale < 1) at::_foreach_mul_(gradients, scale);
-  }
-  at::_fused_adamw_(masters, gradients, exp_avgs, exp_avg_sqs, {}, steps, rate, config_.betas[0], config_.betas[1],
-                    config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  if (all.empty()) return 0;
+  const double norm = are_plain ? step_plain(all, rate) : step_on_device(all, rate);
   for (auto& entry : entries_) {
     if (entry.gradient.defined() && !entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
   }
   clear_gradients();
+  return norm;
+}
+
+double AdamW::clip_scale(double norm) const {
+  return config_.clip_norm > 0 ? std::min(1.0, config_.clip_norm / (norm + 1e-6)) : 1.0;
+}
+
+double AdamW::step_plain(const std::vector<AdamwTensors>& all, double rate) const {
+  const double norm = gradient_norm(all);
+  adamw_update(all, {rate, config_.betas[0], config_.betas[1], config_.eps, config_.weight_decay}, clip_scale(norm));
+  return norm;
+}
+
+double AdamW::step_on_device(const std::vector<AdamwTensors>& all, double rate) const {
+  std::vector<at::Tensor> masters, gradients, exp_avgs, exp_avg_sqs, steps;
+  for (const auto& tensors : all) {
+    masters.push_back(tensors.parameter);
+    gradients.push_back(tensors.gradient);
+    exp_avgs.push_back(tensors.exp_avg);
+    exp_avg_sqs.push_back(tensors.exp_avg_sq);
+    steps.push_back(at::full({}, tensors.step, tensors.parameter.options()));
+  }
+  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
+  if (const double scale = clip_scale(norm); scale < 1) at::_foreach_mul_(gradients, scale);
+  at::_fused_adamw_(masters, gradients, exp_avgs, exp_avg_sqs, {}, steps, rate, config_.betas[0], config_.betas[1],
+                    config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
   return norm;
 }
 

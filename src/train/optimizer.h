@@ -10,6 +10,7 @@
 
 #include "base/safetensors.h"
 #include "base/settings.h"
+#include "train/adamw_update.h"
 #include "train/run_directory.h"
 
 namespace vlsi {
@@ -81,6 +82,13 @@ class AdamW {
     std::string name;
     at::Tensor parameter, master, gradient, exp_avg, exp_avg_sq, steps;
   };
+
+  /// What the gradient is multiplied by so that its norm is at most clip_norm.
+  double clip_scale(double norm) const;
+  /// Both clip, update and return the norm before: contiguous tensors on the CPU, and any others.
+  double step_plain(const std::vector<AdamwTensors>& all, double rate) const;
+  double step_on_device(const std::vector<AdamwTensors>& all, double rate) const;
+
   std::vector<Entry> entries_;
   OptimizerConfig config_;
 };
