@@ -1,17 +1,17 @@
-// Reading, checking and writing .safetensors files.
+// Reading and checking .safetensors files.
 #include "base/safetensors.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <optional>
 #include <set>
 #include <string_view>
 
-#include "base/atomic_file.h"
 #include "base/json.h"
+#include "base/problems.h"
+#include "base/quoted.h"
+#include "base/safetensors_dtypes.h"
 
 namespace vlsi {
 namespace {
@@ -20,53 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kHeaderLimitBytes = 100'000'000;
 constexpr size_t kLengthBytes = 8;  // the header's length stands before it, little-endian
-constexpr size_t kAlignment = 8;
 constexpr size_t kDimensionLimit = 64;  // of LibTorch's element-wise operations
 constexpr const char* kMetadataKey = "__metadata__";
-
-struct DtypeName {
-  at::ScalarType dtype;
-  std::string_view name;
-};
-
-/// In the order in which the format's own writer lays out tensors: widest first.
-constexpr std::array kDtypes = {
-    DtypeName{at::kUInt64, "U64"},
-    DtypeName{at::kLong, "I64"},
-    DtypeName{at::kDouble, "F64"},
-    DtypeName{at::kComplexFloat, "C64"},
-    DtypeName{at::kFloat, "F32"},
-    DtypeName{at::kUInt32, "U32"},
-    DtypeName{at::kInt, "I32"},
-    DtypeName{at::kBFloat16, "BF16"},
-    DtypeName{at::kHalf, "F16"},
-    DtypeName{at::kUInt16, "U16"},
-    DtypeName{at::kShort, "I16"},
-    DtypeName{at::kFloat8_e4m3fn, "F8_E4M3"},
-    DtypeName{at::kFloat8_e5m2, "F8_E5M2"},
-    DtypeName{at::kChar, "I8"},
-    DtypeName{at::kByte, "U8"},
-    DtypeName{at::kBool, "BOOL"},
-};
-
-std::optional<at::ScalarType> find_dtype(std::string_view name) {
-  const auto entry =
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& known) { return known.name == name; });
-  return entry == kDtypes.end() ? std::nullopt : std::optional(entry->dtype);
-}
-
-/// The place of `dtype` in kDtypes.
-size_t dtype_rank(at::ScalarType dtype) {
-  const auto entry =
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& known) { return known.dtype == dtype; });
-  TORCH_CHECK(entry != kDtypes.end(), "safetensors has no dtype ", dtype);
-  return static_cast<size_t>(entry - kDtypes.begin());
-}
-
-/// With quotes, and escaped as in JSON, so that any name stays on one line.
-std::string quoted(const std::string& name) {
-  return Json(name).dump();
-}
 
 uint64_t read_length(std::span<const std::byte> bytes) {
   uint64_t value = 0;
@@ -92,7 +47,7 @@ uint64_t count_bytes(const TensorInfo& info, const std::string& place) {
 /// One entry of the header; `data` is where the file's data begin, `data_bytes` how long they are.
 TensorInfo read_entry(const Json& entry, uint64_t data, uint64_t data_bytes, const std::string& place) {
   const auto dtype_name = require<std::string>(entry, "dtype", place);
-  const auto dtype = find_dtype(dtype_name);
+  const auto dtype = find_safetensors_dtype(dtype_name);
   if (!dtype) fail(place, ": unknown dtype ", quoted(dtype_name));
   TensorInfo info{*dtype, require<std::vector<int64_t>>(entry, "shape", place), 0, 0};
   const auto offsets = require<std::vector<int64_t>>(entry, "data_offsets", place);
@@ -191,21 +146,6 @@ bool is_plain_file_name(const std::string& file) {
          std::none_of(file.begin(), file.end(), is_control);
 }
 
-/// Collects what is wrong, to be said at once.
-class Problems {
- public:
-  template <class... Parts>
-  void add(const Parts&... parts) {
-    text_ += concat(text_.empty() ? "" : "; ", parts...);
-  }
-  void fail_if_any(const fs::path& place) const {
-    if (!text_.empty()) fail(place.string(), ": ", text_);
-  }
-
- private:
-  std::string text_;
-};
-
 using Shards = std::map<std::string, std::shared_ptr<const SafetensorsFile>>;
 
 /// Opens every shard that `weight_map` (tensor -> file name) names.
@@ -269,7 +209,7 @@ Checkpoint Checkpoint::open(const fs::path& directory) {
     problems.add("tensor ", quoted(name), " is not in ", shard->first,
                  elsewhere == file_of.end() ? "" : " but in " + elsewhere->second);
   }
-  problems.fail_if_any(index);
+  problems.fail_if_any(index.string(), ": ");
   return result;
 }
 
@@ -290,64 +230,6 @@ at::Tensor Checkpoint::tensor(const std::string& name) const {
   const auto entry = shard_of_.find(name);
   TORCH_CHECK(entry != shard_of_.end(), "checkpoint has no tensor ", name);
   return entry->second->tensor(name);
-}
-
-namespace {
-
-/// The header's JSON. Tensors stand in the order of their data.
-std::string make_header(const std::vector<const NamedTensors::value_type*>& order,
-                        const std::map<std::string, std::string>& metadata) {
-  std::string header = concat("{\"", kMetadataKey, "\":", Json(metadata).dump());
-  uint64_t reached = 0;
-  for (const auto* entry : order) {
-    const auto& [name, tensor] = *entry;
-    const uint64_t begin = std::exchange(reached, reached + tensor.nbytes());
-    header +=
-        concat(",", quoted(name), ":{\"dtype\":\"", kDtypes[dtype_rank(tensor.scalar_type())].name,
-               "\",\"shape\":", Json(tensor.sizes().vec()).dump(), ",\"data_offsets\":[", begin, ",", reached, "]}");
-  }
-  header += '}';
-  header.append((kAlignment - header.size() % kAlignment) % kAlignment, ' ');
-  return header;
-}
-
-}  // namespace
-
-void write_safetensors(const fs::path& path, const NamedTensors& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  std::vector<const NamedTensors::value_type*> order;
-  order.reserve(tensors.size());
-  for (const auto& entry : tensors) {
-    TORCH_CHECK(entry.second.defined() && entry.first != kMetadataKey, "cannot write tensor ", entry.first);
-    order.push_back(&entry);
-  }
-  const auto key = [](const auto* entry) {
-    return std::pair(dtype_rank(entry->second.scalar_type()), std::string_view(entry->first));
-  };
-  std::sort(order.begin(), order.end(), [&](const auto* left, const auto* right) { return key(left) < key(right); });
-  std::set<std::string_view> names;
-  for (const auto* entry : order)
-    TORCH_CHECK(names.insert(entry->first).second, "two tensors are named ", entry->first);
-
-  auto all_metadata = metadata;
-  all_metadata["format"] = "pt";
-  std::string header;
-  try {
-    header = make_header(order, all_metadata);
-  } catch (const Json::exception&) {
-    fail("write ", path.string(), ": a name or a metadata string is not UTF-8");
-  }
-
-  std::string length(kLengthBytes, '\0');
-  for (size_t i = 0; i < kLengthBytes; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xFF);
-  AtomicFile file(path);
-  file.write(length + header);
-  for (const auto* entry : order) {
-    const at::Tensor data = entry->second.detach().to(at::kCPU).contiguous();
-    if (data.numel() == 0) continue;
-    file.write(std::span(static_cast<const std::byte*>(data.const_data_ptr()), data.nbytes()));
-  }
-  file.commit();
 }
 
 }  // namespace vlsi

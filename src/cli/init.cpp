@@ -2,8 +2,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "input/tokenizer.h"
+#include "model/initialize.h"
 #include "model/load.h"
+#include "model/save.h"
 
 namespace vlsi {
 namespace {
@@ -11,7 +14,7 @@ namespace {
 struct Options {
   std::filesystem::path config, tokenizer, out, vision_from;
   std::string initializer = "fan-in", dtype = "float32";
-  uint64_t seed = 1;
+  uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
 int run(const Options& options) {
@@ -25,23 +28,19 @@ int run(const Options& options) {
   if (image_token != config.image_token_id) {
     fail(options.config.string(), ": image_token_id is ", config.image_token_id, ", the tokenizer's <|image_pad|> is ", image_token);
   }
-  if (!std::filesystem::exists(options.tokenizer / "preprocessor_config.json")) {
-    fail("initialising ", options.out.string(), ": ", options.tokenizer.string(),
-         " has no preprocessor_config.json, which says how pictures are read");
+  const auto& folder = options.tokenizer;
+  if (!std::filesystem::exists(folder / "preprocessor_config.json") &&
+      !std::filesystem::exists(folder / "processor_config.json")) {
+    fail("initialising ", options.out.string(), ": ", folder.string(),
+         " has neither preprocessor_config.json nor processor_config.json, which say how pictures are read");
   }
-  // The directory is replaced as a whole, so nothing else may live there.
-  if (std::filesystem::is_directory(options.out) && !std::filesystem::is_empty(options.out)) {
-    fail("initialising ", options.out.string(), ": the folder is not empty; choose another, or remove it");
-  }
+  require_empty(options.out, "initialising");
   const auto initializer = options.initializer == "normal" ? Initializer::kNormal : Initializer::kFanIn;
-  const auto model = initialize_vlm(config, initializer, options.seed);
-  if (!options.vision_from.empty()) {
-    copy_vision_tower(*load_vlm(options.vision_from, at::kFloat), *model, options.vision_from.string());
-  }
-  save_vlm(options.out, *model, parse_dtype(options.dtype, "--dtype"), options.tokenizer);
-  int64_t num_parameters = 0;
-  for (const auto& [name, parameter] : model->named_parameters()) num_parameters += parameter.numel();
-  log_info(concat("wrote ", options.out.string(), ": ", num_parameters, " random parameters"));
+  auto weights = random_weights(config, initializer, options.seed, parse_dtype(options.dtype, "--dtype"));
+  if (!options.vision_from.empty()) take_vision_tower(weights, options.vision_from);
+  write_model(options.out, config, std::move(weights), options.tokenizer, options.max_shard_bytes);
+  log_info(
+      concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_parameters(config)), " random parameters"));
   return 0;
 }
 
@@ -51,13 +50,17 @@ void add_init(CLI::App& program, Action& action) {
   auto options = std::make_shared<Options>();
   auto* command = program.add_subcommand("init", "Write a complete Hugging Face directory with random weights");
   command->add_option("--config", options->config, "config.json of the architecture")->required();
-  command->add_option("--tokenizer", options->tokenizer, "directory with tokenizer.json and preprocessor_config.json")->required();
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "directory with tokenizer.json and preprocessor_config.json or processor_config.json")
+      ->required();
   command->add_option("--out", options->out, "the new directory")->required();
   command->add_option("--vision-from", options->vision_from, "take the vision tower (without its merger) of this model");
   command->add_option("--initializer", options->initializer, "fan-in: std 1/sqrt(inputs); normal: std initializer_range")
       ->capture_default_str()->check(CLI::IsMember({"fan-in", "normal"}));
   command->add_option("--dtype", options->dtype, "of the written weights: float32 | bfloat16")->capture_default_str();
   command->add_option("--seed", options->seed, "of the weights")->capture_default_str();
+  add_shard_option(*command, options->max_shard_bytes);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

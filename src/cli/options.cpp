@@ -41,6 +41,20 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   command.add_option("--system", options.system, "a system turn instead of the template's own");
 }
 
+void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes) {
+  command
+      .add_option("--max-shard-bytes", max_shard_bytes,
+                  "larger weights are split into files of at most this size, with an index")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+}
+
+void require_empty(const std::filesystem::path& folder, const char* action) {
+  if (std::filesystem::is_directory(folder) && !std::filesystem::is_empty(folder)) {
+    fail(action, " ", folder.string(), ": the folder is not empty; choose another, or remove it");
+  }
+}
+
 void use_threads(int64_t threads) {
   if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));

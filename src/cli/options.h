@@ -45,6 +45,12 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 void add_data_options(CLI::App& command, DataOptions& options);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 
+/// --max-shard-bytes, of commands that write a model.
+void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes);
+
+/// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
+void require_empty(const std::filesystem::path& folder, const char* action);
+
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 

@@ -19,6 +19,7 @@
 #include "method/step3_finetune.h"
 #include "model/load.h"
 #include "model/parts.h"
+#include "model/save.h"
 #include "train/progress.h"
 
 namespace vlsi {
@@ -275,7 +276,6 @@ class Run {
   void finish() {
     const bool student_changed = std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
     if (student_changed) {
-      student_->merge_lora();
       save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
     }
     struct rusage usage{};

@@ -148,6 +148,25 @@ ModelConfig load_model_config(const std::filesystem::path& directory) {
   return parse_model_config(read_json(path), path.string());
 }
 
+double num_parameters(const ModelConfig& config) {
+  const auto linear = [](double in, double out, bool with_bias) { return in * out + (with_bias ? out : 0); };
+  const auto& text = config.text;
+  const auto width = static_cast<double>(text.hidden_size), inner = static_cast<double>(text.intermediate_size);
+  const auto key_width = static_cast<double>(text.num_key_value_heads * text.head_dim());
+  const double layer = 2 * width + linear(width, width, true) + 2 * linear(width, key_width, true) +
+                       linear(width, width, false) + 3 * linear(width, inner, false);
+  const double rows = static_cast<double>(text.vocab_size) * (text.tie_word_embeddings ? 1 : 2);
+
+  const auto& vision = config.vision;
+  const auto tower = static_cast<double>(vision.embed_dim), merged = static_cast<double>(vision.merged_size());
+  const auto mlp = static_cast<double>(vision.mlp_size());
+  const double block = 4 * tower + linear(tower, 3 * tower, true) + linear(tower, tower, true) +
+                       linear(tower, mlp, true) + linear(mlp, tower, true);
+  const double merger = 2 * tower + linear(merged, merged, true) + linear(merged, width, true);
+  return static_cast<double>(text.num_hidden_layers) * layer + width + rows * width +
+         static_cast<double>(vision.patch_values()) * tower + static_cast<double>(vision.depth) * block + merger;
+}
+
 OrderedJson to_json(const ModelConfig& config, const std::string& dtype) {
   // The hub's files say 4, not 4.0.
   const double ratio = config.vision.mlp_ratio;

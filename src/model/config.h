@@ -60,6 +60,9 @@ ModelConfig parse_model_config(const Json& json, const std::string& place);
 /// parse_model_config of `directory`/config.json.
 ModelConfig load_model_config(const std::filesystem::path& directory);
 
+/// Values in all tensors of such a model. Exact below 2^53, and never overflows.
+double num_parameters(const ModelConfig& config);
+
 /// The flat layout that every reader of the ecosystem takes, with a complete vision_config. `dtype`: "float32", "bfloat16".
 OrderedJson to_json(const ModelConfig& config, const std::string& dtype);
 

@@ -1,95 +1,64 @@
 #include "model/load.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/CPUGeneratorImpl.h>
 
-#include <cmath>
 #include <map>
 
-#include "base/atomic_file.h"
-#include "base/error.h"
+#include "base/problems.h"
 #include "base/safetensors.h"
-#include "model/parts.h"
+#include "model/names.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The gen-1 name of a stored tensor: newer writers put `model.` before `visual.` and `language_model.` after `model.`.
-std::string gen1_name(const std::string& stored) {
-  const auto replaced = [&](std::string_view from, std::string_view to) {
-    return stored.starts_with(from) ? std::string(to) + stored.substr(from.size()) : std::string();
-  };
-  for (const auto& [from, to] : {std::pair("model.visual.", "visual."), std::pair("model.language_model.", "model.")}) {
-    if (auto name = replaced(from, to); !name.empty()) return name;
+/// A model is built as config.json says before its tensors are compared: not one that the weights are nowhere near to.
+void check_size(const ModelConfig& config, const Checkpoint& checkpoint, const fs::path& directory) {
+  double num_stored = 0;
+  for (const auto& name : checkpoint.names()) {
+    double size = 1;
+    for (const int64_t dimension : checkpoint.info(name).shape) size *= static_cast<double>(dimension);
+    num_stored += size;
   }
-  return stored;
-}
-
-std::string shape_text(at::IntArrayRef shape) { return concat(shape); }
-
-/// Problems found while loading, told at once.
-class Problems {
- public:
-  void add(std::string problem) { problems_.push_back(std::move(problem)); }
-  void throw_if_any(const fs::path& directory) const {
-    if (problems_.empty()) return;
-    std::string text;
-    for (const auto& problem : problems_) text += (text.empty() ? "" : "; ") + problem;
-    fail("loading the model in ", directory.string(), ": ", problems_.size(), " problem(s): ", text);
+  constexpr double kMostTimes = 8, kAlwaysFits = 1e7;
+  if (num_parameters(config) > std::max(kMostTimes * num_stored, kAlwaysFits)) {
+    fail("loading the model in ", directory.string(), ": config.json describes ", num_parameters(config),
+         " parameters, the weights hold ", num_stored);
   }
-
- private:
-  std::vector<std::string> problems_;
-};
-
-/// Files beside the weights that a model directory needs to be complete.
-const char* const kCarriedFiles[] = {"tokenizer.json",     "tokenizer_config.json",    "vocab.json",
-                                     "merges.txt",         "special_tokens_map.json",  "added_tokens.json",
-                                     "chat_template.json", "preprocessor_config.json", "processor_config.json",
-                                     "chat_template.jinja", "generation_config.json"};
-
-NamedTensors tensors_to_save(const Vlm& model, at::ScalarType dtype) {
-  std::map<std::string, at::Tensor> merged;
-  model.for_each_module([&](const std::string& name, Module& module) {
-    const auto* linear = dynamic_cast<Linear*>(&module);
-    if (linear != nullptr && linear->has_lora()) merged.emplace(name + ".weight", linear->merged_weight(dtype));
-  });
-  NamedTensors tensors;
-  for (const auto& item : model.named_parameters()) {
-    if (part_of(item.first) == "lora") continue;
-    const auto found = merged.find(item.first);
-    tensors.emplace_back(item.first, found != merged.end() ? found->second : item.second.detach().to(dtype));
-  }
-  return tensors;
 }
 
 }  // namespace
 
 std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device) {
-  auto model = std::make_shared<Vlm>(load_model_config(directory));
+  if (fs::exists(directory / "adapter_config.json") && !fs::exists(directory / "config.json")) {
+    fail("loading the model in ", directory.string(),
+         ": it holds an adapter, expected a model that one can stand beside");
+  }
+  const auto config = load_model_config(directory);
   const auto checkpoint = Checkpoint::open(directory);
+  check_size(config, checkpoint, directory);
+  auto model = std::make_shared<Vlm>(config);
   std::map<std::string, std::string> stored_names;  // gen-1 name -> stored name
   Problems problems;
   for (const auto& stored : checkpoint.names()) {
-    if (!stored_names.emplace(gen1_name(stored), stored).second) problems.add("two tensors are named " + gen1_name(stored));
+    if (!stored_names.emplace(gen1_name(stored), stored).second)
+      problems.add("two tensors are named ", gen1_name(stored));
   }
 
   for (auto& item : model->named_parameters()) {
     auto& parameter = item.second;
     const auto found = stored_names.find(item.first);
     if (found == stored_names.end()) {
-      problems.add("missing " + item.first);
+      problems.add("missing ", item.first);
       continue;
     }
     const auto tensor = checkpoint.tensor(found->second);
     stored_names.erase(found);
     if (tensor.sizes() != parameter.sizes()) {
-      problems.add(concat(item.first, " is ", shape_text(tensor.sizes()), ", expected ", shape_text(parameter.sizes())));
+      problems.add(item.first, " is ", tensor.sizes(), ", expected ", parameter.sizes());
     } else if (!tensor.is_floating_point()) {
-      problems.add(concat(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type"));
+      problems.add(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type");
     } else {
       parameter.set_data(tensor.to(at::TensorOptions(device).dtype(dtype)));
       parameter.set_requires_grad(false);
@@ -102,61 +71,9 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
       stored_names.erase(head);
     }
   }
-  for (const auto& [name, stored] : stored_names) problems.add("unexpected " + stored);
-  problems.throw_if_any(directory);
+  for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
+  problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
   return model;
-}
-
-void save_vlm(const fs::path& directory, const Vlm& model, at::ScalarType dtype, const fs::path& carried_from) {
-  at::NoGradGuard no_grad;
-  AtomicDirectory out(directory);
-  for (const char* name : kCarriedFiles) {
-    if (fs::exists(carried_from / name)) fs::copy_file(carried_from / name, out.path() / name);
-  }
-  const auto& config = model.config();
-  if (!fs::exists(out.path() / "generation_config.json")) {
-    write_json(out.path() / "generation_config.json",
-               {{"bos_token_id", config.bos_token_id}, {"do_sample", false}, {"eos_token_id", config.eos_token_id},
-                {"pad_token_id", config.bos_token_id}, {"transformers_version", "4.41.2"}});
-  }
-  write_json(out.path() / "config.json", to_json(config, dtype_name(dtype)));
-  write_safetensors(out.path() / "model.safetensors", tensors_to_save(model, dtype));
-  out.commit();
-}
-
-std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initializer, uint64_t seed) {
-  at::NoGradGuard no_grad;
-  auto model = std::make_shared<Vlm>(config);
-  auto generator = at::detail::createCPUGenerator(seed);
-  for (auto& item : model->named_parameters()) {
-    auto& parameter = item.second;
-    const bool is_embedding = part_of(item.first) == "embeddings";
-    if (item.first.ends_with(".bias")) {
-      parameter.zero_();
-    } else if (parameter.dim() == 1) {
-      parameter.fill_(1);
-    } else if (initializer == Initializer::kNormal) {
-      parameter.normal_(0, config.initializer_range, generator);
-    } else {
-      const auto fan_in = static_cast<double>(parameter.numel() / parameter.size(0));
-      parameter.normal_(0, is_embedding ? 0.05 : 1 / std::sqrt(fan_in), generator);
-    }
-    parameter.set_requires_grad(false);
-  }
-  return model;
-}
-
-void copy_vision_tower(const Vlm& from, Vlm& to, const std::string& place) {
-  at::NoGradGuard no_grad;
-  const auto source = from.named_parameters();
-  for (auto& item : to.named_parameters()) {
-    if (part_of(item.first) != "vision") continue;
-    const auto found = std::find_if(source.begin(), source.end(), [&](const auto& s) { return s.first == item.first; });
-    if (found == source.end() || found->second.sizes() != item.second.sizes()) {
-      fail(place, ": its vision tower has no ", item.first, " of shape ", shape_text(item.second.sizes()));
-    }
-    item.second.copy_(found->second);
-  }
 }
 
 at::ScalarType parse_dtype(const std::string& name, const std::string& place) {

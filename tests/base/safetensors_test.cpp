@@ -341,5 +341,18 @@ TEST_F(Safetensors, CheckpointRefusesADirectoryWithoutWeights) {
   EXPECT_EQ(checkpoint_message(), ": key 'weight_map' is an array, expected an object");
 }
 
+TEST_F(Safetensors, CheckpointNamesADamagedShardAmongItsOtherProblems) {
+  write_safetensors(folder_ / "1", {{"a", torch::ones(4)}});
+  write_safetensors(folder_ / "2", {{"b", torch::ones(4)}});
+  write_index({{"a", "1"}, {"b", "2"}, {"c", "2"}, {"d", "3"}});
+  fs::resize_file(folder_ / "1", fs::file_size(folder_ / "1") - 1);
+  write_file(folder_ / "3", length_of(100'000'000'000) + "12345678");
+  const auto text = checkpoint_message();
+  for (const std::string part : {"data_offsets are [0, 16], expected an ascending pair within the 15 bytes",
+                                 "header length is 100000000000, expected 1 to 8", "tensor \"c\" is not in 2"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
+  }
+}
+
 }  // namespace
 }  // namespace vlsi

@@ -140,6 +140,15 @@ struct BadConfig {
 
 class BadConfigs : public testing::TestWithParam<BadConfig> {};
 
+TEST(ModelConfig, CountsTheParametersOfTheModelItDescribes) {
+  for (const char* variant : {"tied", "untied"}) {
+    const auto config = load_model_config(fixtures::directory(variant));
+    int64_t expected = 0;
+    for (const auto& [name, parameter] : Vlm(config).named_parameters()) expected += parameter.numel();
+    EXPECT_EQ(num_parameters(config), static_cast<double>(expected));
+  }
+}
+
 TEST_P(BadConfigs, AreErrorsThatNameFileAndKey) {
   Json json = flat();
   json[Json::json_pointer(GetParam().pointer)] = GetParam().value;

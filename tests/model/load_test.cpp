@@ -1,39 +1,33 @@
-// Model directories: what is written is read back, and every disagreement is told at once.
+// Model directories read: every layout gives the same model, and every disagreement is told at once.
 #include "model/load.h"
+
+#include <chrono>
+#include <fstream>
 
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "model/parts.h"
-#include "tests/model/fixtures.h"
+#include "tests/model/model_directory.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
 using fixtures::by_name;
+using fixtures::expect_same_parameters;
 using fixtures::message_of;
+using fixtures::stored_tensors;
+using fixtures::write_directory;
 
-NamedTensors stored_tensors(const std::string& variant) {
-  const auto checkpoint = Checkpoint::open(fixtures::directory(variant));
-  NamedTensors tensors;
-  for (const auto& name : checkpoint.names()) tensors.emplace_back(name, checkpoint.tensor(name));
-  return tensors;
-}
-
-void write_directory(const fs::path& directory, const NamedTensors& tensors, const std::string& variant = "tied") {
-  fs::create_directories(directory);
-  fs::copy_file(fixtures::directory(variant) / "config.json", directory / "config.json",
-                fs::copy_options::overwrite_existing);
-  write_safetensors(directory / "model.safetensors", tensors);
-}
-
-void expect_same_parameters(const Vlm& model, const Vlm& expected) {
-  const auto found = by_name(model.named_parameters()), wanted = by_name(expected.named_parameters());
-  ASSERT_EQ(found.size(), wanted.size());
-  for (const auto& [name, value] : wanted) {
-    ASSERT_TRUE(found.contains(name)) << name;
-    EXPECT_TRUE(at::equal(found.at(name), value)) << name;
-  }
+/// The architecture of Qwen2-VL 7B, but for the vision tower's: that is the defaults'.
+ModelConfig true_7b() {
+  ModelConfig config;
+  config.text.hidden_size = 3584;
+  config.text.intermediate_size = 18944;
+  config.text.num_hidden_layers = 28;
+  config.text.num_attention_heads = 28;
+  config.text.num_key_value_heads = 4;
+  return config;
 }
 
 class LoadVlm : public testing::Test {
@@ -44,30 +38,6 @@ class LoadVlm : public testing::Test {
   }
   fixtures::TemporaryFolder folder_;
 };
-
-TEST_F(LoadVlm, ReadsWhatWasSaved) {
-  for (const char* variant : {"tied", "untied"}) {
-    SCOPED_TRACE(variant);
-    const auto model = load(fixtures::directory(variant));
-    save_vlm(path(variant), *model, at::kFloat, {});
-    expect_same_parameters(*load(path(variant)), *model);
-    EXPECT_EQ(Checkpoint::open(path(variant)).names(), Checkpoint::open(fixtures::directory(variant)).names());
-    EXPECT_TRUE(fs::exists(path(variant) / "generation_config.json"));
-  }
-}
-
-TEST_F(LoadVlm, ReadsAndWritesBfloat16) {
-  const auto model = load(fixtures::directory("untied"));
-  save_vlm(path("bf16"), *model, at::kBFloat16, {});
-  EXPECT_EQ(read_json(path("bf16") / "config.json")["torch_dtype"], "bfloat16");
-  const auto narrow = load(path("bf16"), at::kBFloat16), wide = load(path("bf16"));
-  const auto original = by_name(model->named_parameters()), found = by_name(wide->named_parameters());
-  for (const auto& [name, value] : narrow->named_parameters()) {
-    ASSERT_EQ(value.scalar_type(), at::kBFloat16) << name;
-    EXPECT_TRUE(at::equal(value, original.at(name).to(at::kBFloat16))) << name;
-    EXPECT_TRUE(at::equal(found.at(name), value.to(at::kFloat))) << name;
-  }
-}
 
 TEST_F(LoadVlm, ReadsTheNewerNames) {
   NamedTensors renamed;
@@ -142,103 +112,130 @@ TEST_F(LoadVlm, LeavesStoredWeightsInTheMappedFileUntilTheyLearn) {
   }
 }
 
+TEST_F(LoadVlm, ReadsEveryDtypeFromShards) {
+  const auto expected = load(fixtures::directory("untied"));
+  for (const auto dtype : {at::kFloat, at::kBFloat16, at::kHalf}) {
+    SCOPED_TRACE(dtype);
+    const auto folder = path(concat("shards_", dtype));
+    fs::create_directories(folder);
+    fs::copy_file(fixtures::directory("untied") / "config.json", folder / "config.json");
+    std::vector<TensorSource> sources;
+    for (const auto& [name, value] : stored_tensors("untied")) sources.push_back(source_of(name, value.to(dtype)));
+    write_checkpoint(folder, sources, /*max_shard_bytes=*/30'000);
+    EXPECT_TRUE(fs::exists(folder / "model.safetensors.index.json"));
+    const auto found = by_name(load(folder)->named_parameters());
+    for (const auto& [name, value] : expected->named_parameters())
+      EXPECT_TRUE(at::equal(found.at(name), value.to(dtype).to(at::kFloat))) << name;
+  }
+}
+
+TEST_F(LoadVlm, ReadsTheConfigurationOfEveryLayout) {
+  const auto expected = load(fixtures::directory("untied"));
+  const auto flat = read_json(fixtures::directory("untied") / "config.json");
+  auto text = flat,
+       nested = Json{{"model_type", "qwen2_vl"}, {"vision_config", flat["vision_config"]}, {"dtype", "float32"}};
+  for (const char* key : {"vision_config", "model_type", "rope_scaling", "rope_theta", "torch_dtype", "architectures"})
+    text.erase(key);
+  text["model_type"] = "qwen2_vl_text";
+  text["rope_parameters"] = flat["rope_scaling"];
+  text["rope_parameters"]["rope_theta"] = flat["rope_theta"];
+  text["rope_parameters"]["rope_type"] = "default";
+  nested["text_config"] = text;
+  for (const char* key : {"image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"})
+    nested[key] = flat[key];
+  auto both = flat;
+  both["text_config"] = text;
+  write_directory(path("layout"), stored_tensors("untied"), "untied");
+  const auto batch = pack({fixtures::sample_of(fixtures::Case("untied", "one_image"))});
+  const auto rows = [&](const Vlm& model) {
+    at::NoGradGuard no_grad;
+    return model.forward(batch, {}).final_rows;
+  };
+  for (const auto& config : {nested, both}) {
+    write_file(path("layout") / "config.json", config.dump());
+    const auto model = load(path("layout"));
+    expect_same_parameters(*model, *expected);
+    EXPECT_TRUE(at::equal(rows(*model), rows(*expected))) << config.dump();
+  }
+}
+
+/// A directory of the true 7B shapes whose weights are holes in sparse files: they take no disk.
+void write_sparse_7b(const fs::path& directory) {
+  const ModelConfig config = true_7b();
+  fs::create_directories(directory);
+  write_file(directory / "config.json", to_json(config, "bfloat16").dump());
+  Json weight_map = Json::object();
+  Json header = Json::object();
+  uint64_t filled = 0;
+  int shard = 0;
+  const auto close_shard = [&] {
+    const auto name = concat("model-", ++shard, ".safetensors");
+    for (const auto& [tensor, entry] : header.items()) weight_map[tensor] = name;
+    auto text = header.dump();
+    text.append((8 - text.size() % 8) % 8, ' ');
+    std::string length(8, '\0');
+    for (size_t i = 0; i < 8; ++i) length[i] = static_cast<char>(text.size() >> (8 * i) & 0xFF);
+    write_file(directory / name, length + text);
+    fs::resize_file(directory / name, 8 + text.size() + filled);
+    header = Json::object();
+    filled = 0;
+  };
+  for (const auto& [name, parameter] : Vlm(config).named_parameters()) {
+    const auto bytes = static_cast<uint64_t>(parameter.numel()) * 2;
+    if (filled + bytes > kMaxShardBytes) close_shard();
+    header[name] = {{"dtype", "BF16"}, {"shape", parameter.sizes().vec()}, {"data_offsets", {filled, filled + bytes}}};
+    filled += bytes;
+  }
+  close_shard();
+  write_file(directory / "model.safetensors.index.json", Json{{"weight_map", weight_map}}.dump());
+}
+
+/// Anonymous memory of this process that is resident, in bytes.
+int64_t anonymous_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return std::stoll(line.substr(8)) * 1024;
+  }
+  return -1;
+}
+
+TEST_F(LoadVlm, OpensSixteenGigabytesAtOnceAndWithoutMemoryOfItsOwn) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer marks the memory of tensors that are never touched";
+#endif
+  write_sparse_7b(path("7b"));
+  const auto before = anonymous_bytes();
+  ASSERT_GT(before, 0);
+  const auto started = std::chrono::steady_clock::now();
+  const auto model = load(path("7b"), at::kBFloat16);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  int64_t num_values = 0;
+  for (const auto& [name, value] : model->named_parameters()) num_values += value.numel();
+  EXPECT_EQ(num_values, 8'291'375'616);
+  EXPECT_LT(seconds, 1.0) << "measured: a few hundredths";
+  EXPECT_LT(anonymous_bytes() - before, int64_t{64} << 20) << "of 16.6 GB of weights";
+}
+
+TEST_F(LoadVlm, RefusesToBuildWhatItsWeightsAreNowhereNear) {
+  write_directory(path("huge"), stored_tensors("tied"));
+  auto config = to_json(true_7b(), "bfloat16");
+  config["hidden_size"] = config["vision_config"]["hidden_size"] = 28 * 128 * 1024;
+  config["num_attention_heads"] = 28 * 1024;
+  write_file(path("huge") / "config.json", config.dump());
+  const auto message = message_of([&] { load(path("huge")); });
+  EXPECT_NE(message.find("config.json describes"), std::string::npos) << message;
+}
+
+TEST_F(LoadVlm, SaysThatAnAdapterIsNoModel) {
+  fs::create_directories(path("adapter"));
+  write_file(path("adapter") / "adapter_config.json", "{}");
+  EXPECT_NE(message_of([&] { load(path("adapter")); }).find("it holds an adapter"), std::string::npos);
+}
+
 TEST_F(LoadVlm, NamesTheDirectoryWithoutWeights) {
   fs::create_directories(path("empty"));
   fs::copy_file(fixtures::directory("tied") / "config.json", path("empty") / "config.json");
   EXPECT_NE(message_of([&] { load(path("empty")); }).find("empty"), std::string::npos);
-}
-
-using SaveVlm = LoadVlm;
-
-TEST_F(SaveVlm, CarriesTokenizerAndProcessorFilesUnchanged) {
-  const auto model = load(fixtures::directory("tied"));
-  fs::create_directories(path("from"));
-  const std::vector<std::pair<std::string, std::string>> files{
-      {"tokenizer.json", "{ \"a\":1}"},
-      {"preprocessor_config.json", "{}\n\n"},
-      {"generation_config.json", "{\"eos_token_id\": [1, 2]}"}};
-  for (const auto& [name, text] : files) write_file(path("from") / name, text);
-  write_file(path("from") / "model.safetensors", "not to be carried");
-  save_vlm(path("out"), *model, at::kFloat, path("from"));
-  for (const auto& [name, text] : files) EXPECT_EQ(MappedFile::open(path("out") / name)->text(), text) << name;
-  EXPECT_FALSE(fs::exists(path("out") / "chat_template.json"));
-  expect_same_parameters(*load(path("out")), *model);
-}
-
-TEST_F(SaveVlm, ReplacesADirectoryAndLeavesItWhenItFails) {
-  const auto tied = load(fixtures::directory("tied")), untied = load(fixtures::directory("untied"));
-  save_vlm(path("out"), *tied, at::kFloat, {});
-  fs::create_directories(path("from") / "tokenizer.json");  // a folder where a file should be: it cannot be carried
-  EXPECT_ANY_THROW(save_vlm(path("out"), *untied, at::kFloat, path("from")));
-  expect_same_parameters(*load(path("out")), *tied);
-  save_vlm(path("out"), *untied, at::kFloat, {});
-  expect_same_parameters(*load(path("out")), *untied);
-  size_t num_entries = 0;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(folder_.path())) ++num_entries;
-  EXPECT_EQ(num_entries, 2U) << "a temporary directory is left over";
-}
-
-TEST_F(SaveVlm, MergesAdaptersIntoWhatItWrites) {
-  const auto model = load(fixtures::directory("tied"));
-  model->add_lora(4, 8, {"q_proj", "down_proj"}, 1, "test");
-  for (auto& [name, value] : model->named_parameters()) {
-    if (part_of(name) == "lora") value.copy_(fixtures::random(value.sizes(), 3));
-  }
-  save_vlm(path("out"), *model, at::kFloat, {});
-  const auto written = load(path("out"));
-  model->merge_lora();
-  expect_same_parameters(*written, *model);
-  EXPECT_FALSE(at::equal(by_name(written->named_parameters()).at("model.layers.0.self_attn.q_proj.weight"),
-                         by_name(stored_tensors("tied")).at("model.layers.0.self_attn.q_proj.weight")));
-}
-
-TEST(InitializeVlm, IsAFunctionOfItsSeed) {
-  const auto config = load_model_config(fixtures::directory("untied"));
-  const auto first = initialize_vlm(config, Initializer::kFanIn, 5);
-  expect_same_parameters(*initialize_vlm(config, Initializer::kFanIn, 5), *first);
-  const auto other = initialize_vlm(config, Initializer::kFanIn, 6);
-  EXPECT_FALSE(at::equal(other->head(), first->head()));
-}
-
-TEST(InitializeVlm, DrawsTheStandardDeviationsItPromises) {
-  const auto config = load_model_config(fixtures::directory("untied"));
-  const auto expect_std = [](const at::Tensor& value, double expected, const std::string& name) {
-    // The sample deviation of n normal values is off by expected / sqrt(2 n) or so; five times that never happens.
-    const double error = 5 * expected / std::sqrt(2.0 * static_cast<double>(value.numel()));
-    EXPECT_NEAR(value.std().item<double>(), expected, error) << name;
-  };
-  for (const auto& [name, value] : initialize_vlm(config, Initializer::kFanIn, 1)->named_parameters()) {
-    if (name.ends_with(".bias")) {
-      EXPECT_TRUE(at::equal(value, at::zeros_like(value))) << name;
-    } else if (value.dim() == 1) {
-      EXPECT_TRUE(at::equal(value, at::ones_like(value))) << name;
-    } else {
-      const double fan_in = static_cast<double>(value[0].numel());
-      expect_std(value, part_of(name) == "embeddings" ? 0.05 : 1 / std::sqrt(fan_in), name);
-    }
-  }
-  for (const auto& [name, value] : initialize_vlm(config, Initializer::kNormal, 1)->named_parameters()) {
-    if (value.dim() > 1) expect_std(value, 0.02, name);
-  }
-}
-
-TEST(CopyVisionTower, CopiesTheTowerWithoutItsMerger) {
-  const auto from = load_vlm(fixtures::directory("tied"), at::kFloat);
-  const auto to = initialize_vlm(from->config(), Initializer::kFanIn, 3),
-             before = initialize_vlm(from->config(), Initializer::kFanIn, 3);
-  copy_vision_tower(*from, *to, "test");
-  const auto source = by_name(from->named_parameters()), untouched = by_name(before->named_parameters());
-  for (const auto& [name, value] : to->named_parameters()) {
-    EXPECT_TRUE(at::equal(value, (part_of(name) == "vision" ? source : untouched).at(name))) << name;
-  }
-}
-
-TEST(CopyVisionTower, RefusesAnotherShape) {
-  const auto from = load_vlm(fixtures::directory("tied"), at::kFloat);
-  const auto to = initialize_vlm(load_model_config(fixtures::directory("untied")), Initializer::kFanIn, 3);
-  const auto message = message_of([&] { copy_vision_tower(*from, *to, "donor"); });
-  EXPECT_NE(message.find("donor"), std::string::npos) << message;
-  EXPECT_NE(message.find("visual.patch_embed.proj.weight"), std::string::npos) << message;
 }
 
 TEST(Dtypes, HaveNames) {

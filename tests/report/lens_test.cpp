@@ -6,6 +6,8 @@
 #include "generate/greedy.h"
 #include "input/processor.h"
 #include "method/teacher.h"
+#include "model/initialize.h"
+#include "model/save.h"
 #include "tests/model/fixtures.h"
 
 namespace vlsi {

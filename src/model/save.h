@@ -1,0 +1,24 @@
+// Models to Hugging Face directories, a tensor at a time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "base/safetensors_writer.h"
+#include "model/vlm.h"
+
+namespace vlsi {
+
+/// Writes a complete directory: flat config.json, weights under gen-1 names in shards of `max_shard_bytes` with an
+/// index (one file where they fit), generation_config.json, and the tokenizer and processor files of `carried_from`,
+/// unchanged. The weights are made one after the other; all are of one dtype. The directory appears whole or not at
+/// all.
+void write_model(const std::filesystem::path& directory, const ModelConfig& config, std::vector<TensorSource> weights,
+                 const std::filesystem::path& carried_from, uint64_t max_shard_bytes = kMaxShardBytes);
+
+/// write_model of `model` in `dtype`, with its adapters merged into the weights that they stand beside.
+void save_vlm(const std::filesystem::path& directory, const Vlm& model, at::ScalarType dtype,
+              const std::filesystem::path& carried_from, uint64_t max_shard_bytes = kMaxShardBytes);
+
+}  // namespace vlsi
