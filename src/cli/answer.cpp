@@ -28,11 +28,10 @@ Json with_answer(Json record, const std::string& answer) {
 }
 
 int run(const Options& options) {
-  use_threads(options.model.threads);
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
-  const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
+  const auto model = load(options.model);
   const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   int64_t num_written = 0, num_empty = 0;
   out.write("[");

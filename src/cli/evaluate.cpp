@@ -41,11 +41,10 @@ OrderedJson to_json(const ExactMatch& match) {
 }
 
 int run(const Options& options) {
-  use_threads(options.model.threads);
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   make_directories(options.out);
-  const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
+  const auto model = load(options.model);
   const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   ExactMatch match;
   AtomicFile predictions(options.out / "predictions.jsonl");
@@ -59,6 +58,7 @@ int run(const Options& options) {
   }
   predictions.commit();
   OrderedJson results{{"benchmark", options.benchmark}, {"model", options.model.model.string()}, {"data", options.data.data.string()}};
+  if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
   results.update(to_json(match));
   write_json(options.out / "results.json", results);
 

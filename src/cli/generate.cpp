@@ -19,11 +19,10 @@ struct Options {
 };
 
 int run(const Options& options) {
-  use_threads(options.model.threads);
-  const auto device = parse_device(options.model.device);
   // What a person types is text, also where it looks like a control token.
-  const auto model = load_model(options.model.model, options.model.parsed_dtype(), device, SpecialText::kPlain);
-  const auto batch = to_device(pack({model.processor->encode_prompt(options.prompt.conversation())}), device);
+  const auto model = load(options.model, SpecialText::kPlain);
+  const auto batch =
+      to_device(pack({model.processor->encode_prompt(options.prompt.conversation())}), model.vlm->device());
 
   const auto& tokenizer = model.processor->tokenizer();
   TextStream stream(tokenizer);

@@ -89,6 +89,25 @@ void inspect_cache(const fs::path& directory) {
             << "  pictures    " << origin.pre_processing << "\n";
 }
 
+void inspect_adapter(const fs::path& directory) {
+  const auto path = directory / "adapter_config.json";
+  const auto config = read_json(path);
+  const auto targets = require<Json>(config, "target_modules", path.string());
+  std::cout << directory.string() << ": an adapter (" << require<std::string>(config, "peft_type", path.string())
+            << ")\n  base        "
+            << find<std::string>(config, "base_model_name_or_path", path.string()).value_or("unknown")
+            << "\n  rank        " << require<int64_t>(config, "r", path.string()) << ", alpha "
+            << require<double>(config, "lora_alpha", path.string()) << "\n  targets     ";
+  if (targets.is_string()) std::cout << targets.get<std::string>();
+  for (const auto& target : targets.is_array() ? targets : Json::array())
+    std::cout << (target.is_string() ? target.get<std::string>() : target.dump()) << " ";
+  std::cout << "\n";
+  Contents contents;
+  const auto file = SafetensorsFile::open(directory / "adapter_model.safetensors");
+  for (const auto& [name, info] : file->tensors()) contents.add(info);
+  contents.print();
+}
+
 void inspect_run(const fs::path& directory) {
   std::cout << directory.string() << ": a run\n";
   std::ifstream metrics(directory / "metrics.jsonl");
@@ -121,8 +140,12 @@ int run(const fs::path& directory) {
     inspect_run(directory);
   } else if (fs::exists(directory / "config.json")) {
     inspect_model(directory);
+  } else if (fs::exists(directory / "adapter_config.json")) {
+    inspect_adapter(directory);
   } else {
-    fail("inspecting ", directory.string(), ": it is no model (config.json), verbalizer set (verbalizers.json), teacher cache (cache.json) or run (metrics.jsonl)");
+    fail("inspecting ", directory.string(),
+         ": it is no model (config.json), adapter (adapter_config.json), verbalizer set (verbalizers.json), teacher cache "
+         "(cache.json) or run (metrics.jsonl)");
   }
   return 0;
 }
@@ -131,7 +154,8 @@ int run(const fs::path& directory) {
 
 void add_inspect(CLI::App& program, Action& action) {
   auto directory = std::make_shared<fs::path>();
-  auto* command = program.add_subcommand("inspect", "What is in a model, verbalizer, teacher cache or run directory");
+  auto* command =
+      program.add_subcommand("inspect", "What is in a model, adapter, verbalizer, teacher cache or run directory");
   command->add_option("directory", *directory, "the directory")->required();
   command->callback([directory, &action] { action = [directory] { return run(*directory); }; });
 }

@@ -39,16 +39,16 @@ struct Loaded {
   std::shared_ptr<Vlm> head_owner;           // null: the model's own head
 };
 
-Loaded load(const Options& options, at::Device device) {
-  const auto dtype = options.model.parsed_dtype();
+Loaded load(const Options& options) {
   // What a person types is text, also where it looks like a control token.
-  Loaded loaded{load_model(options.model.model, dtype, device, SpecialText::kPlain), nullptr, nullptr};
+  Loaded loaded{load(options.model, SpecialText::kPlain), nullptr, nullptr};
+  const auto device = loaded.model.vlm->device();
   if (options.verbalizers.empty()) {
     if (!options.head.empty() || !options.layers.empty())
       fail("--head and --layers are of no use without --verbalizers");
     return loaded;
   }
-  if (!options.head.empty()) loaded.head_owner = load_vlm(options.head, dtype, device);
+  if (!options.head.empty()) loaded.head_owner = load_vlm(options.head, loaded.model.vlm->dtype(), device);
   const auto path = options.verbalizers / "verbalizers.json";
   const auto layers =
       options.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : options.layers;
@@ -106,9 +106,7 @@ void write_page(const Options& options, OrderedJson panel) {
 }
 
 int run(const Options& options) {
-  use_threads(options.model.threads);
-  const auto device = parse_device(options.model.device);
-  const auto loaded = load(options, device);
+  const auto loaded = load(options);
   const auto& tokenizer = loaded.model.processor->tokenizer();
   Lens lens{*loaded.model.vlm, tokenizer.size(), loaded.verbalizers.get()};
   if (loaded.head_owner) lens.verbal_head = loaded.head_owner->head();

@@ -5,14 +5,14 @@
 #include <ATen/Parallel.h>
 
 #include "base/error.h"
+#include "model/adapter.h"
 #include "model/load.h"
 
 namespace vlsi {
 
-at::ScalarType ModelOptions::parsed_dtype() const { return parse_dtype(dtype, "--dtype"); }
-
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--model", options.model, "Hugging Face directory")->required();
+  command.add_option("--adapter", options.adapter, "PEFT directory of a LoRA adapter for the model");
   command.add_option("--device", options.device, "cpu | cuda | cuda:1")->capture_default_str();
   command.add_option("--dtype", options.dtype, "float32 | bfloat16")->capture_default_str();
   command.add_option("--threads", options.threads, "0: one a core")->capture_default_str();
@@ -49,15 +49,23 @@ void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes) {
       ->check(CLI::PositiveNumber);
 }
 
+void use_threads(int64_t threads) {
+  if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
+  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
+}
+
+LoadedModel load(const ModelOptions& options, SpecialText special_text) {
+  use_threads(options.threads);
+  const auto dtype = parse_dtype(options.dtype, "--dtype");
+  auto model = load_model(options.model, dtype, parse_device(options.device), special_text);
+  if (!options.adapter.empty()) load_adapter(*model.vlm, options.adapter);
+  return model;
+}
+
 void require_empty(const std::filesystem::path& folder, const char* action) {
   if (std::filesystem::is_directory(folder) && !std::filesystem::is_empty(folder)) {
     fail(action, " ", folder.string(), ": the folder is not empty; choose another, or remove it");
   }
-}
-
-void use_threads(int64_t threads) {
-  if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
-  if (threads > 0) at::set_num_threads(static_cast<int>(threads));
 }
 
 at::Device parse_device(const std::string& name) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "eval/answers.h"
 #include "input/conversation.h"
 #include "input/loader.h"
 
@@ -17,11 +18,9 @@ namespace vlsi {
 
 /// Of commands that load one model and go over data or a prompt.
 struct ModelOptions {
-  std::filesystem::path model;
+  std::filesystem::path model, adapter;
   std::string device = "cpu", dtype = "float32";
   int64_t threads = 0;
-
-  at::ScalarType parsed_dtype() const;
 };
 
 /// Of commands that read a data file.
@@ -48,11 +47,15 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// --max-shard-bytes, of commands that write a model.
 void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes);
 
-/// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
-void require_empty(const std::filesystem::path& folder, const char* action);
-
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
+
+/// The model with its adapter, on its device; the threads are set. Error for options that cannot be, before anything is
+/// read.
+LoadedModel load(const ModelOptions& options, SpecialText special_text = SpecialText::kControl);
+
+/// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
+void require_empty(const std::filesystem::path& folder, const char* action);
 
 /// "cpu", "cuda", "cuda:1"; Error for anything else, and for a GPU that is not there.
 at::Device parse_device(const std::string& name);

@@ -15,11 +15,10 @@ struct Options {
 };
 
 int run(const Options& options) {
-  use_threads(options.model.threads);
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
-  const auto model = load_model(options.model.model, options.model.parsed_dtype(), parse_device(options.model.device));
+  const auto model = load(options.model);
   score_all(model, file, options.data.batch_tokens, options.data.on_error(), [&](const Score& score) {
     out.write(OrderedJson{{"id", score.id},
                           {"tokens", score.tokens},

@@ -20,15 +20,21 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
 }
 
 void Linear::add_lora(int64_t rank, double alpha, at::Generator generator) {
-  TORCH_CHECK(!has_lora(), "the linear map has an adapter already");
   const int64_t out_features = weight_.size(0), in_features = weight_.size(1);
-  const auto options = weight_.options().dtype(at::kFloat).requires_grad(false);
   const double bound = 1 / std::sqrt(static_cast<double>(in_features));
-  lora_a_ = register_parameter("lora_A", at::empty({rank, in_features}, options.device(at::kCPU))
-                                             .uniform_(-bound, bound, std::move(generator))
-                                             .to(weight_.device()));
-  lora_b_ = register_parameter("lora_B", at::zeros({out_features, rank}, options));
-  lora_scale_ = alpha / static_cast<double>(rank);
+  set_lora(at::empty({rank, in_features}, at::kFloat).uniform_(-bound, bound, std::move(generator)),
+           at::zeros({out_features, rank}, at::kFloat), alpha / static_cast<double>(rank));
+}
+
+void Linear::set_lora(const at::Tensor& a, const at::Tensor& b, double scale) {
+  TORCH_CHECK(!has_lora(), "the linear map has an adapter already");
+  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && a.size(0) == b.size(1) && a.size(1) == weight_.size(1) &&
+                  b.size(0) == weight_.size(0),
+              "an adapter of ", a.sizes(), " and ", b.sizes(), " beside a weight of ", weight_.sizes());
+  const auto options = at::TensorOptions(weight_.device()).dtype(at::kFloat);
+  lora_a_ = register_parameter("lora_A", a.to(options));
+  lora_b_ = register_parameter("lora_B", b.to(options));
+  lora_scale_ = scale;
 }
 
 at::Tensor Linear::merged_weight(at::ScalarType dtype) const {

@@ -21,7 +21,12 @@ class Linear : public Module {
 
   /// Adds a float32 adapter that changes nothing yet: A uniform in ±1/√in from `generator`, B zero.
   void add_lora(int64_t rank, double alpha, at::Generator generator);
+  /// Adds the float32 adapter A [rank, in], B [out, rank], whose output is scaled by `scale`.
+  void set_lora(const at::Tensor& a, const at::Tensor& b, double scale);
   bool has_lora() const { return lora_a_.defined(); }
+  const at::Tensor& lora_a() const { return lora_a_; }
+  const at::Tensor& lora_b() const { return lora_b_; }
+  double lora_scale() const { return lora_scale_; }
   /// W + scale · B A, computed in float32 and rounded once to `dtype`; W itself without an adapter.
   at::Tensor merged_weight(at::ScalarType dtype) const;
   /// W ← merged_weight in W's dtype; the adapter is gone afterwards.

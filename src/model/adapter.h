@@ -1,0 +1,27 @@
+// Low-rank adapters from and to PEFT's directories: adapter_config.json and adapter_model.safetensors.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "model/vlm.h"
+
+namespace vlsi {
+
+/// Puts the adapters in `directory` beside the model's linear maps, frozen and in float32. Tensors may be named in
+/// either generation. Error for a model that has adapters already, for a file that AdapterConfig refuses, and, listing
+/// every problem at once, for an adapter that does not fit the model.
+void load_adapter(Vlm& model, const std::filesystem::path& directory);
+
+/// How the tensors of a written adapter are named.
+enum class AdapterNaming {
+  kGen1,  // base_model.model.model.layers...: for transformers up to 4.51
+  kGen2,  // base_model.model.model.language_model.layers...: for transformers from 4.52 on
+};
+
+/// Writes the model's adapters; at least one. `base_model` is what the file calls the model that they stand beside. The
+/// directory appears whole or not at all.
+void save_adapter(const std::filesystem::path& directory, const Vlm& model, const std::string& base_model,
+                  AdapterNaming naming = AdapterNaming::kGen2);
+
+}  // namespace vlsi
