@@ -195,6 +195,7 @@ struct RunConfig {
   std::string device = "cpu";
   std::string dtype = "bfloat16";
   int64_t threads = 0;
+  bool activation_checkpointing = false;
   TeacherConfig teacher;
   StudentConfig student;
   DataConfig data;
@@ -212,6 +213,8 @@ void fields(Visitor& v, RunConfig& c) {
   v("device", c.device, "cpu | cuda | cuda:1");
   v("dtype", c.dtype, "of weights and activations: float32 | bfloat16; trained weights keep a float32 master");
   v("threads", c.threads, "0: one a core");
+  v("activation_checkpointing", c.activation_checkpointing,
+    "keep only the inputs of the student's decoder layers and run each again for its gradient");
   v("teacher", c.teacher, "the large model");
   v("student", c.student, "the small model");
   v("data", c.data, "training data of every step that names no other");

@@ -43,6 +43,7 @@ class Run {
       const auto& lora = config.student.lora;
       student_->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
     }
+    student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
     if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");

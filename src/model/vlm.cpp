@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/checkpointed_layer.h"
 
 namespace vlsi {
 
@@ -57,6 +59,7 @@ Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* c
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
 
   const DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
+  const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled() && cache == nullptr;
   auto x = embed(batch);
   Hidden hidden;
   std::vector<at::Tensor> wanted;
@@ -65,7 +68,9 @@ Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* c
     const bool wanted_whole = is_wanted && request.all_tokens;
     // Above the last layer that is needed, only the answer positions are.
     const bool is_last = i + 1 == num_layers_needed;
-    x = model_->layer(i).forward(x, context, i, is_last && !wanted_whole ? batch.answer_positions : at::Tensor());
+    const auto rows = is_last && !wanted_whole ? batch.answer_positions : at::Tensor();
+    x = checkpoints ? forward_checkpointed(model_->layer(i), x, context, i, rows)
+                    : model_->layer(i).forward(x, context, i, rows);
     if (is_wanted) wanted.push_back(is_last || wanted_whole ? x : x.index_select(0, batch.answer_positions));
     if (is_last && wanted_whole) x = x.index_select(0, batch.answer_positions);
   }

@@ -56,6 +56,10 @@ class Vlm : public Module {
   /// Adds an adapter to every linear map of the decoder layers whose name is in `targets`; they change nothing yet. Error naming
   /// `place` for a target that no map is called.
   void add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed, const std::string& place);
+  /// Whether a forward pass that is followed by a backward pass keeps only the inputs of the decoder layers
+  /// (checkpointed_layer.h).
+  void set_activation_checkpointing(bool is_on) { checkpoints_activations_ = is_on; }
+
   /// Works all adapters into the weights that they stand beside.
   void merge_lora();
 
@@ -64,6 +68,7 @@ class Vlm : public Module {
   at::Tensor look_at_pictures(const Batch& batch) const;
 
   ModelConfig config_;
+  bool checkpoints_activations_ = false;
   mutable FeatureCache features_;  // of the vision tower while it is frozen
   std::shared_ptr<VisionTower> visual_;
   std::shared_ptr<Decoder> model_;
