@@ -17,6 +17,7 @@ void add_score(CLI::App& program, Action& action);
 void add_generate(CLI::App& program, Action& action);
 void add_answer(CLI::App& program, Action& action);
 void add_evaluate(CLI::App& program, Action& action);
+void add_export(CLI::App& program, Action& action);
 void add_inspect(CLI::App& program, Action& action);
 void add_lens(CLI::App& program, Action& action);
 void add_report(CLI::App& program, Action& action);

@@ -188,6 +188,11 @@ void check(const RunConfig& config, const std::string& place) {
     check(config.finetune.optimizer, place + ": finetune.optimizer");
   }
   const auto& lora = config.student.lora;
+  if (lora.rank > 0 && !config.student.adapter.empty()) {
+    fail(place,
+         ": student.adapter brings adapters of its own rank, and student.lora.rank asks for new ones; name one of the "
+         "two");
+  }
   if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0)) fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
 }
 

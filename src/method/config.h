@@ -97,7 +97,7 @@ void fields(Visitor& v, TeacherConfig& c) {
 }
 
 struct StudentConfig {
-  std::filesystem::path model, verbalizers;
+  std::filesystem::path model, adapter, verbalizers;
   std::vector<int64_t> layers;
   LoraConfig lora;
 };
@@ -105,6 +105,7 @@ struct StudentConfig {
 template <class Visitor>
 void fields(Visitor& v, StudentConfig& c) {
   v("model", c.model, "Hugging Face directory");
+  v("adapter", c.adapter, "PEFT directory of adapters to go on with, in place of new ones by `lora`");
   v("layers", c.layers, "target layers, 1-based and ascending; no more than the teacher's");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("lora", c.lora, "low-rank adapters on the decoder");

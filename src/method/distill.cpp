@@ -17,6 +17,8 @@
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
 #include "method/step3_finetune.h"
+#include "method/student.h"
+#include "model/adapter.h"
 #include "model/load.h"
 #include "model/parts.h"
 #include "model/save.h"
@@ -38,11 +40,7 @@ class Run {
         dtype_(parse_dtype(config.dtype, "dtype")),
         directory_(config.out, write_settings(config), options.resume),
         steps_(planned_steps()) {
-    student_ = load_vlm(config.student.model, dtype_, device_);
-    if (config.student.lora.rank > 0) {
-      const auto& lora = config.student.lora;
-      student_->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
-    }
+    student_ = load_student(config, dtype_, device_);
     student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
@@ -261,23 +259,29 @@ class Run {
     return carried;
   }
 
-  /// The student's weights as the checkpoint's step had them; the step itself restores the rest.
+  /// The student as the checkpoint's step had it; the step itself restores the rest.
   void restore(const FoundCheckpoint& found) {
     log_info(concat("continuing from ", found.path.string()));
-    at::NoGradGuard no_grad;
-    if (found.state.step.starts_with("verbalize")) return;
-    for (auto& item : student_->named_parameters()) {
-      for (const char* prefix : {"parameter.", "carried."}) {
-        if (found.tensors->tensors().count(prefix + item.first) == 0) continue;
-        item.second.set_data(found.tensor(prefix + item.first, item.second));
-      }
-    }
+    restore_student(*student_, found);
+  }
+
+  /// Whether the adapters are all that the student learnt.
+  bool trained_adapters_alone() const {
+    std::vector<std::string> parts;
+    if (config_.interact.iterations > 0) parts = config_.interact.train;
+    if (takes_step("finetune")) parts.insert(parts.end(), config_.finetune.train.begin(), config_.finetune.train.end());
+    return !parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "lora"; });
   }
 
   void finish() {
     const bool student_changed = std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
     if (student_changed) {
       save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
+      if (trained_adapters_alone()) {
+        save_adapter(config_.out / "adapter", *student_, config_.student.model.string());
+      } else {
+        fs::remove_all(config_.out / "adapter");  // of an earlier step alone
+      }
     }
     struct rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);

@@ -71,6 +71,13 @@ at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& li
   return tensors->tensor(name).to(like.options(), /*non_blocking=*/false, /*copy=*/true);
 }
 
+std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
+  const auto checkpoints = find_checkpoints(path / "checkpoints");
+  if (checkpoints.empty()) return std::nullopt;
+  const auto& [state, where] = checkpoints.front();
+  return FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
+}
+
 RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
   make_directories(path_);
   lock_ = std::make_unique<DirectoryLock>(path_, "starting a run");
@@ -78,16 +85,13 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   remove_leftovers(path_ / "checkpoints");
   const auto config_path = path_ / "config.yaml";
   const auto metrics_path = path_ / "metrics.jsonl";
-  const auto checkpoints = find_checkpoints(path_ / "checkpoints");
+  const bool has_checkpoint = !find_checkpoints(path_ / "checkpoints").empty();
   // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
-  const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && checkpoints.empty();
+  const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && !has_checkpoint;
   if (fs::exists(config_path) && !never_began) {
     if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
     refuse_other_config(config_path, config);
-    if (!checkpoints.empty()) {
-      const auto& [state, where] = checkpoints.front();
-      checkpoint_ = FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
-    }
+    checkpoint_ = newest_checkpoint(path_);
   } else {
     write_file(config_path, config);
   }

@@ -33,6 +33,9 @@ struct FoundCheckpoint {
   at::Tensor tensor(const std::string& name, const at::Tensor& like) const;
 };
 
+/// The newest checkpoint of the run in `path`, which may be going on; none when it has none.
+std::optional<FoundCheckpoint> newest_checkpoint(const std::filesystem::path& path);
+
 class RunDirectory {
  public:
   /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one in it;

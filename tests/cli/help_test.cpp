@@ -12,7 +12,7 @@ void expect_names(const Result& result, const std::vector<std::string>& names) {
 
 TEST(Help, NamesEveryCommand) {
   expect_names(vlsi_program({"--help"}),
-               {"init", "finetune", "distill", "cache", "score", "generate", "answer", "evaluate", "inspect", "lens", "report"});
+               {"init", "finetune", "distill", "cache", "score", "generate", "answer", "evaluate", "export", "inspect", "lens", "report"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
@@ -22,9 +22,10 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"distill", {"--only", "--set", "--resume", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
       {"cache", {"--out", "--shard-bytes", "--set", "--device", "teacher-cache", "cache:"}},
       {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
-      {"generate", {"--model", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
+      {"generate", {"--model", "--adapter", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
       {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},
       {"evaluate", {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa"}},
+      {"export", {"--run", "--out", "--format", "--dtype", "--base-model", "--naming", "--max-shard-bytes"}},
       {"inspect", {"directory"}},
       {"lens", {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
       {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id"}}};

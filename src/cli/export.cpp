@@ -1,0 +1,107 @@
+// vlsi export: a run's student as a model directory, or its adapters as PEFT has them.
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "method/student.h"
+#include "model/adapter.h"
+#include "model/load.h"
+#include "model/parts.h"
+#include "model/save.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  fs::path run, out;
+  std::string format = "hf", dtype, base_model, naming = "gen-2";
+  uint64_t max_shard_bytes = kMaxShardBytes;
+};
+
+std::string place_of(const Options& options) {
+  return "exporting " + options.out.string();
+}
+
+void export_model(const Options& options, const RunConfig& config) {
+  const auto dtype = parse_dtype(options.dtype.empty() ? config.dtype : options.dtype, "--dtype");
+  const auto finished = options.run / "model";
+  const auto student =
+      fs::exists(finished) ? load_vlm(finished, dtype) : trained_student(options.run, place_of(options));
+  save_vlm(options.out, *student, dtype, fs::exists(finished) ? finished : config.student.model,
+           options.max_shard_bytes);
+}
+
+/// Error when the run's newest checkpoint holds more than adapters.
+void check_adapters_alone(const Options& options, const FoundCheckpoint& found) {
+  bool has_adapter = false;
+  for (const auto& [name, info] : found.tensors->tensors()) {
+    for (const std::string prefix : {"parameter.", "carried."}) {
+      if (!name.starts_with(prefix)) continue;
+      const auto part = part_of(name.substr(prefix.size()));
+      if (part != "lora")
+        fail(place_of(options), ": the run trained more than adapters (", part,
+             "), which --format peft cannot hold; export with --format hf");
+      has_adapter = true;
+    }
+  }
+  if (!has_adapter) fail(place_of(options), ": the run has no adapters");
+}
+
+void export_adapter(const Options& options, const RunConfig& config) {
+  std::shared_ptr<Vlm> student;
+  if (fs::exists(options.run / "adapter")) {
+    student = load_vlm(config.student.model, parse_dtype(config.dtype, "dtype"));
+    load_adapter(*student, options.run / "adapter");
+  } else {
+    student = trained_student(options.run, place_of(options));
+    check_adapters_alone(options, *newest_checkpoint(options.run));
+  }
+  const auto base_model = options.base_model.empty() ? config.student.model.string() : options.base_model;
+  save_adapter(options.out, *student, base_model,
+               options.naming == "gen-1" ? AdapterNaming::kGen1 : AdapterNaming::kGen2);
+}
+
+int run(const Options& options) {
+  require_empty(options.out, "exporting");
+  const auto config_path = options.run / "config.yaml";
+  if (!fs::exists(config_path))
+    fail(place_of(options), ": ", options.run.string(), " is no run: it has no config.yaml");
+  const auto config = load_run_config(config_path, {});
+  if (options.format == "peft") {
+    export_adapter(options, config);
+  } else {
+    export_model(options, config);
+  }
+  log_info("wrote " + options.out.string());
+  return 0;
+}
+
+}  // namespace
+
+void add_export(CLI::App& program, Action& action) {
+  auto options = std::make_shared<Options>();
+  auto* command = program.add_subcommand(
+      "export", "A run's student as a Hugging Face directory, or its adapters as a PEFT directory");
+  command
+      ->add_option("--run", options->run, "the run's directory; one that is not finished gives its newest checkpoint")
+      ->required();
+  command->add_option("--out", options->out, "the new directory")->required();
+  command->add_option("--format", options->format, "hf: a whole model, adapters merged; peft: the adapters alone")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"hf", "peft"}));
+  command->add_option("--dtype", options->dtype,
+                      "hf: of the written weights: float32 | bfloat16 | float16 [the run's]");
+  command->add_option("--base-model", options->base_model,
+                      "peft: what the adapter calls the model it is for [the run's student.model]");
+  command
+      ->add_option("--naming", options->naming,
+                   "peft: of the tensors; gen-2 for transformers 4.52 and newer, gen-1 for older ones")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"gen-1", "gen-2"}));
+  add_shard_option(*command, options->max_shard_bytes);
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi

@@ -1,0 +1,24 @@
+// The student of a run: as the run starts it, as a checkpoint has it, as the run leaves it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "method/config.h"
+#include "model/vlm.h"
+#include "train/run_directory.h"
+
+namespace vlsi {
+
+/// The run's student before any training, with new adapters by student.lora or those of student.adapter.
+std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device);
+
+/// Gives the student the weights that a checkpoint of the interaction or fine-tuning holds; nothing for one of the
+/// verbalization.
+void restore_student(Vlm& student, const FoundCheckpoint& found);
+
+/// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.
+/// Error when nothing has trained the student yet. `place` names what it is wanted for.
+std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place);
+
+}  // namespace vlsi
