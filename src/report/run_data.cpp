@@ -20,7 +20,9 @@ OrderedJson settings_json(const RunSettings& settings) {
   for (const auto& [key, value, default_value] : settings.differences) {
     differences.push_back({{"key", key}, {"value", value}, {"default", default_value}});
   }
-  for (const auto& [step, iterations] : settings.planned) planned[step] = iterations;
+  for (const auto& [step, iterations] : settings.planned) {
+    planned[step] = iterations > 0 ? OrderedJson(iterations) : OrderedJson(nullptr);
+  }
   return {{"method", settings.method},
           {"seed", settings.seed},
           {"student", {{"model", settings.student.string()}, {"layers", settings.student_layers}}},

@@ -137,7 +137,8 @@ RunSettings read_run_settings(const std::filesystem::path& path) {
         std::pair("interact", "interact"), std::pair("finetune", "finetune")}) {
     const int64_t iterations = flat.number(std::string(key) + ".iterations");
     if (iterations <= 0) continue;
-    settings.planned.emplace_back(step, iterations);
+    const bool by_epochs = std::strtod(flat.text(std::string(key) + ".epochs").c_str(), nullptr) > 0;
+    settings.planned.emplace_back(step, by_epochs ? 0 : iterations);
     const auto data = child(child(root, key), "data");
     settings.train = places_of(child(data, "train"));
     settings.validation = places_of(child(data, "validation"));

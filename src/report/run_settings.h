@@ -25,7 +25,7 @@ struct RunSettings {
   std::filesystem::path student, teacher;                          // model directories; may be empty
   std::filesystem::path student_verbalizers, teacher_verbalizers;  // given ones; may be empty
   std::vector<int64_t> student_layers, teacher_layers;
-  std::vector<std::pair<std::string, int64_t>> planned;  // iterations of each step by its name in the metrics
+  std::vector<std::pair<std::string, int64_t>> planned;  // iterations by the metrics' step; 0: by epochs
   std::vector<DataPlace> train, validation;              // of the last step that trains
   /// Every key whose value is neither the default nor, in a step's `optimizer` and `data`, the general one.
   std::vector<SettingDifference> differences;

@@ -74,6 +74,11 @@ TEST(RunSettings, FindModelsLayersAndTheLastStepsData) {
                 {"verbalize-student", 500}, {"verbalize-teacher", 500}, {"interact", 1000}, {"finetune", 500}}));
 }
 
+TEST(RunSettings, DoNotKnowTheIterationsOfEpochs) {
+  const auto settings = settings_with({"verbalize.iterations=0", "interact.epochs=0.5", "finetune.iterations=7"});
+  EXPECT_EQ(settings.planned, (std::vector<std::pair<std::string, int64_t>>{{"interact", 0}, {"finetune", 7}}));
+}
+
 TEST(RunSettings, DoWithoutKeysAndWithUnknownOnes) {
   const Folder folder;
   write_text(folder / "config.yaml", "future: {key: [1, 2]}\nstudent: 3\ndata: none\ninteract: {iterations: many}\n");

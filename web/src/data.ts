@@ -73,7 +73,7 @@ export interface Run {
     teacher: { model: string; layers: number[] };
     train: string[];
     validation: string[];
-    planned: Record<string, number>;
+    planned: Record<string, number | null>; // null: known to the run alone
     differences: { key: string; value: string; default: string }[];
   };
   summary: { steps: { step: string; seconds: number | null }[]; peak_memory_bytes: number | null } | null;

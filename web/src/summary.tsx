@@ -13,8 +13,8 @@ function Progress({ run }: { run: Run }) {
         const done = step?.last_iteration ?? 0;
         return (
           <li key={name}>
-            {stepTitle(name)}: {done} of {total} iterations{step ? `, ${duration(step.seconds)}` : ""}
-            <progress value={done} max={total} aria-label={`${stepTitle(name)}: ${done} of ${total}`} />
+            {stepTitle(name)}: {done}{total !== null && ` of ${total}`} iterations{step ? `, ${duration(step.seconds)}` : ""}
+            {total !== null && <progress value={done} max={total} aria-label={`${stepTitle(name)}: ${done} of ${total}`} />}
           </li>
         );
       })}
