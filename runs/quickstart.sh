@@ -123,5 +123,5 @@ reported=()
 for run in vlsi vlsi-random vlsi-no-step-3 last-layer sft verbalize student teacher; do
   for directory in "${directories[@]}"; do reported+=("$directory/$run"); done
 done
-"$vlsi" report "${reported[@]}" --out $out/report.html --samples 3 >$out/report.log 2>&1 || { tail -n 5 $out/report.log >&2; exit 1; }
+"$vlsi" report "${reported[@]}" --out $out/report.html --samples 3 --threads 1 >$out/report.log 2>&1 || { tail -n 5 $out/report.log >&2; exit 1; }
 echo "the report, with what the layers say: $out/report.html"
