@@ -49,6 +49,7 @@ LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dt
   LoadedModel model;
   model.vlm = load_vlm(directory, dtype, device);
   model.processor = load_processor(directory, special_text);
+  check_token_ids(model.vlm->config(), model.processor->tokenizer());
   model.stop_tokens = stop_tokens(directory, model.vlm->config());
   return model;
 }

@@ -76,6 +76,12 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   return model;
 }
 
+void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer) {
+  if (tokenizer.size() <= model.text.vocab_size) return;
+  fail("loading the model in ", tokenizer.directory().string(), ": its tokenizer has ids up to ", tokenizer.size() - 1,
+       ", its embedding and language head ", model.text.vocab_size, " rows; expected a row for every id");
+}
+
 at::ScalarType parse_dtype(const std::string& name, const std::string& place) {
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;

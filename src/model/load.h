@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "input/tokenizer.h"
 #include "model/vlm.h"
 
 namespace vlsi {
@@ -14,6 +15,9 @@ namespace vlsi {
 /// Error that lists them all.
 std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
                               at::Device device = at::kCPU);
+
+/// Error unless the model's embedding has a row for every id of `tokenizer`, which stands beside it.
+void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer);
 
 /// "float32", "bfloat16" or "float16"; Error naming `place` for another.
 at::ScalarType parse_dtype(const std::string& name, const std::string& place);

@@ -31,6 +31,12 @@ TEST(DamagedModel, IsRefusedInOneLineNamingTheFile) {
       {"no config", [](const fs::path& d) { fs::remove(d / "config.json"); }, {"config.json"}},
       {"broken tokenizer", [](const fs::path& d) { fs::resize_file(d / "tokenizer.json", 200); }, {"tokenizer.json:11:10"}},
       {"no tokenizer", [](const fs::path& d) { fs::remove(d / "tokenizer.json"); }, {"tokenizer.json"}},
+      {"a token without a row", [](const fs::path& d) {
+         auto tokenizer = content_of(d / "tokenizer.json");
+         replace(tokenizer, "\"added_tokens\": [", R"("added_tokens": [{"id": 320, "content": "<|far|>", "single_word": false,
+                 "lstrip": false, "rstrip": false, "normalized": false, "special": true},)");
+         write_text(d / "tokenizer.json", tokenizer);
+       }, {"ids up to 320", "320 rows"}},
       {"no image settings", [](const fs::path& d) { fs::remove(d / "preprocessor_config.json"); }, {"preprocessor_config.json"}},
       {"broken generation settings", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": "x"})"); }, {"generation_config.json", "eos_token_id"}},
       {"another width", [](const fs::path& d) {
