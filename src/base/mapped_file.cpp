@@ -18,6 +18,13 @@ namespace {
   fail("open ", path.string(), ": ", std::generic_category().message(error));
 }
 
+void advise(std::span<const std::byte> bytes, int advice) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
 /// Closes a descriptor at the end of its scope.
 struct Descriptor {
   int value;
@@ -53,12 +60,15 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void read_ahead(std::span<const std::byte> bytes) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size());
-  // Only a hint: where the system does not take it, the pages are read when they are touched.
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_WILLNEED);
+// All of these are hints: where the system does not take one, pages are read when they are touched, and stay.
+
+void read_ahead(std::span<const std::byte> bytes) { advise(bytes, MADV_WILLNEED); }
+
+void read_now(std::span<const std::byte> bytes) {
+  advise(bytes, MADV_WILLNEED);  // in large requests, which the touching of single pages would not make
+  advise(bytes, MADV_POPULATE_READ);
 }
+
+void release(std::span<const std::byte> bytes) { advise(bytes, MADV_DONTNEED); }
 
 }  // namespace vlsi

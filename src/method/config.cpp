@@ -21,6 +21,12 @@ const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>
   return names;
 }
 
+const std::vector<std::pair<std::string, Residency>>& EnumNames<Residency>::all() {
+  static const std::vector<std::pair<std::string, Residency>> names{{"resident", Residency::kResident},
+                                                                    {"streamed", Residency::kStreamed}};
+  return names;
+}
+
 const std::vector<std::pair<std::string, OnError>>& EnumNames<OnError>::all() {
   static const std::vector<std::pair<std::string, OnError>> names{{"stop", OnError::kStop}, {"skip", OnError::kSkip}};
   return names;

@@ -11,6 +11,7 @@
 #include "input/dataset.h"
 #include "input/loader.h"
 #include "input/tokenizer.h"
+#include "model/load.h"
 #include "model/verbalizer_network.h"
 #include "objective/layer_matching.h"
 #include "train/optimizer.h"
@@ -31,6 +32,10 @@ struct EnumNames<MatchingRule> {
 template <>
 struct EnumNames<VerbalizerArchitecture> {
   static const std::vector<std::pair<std::string, VerbalizerArchitecture>>& all() { return verbalizer_architectures(); }
+};
+template <>
+struct EnumNames<Residency> {
+  static const std::vector<std::pair<std::string, Residency>>& all();
 };
 template <>
 struct EnumNames<OnError> {
@@ -86,6 +91,7 @@ void fields(Visitor& v, LoraConfig& c) {
 struct TeacherConfig {
   std::filesystem::path model, verbalizers, cache;
   std::vector<int64_t> layers;
+  Residency residency = Residency::kResident;
 };
 
 template <class Visitor>
@@ -94,6 +100,7 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
+  v("residency", c.residency, "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration");
 }
 
 struct StudentConfig {

@@ -143,6 +143,7 @@ class Run {
                           const std::string& folder) {
     if (is_over(name)) return Outcome::kFinished;
     const bool of_student = model == student_;
+    if (!of_student) student_->release_memory();  // it is not read in this step
     const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
@@ -155,7 +156,9 @@ class Run {
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
     step.check = [&](const Batch& batch) { check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch); };
-    step.loss = [&](const Batch& batch) { return verbalize(*model, *verbalizers, batch, processor_->end_of_turn()); };
+    FrozenRows rows(model, verbalizers->request(/*final_rows=*/false));
+    step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
+    step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
     if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, backbone_of(model).fingerprint());
     return outcome;
@@ -192,6 +195,7 @@ class Run {
       if (cached_teacher_) return;
       check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher", batch);
     };
+    if (teacher_is_read(settings)) step.prepare = teacher_in_use.prepare;
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
     return train_student(step, settings.data);
   }
@@ -238,7 +242,7 @@ class Run {
 
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
-    return teacher_ = load_vlm(config_.teacher.model, dtype_, device_);
+    return teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency);
   }
 
   const Backbone& backbone_of(const std::shared_ptr<Vlm>& model) {

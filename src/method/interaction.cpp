@@ -84,6 +84,8 @@ bool logits_are_compared(const InteractConfig& config) {
   return config.last_loss == LossKind::kL2 || (config.intermediate_loss == LossKind::kL2 && config.head);
 }
 
+bool teacher_is_read(const InteractConfig& config) { return takes(config, LossKind::kKl) || takes(config, LossKind::kL2); }
+
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
                       bool cached_teacher) {
   if (!logits_are_compared(config) && !cached_teacher) return;

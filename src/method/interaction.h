@@ -27,6 +27,9 @@ struct Interaction {
 /// Whether a loss is the squared difference of logits, for which both heads must stay as they are.
 bool logits_are_compared(const InteractConfig& config);
 
+/// Whether a loss reads the teacher at all.
+bool teacher_is_read(const InteractConfig& config);
+
 /// Error naming `place` when interact.train changes the student's head, but logits are compared, or the teacher is read from a
 /// cache, which holds averages of the head's rows.
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,

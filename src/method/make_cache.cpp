@@ -88,7 +88,7 @@ class Pass {
       : config_(config), processor_(processor), device_(config.device) {
     const auto dtype = parse_dtype(config.dtype, "dtype");
     const auto student = load_vlm(config.student.model, dtype, device_);
-    const auto teacher = load_vlm(config.teacher.model, dtype, device_);
+    const auto teacher = load_vlm(config.teacher.model, dtype, device_, config.teacher.residency);
     auto origin = known_origin(config, processor, *student);
     std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {
@@ -97,8 +97,11 @@ class Pass {
     } else {
       origin.teacher_verbalizers = "none";
     }
-    origin.teacher = fingerprint(teacher->named_parameters());
+    Fingerprint of_teacher;
+    teacher->for_each_weight([&](const std::string& name, const at::Tensor& weight) { of_teacher.add(name, weight); });
+    origin.teacher = of_teacher.text();
     origin.vocab_size = std::min(student->head().size(0), teacher->head().size(0));
+    if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
     teacher_ = live_teacher(teacher, verbalizers, student);
     writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
   }
@@ -115,11 +118,13 @@ class Pass {
         if (interrupted()) return false;
         if (!writer_->has(part->batch)) {
           if (!progress) progress = std::make_unique<Progress>("caching the teacher", "records", num_records, num_done);
-          add(std::move(part->batch));
+          waiting_.push_back(std::move(part->batch));
+          if (std::ssize(waiting_) == group_) add_waiting();
         }
         num_done = num_before + pass.num_done();
         if (progress) progress->update(num_done, concat(writer_->num_positions(), " answer positions"));
       }
+      add_waiting();
       report_skipped(pass.skipped(), "caching the teacher");
       num_before += file.size();
     }
@@ -130,16 +135,23 @@ class Pass {
   const CacheWriter& writer() const { return *writer_; }
 
  private:
-  void add(Batch batch) {
+  void add_waiting() {
     at::NoGradGuard no_grad;
-    batch = to_device(std::move(batch), device_);
-    writer_->add(batch, teacher_.summarize(batch));
+    teacher_.prepare(waiting_);
+    for (auto& waiting : waiting_) {
+      const auto batch = to_device(std::move(waiting), device_);
+      const auto summary = teacher_.summarize(batch);
+      if (!writer_->has(batch)) writer_->add(batch, summary);  // a group may hold a sample twice
+    }
+    waiting_.clear();
   }
 
   const RunConfig& config_;
   const Processor& processor_;
   const at::Device device_;
   Teacher teacher_;
+  int64_t group_ = 1;           // batches that a streamed teacher reads in one pass over its weights
+  std::vector<Batch> waiting_;  // for their group to be full
   std::unique_ptr<CacheWriter> writer_;
 };
 

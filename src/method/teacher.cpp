@@ -10,11 +10,21 @@
 
 namespace vlsi {
 
-VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
-  const auto hidden =
-      model.forward(batch, verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{});
+namespace {
+
+HiddenRequest request_of(const Verbalizers* verbalizers) {
+  return verbalizers != nullptr ? verbalizers->request(/*final_rows=*/true) : HiddenRequest{};
+}
+
+VerbalRows verbalized(const Hidden& hidden, const Verbalizers* verbalizers, const Batch& batch) {
   const auto layers = verbalizers != nullptr ? verbalizers->forward(hidden.layers, batch) : at::Tensor();
   return {layers, hidden.final_rows.unsqueeze(0)};
+}
+
+}  // namespace
+
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
+  return verbalized(model.forward(batch, request_of(verbalizers)), verbalizers, batch);
 }
 
 at::Tensor joined(const VerbalRows& rows) {
@@ -36,16 +46,17 @@ void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at:
 
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
                      std::shared_ptr<const Vlm> student) {
+  const auto rows = std::make_shared<FrozenRows>(model, request_of(verbalizers.get()));
   const auto read = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
-    return read_layers(*model, verbalizers.get(), batch);
+    return verbalized(rows->read(batch), verbalizers.get(), batch);
   };
   const auto summarize = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
     return summarize_teacher(joined(read(batch)), model->head(), student->head());
   };
   return {summarize, verbalizers ? verbalizers->layers() : std::vector<int64_t>{}, model->head().size(0),
-          RunningTeacher{read, model->head().detach()}, /*read_ahead=*/{}};
+          RunningTeacher{read, model->head().detach()}, [rows](const auto& batches) { rows->prepare(batches); }, /*read_ahead=*/{}};
 }
 
 }  // namespace vlsi

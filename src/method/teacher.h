@@ -7,6 +7,7 @@
 #include <string>
 
 #include "input/batch.h"
+#include "method/frozen_rows.h"
 #include "model/verbalizer.h"
 #include "model/vlm.h"
 #include "objective/verbal_kl.h"
@@ -44,6 +45,9 @@ struct Teacher {
   std::vector<int64_t> layers;  // its target layers' numbers, for the log
   int64_t vocab_size;           // rows of its language head
   std::optional<RunningTeacher> running = std::nullopt;
+  /// Told of all micro-batches of an iteration, on any device, before it is asked for the first one, and then asked for them in this
+  /// order; may be empty.
+  std::function<void(const std::vector<Batch>&)> prepare = {};
   /// Told of every sample ahead of its batch, from any thread; may be empty.
   std::function<void(const Sample&)> read_ahead = {};
 };

@@ -2,19 +2,20 @@
 
 #include <ATen/ATen.h>
 
-#include "base/checksum.h"
 #include "base/error.h"
 
 namespace vlsi {
 
+void Fingerprint::add(const std::string& name, const at::Tensor& tensor) {
+  checksum_.update(concat(name, ' ', tensor.scalar_type(), ' ', tensor.sizes(), '\n'));
+  const auto bytes = tensor.detach().cpu().contiguous();
+  checksum_.update(std::span(static_cast<const std::byte*>(bytes.const_data_ptr()), bytes.nbytes()));
+}
+
 std::string fingerprint(const NamedTensors& tensors) {
-  Checksum checksum;
-  for (const auto& [name, tensor] : tensors) {
-    checksum.update(concat(name, ' ', tensor.scalar_type(), ' ', tensor.sizes(), '\n'));
-    const auto bytes = tensor.detach().cpu().contiguous();
-    checksum.update(std::span(static_cast<const std::byte*>(bytes.const_data_ptr()), bytes.nbytes()));
-  }
-  return hexadecimal(checksum.value());
+  Fingerprint of_all;
+  for (const auto& [name, tensor] : tensors) of_all.add(name, tensor);
+  return of_all.text();
 }
 
 }  // namespace vlsi

@@ -7,6 +7,7 @@
 #include "base/problems.h"
 #include "base/safetensors.h"
 #include "model/names.h"
+#include "model/weight_stream.h"
 
 namespace vlsi {
 namespace {
@@ -30,7 +31,7 @@ void check_size(const ModelConfig& config, const Checkpoint& checkpoint, const f
 
 }  // namespace
 
-std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device) {
+std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device, Residency residency) {
   if (fs::exists(directory / "adapter_config.json") && !fs::exists(directory / "config.json")) {
     fail("loading the model in ", directory.string(),
          ": it holds an adapter, expected a model that one can stand beside");
@@ -46,6 +47,9 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
       problems.add("two tensors are named ", gen1_name(stored));
   }
 
+  const auto options = at::TensorOptions(device).dtype(dtype);
+  std::vector<at::Tensor> views;
+  std::vector<std::vector<StoredWeight>> parts(static_cast<size_t>(model->num_layers()) + 1);
   for (auto& item : model->named_parameters()) {
     auto& parameter = item.second;
     const auto found = stored_names.find(item.first);
@@ -60,19 +64,24 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
     } else if (!tensor.is_floating_point()) {
       problems.add(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type");
     } else {
-      parameter.set_data(tensor.to(at::TensorOptions(device).dtype(dtype)));
+      const auto part = residency == Residency::kStreamed ? streamed_part(item.first) : std::nullopt;
+      parameter.set_data(part ? tensor : tensor.to(options));
       parameter.set_requires_grad(false);
+      if (part) parts[*part].push_back({parameter, tensor});
+      if (parameter.const_data_ptr() == tensor.const_data_ptr()) views.push_back(tensor);
     }
   }
   // A tied head is sometimes stored a second time.
   if (const auto head = stored_names.find("lm_head.weight"); head != stored_names.end()) {
     if (checkpoint.info(head->second).shape == model->head().sizes() &&
-        at::equal(checkpoint.tensor(head->second).to(at::TensorOptions(device).dtype(dtype)), model->head())) {
+        at::equal(checkpoint.tensor(head->second).to(options), model->head())) {
       stored_names.erase(head);
     }
   }
   for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
+  model->set_views(std::move(views));
+  if (residency == Residency::kStreamed) model->set_stream(std::make_unique<WeightStream>(std::move(parts), options));
   return model;
 }
 

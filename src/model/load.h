@@ -10,11 +10,17 @@
 
 namespace vlsi {
 
+/// Where a frozen model's weights are while it works.
+enum class Residency {
+  kResident,  // in memory, once touched
+  kStreamed,  // in their files; vision tower and decoder layers are in memory one by one (weight_stream.h)
+};
+
 /// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
 /// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
 /// Error that lists them all.
 std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
-                              at::Device device = at::kCPU);
+                              at::Device device = at::kCPU, Residency residency = Residency::kResident);
 
 /// Error unless the model's embedding has a row for every id of `tokenizer`, which stands beside it.
 void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer);

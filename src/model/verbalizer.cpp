@@ -24,12 +24,12 @@ constexpr const char* kFinalNorm = "norm.weight";
 }  // namespace
 
 BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
-  NamedTensors layers;
-  for (const auto& item : model.named_parameters()) {
-    if (part_of(item.first) == "decoder") layers.emplace_back(item.first, item.second);
-  }
+  Fingerprint layers;
+  model.for_each_weight([&](const std::string& name, const at::Tensor& weight) {
+    if (part_of(name) == "decoder") layers.add(name, weight);
+  });
   return {model.config().text.hidden_size, model.num_layers(), model.config().text.vocab_size,
-          fingerprint({{"head", model.head()}}), fingerprint(layers)};
+          fingerprint({{"head", model.head()}}), layers.text()};
 }
 
 Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers)

@@ -53,34 +53,101 @@ at::Tensor Vlm::embed(const Batch& batch) const {
   return embedded.index_copy(0, batch.image_token_positions, features);
 }
 
-Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* cache) const {
+namespace {
+
+/// A batch on its way through the decoder.
+class Passage {
+ public:
+  Passage(const Batch& batch, const HiddenRequest& request, DecoderContext context, at::Tensor embedded)
+      : batch_(batch), request_(request), context_(std::move(context)), x_(std::move(embedded)) {}
+
+  /// Through layer `index`; `is_last`: of those that are needed, above which the answer positions are enough.
+  void pass(const DecoderLayer& layer, int64_t index, bool is_last, bool checkpoints) {
+    const bool is_wanted = std::find(request_.layers.begin(), request_.layers.end(), index + 1) != request_.layers.end();
+    const bool wanted_whole = is_wanted && request_.all_tokens;
+    const auto rows = is_last && !wanted_whole ? batch_.answer_positions : at::Tensor();
+    x_ = checkpoints ? forward_checkpointed(layer, x_, context_, index, rows) : layer.forward(x_, context_, index, rows);
+    if (is_wanted) wanted_.push_back(is_last || wanted_whole ? x_ : x_.index_select(0, batch_.answer_positions));
+    if (is_last && wanted_whole) x_ = x_.index_select(0, batch_.answer_positions);
+  }
+
+  Hidden finish(const RmsNormLayer& norm) {
+    Hidden hidden;
+    if (!wanted_.empty()) hidden.layers = at::stack(wanted_);
+    if (request_.final_rows) hidden.final_rows = norm.forward(x_);
+    if (context_.cache != nullptr) context_.cache->finish_prompt(context_.runs);
+    wanted_.clear();
+    x_ = at::Tensor();
+    return hidden;
+  }
+
+ private:
+  const Batch& batch_;
+  const HiddenRequest& request_;
+  const DecoderContext context_;
+  at::Tensor x_;  // the residual stream
+  std::vector<at::Tensor> wanted_;
+};
+
+}  // namespace
+
+std::optional<WeightStream::Held> Vlm::hold(size_t part, std::optional<size_t> next) const {
+  if (!stream_) return std::nullopt;
+  return stream_->hold(part, next);
+}
+
+std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest& request, KvCache* cache) const {
   const int64_t num_layers_needed =
       request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
-
-  const DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
+  TORCH_CHECK(!is_streamed() || !at::GradMode::is_enabled(), "a streamed model has no gradient");
   const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled() && cache == nullptr;
-  auto x = embed(batch);
-  Hidden hidden;
-  std::vector<at::Tensor> wanted;
-  for (int64_t i = 0; i < num_layers_needed; ++i) {
-    const bool is_wanted = std::find(request.layers.begin(), request.layers.end(), i + 1) != request.layers.end();
-    const bool wanted_whole = is_wanted && request.all_tokens;
-    // Above the last layer that is needed, only the answer positions are.
-    const bool is_last = i + 1 == num_layers_needed;
-    const auto rows = is_last && !wanted_whole ? batch.answer_positions : at::Tensor();
-    x = checkpoints ? forward_checkpointed(model_->layer(i), x, context, i, rows)
-                    : model_->layer(i).forward(x, context, i, rows);
-    if (is_wanted) wanted.push_back(is_last || wanted_whole ? x : x.index_select(0, batch.answer_positions));
-    if (is_last && wanted_whole) x = x.index_select(0, batch.answer_positions);
+
+  std::vector<Passage> passages;
+  {
+    const bool has_pictures = std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
+    const auto tower = has_pictures ? hold(0) : std::nullopt;
+    for (const auto& batch : batches) {
+      DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
+      passages.emplace_back(batch, request, std::move(context), embed(batch));
+    }
   }
-  if (!wanted.empty()) hidden.layers = at::stack(wanted);
-  if (request.final_rows) hidden.final_rows = model_->norm().forward(x);
-  if (cache != nullptr) cache->finish_prompt(context.runs);
-  return hidden;
+  if (is_streamed()) release_memory();  // of the embeddings, and of the head, which nobody reads until the layers are through
+  for (int64_t i = 0; i < num_layers_needed; ++i) {
+    const bool is_last = i + 1 == num_layers_needed;
+    const auto part = static_cast<size_t>(i) + 1;
+    const auto layer = hold(part, is_last ? std::nullopt : std::optional(part + 1));
+    for (auto& passage : passages) passage.pass(model_->layer(i), i, is_last, checkpoints);
+  }
+  std::vector<Hidden> results;
+  for (auto& passage : passages) results.push_back(passage.finish(model_->norm()));
+  return results;
+}
+
+Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* cache) const {
+  return std::move(run({&batch, 1}, request, cache).front());
+}
+
+std::vector<Hidden> Vlm::forward(std::span<const Batch> batches, const HiddenRequest& request) const {
+  return run(batches, request, /*cache=*/nullptr);
+}
+
+void Vlm::for_each_weight(const std::function<void(const std::string&, const at::Tensor&)>& visit) const {
+  std::optional<size_t> current;
+  std::optional<WeightStream::Held> held;
+  for (const auto& [name, parameter] : named_parameters()) {
+    const auto part = is_streamed() ? streamed_part(name) : std::nullopt;
+    if (part != current) {
+      held.reset();
+      if (part) held.emplace(stream_->hold(*part));
+      current = part;
+    }
+    visit(name, parameter);
+  }
 }
 
 at::Tensor Vlm::forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const {
+  TORCH_CHECK(!is_streamed(), "a streamed model generates nothing");
   const DecoderContext context{mrope_table(positions.unsqueeze(0).expand({3, -1}), config_.text, dtype()), {}, &cache};
   auto x = model_->embed_tokens().forward(tokens);
   for (int64_t i = 0; i < num_layers(); ++i) x = model_->layer(i).forward(x, context, i);

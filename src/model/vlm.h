@@ -4,7 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "input/batch.h"
@@ -13,6 +16,7 @@
 #include "model/feature_cache.h"
 #include "model/module.h"
 #include "model/vision_tower.h"
+#include "model/weight_stream.h"
 
 namespace vlsi {
 
@@ -38,6 +42,9 @@ class Vlm : public Module {
   /// values.
   Hidden forward(const Batch& batch, const HiddenRequest& request, KvCache* cache = nullptr) const;
 
+  /// The same for several batches, all of them through one layer before the next: a streamed weight is read once.
+  std::vector<Hidden> forward(std::span<const Batch> batches, const HiddenRequest& request) const;
+
   /// One more token a sequence: tokens [B] at `positions` [B], the same on every axis. Returns the final rows [B, D].
   at::Tensor forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const;
 
@@ -60,10 +67,24 @@ class Vlm : public Module {
   /// (checkpointed_layer.h).
   void set_activation_checkpointing(bool is_on) { checkpoints_activations_ = is_on; }
 
+  /// The views of mapped files among the parameters, for release_memory.
+  void set_views(std::vector<at::Tensor> views) { views_ = std::move(views); }
+  /// Weights that are in memory part by part from now on (streamed_part); without gradient, and not for forward_next.
+  void set_stream(std::unique_ptr<WeightStream> stream) { stream_ = std::move(stream); }
+  bool is_streamed() const { return stream_ != nullptr; }
+
+  /// Takes weights that are views of mapped files out of memory; whatever touches them next has them back.
+  void release_memory() const { release_pages(views_); }
+
+  /// Every parameter in the order of named_parameters, as forward passes read it. A streamed one is there for its call alone.
+  void for_each_weight(const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const;
+
   /// Works all adapters into the weights that they stand beside.
   void merge_lora();
 
  private:
+  std::vector<Hidden> run(std::span<const Batch> batches, const HiddenRequest& request, KvCache* cache) const;
+  std::optional<WeightStream::Held> hold(size_t part, std::optional<size_t> next = std::nullopt) const;
   at::Tensor embed(const Batch& batch) const;
   at::Tensor look_at_pictures(const Batch& batch) const;
 
@@ -73,6 +94,8 @@ class Vlm : public Module {
   std::shared_ptr<VisionTower> visual_;
   std::shared_ptr<Decoder> model_;
   std::shared_ptr<Linear> lm_head_;  // null when tied
+  std::vector<at::Tensor> views_;
+  std::unique_ptr<WeightStream> stream_;  // null when resident
 };
 
 }  // namespace vlsi

@@ -72,6 +72,7 @@ class Training {
     }
     if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batches.front(), device_));
 
+    if (step_.prepare) step_.prepare(batches);
     MetricSums sums;
     OrderedJson lists = OrderedJson::object();
     for (auto& batch : batches) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "base/settings.h"
@@ -40,6 +41,8 @@ struct StepOutput {
 struct TrainingStep {
   std::string name;  // as in metrics and checkpoints
   std::function<StepOutput(const Batch&)> loss;
+  /// Told of all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
+  std::function<void(const std::vector<Batch>&)> prepare;
   std::function<void(const Batch&)> check;  // may be none; called with the first micro-batch, before anything is trained
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints

@@ -54,6 +54,26 @@ TEST_F(MappedFileTest, KeepsTheBytesOfARemovedFile) {
   EXPECT_EQ(file->text(), "still here");
 }
 
+TEST_F(MappedFileTest, IsInMemoryWhenReadAndOutOfItWhenReleased) {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE)), size = 16 * page;
+  std::ofstream(folder_ / "a") << std::string(size, 'x');
+  const auto file = MappedFile::open(folder_ / "a");
+  const auto resident_pages = [&] {  // of the mapping, by its line "Rss:" behind its address
+    std::ifstream maps("/proc/self/smaps");
+    std::string line;
+    while (std::getline(maps, line) && line.find((folder_ / "a").string()) == std::string::npos) {}
+    while (std::getline(maps, line) && !line.starts_with("Rss:")) {}
+    return static_cast<size_t>(std::stol(line.substr(4))) * 1024 / page;
+  };
+  read_now(file->bytes());
+  EXPECT_EQ(resident_pages(), 16u);
+  release(file->bytes().subspan(page + 1, 3 * page));  // whole pages that hold any of it
+  EXPECT_EQ(resident_pages(), 12u);
+  release(file->bytes());
+  EXPECT_EQ(resident_pages(), 0u);
+  EXPECT_EQ(file->text(), std::string(size, 'x'));
+}
+
 TEST_F(MappedFileTest, RefusesAMissingFile) {
   EXPECT_EQ(message_of(folder_ / "none"), "open " + (folder_ / "none").string() + ": No such file or directory");
 }

@@ -56,6 +56,40 @@ TEST(Lora, IsCarriedThroughAFinetuningOfOtherParts) {
   expect_same_run(stopped / "run", whole / "run");
 }
 
+TEST(StreamedTeacher, LeavesEveryBitOfARunAsItIs) {
+  // In bfloat16 the stored float32 weights are converted layer by layer, in float32 they are read in place.
+  for (const char* dtype : {"float32", "bfloat16"}) {
+    const Folder resident, streamed;
+    const Arguments as_stored{"--dtype", dtype}, layer_by_layer{"--dtype", dtype, "--set", "teacher.residency=streamed"};
+    ASSERT_EQ(distill(resident, as_stored).status, 0);
+    const auto result = distill(streamed, layer_by_layer);
+    ASSERT_EQ(result.status, 0) << result.err;
+    expect_same_run(streamed / "run", resident / "run");
+    EXPECT_EQ(result.err.find("other decoder weights"), std::string::npos) << "the backbone's fingerprint is the same: " << result.err;
+
+    const auto cache = [&](const Folder& folder, Arguments more) {
+      more.insert(more.begin(), {"cache", folder / "run.yaml", "--out", folder / "cache"});
+      const auto made = vlsi_program(more);
+      EXPECT_EQ(made.status, 0) << made.err;
+      return content_of(folder / "cache/cache.json");
+    };
+    EXPECT_EQ(cache(streamed, layer_by_layer), cache(resident, as_stored));
+  }
+}
+
+TEST(StreamedTeacher, ServesLossesThatReadItsRowsAndOnesThatDoNot) {
+  for (const char* losses : {"l2", "ce"}) {
+    const Folder resident, streamed;
+    const Arguments kind{"--set", std::string("interact.intermediate_loss=") + losses, "--set", std::string("interact.last_loss=") + losses};
+    auto layer_by_layer = kind;
+    layer_by_layer.insert(layer_by_layer.end(), {"--set", "teacher.residency=streamed"});
+    ASSERT_EQ(distill(resident, kind).status, 0);
+    const auto result = distill(streamed, layer_by_layer);
+    ASSERT_EQ(result.status, 0) << result.err;
+    expect_same_run(streamed / "run", resident / "run");
+  }
+}
+
 TEST(Epochs, StandForTheIterationsOfEveryStep) {
   const Folder by_epochs, by_iterations;
   const auto result = distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set", "finetune.epochs=1",

@@ -19,10 +19,15 @@ using method_fixture::kNoEndOfTurn;
 using method_fixture::Speaker;
 using method_fixture::train_and_compare;
 
+StepOutput verbalize_now(const Speaker& speaker, const Batch& batch) {
+  FrozenRows rows(speaker.model, speaker.verbalizers->request(/*final_rows=*/false));
+  return verbalize(rows, *speaker.verbalizers, batch, kNoEndOfTurn);
+}
+
 void run_step1(const std::string& who, const Speaker& speaker) {
   train_and_compare(
       "verbalize", speaker.verbalizer_parameters(/*learn=*/true), expected().at("float32").at("verbalize").at(who),
-      [&](const Batch& batch) { return verbalize(*speaker.model, *speaker.verbalizers, batch, kNoEndOfTurn); });
+      [&](const Batch& batch) { return verbalize_now(speaker, batch); });
   speaker.verbalizer_parameters(/*learn=*/false);
 }
 
@@ -88,7 +93,7 @@ TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
   break_weight(*student.model, concat("model.layers.", layer - 1, ".mlp.down_proj.weight"));
   text = message_of([&] { interact(interaction, batch); });
   EXPECT_NE(text.find(concat("student layer ", layer, ": the sum of a row is nan")), std::string::npos) << text;
-  text = message_of([&] { verbalize(*student.model, *student.verbalizers, batch, kNoEndOfTurn); });
+  text = message_of([&] { verbalize_now(student, batch); });
   EXPECT_NE(text.find(concat("verbalized layer ", layer, ": the loss is nan")), std::string::npos) << text;
   text = message_of([&] { finetune(*student.model, batch, kNoEndOfTurn); });
   EXPECT_NE(text.find("the student's last layer: the loss is nan"), std::string::npos) << text;

@@ -85,6 +85,18 @@ TEST(Trainer, AnIterationsLossIsTheMeanOverAllItsPositions) {
   }
 }
 
+TEST(Trainer, TellsOfAnIterationsMicroBatchesBeforeTheFirstLoss) {
+  const Folder folder;
+  Task task;
+  std::vector<int64_t> prepared;
+  task.step.prepare = [&](const std::vector<Batch>& batches) {
+    EXPECT_EQ(prepared.size(), task.sizes.size()) << "those before have had their losses, these have not";
+    for (const auto& batch : batches) prepared.push_back(batch.num_answers());
+  };
+  train_in(folder / "run", task);
+  EXPECT_EQ(prepared, task.sizes);
+}
+
 TEST(Trainer, JoinsListsAndLogsARareMetricRarely) {
   const Folder folder;
   Task task;
