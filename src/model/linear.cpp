@@ -15,8 +15,12 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
 at::Tensor Linear::forward(const at::Tensor& x) const {
   const auto y = at::linear(x, weight_, bias_.defined() ? std::optional(bias_) : std::nullopt);
   if (!has_lora()) return y;
-  const auto low_rank = at::linear(at::linear(x.to(lora_a_.scalar_type()), lora_a_), lora_b_);
-  return y + (low_rank * lora_scale_).to(y.scalar_type());
+  const auto dtype = x.scalar_type();
+  if (dtype == lora_a_.scalar_type()) return y + at::linear(at::linear(x, lora_a_), lora_b_) * lora_scale_;
+  // In the activations' dtype, and added by the product itself: in float32, adapters of rank 64 would take longer than the maps
+  // that they stand beside.
+  const auto low_rank = at::linear(x, lora_a_.to(dtype)).flatten(0, -2);  // [T, rank]
+  return at::addmm(y.flatten(0, -2), low_rank, lora_b_.to(dtype).t(), 1, lora_scale_).view_as(y);
 }
 
 void Linear::add_lora(int64_t rank, double alpha, at::Generator generator) {

@@ -11,6 +11,7 @@
 namespace vlsi {
 
 /// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ; W [out, in], b [out] or none, A [rank, in], B [out, rank] or none.
+/// A and B are float32 and are rounded to x's dtype for its products.
 /// Parameters are `weight`, `bias`, `lora_A`, `lora_B`; they hold no values until loaded or initialised.
 class Linear : public Module {
  public:

@@ -85,7 +85,7 @@ TEST_F(LinearMap, KeepsAFloat32AdapterBesideABfloat16Weight) {
   const auto x = random({4, 6}, 3).to(at::kBFloat16);
   const auto y = linear_.forward(x);
   ASSERT_EQ(y.scalar_type(), at::kBFloat16);
-  // Three roundings to 8 bits of values up to about ten.
+  // Roundings to 8 bits of values up to about ten: of both factors, of their product, of the map's own and of the sum.
   EXPECT_LE(difference(y, adapted(x)), 0.1);
   const auto weight = (parameter("weight").to(at::kFloat) + at::mm(parameter("lora_B"), parameter("lora_A")) * 2.0);
   linear_.merge_lora();
