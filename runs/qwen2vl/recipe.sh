@@ -1,0 +1,75 @@
+# What the recipes share: arguments, build, the run, and a smoke run on models of the true shapes with random weights.
+
+recipe_usage() {
+  cat >&2 <<END
+usage: $0 --teacher DIR --student DIR --data FILE.json --out DIR [--images DIR] [-- ARGUMENT...]
+       $0 --smoke [--out DIR] [-- ARGUMENT...]
+
+  --teacher, --student   Hugging Face directories of the two Qwen2-VL models
+  --data                 LLaVA/ShareGPT or messages JSON, or JSONL; --images: where its relative picture paths start
+  --out                  the run directory; the result is in DIR/model. A second start continues a run that was stopped
+  --smoke                two updates of each step on random models of the true shapes and 100 conversations of easy-VQA
+  ARGUMENT...            for vlsi distill, such as --set optimizer.accumulate=8
+END
+  exit 2
+}
+
+# recipe STUDENT TEACHER ARGUMENT...: the sizes, and what the user gave.
+recipe() {
+  local student_size=$1 teacher_size=$2; shift 2
+  local name="qwen2vl-$student_size-from-$teacher_size" smoke=0 teacher= student= data= images= out=
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --smoke) smoke=1; shift ;;
+      --teacher | --student | --data | --images | --out)
+        [ $# -ge 2 ] || { echo "$name: $1 wants a value" >&2; recipe_usage; }
+        printf -v "${1#--}" %s "$2"; shift 2 ;;
+      --) shift; break ;;
+      *) echo "$name: unknown argument '$1'" >&2; recipe_usage ;;
+    esac
+  done
+  local key missing=
+  if [ $smoke = 0 ]; then
+    for key in teacher student data out; do [ -n "${!key}" ] || missing+=" --$key"; done
+    [ -z "$missing" ] || { echo "$name: missing$missing" >&2; recipe_usage; }
+  elif [ -n "$teacher$student$data$images" ]; then
+    echo "$name: --smoke makes its own models and data; give --out alone" >&2; recipe_usage
+  fi
+
+  bash cmake/setup.sh
+  mkdir -p build
+  cmake --preset release >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
+  cmake --build --preset release --target vlsi >build/build.log 2>&1 || { tail -n 30 build/build.log >&2; exit 1; }
+
+  local settings=()
+  if [ $smoke = 1 ]; then
+    out=${out:-runs/out/$name}
+    make_smoke_inputs "$out" "$student_size" "$teacher_size"
+    teacher=$out/teacher student=$out/student data=$out/data.json images=.deps/easy-vqa/easy_vqa/data
+    for key in verbalize interact finetune; do settings+=(--set "$key.epochs=0" --set "$key.iterations=2"); done
+    # 54 conversations an update, in two micro-batches: minutes on two cores.
+    settings+=(--set data.batch_tokens=1024 --set data.sample_tokens=1024 --set optimizer.accumulate=2)
+    out=$out/run
+    rm -rf "$out"
+  fi
+  [ ! -f "$out/config.yaml" ] || settings+=(--resume)
+  local source="{path: \"$data\"${images:+, images: \"$images\"}}"
+  build/release/vlsi distill "runs/qwen2vl/$student_size-from-$teacher_size.yaml" --set "out=$out" --set "teacher.model=$teacher" \
+    --set "student.model=$student" --set "data.train=[$source]" "${settings[@]}" "$@"
+  if [ $smoke = 1 ]; then python3 runs/qwen2vl/smoke.py report "$out"; fi
+}
+
+# make_smoke_inputs OUT STUDENT TEACHER: OUT/student, OUT/teacher and OUT/data.json, unless they are there.
+make_smoke_inputs() {
+  local out=$1 role size
+  if [ ! -d .deps/easy-vqa/easy_vqa ]; then
+    .deps/python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0
+  fi
+  python3 tests/data/qwen2/make_tokenizer.py "$out/tokenizer"
+  python3 runs/qwen2vl/smoke.py inputs .deps/easy-vqa/easy_vqa "$out"
+  for role in student:$2 teacher:$3; do
+    size=${role#*:} role=${role%:*}
+    [ -d "$out/$role" ] || build/release/vlsi init --config "runs/qwen2vl/model-$size.json" --tokenizer "$out/tokenizer" --dtype bfloat16 \
+      --max-shard-bytes 4000000000 --initializer normal --seed "${size%b}" --out "$out/$role"
+  done
+}
