@@ -3,10 +3,11 @@
 #   bench/run.sh objective  [--json FILE] [--rounds 3]   the verbal objective: times, accuracy, memory
 #   bench/run.sh tokenizer  [--json FILE] [--rounds 7]   encoding, against the `tokenizers` library
 #   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
+#   bench/run.sh true-size  [--json FILE] [--rounds 3] [--only KEY,...]   training at the shapes of Qwen2-VL 2B and 7B
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-usage() { sed -n '2,6s/^# //p' bench/run.sh >&2; exit 2; }
+usage() { sed -n '2,7s/^# //p' bench/run.sh >&2; exit 2; }
 [ $# -gt 0 ] || usage
 what=$1
 shift
@@ -16,7 +17,11 @@ case $what in
     takes="13 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
   tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
   quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer or quickstart" >&2; usage ;;
+  true-size)
+    what=true_size
+    programs=(vlsi adamw_bench)
+    takes="12 minutes on two cores" ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart or true-size" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
@@ -26,6 +31,9 @@ python=.deps/bench-python/bin/python
 if ! cmp -s bench/peers/requirements.txt .deps/bench-python/installed; then
   $python -m pip install -q --disable-pip-version-check -r bench/peers/requirements.txt >&2
   cp bench/peers/requirements.txt .deps/bench-python/installed
+fi
+if [ $what = true_size ] && [ ! -d .deps/easy-vqa/easy_vqa ]; then
+  $python -m pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0 >&2
 fi
 [ -f build/release/build.ninja ] || cmake --preset release > /dev/null
 cmake --build --preset release --target "${programs[@]}" > /dev/null

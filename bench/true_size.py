@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Training at the shapes of Qwen2-VL 2B and 7B: one function a key.
+
+    bench/true_size.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
+
+PYTHON is an interpreter with torch, transformers 5.23 and peft. The models have 4 or 12 layers of the 2B's shapes and its whole
+vocabulary. Prints and, with --json, writes {key: value}.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VLSI = ROOT / "build/release/vlsi"
+RECIPE = ROOT / "runs/qwen2vl/2b-from-7b.yaml"
+IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
+STUDENT_LAYERS, TEACHER_LAYERS = 4, 12  # of the small models
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def metrics(directory, step):
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["step"] == step and "seconds" in line]
+
+
+def durations(lines):
+    return [b["seconds"] - a["seconds"] for a, b in zip(lines, lines[1:])]
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.folder = Path(tempfile.mkdtemp(prefix="vlsi-true-size-", dir=ROOT / "build"))
+        self.models = {}
+
+    def peer(self, *arguments):
+        return json.loads(run(self.options.peer_python, ROOT / "bench/peers/true_size_peer.py", *arguments).splitlines()[-1])
+
+    def model(self, num_layers):
+        """A model of the 2B's shapes with fewer layers and one vision block."""
+        if num_layers in self.models:
+            return self.models[num_layers]
+        tokenizer = self.folder / "tokenizer"
+        if not tokenizer.exists():
+            run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", tokenizer)
+            run("python3", ROOT / "runs/qwen2vl/smoke.py", "inputs", ROOT / ".deps/easy-vqa/easy_vqa", self.folder)
+        config = json.loads((ROOT / "runs/qwen2vl/model-2b.json").read_text())
+        config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, 1
+        path = self.folder / f"{num_layers}.json"
+        path.write_text(json.dumps(config))
+        out = self.folder / f"model-{num_layers}"
+        run(VLSI, "init", "--config", path, "--tokenizer", tokenizer, "--dtype", "bfloat16", "--initializer", "normal", "--out", out)
+        self.models[num_layers] = out
+        return out
+
+    def text_data(self, lengths, answers):
+        """Conversations of so many digits (a token each), the last `answers` of them the answer."""
+        path = self.folder / f"text-{len(lengths)}-{max(lengths)}.json"
+        path.write_text(json.dumps([
+            {"id": str(i), "conversations": [{"from": "human", "value": "7" * (n - answers)}, {"from": "gpt", "value": "3" * answers}]}
+            for i, n in enumerate(lengths)]))
+        return path
+
+    def train(self, command, step, iterations, **settings):
+        """The metrics of a run of the recipe with other settings."""
+        out = Path(tempfile.mkdtemp(dir=self.folder))
+        for key in ("verbalize", "interact", "finetune"):
+            settings.setdefault(f"{key}.epochs", 0)
+            settings.setdefault(f"{key}.iterations", iterations if key == step else 0)
+        arguments = [f"{key}={value}" for key, value in {"out": out / "run", "checkpoint.every": 100000, **settings}.items()]
+        run(VLSI, command, RECIPE, *(part for argument in arguments for part in ("--set", argument)))
+        lines = metrics(out / "run", step)
+        shutil.rmtree(out)
+        return lines
+
+    def finetune(self, data, iterations, **settings):
+        return self.train("finetune", "finetune", iterations, **{
+            "student.model": self.model(STUDENT_LAYERS), "data.train": f'[{{path: "{data}"}}]', "student.layers": "[]", "teacher.layers": "[]",
+            "optimizer.accumulate": 1, **settings})
+
+    def interact(self, iterations, **settings):
+        return self.train("distill", "interact", iterations, **{
+            "student.model": self.model(STUDENT_LAYERS), "teacher.model": self.model(TEACHER_LAYERS),
+            "data.train": f'[{{path: "{self.folder / "data.json"}", images: "{IMAGES}"}}]', "student.layers": "[]", "teacher.layers": "[]",
+            "interact.intermediate_loss": "none", "data.batch_tokens": 1024, "data.sample_tokens": 1024, "optimizer.accumulate": 4, **settings})
+
+    def rounds(self, *sides):
+        """Medians of the sides, which take turns."""
+        columns = zip(*([side() for side in sides] for _ in range(self.options.rounds)))
+        return [statistics.median(column) for column in columns]
+
+    # ---- the keys ----
+
+    def peft_to_ours(self):
+        data = self.text_data([486], 99)
+        one = {"data.batch_tokens": 512, "data.sample_tokens": 512}
+        lines = self.finetune(data, 2, **one)
+        tokens, answers = lines[0]["tokens"], lines[0]["answer_tokens"]
+        ours, theirs = self.rounds(
+            lambda: statistics.median(durations(self.finetune(data, 8, **one))[3:]),
+            lambda: self.peer("step", "--model", self.model(STUDENT_LAYERS), "--tokens", tokens, "--answers", answers)["seconds"])
+        print(f"a LoRA step, {tokens} tokens, {answers} answer positions: {ours:.2f} s, transformers + PEFT {theirs:.2f} s")
+        return {"peft_to_ours": theirs / ours}
+
+    def packed_to_ideal(self):
+        """Tokens a second: lengths from 16 to 1,024 against samples of their mean length, which no packing could serve better."""
+        lengths = [16 + 1008 * i // 15 for i in range(16)]
+        mean = sum(lengths) // len(lengths)
+        settings = {"data.batch_tokens": 4400, "data.sample_tokens": 2048}
+
+        def tokens_per_second(data):
+            lines = self.finetune(data, 8, **settings)
+            return sum(line["tokens"] for line in lines[1:]) / sum(durations(lines))
+
+        mixed, ideal = (self.text_data(chosen, 8) for chosen in (lengths, [mean] * len(lengths)))
+        ours, best = self.rounds(lambda: tokens_per_second(mixed), lambda: tokens_per_second(ideal))
+        print(f"useful tokens a second: lengths 16 to 1,024 {ours:.0f}, all of length {mean} {best:.0f}")
+        return {"packed_to_ideal": ours / best}
+
+    def streamed_to_resident(self):
+        seconds = [lambda r=residency: statistics.median(durations(self.interact(6, **{"teacher.residency": r})))
+                   for residency in ("streamed", "resident")]
+        streamed, resident = self.rounds(*seconds)
+        print(f"a step of interaction with a teacher of {TEACHER_LAYERS} layers: streamed {streamed:.2f} s, resident {resident:.2f} s")
+        return {"streamed_to_resident": streamed / resident}
+
+    def torch_adamw_to_ours(self):
+        result = json.loads(run(ROOT / "build/release/bench/adamw_bench"))
+        for name in ("lora_64_on_2b", "one_tensor_of_1e8"):
+            print(f"AdamW, {name}: ours {result[name]['our_seconds']:.3f} s, torch {result[name]['torch_seconds']:.3f} s")
+        return {"torch_adamw_to_ours": result["torch_adamw_to_ours"]}
+
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--peer-python", required=True)
+parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,streamed_to_resident,torch_adamw_to_ours")
+parser.add_argument("--json")
+options = parser.parse_args()
+
+bench = Bench(options)
+values = {}
+try:
+    for name in options.only.split(","):
+        values.update(getattr(bench, name)())
+finally:
+    shutil.rmtree(bench.folder)
+for key, value in values.items():
+    print(f"{key:24}{value:8.3f}")
+if options.json:
+    Path(options.json).write_text(json.dumps(values, indent=2) + "\n")
