@@ -1,7 +1,7 @@
 // Reading and checking .safetensors files.
 #include "base/safetensors.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cstring>
@@ -129,12 +129,12 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto options = at::TensorOptions().dtype(info.dtype);
   // The format does not align the data, and a misaligned read is undefined. Such a tensor is copied.
   if (reinterpret_cast<uintptr_t>(bytes.data()) % c10::elementSize(info.dtype) != 0) {
-    at::Tensor copy = torch::empty(info.shape, options);
+    at::Tensor copy = at::empty(info.shape, options);
     if (!bytes.empty()) std::memcpy(copy.mutable_data_ptr(), bytes.data(), bytes.size());
     return copy;
   }
   auto keep_mapped = [file = file_](void*) {};
-  return torch::from_blob(const_cast<std::byte*>(bytes.data()), info.shape, std::move(keep_mapped), options);
+  return at::from_blob(const_cast<std::byte*>(bytes.data()), info.shape, std::move(keep_mapped), options);
 }
 
 namespace {

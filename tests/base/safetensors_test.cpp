@@ -2,7 +2,7 @@
 #include "base/safetensors.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -65,14 +65,14 @@ NamedTensors every_dtype() {
   NamedTensors tensors;
   for (size_t number = 0; number < dtypes.size(); ++number) {
     const auto& [name, dtype] = dtypes[number];
-    const auto values = torch::arange(static_cast<int64_t>(number), static_cast<int64_t>(number) + 3);
+    const auto values = at::arange(static_cast<int64_t>(number), static_cast<int64_t>(number) + 3);
     tensors.emplace_back(name, dtype == at::kBool ? (values % 2).eq(1) : values.to(dtype));
   }
   // Transposed in memory, so that writing has to make it contiguous.
-  tensors.emplace_back("z.matrix", torch::tensor({0.F, 3.F, 1.F, 4.F, 2.F, 5.F}).reshape({3, 2}).t());
-  tensors.emplace_back("a.scalar", torch::scalar_tensor(2.5));
-  tensors.emplace_back("empty", torch::zeros({0, 4}));
-  tensors.emplace_back("quote \" and \\ and é\n", torch::ones(1));
+  tensors.emplace_back("z.matrix", at::tensor({0.F, 3.F, 1.F, 4.F, 2.F, 5.F}).reshape({3, 2}).t());
+  tensors.emplace_back("a.scalar", at::scalar_tensor(2.5));
+  tensors.emplace_back("empty", at::zeros({0, 4}));
+  tensors.emplace_back("quote \" and \\ and é\n", at::ones(1));
   return tensors;
 }
 
@@ -133,7 +133,7 @@ TEST_F(Safetensors, ReadsTheFormatsOwnLibrarysFile) {
 }
 
 TEST_F(Safetensors, KeepsMetadata) {
-  write_safetensors(path_, {{"a", torch::ones(2)}}, {{"k", "v \"é\"\n"}});
+  write_safetensors(path_, {{"a", at::ones(2)}}, {{"k", "v \"é\"\n"}});
   EXPECT_EQ(SafetensorsFile::open(path_)->metadata(),
             (std::map<std::string, std::string>{{"format", "pt"}, {"k", "v \"é\"\n"}}));
 }
@@ -146,7 +146,7 @@ TEST_F(Safetensors, RefusesToWriteMetadataThatIsNotUtf8) {
 }
 
 TEST_F(Safetensors, ViewsTheMapAndKeepsItAlive) {
-  write_safetensors(path_, {{"a", torch::arange(4.F)}, {"b", torch::arange(2)}});
+  write_safetensors(path_, {{"a", at::arange(4.F)}, {"b", at::arange(2)}});
   at::Tensor a;
   {
     const auto file = SafetensorsFile::open(path_);
@@ -154,7 +154,7 @@ TEST_F(Safetensors, ViewsTheMapAndKeepsItAlive) {
     EXPECT_EQ(a.const_data_ptr(), file->tensor("a").const_data_ptr());
   }
   fs::remove(path_);
-  EXPECT_TRUE(a.equal(torch::arange(4.F)));
+  EXPECT_TRUE(a.equal(at::arange(4.F)));
 }
 
 TEST_F(Safetensors, CopiesATensorThatIsNotAligned) {
@@ -297,27 +297,27 @@ TEST_F(Safetensors, RefusesOverlapsGapsAndTrailingBytes) {
 }
 
 TEST_F(Safetensors, CheckpointOpensASingleFile) {
-  write_safetensors(folder_ / "model.safetensors", {{"b", torch::ones(2)}, {"a", torch::zeros(3)}});
+  write_safetensors(folder_ / "model.safetensors", {{"b", at::ones(2)}, {"a", at::zeros(3)}});
   const auto checkpoint = Checkpoint::open(folder_);
   EXPECT_EQ(checkpoint.names(), (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(checkpoint.contains("a"));
   EXPECT_FALSE(checkpoint.contains("c"));
   EXPECT_EQ(checkpoint.info("a").shape, std::vector<int64_t>{3});
-  EXPECT_TRUE(checkpoint.tensor("b").equal(torch::ones(2)));
+  EXPECT_TRUE(checkpoint.tensor("b").equal(at::ones(2)));
 }
 
 TEST_F(Safetensors, CheckpointOpensTheShardsOfAnIndex) {
-  write_safetensors(folder_ / "1.safetensors", {{"a", torch::ones(2)}});
-  write_safetensors(folder_ / "2.safetensors", {{"b", torch::zeros(2)}});
+  write_safetensors(folder_ / "1.safetensors", {{"a", at::ones(2)}});
+  write_safetensors(folder_ / "2.safetensors", {{"b", at::zeros(2)}});
   write_index({{"a", "1.safetensors"}, {"b", "2.safetensors"}});
   const auto checkpoint = Checkpoint::open(folder_);
   EXPECT_EQ(checkpoint.names(), (std::vector<std::string>{"a", "b"}));
-  EXPECT_TRUE(checkpoint.tensor("b").equal(torch::zeros(2)));
+  EXPECT_TRUE(checkpoint.tensor("b").equal(at::zeros(2)));
 }
 
 TEST_F(Safetensors, CheckpointListsAllProblemsAtOnce) {
-  write_safetensors(folder_ / "1", {{"a", torch::ones(1)}, {"both", torch::ones(1)}, {"moved", torch::ones(1)}});
-  write_safetensors(folder_ / "2", {{"both", torch::ones(1)}, {"extra", torch::ones(1)}});
+  write_safetensors(folder_ / "1", {{"a", at::ones(1)}, {"both", at::ones(1)}, {"moved", at::ones(1)}});
+  write_safetensors(folder_ / "2", {{"both", at::ones(1)}, {"extra", at::ones(1)}});
   write_index({{"a", "1"}, {"both", "2"}, {"moved", "2"}, {"absent", "2"}, {"lost", "3"}, {"number", 4}});
   EXPECT_EQ(checkpoint_message(),
             ": shard of tensor \"number\" is an integer, expected a file name; open " + (folder_ / "3").string() +
@@ -342,8 +342,8 @@ TEST_F(Safetensors, CheckpointRefusesADirectoryWithoutWeights) {
 }
 
 TEST_F(Safetensors, CheckpointNamesADamagedShardAmongItsOtherProblems) {
-  write_safetensors(folder_ / "1", {{"a", torch::ones(4)}});
-  write_safetensors(folder_ / "2", {{"b", torch::ones(4)}});
+  write_safetensors(folder_ / "1", {{"a", at::ones(4)}});
+  write_safetensors(folder_ / "2", {{"b", at::ones(4)}});
   write_index({{"a", "1"}, {"b", "2"}, {"c", "2"}, {"d", "3"}});
   fs::resize_file(folder_ / "1", fs::file_size(folder_ / "1") - 1);
   write_file(folder_ / "3", length_of(100'000'000'000) + "12345678");

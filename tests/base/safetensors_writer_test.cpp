@@ -2,7 +2,7 @@
 #include "base/safetensors_writer.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 #include <unistd.h>
 
 #include <functional>
@@ -44,7 +44,7 @@ class WriteCheckpoint : public testing::Test {
 
 /// Ten float32 numbers of one value.
 at::Tensor ten(char value) {
-  return torch::full({10}, static_cast<double>(value));
+  return at::full({10}, static_cast<double>(value));
 }
 
 std::vector<TensorSource> four_tensors() {
@@ -83,7 +83,7 @@ TEST_F(WriteCheckpoint, MakesOneTensorAtATime) {
     sources.push_back({std::to_string(i), at::kFloat, {100}, [&] {
                          most = std::max(most, ++alive);
                          auto values = std::make_shared<std::vector<float>>(100, 1.F);
-                         return torch::from_blob(values->data(), {100}, [&alive, values](void*) { --alive; });
+                         return at::from_blob(values->data(), {100}, [&alive, values](void*) { --alive; });
                        }});
   }
   write_checkpoint(folder_, sources, 1000);
