@@ -3,8 +3,9 @@
 
     bench/true_size.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
 
-PYTHON is an interpreter with torch, transformers 5.23 and peft. The models have 4 or 12 layers of the 2B's shapes and its whole
-vocabulary. Prints and, with --json, writes {key: value}.
+PYTHON is an interpreter with torch, transformers 5.23 and peft. `smoke` runs runs/qwen2vl-2b-from-7b.sh --smoke, whose models take
+21 GB of disk and stay in runs/out; the other keys use models of 4 or 12 layers of the 2B's shapes and its whole vocabulary. Prints and,
+with --json, writes {key: value}.
 """
 
 import argparse
@@ -19,7 +20,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VLSI = ROOT / "build/release/vlsi"
 RECIPE = ROOT / "runs/qwen2vl/2b-from-7b.yaml"
+SMOKE = ROOT / "runs/out/qwen2vl-2b-from-7b"
 IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
+VOCABULARY = 151936
+LAYER_2B, LAYER_7B = 46.8e6, 233.1e6  # weights of a decoder layer
+WIDTH_2B, WIDTH_7B = 1536, 3584
+LAYERS, TARGETS = 28, 7
 STUDENT_LAYERS, TEACHER_LAYERS = 4, 12  # of the small models
 
 
@@ -142,11 +148,47 @@ class Bench:
             print(f"AdamW, {name}: ours {result[name]['our_seconds']:.3f} s, torch {result[name]['torch_seconds']:.3f} s")
         return {"torch_adamw_to_ours": result["torch_adamw_to_ours"]}
 
+    def smoke(self):
+        """Memory and speed of the recipe itself, and a step with the teacher's cache in the place of the teacher."""
+        log = run(ROOT / "runs/qwen2vl-2b-from-7b.sh", "--smoke")
+        print(log[log.index("step  "):], end="")
+        rate = self.peer("rate")["flops"]
+        last = metrics(SMOKE / "run", "interact")
+        live = durations(last)[-1]
+        tokens, answers = last[-1]["tokens"], last[-1]["answer_tokens"]
+        with_teacher, alone = interaction_flops(tokens, answers)
+        peak = json.loads((SMOKE / "run/summary.json").read_text())["peak_memory_bytes"]
+        print(f"a step of {with_teacher / 1e12:.1f} TFLOP in {live:.1f} s; bfloat16 products run at {rate / 1e12:.2f} TFLOP/s")
+
+        source = [RECIPE, "--set", f"teacher.model={SMOKE / 'teacher'}"]
+        common = {"student.model": SMOKE / "student", "teacher.verbalizers": SMOKE / "run/teacher-verbalizers",
+                  "student.verbalizers": SMOKE / "run/student-verbalizers", "data.batch_tokens": 1024, "data.sample_tokens": 1024,
+                  "data.train": f'[{{path: "{SMOKE / "data.json"}", images: "{IMAGES}"}}]', "optimizer.accumulate": 2}
+        cache = self.folder / "cache"
+        run(VLSI, "cache", *source, *(p for k, v in common.items() for p in ("--set", f"{k}={v}")), "--set", f"out={self.folder / 'x'}",
+            "--out", cache)
+        cached = statistics.median(durations(self.train("distill", "interact", 4, **common, **{"teacher.cache": cache})))
+        print(f"with the teacher's cache {cached:.1f} s")
+        return {"smoke_peak_gib": peak / 2**30, "step_to_flop_bound": live * rate / with_teacher,
+                "live_to_cached_step": (live / cached) / (with_teacher / alone)}
+
+
+def interaction_flops(tokens, answers):
+    """Multiplications and additions of a step of interaction, 7B to 2B: with the teacher, and of the student alone.
+
+    The student's layers forward, again, and for the gradient of their input; head passes are two products, logits and averaged
+    rows, for each target layer and the last one."""
+    layers = TARGETS + 1
+    teacher = 2 * LAYERS * LAYER_7B * tokens + answers * layers * 2 * VOCABULARY * (WIDTH_7B + WIDTH_2B)
+    teacher += answers * TARGETS * 6 * WIDTH_7B**2
+    student = 6 * LAYERS * LAYER_2B * tokens + answers * layers * 4 * VOCABULARY * WIDTH_2B
+    return teacher + student, student
+
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--peer-python", required=True)
 parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,streamed_to_resident,torch_adamw_to_ours")
+parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,streamed_to_resident,torch_adamw_to_ours,smoke")
 parser.add_argument("--json")
 options = parser.parse_args()
 
