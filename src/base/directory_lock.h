@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace vlsi {
@@ -11,11 +12,15 @@ class DirectoryLock {
  public:
   /// Error "`action` in DIRECTORY: another process is running there" when it is held.
   DirectoryLock(const std::filesystem::path& directory, const std::string& action);
+  /// Null when it is held. Error "`action` in DIRECTORY: .." when the folder cannot be locked at all.
+  static std::unique_ptr<DirectoryLock> try_to_lock(const std::filesystem::path& directory, const std::string& action);
   DirectoryLock(const DirectoryLock&) = delete;
   DirectoryLock& operator=(const DirectoryLock&) = delete;
   ~DirectoryLock();
 
  private:
+  explicit DirectoryLock(int descriptor) : descriptor_(descriptor) {}
+
   int descriptor_ = -1;
 };
 

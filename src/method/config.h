@@ -204,6 +204,7 @@ struct RunConfig {
   std::string dtype = "bfloat16";
   int64_t threads = 0;
   bool activation_checkpointing = false;
+  std::filesystem::path vision_cache;
   TeacherConfig teacher;
   StudentConfig student;
   DataConfig data;
@@ -223,6 +224,7 @@ void fields(Visitor& v, RunConfig& c) {
   v("threads", c.threads, "0: one a core");
   v("activation_checkpointing", c.activation_checkpointing,
     "keep only the inputs of the student's decoder layers and run each again for its gradient");
+  v("vision_cache", c.vision_cache, "directory for what frozen vision towers say of pictures: computed once, read by later epochs and runs");
   v("teacher", c.teacher, "the large model");
   v("student", c.student, "the small model");
   v("data", c.data, "training data of every step that names no other");

@@ -242,7 +242,9 @@ class Run {
 
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
-    return teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency);
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency);
+    teacher_->set_vision_cache(config_.vision_cache);
+    return teacher_;
   }
 
   const Backbone& backbone_of(const std::shared_ptr<Vlm>& model) {

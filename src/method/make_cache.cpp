@@ -89,6 +89,7 @@ class Pass {
     const auto dtype = parse_dtype(config.dtype, "dtype");
     const auto student = load_vlm(config.student.model, dtype, device_);
     const auto teacher = load_vlm(config.teacher.model, dtype, device_, config.teacher.residency);
+    teacher->set_vision_cache(config.vision_cache);
     auto origin = known_origin(config, processor, *student);
     std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {

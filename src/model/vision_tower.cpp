@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "model/fingerprint.h"
 #include "model/fused.h"
 
 namespace vlsi {
@@ -73,6 +74,15 @@ at::Tensor VisionTower::encode(const at::Tensor& patches, const std::vector<Imag
   auto x = at::linear(patches.to(patch_weight_.scalar_type()), patch_weight_.flatten(1));
   for (const auto& block : blocks_) x = block->forward(x, rotary, frames);
   return x;
+}
+
+std::string VisionTower::fingerprint() const {
+  Fingerprint of_all;
+  of_all.add("heads, merge", at::tensor({config_.num_heads, config_.spatial_merge_size}, at::kLong));
+  for (const auto& [name, weight] : named_parameters()) {
+    if (!name.starts_with("merger.")) of_all.add(name, weight);
+  }
+  return of_all.text();
 }
 
 at::Tensor VisionTower::merge(const at::Tensor& features) const {

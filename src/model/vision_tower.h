@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "input/sample.h"
@@ -46,6 +47,9 @@ class VisionTower : public Module {
   at::Tensor encode(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const;
   /// The merger: features [P, E] -> [P / merge², D].
   at::Tensor merge(const at::Tensor& features) const;
+
+  /// Of all that `encode` depends on: its weights, its heads and the order of its patches.
+  std::string fingerprint() const;
 
   bool is_frozen() const { return !patch_weight_.requires_grad(); }
 

@@ -33,15 +33,26 @@ at::Tensor Vlm::look_at_pictures(const Batch& batch) const {
   int64_t first = 0;
   for (size_t i = 0; i < batch.grids.size(); ++i) {
     const int64_t num_patches = batch.grids[i].num_patches();
-    auto seen = features_.find(batch.fingerprints[i]);
-    if (!seen) {
-      seen = visual_->encode(batch.patches.narrow(0, first, num_patches), {batch.grids[i]});
-      features_.insert(batch.fingerprints[i], *seen);
-    }
-    features.push_back(*seen);
+    features.push_back(look_at_picture(batch.fingerprints[i], batch.patches.narrow(0, first, num_patches), batch.grids[i]));
     first += num_patches;
   }
   return visual_->merge(at::cat(features));
+}
+
+at::Tensor Vlm::look_at_picture(uint64_t picture, const at::Tensor& patches, const ImageGrid& grid) const {
+  if (auto seen = features_.find(picture)) return *seen;
+  if (!vision_cache_.empty() && !feature_files_) {
+    feature_files_ = std::make_unique<FeatureFiles>(vision_cache_, visual_->fingerprint(), config_.vision.embed_dim, dtype());
+  }
+  auto features = feature_files_ ? feature_files_->find(picture) : std::nullopt;
+  if (features) {
+    features = features->to(device());
+  } else {
+    features = visual_->encode(patches, {grid});
+    if (feature_files_) feature_files_->insert(picture, *features);
+  }
+  features_.insert(picture, *features);
+  return *features;
 }
 
 at::Tensor Vlm::embed(const Batch& batch) const {

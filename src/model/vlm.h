@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -14,6 +15,7 @@
 #include "model/config.h"
 #include "model/decoder.h"
 #include "model/feature_cache.h"
+#include "model/feature_files.h"
 #include "model/module.h"
 #include "model/vision_tower.h"
 #include "model/weight_stream.h"
@@ -67,6 +69,10 @@ class Vlm : public Module {
   /// (checkpointed_layer.h).
   void set_activation_checkpointing(bool is_on) { checkpoints_activations_ = is_on; }
 
+  /// Keeps what the frozen vision tower says of pictures in `directory` from now on, too (FeatureFiles), for this tower's weights
+  /// as they are when it first looks at a picture. Empty: in memory alone.
+  void set_vision_cache(std::filesystem::path directory) { vision_cache_ = std::move(directory); }
+
   /// The views of mapped files among the parameters, for release_memory.
   void set_views(std::vector<at::Tensor> views) { views_ = std::move(views); }
   /// Weights that are in memory part by part from now on (streamed_part); without gradient, and not for forward_next.
@@ -87,10 +93,13 @@ class Vlm : public Module {
   std::optional<WeightStream::Held> hold(size_t part, std::optional<size_t> next = std::nullopt) const;
   at::Tensor embed(const Batch& batch) const;
   at::Tensor look_at_pictures(const Batch& batch) const;
+  at::Tensor look_at_picture(uint64_t picture, const at::Tensor& patches, const ImageGrid& grid) const;
 
   ModelConfig config_;
   bool checkpoints_activations_ = false;
   mutable FeatureCache features_;  // of the vision tower while it is frozen
+  std::filesystem::path vision_cache_;
+  mutable std::unique_ptr<FeatureFiles> feature_files_;  // in vision_cache_
   std::shared_ptr<VisionTower> visual_;
   std::shared_ptr<Decoder> model_;
   std::shared_ptr<Linear> lm_head_;  // null when tied

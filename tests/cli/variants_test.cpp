@@ -77,6 +77,28 @@ TEST(StreamedTeacher, LeavesEveryBitOfARunAsItIs) {
   }
 }
 
+TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
+  const Folder without, first, second, streamed;
+  ASSERT_EQ(distill(without).status, 0);
+  const std::string cache = "vision_cache=" + (first / "features").string();
+  ASSERT_EQ(distill(first, {"--set", cache}).status, 0);
+  expect_same_run(first / "run", without / "run");
+  std::vector<fs::path> kept;
+  for (const auto& entry : fs::recursive_directory_iterator(first / "features")) {
+    if (entry.path().extension() == ".safetensors") kept.push_back(entry.path());
+  }
+  EXPECT_EQ(kept.size(), 2) << "one file for each tower";
+  ASSERT_EQ(distill(second, {"--set", cache}).status, 0);
+  expect_same_run(second / "run", without / "run");
+  ASSERT_EQ(distill(streamed, {"--set", cache, "--set", "teacher.residency=streamed"}).status, 0);
+  expect_same_run(streamed / "run", without / "run");
+  for (const auto& path : kept) EXPECT_FALSE(fs::exists(path.parent_path() / "features-000002.safetensors")) << "nothing was new";
+
+  fs::resize_file(kept.front(), 100);
+  const Folder refused;
+  expect_refusal(distill(refused, {"--set", cache}), {kept.front().string()});
+}
+
 TEST(StreamedTeacher, ServesLossesThatReadItsRowsAndOnesThatDoNot) {
   for (const char* losses : {"l2", "ce"}) {
     const Folder resident, streamed;

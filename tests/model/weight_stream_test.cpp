@@ -49,7 +49,9 @@ TEST_P(StreamedModel, SaysWhatAResidentOneSaysBitForBit) {
       for (const auto* found : {&together[i], &alone}) {
         EXPECT_TRUE(at::equal(found->layers, expected.layers));
         EXPECT_EQ(found->final_rows.defined(), request.final_rows);
-        if (request.final_rows) EXPECT_TRUE(at::equal(found->final_rows, expected.final_rows));
+        if (request.final_rows) {
+          EXPECT_TRUE(at::equal(found->final_rows, expected.final_rows));
+        }
       }
     }
   }
