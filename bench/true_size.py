@@ -10,11 +10,14 @@ with --json, writes {key: value}.
 
 import argparse
 import json
+import random
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +29,7 @@ VOCABULARY = 151936
 LAYER_2B, LAYER_7B = 46.8e6, 233.1e6  # weights of a decoder layer
 WIDTH_2B, WIDTH_7B = 1536, 3584
 LAYERS, TARGETS = 28, 7
+TEMPLATE_TOKENS = 21  # of a conversation of one turn, beside what is said
 STUDENT_LAYERS, TEACHER_LAYERS = 4, 12  # of the small models
 
 
@@ -54,21 +58,22 @@ class Bench:
     def peer(self, *arguments):
         return json.loads(run(self.options.peer_python, ROOT / "bench/peers/true_size_peer.py", *arguments).splitlines()[-1])
 
-    def model(self, num_layers):
-        """A model of the 2B's shapes with fewer layers and one vision block."""
-        if num_layers in self.models:
-            return self.models[num_layers]
+    def model(self, num_layers, vision_depth=1):
+        """A model of the 2B's shapes with fewer layers and vision blocks."""
+        name = f"{num_layers}-{vision_depth}"
+        if name in self.models:
+            return self.models[name]
         tokenizer = self.folder / "tokenizer"
         if not tokenizer.exists():
             run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", tokenizer)
             run("python3", ROOT / "runs/qwen2vl/smoke.py", "inputs", ROOT / ".deps/easy-vqa/easy_vqa", self.folder)
         config = json.loads((ROOT / "runs/qwen2vl/model-2b.json").read_text())
-        config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, 1
-        path = self.folder / f"{num_layers}.json"
+        config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, vision_depth
+        path = self.folder / f"{name}.json"
         path.write_text(json.dumps(config))
-        out = self.folder / f"model-{num_layers}"
+        out = self.folder / f"model-{name}"
         run(VLSI, "init", "--config", path, "--tokenizer", tokenizer, "--dtype", "bfloat16", "--initializer", "normal", "--out", out)
-        self.models[num_layers] = out
+        self.models[name] = out
         return out
 
     def text_data(self, lengths, answers):
@@ -77,6 +82,22 @@ class Bench:
         path.write_text(json.dumps([
             {"id": str(i), "conversations": [{"from": "human", "value": "7" * (n - answers)}, {"from": "gpt", "value": "3" * answers}]}
             for i, n in enumerate(lengths)]))
+        return path
+
+    def picture_data(self, count, side, answers):
+        """Conversations about a picture each, of random bytes, side x side."""
+        (self.folder / "pictures").mkdir(exist_ok=True)
+        for i in range(count):
+            rows = b"".join(b"\0" + random.Random(i * side + y).randbytes(3 * side) for y in range(side))
+            chunks = (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")
+            png = b"\x89PNG\r\n\x1a\n" + b"".join(
+                struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+            (self.folder / f"pictures/{i}.png").write_bytes(png)
+        path = self.folder / "pictures.json"
+        path.write_text(json.dumps([
+            {"id": str(i), "image": f"{i}.png",
+             "conversations": [{"from": "human", "value": "<image>\n7"}, {"from": "gpt", "value": "3" * answers}]}
+            for i in range(count)]))
         return path
 
     def train(self, command, step, iterations, **settings):
@@ -135,6 +156,27 @@ class Bench:
         print(f"useful tokens a second: lengths 16 to 1,024 {ours:.0f}, all of length {mean} {best:.0f}")
         return {"packed_to_ideal": ours / best}
 
+    def vision_cached_to_text(self):
+        """A step on pictures that a tower of 32 blocks looked at in an earlier epoch against a step on as many tokens of text."""
+        steps, samples, answers = 6, 4, 20
+        model = {"student.model": self.model(STUDENT_LAYERS, vision_depth=32)}
+        pictures = self.picture_data(steps * samples, 448, answers)
+        source = {**model, "data.train": f'[{{path: "{pictures}", images: "{self.folder / "pictures"}"}}]',
+                  "vision_cache": self.folder / "features", "data.batch_tokens": 1200, "data.sample_tokens": 1200}
+        first = self.finetune(pictures, steps, **source)
+        tokens = [line["tokens"] for line in first]
+        text = self.text_data([tokens[0] // samples - TEMPLATE_TOKENS] * (steps * samples), answers)
+        settings = {**model, "data.batch_tokens": 1200, "data.sample_tokens": 1200}
+
+        def seconds_a_token(lines):
+            return statistics.median(s / line["tokens"] for s, line in zip(durations(lines), lines[1:]))
+
+        cached, plain = self.rounds(lambda: seconds_a_token(self.finetune(pictures, steps, **source)),
+                                    lambda: seconds_a_token(self.finetune(text, steps, **settings)))
+        print(f"a step on {tokens[0]} tokens, {samples} pictures: first epoch {statistics.median(durations(first)):.2f} s, "
+              f"with the cache {cached * tokens[0]:.2f} s, text alone {plain * tokens[0]:.2f} s")
+        return {"vision_cached_to_text": cached / plain}
+
     def streamed_to_resident(self):
         seconds = [lambda r=residency: statistics.median(durations(self.interact(6, **{"teacher.residency": r})))
                    for residency in ("streamed", "resident")]
@@ -188,7 +230,7 @@ def interaction_flops(tokens, answers):
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--peer-python", required=True)
 parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,streamed_to_resident,torch_adamw_to_ours,smoke")
+parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,torch_adamw_to_ours,smoke")
 parser.add_argument("--json")
 options = parser.parse_args()
 
