@@ -9,9 +9,11 @@
 
 #include "base/atomic_file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "method/data.h"
 #include "method/pair.h"
+#include "method/planned_steps.h"
 #include "method/run_cache.h"
 #include "method/run_verbalizers.h"
 #include "method/step1_verbalize.h"
@@ -39,7 +41,7 @@ class Run {
         device_(config.device),
         dtype_(parse_dtype(config.dtype, "dtype")),
         directory_(config.out, write_settings(config), options.resume),
-        steps_(planned_steps()) {
+        steps_(planned_steps(config, options.only)) {
     student_ = load_student(config, dtype_, device_);
     student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
@@ -68,6 +70,7 @@ class Run {
       }
       const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
       summary_.push_back({{"step", step}, {"iterations", iterations_of(step)}, {"seconds", seconds}});
+      release_freed_memory();  // its tensors' sizes are not the next step's
     }
     finish();
     return Outcome::kFinished;
@@ -77,22 +80,6 @@ class Run {
   using Clock = std::chrono::steady_clock;
 
   // ---- which steps ----
-
-  std::vector<std::string> planned_steps() const {
-    const auto wants = [&](Only step, int64_t iterations) {
-      return iterations > 0 && (options_.only == Only::kAll || options_.only == step);
-    };
-    std::vector<std::string> steps;
-    if (wants(Only::kVerbalize, config_.verbalize.iterations)) {
-      if (config_.student.verbalizers.empty() || config_.verbalize.initial) steps.push_back("verbalize-student");
-      // With a cache that is there, nothing is left for the teacher's verbalizers to do.
-      const bool wanted = config_.teacher.verbalizers.empty() || config_.verbalize.initial;
-      if (wanted && !has_cache(config_)) steps.push_back("verbalize-teacher");
-    }
-    if (wants(Only::kInteract, config_.interact.iterations)) steps.push_back("interact");
-    if (wants(Only::kFinetune, config_.finetune.iterations)) steps.push_back("finetune");
-    return steps;
-  }
 
   bool takes_step(const std::string& step) const { return std::find(steps_.begin(), steps_.end(), step) != steps_.end(); }
 
@@ -204,6 +191,7 @@ class Run {
     teacher_.reset();
     teacher_backbone_.reset();
     cached_teacher_.reset();
+    release_freed_memory();
     TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
     step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(step.parameters);
