@@ -193,6 +193,7 @@ class Bench:
     def smoke(self):
         """Memory and speed of the recipe itself, and a step with the teacher's cache in the place of the teacher."""
         log = run(ROOT / "runs/qwen2vl-2b-from-7b.sh", "--smoke")
+        planned = json.loads(run(VLSI, "plan", SMOKE / "run/config.yaml", "--json"))["peak_bytes"]
         print(log[log.index("step  "):], end="")
         rate = self.peer("rate")["flops"]
         last = metrics(SMOKE / "run", "interact")
@@ -211,7 +212,7 @@ class Bench:
             "--out", cache)
         cached = statistics.median(durations(self.train("distill", "interact", 4, **common, **{"teacher.cache": cache})))
         print(f"with the teacher's cache {cached:.1f} s")
-        return {"smoke_peak_gib": peak / 2**30, "step_to_flop_bound": live * rate / with_teacher,
+        return {"smoke_peak_gib": peak / 2**30, "plan_error": abs(peak - planned) / peak, "step_to_flop_bound": live * rate / with_teacher,
                 "live_to_cached_step": (live / cached) / (with_teacher / alone)}
 
 

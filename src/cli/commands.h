@@ -12,6 +12,7 @@ using Action = std::function<int()>;
 void add_init(CLI::App& program, Action& action);
 void add_finetune(CLI::App& program, Action& action);
 void add_distill(CLI::App& program, Action& action);
+void add_plan(CLI::App& program, Action& action);
 void add_cache(CLI::App& program, Action& action);
 void add_score(CLI::App& program, Action& action);
 void add_generate(CLI::App& program, Action& action);

@@ -1,10 +1,11 @@
 // vlsi distill and vlsi finetune: runs described by a YAML file.
 #include "method/distill.h"
 
-#include "base/log.h"
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_options.h"
+#include "plan/plan.h"
 #include "train/interrupt.h"
 
 namespace vlsi {
@@ -13,7 +14,7 @@ namespace {
 struct Options {
   RunOptions run;
   std::string only = "all";
-  bool resume = false;
+  bool resume = false, force = false;
 };
 
 RunConfig read_config(const Options& options, bool finetune_alone) {
@@ -28,9 +29,10 @@ int run(const Options& options, bool finetune_alone) {
   const auto config = read_config(options, finetune_alone);
   use_threads(config.threads);
   catch_interrupts();
-  static const std::map<std::string, Only> kinds{
-      {"all", Only::kAll}, {"verbalize", Only::kVerbalize}, {"interact", Only::kInteract}, {"finetune", Only::kFinetune}};
-  const auto outcome = distill(config, {kinds.at(options.only), options.resume});
+  const auto only = step_kinds().at(options.only);
+  const auto available = available_memory();
+  if (!options.force && available && at::Device(config.device).is_cpu()) check_memory(config, only, *available);
+  const auto outcome = distill(config, {only, options.resume});
   return outcome == Outcome::kFinished ? 0 : 1;
 }
 
@@ -38,6 +40,7 @@ std::shared_ptr<Options> add_options(CLI::App& command) {
   auto options = std::make_shared<Options>();
   add_run_options(command, options->run);
   command.add_flag("--resume", options->resume, "continue the run in its folder from the newest checkpoint");
+  command.add_flag("--force", options->force, "start also where the plan says that memory will not be enough");
   return options;
 }
 
@@ -46,8 +49,7 @@ std::shared_ptr<Options> add_options(CLI::App& command) {
 void add_distill(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("distill", "Verbalize, interact, fine-tune: the three steps of the method");
   auto options = add_options(*command);
-  command->add_option("--only", options->only, "all | verbalize | interact | finetune")
-      ->capture_default_str()->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
+  add_only_option(*command, options->only);
   command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/false); }; });
 }
 

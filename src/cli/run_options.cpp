@@ -1,7 +1,6 @@
 #include "cli/run_options.h"
 
 #include "base/error.h"
-#include "method/config.h"
 
 namespace vlsi {
 
@@ -14,6 +13,17 @@ void add_run_options(CLI::App& command, RunOptions& options) {
         concat("the same as --set ", key, "=..."));
   }
   command.footer([] { return "Keys of the run's file, with their defaults:\n\n" + write_settings(RunConfig{}, /*with_comments=*/true); });
+}
+
+const std::map<std::string, Only>& step_kinds() {
+  static const std::map<std::string, Only> kinds{
+      {"all", Only::kAll}, {"verbalize", Only::kVerbalize}, {"interact", Only::kInteract}, {"finetune", Only::kFinetune}};
+  return kinds;
+}
+
+void add_only_option(CLI::App& command, std::string& only) {
+  command.add_option("--only", only, "all | verbalize | interact | finetune")
+      ->capture_default_str()->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
 }
 
 }  // namespace vlsi

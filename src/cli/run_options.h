@@ -3,8 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "method/config.h"
 
 namespace vlsi {
 
@@ -15,5 +18,9 @@ struct RunOptions {
 
 /// The file, --set, the short forms of it, and a footer with all keys and their defaults.
 void add_run_options(CLI::App& command, RunOptions& options);
+
+/// --only, of commands that may take one step alone, and what its values mean.
+void add_only_option(CLI::App& command, std::string& only);
+const std::map<std::string, Only>& step_kinds();
 
 }  // namespace vlsi

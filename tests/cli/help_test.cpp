@@ -12,14 +12,15 @@ void expect_names(const Result& result, const std::vector<std::string>& names) {
 
 TEST(Help, NamesEveryCommand) {
   expect_names(vlsi_program({"--help"}),
-               {"init", "finetune", "distill", "cache", "score", "generate", "answer", "evaluate", "export", "inspect", "lens", "report"});
+               {"init", "finetune", "distill", "plan", "cache", "score", "generate", "answer", "evaluate", "export", "inspect", "lens", "report"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
   const std::map<std::string, std::vector<std::string>> options{
       {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
       {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
-      {"distill", {"--only", "--set", "--resume", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
+      {"distill", {"--only", "--set", "--resume", "--force", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
+      {"plan", {"--only", "--json", "--set", "--device", "batch_tokens: 4096"}},
       {"cache", {"--out", "--shard-bytes", "--set", "--device", "teacher-cache", "cache:"}},
       {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
       {"generate", {"--model", "--adapter", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},

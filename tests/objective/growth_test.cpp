@@ -1,15 +1,11 @@
 // How the work and the memory of the objective grow: counted, not timed.
 #include <ATen/ATen.h>
-#include <c10/core/Allocator.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
-#include <memory>
 
 #include "objective/verbal_kl.h"
 #include "tests/objective/counted_products.h"
 #include "tests/objective/near.h"
+#include "tests/objective/peak_bytes.h"
 
 namespace vlsi {
 namespace {
@@ -34,28 +30,6 @@ TEST_F(Growth, WorkIsProportionalToThePositions) {
 }
 TEST_F(Growth, WorkIsProportionalToTheLayersOfBothModels) {
   EXPECT_NEAR(growth_of_work(GrowingSize::kLayers), 1, 0.05);
-}
-
-/// The largest sum of the bytes of tensors that lived at once, of those made on this thread since the beginning.
-class PeakBytes : public c10::MemoryReportingInfoBase {
- public:
-  void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device) override {
-    now_ += bytes;
-    peak_ = std::max(peak_, now_);
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-  int64_t peak() const { return peak_; }
-
- private:
-  int64_t now_ = 0, peak_ = 0;
-};
-
-template <class Body>
-int64_t peak_bytes(const Body& body) {
-  const auto peak = std::make_shared<PeakBytes>();
-  const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, peak);
-  body();
-  return peak->peak();
 }
 
 /// Peak of a loss over all pairs and its gradient; three student and four teacher layers, 20 positions.

@@ -1,0 +1,44 @@
+// vlsi plan: memory, disk and time of a run, before anything is loaded.
+#include "plan/plan.h"
+
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/run_options.h"
+
+namespace vlsi {
+namespace {
+
+struct Options {
+  RunOptions run;
+  std::string only = "all";
+  bool json = false;
+};
+
+int run(const Options& options) {
+  const auto config = load_run_config(options.run.file, options.run.overrides);
+  check(config, options.run.file.string());
+  parse_device(config.device);
+  use_threads(config.threads);
+  const auto plan = make_plan(config, {step_kinds().at(options.only)});
+  if (options.json) {
+    std::cout << to_json(plan).dump(2) << "\n";
+  } else {
+    std::cout << to_text(plan);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("plan", "Memory, disk and time of a run, part by part, before anything is loaded");
+  auto options = std::make_shared<Options>();
+  add_run_options(*command, options->run);
+  add_only_option(*command, options->only);
+  command->add_flag("--json", options->json, "as JSON, in bytes and seconds");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace vlsi

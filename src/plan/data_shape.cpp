@@ -1,0 +1,66 @@
+#include "plan/data_shape.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <set>
+
+#include "method/data.h"
+
+namespace vlsi {
+namespace {
+
+constexpr int64_t kBatches = 4, kSamples = 64;
+
+BatchShape shape_of(const Batch& batch) {
+  BatchShape shape;
+  shape.samples = static_cast<double>(batch.num_samples());
+  shape.tokens = static_cast<double>(batch.num_tokens());
+  shape.answers = static_cast<double>(batch.num_answers());
+  for (const auto& grid : batch.grids) {
+    const auto patches = static_cast<double>(grid.num_patches());
+    shape.patches += patches;
+    shape.largest_picture = std::max(shape.largest_picture, patches);
+  }
+  return shape;
+}
+
+constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::tokens, &BatchShape::answers, &BatchShape::patches,
+                                           &BatchShape::largest_picture};
+
+}  // namespace
+
+DataShape look_at_data(const DataConfig& config, const Processor& processor, uint64_t seed, const std::string& step) {
+  const auto open = open_training_data(config, processor, seed, step);  // outlives its loaders
+  const auto loader = open({});
+  DataShape data;
+  std::set<int64_t> tokens;
+  int64_t num_batches = 0;
+  double num_samples = 0;
+  while (num_batches < kBatches && num_samples < kSamples) {
+    const auto batch = loader->next();
+    const auto shape = shape_of(batch);
+    for (const auto field : kFields) {
+      data.largest.*field = std::max(data.largest.*field, shape.*field);
+      data.mean.*field += shape.*field;
+    }
+    tokens.insert(batch.tokens.const_data_ptr<int64_t>(), batch.tokens.const_data_ptr<int64_t>() + batch.tokens.numel());
+    ++num_batches;
+    num_samples += shape.samples;
+    data.tokens += shape.tokens;
+  }
+  for (const auto field : kFields) data.mean.*field /= static_cast<double>(num_batches);
+  data.distinct_tokens = static_cast<double>(tokens.size());
+  data.epoch_records = static_cast<double>(Mixture(config.train).size());
+  return data;
+}
+
+DataShape largest_possible(const DataConfig& config, double patches_a_token) {
+  DataShape data;
+  const auto tokens = static_cast<double>(config.batch_tokens);
+  data.largest = data.mean = {1, tokens, tokens, tokens * patches_a_token, tokens * patches_a_token};
+  data.tokens = data.distinct_tokens = tokens;
+  return data;
+}
+
+}  // namespace vlsi

@@ -1,0 +1,31 @@
+// What a step's micro-batches are like, from the first ones of its own data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "input/processor.h"
+#include "method/config.h"
+
+namespace vlsi {
+
+struct BatchShape {
+  double samples = 0, tokens = 0, answers = 0;
+  double patches = 0;          // of all pictures
+  double largest_picture = 0;  // patches
+};
+
+struct DataShape {
+  BatchShape largest, mean;    // of the micro-batches looked at: field by field
+  double tokens = 0, distinct_tokens = 0;  // of all of them
+  double epoch_records = 0;    // records that an epoch visits
+};
+
+/// Of the micro-batches that `step` of a run with this `seed` begins with: four, or fewer that hold 64 samples. Errors are Loader's.
+DataShape look_at_data(const DataConfig& config, const Processor& processor, uint64_t seed, const std::string& step);
+
+/// The most that a micro-batch may be by `batch_tokens`: every token an answer, and all of them places of one picture with
+/// `patches_a_token` patches each.
+DataShape largest_possible(const DataConfig& config, double patches_a_token);
+
+}  // namespace vlsi

@@ -1,0 +1,72 @@
+#include "plan/model_sizes.h"
+
+#include "base/safetensors.h"
+#include "model/names.h"
+#include "model/parts.h"
+#include "model/weight_stream.h"
+
+namespace vlsi {
+namespace {
+
+TensorSizes sizes_of(const TensorInfo& info, at::ScalarType dtype) {
+  TensorSizes sizes;
+  sizes.values = 1;
+  for (const int64_t size : info.shape) sizes.values *= static_cast<double>(size);
+  sizes.stored_bytes = static_cast<double>(info.end - info.begin);
+  const double bytes = sizes.values * static_cast<double>(c10::elementSize(dtype));
+  (info.dtype == dtype ? sizes.viewed_bytes : sizes.converted_bytes) = bytes;
+  return sizes;
+}
+
+}  // namespace
+
+TensorSizes& TensorSizes::operator+=(const TensorSizes& other) {
+  values += other.values;
+  viewed_bytes += other.viewed_bytes;
+  converted_bytes += other.converted_bytes;
+  stored_bytes += other.stored_bytes;
+  return *this;
+}
+
+const TensorSizes& ModelSizes::part(const std::string& name) const {
+  static const TensorSizes none;
+  const auto found = parts.find(name);
+  return found == parts.end() ? none : found->second;
+}
+
+double ModelSizes::lora_values(int64_t rank, const std::vector<std::string>& targets) const {
+  double values = 0;
+  for (const auto& target : targets) {
+    const auto found = adapter_values.find(target);
+    if (found != adapter_values.end()) values += found->second * static_cast<double>(rank);
+  }
+  return values;
+}
+
+ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarType dtype) {
+  ModelSizes model;
+  model.config = load_model_config(directory);
+  const auto checkpoint = Checkpoint::open(directory);
+  std::map<size_t, TensorSizes> layers;
+  for (const auto& stored : checkpoint.names()) {
+    const auto name = gen1_name(stored);
+    if (name == "lm_head.weight" && model.config.text.tie_word_embeddings) continue;  // the embedding, a second time
+    const auto& info = checkpoint.info(stored);
+    const auto sizes = sizes_of(info, dtype);
+    model.all += sizes;
+    model.parts[std::string(part_of(name))] += sizes;
+    const auto part = streamed_part(name);
+    if (!part || *part == 0) continue;
+    layers[*part] += sizes;
+    if (info.shape.size() != 2) continue;
+    const auto map = name.substr(0, name.rfind('.'));
+    model.adapter_values[map.substr(map.rfind('.') + 1)] += static_cast<double>(info.shape[0] + info.shape[1]);
+  }
+  for (const auto& [index, layer] : layers) {
+    if (layer.bytes() > model.largest_layer.bytes()) model.largest_layer = layer;
+  }
+  model.table = model.part(model.config.text.tie_word_embeddings ? "embeddings" : "head");
+  return model;
+}
+
+}  // namespace vlsi

@@ -1,0 +1,261 @@
+#include "plan/plan.h"
+
+#include <ATen/Device.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/safetensors.h"
+#include "base/size_text.h"
+#include "method/cache_format.h"
+#include "method/pair.h"
+#include "method/planned_steps.h"
+#include "model/load.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Of the running program, beyond what planning had in memory: code of the products, buffers.
+constexpr double kProgramBytes = 30 << 20;
+// Steps take so much longer than their products alone at the rate of a plain one: norms, attention's softmax, head passes, the update.
+constexpr double kStepOverProducts = 1.25;
+
+const DataConfig& data_of(const RunConfig& config, const std::string& step) {
+  if (step == "verbalize-student") return config.verbalize.student_data;
+  if (step == "verbalize-teacher") return config.verbalize.data;
+  return step == "interact" ? config.interact.data : config.finetune.data;
+}
+
+struct Length {
+  double iterations, epochs, accumulate;
+};
+
+Length length_of(const RunConfig& config, const std::string& step) {
+  const auto of = [](const auto& part) {
+    return Length{static_cast<double>(part.iterations), part.epochs, static_cast<double>(part.optimizer.accumulate)};
+  };
+  if (step == "interact") return of(config.interact);
+  return step == "finetune" ? of(config.finetune) : of(config.verbalize);
+}
+
+/// The models' sizes, and what each step's data is like.
+class Planner {
+ public:
+  Planner(const RunConfig& config, Only only)
+      : config_(config), only_(only), dtype_(parse_dtype(config.dtype, "dtype")), steps_(planned_steps(config, only)) {
+    if (!at::Device(config.device).is_cpu()) {
+      fail(config.out.string(), ": key 'device' is ", config.device, "; a plan counts the memory of a run on the cpu (--device cpu)");
+    }
+    if (steps_.empty()) fail(config.out.string(), ": there is no step to plan with these iterations and --only");
+    student_ = read_model_sizes(config.student.model, dtype_);
+    check_layers(config.student.layers, student_.config, "student.layers", config.out.string());
+    const bool wants_teacher = std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) {
+      return step == "verbalize-teacher" || (step == "interact" && config.teacher.cache.empty());
+    });
+    if (wants_teacher) {
+      teacher_ = read_model_sizes(config.teacher.model, dtype_);
+      check_layers(config.teacher.layers, teacher_->config, "teacher.layers", config.out.string());
+    }
+    if (!config.student.adapter.empty()) {
+      const auto adapter = SafetensorsFile::open(config.student.adapter / "adapter_model.safetensors");
+      for (const auto& [name, info] : adapter->tensors()) {
+        double values = 1;
+        for (const int64_t size : info.shape) values *= static_cast<double>(size);
+        adapter_values_ += values;
+      }
+    }
+  }
+
+  /// The micro-batches that the steps begin with.
+  void look_at_data() {
+    const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
+    check_token_ids(student_.config, processor->tokenizer());
+    if (teacher_) check_pair(config_, *processor, student_.config);
+    for (const auto& step : steps_) data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
+    program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes;
+  }
+
+  /// The largest ones that the configuration allows, in their place.
+  void assume_largest() {
+    const auto& vision = student_.config.vision;
+    const auto merged = static_cast<double>(vision.spatial_merge_size * vision.spatial_merge_size);
+    for (const auto& step : steps_) data_[step] = largest_possible(data_of(config_, step), merged);
+    constexpr double kTokenizers = 512 << 20;
+    program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes + kTokenizers;
+  }
+
+  /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
+  std::vector<StepPlan> plan_steps(const RunConfig& config) const {
+    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_};
+    std::vector<StepPlan> plans;
+    for (const auto& step : planned_steps(config, only_)) {
+      StepPlan plan;
+      plan.step = step;
+      plan.data = data_.at(step);
+      const double smaller = static_cast<double>(data_of(config, step).batch_tokens) / static_cast<double>(data_of(config_, step).batch_tokens);
+      if (smaller < 1) shrink(plan.data, smaller);
+      const auto length = length_of(config, step);
+      plan.samples = plan.data.mean.samples * length.accumulate;
+      plan.iterations = length.epochs > 0 ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples)) : length.iterations;
+      plan.memory = step_memory(run, step, plan.data, plan.iterations);
+      plan.work = step_work(run, step, plan.data);
+      plans.push_back(std::move(plan));
+    }
+    return plans;
+  }
+
+  /// What lowers the peak, tried one by one.
+  std::vector<Advice> advise(double peak) const {
+    std::vector<Advice> advice;
+    const auto attempt = [&](const std::string& change, const auto& edit) {
+      auto config = config_;
+      edit(config);
+      double lower = 0;
+      for (const auto& step : plan_steps(config)) lower = std::max(lower, total_bytes(step.memory));
+      if (lower < 0.98 * peak) advice.push_back({change, lower});
+    };
+    if (!config_.activation_checkpointing) {
+      attempt("activation_checkpointing: true", [](RunConfig& config) { config.activation_checkpointing = true; });
+    }
+    if (teacher_ && config_.teacher.residency == Residency::kResident) {
+      attempt("teacher.residency: streamed", [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
+    }
+    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && config_.interact.intermediate_loss != LossKind::kL2 &&
+        config_.interact.last_loss != LossKind::kL2) {
+      attempt("a teacher cache, which vlsi cache makes: teacher.cache", [](RunConfig& config) { config.teacher.cache = "cache"; });
+    }
+    if (adapter_values_ == 0) {
+      attempt("adapters alone: student.lora.rank: 64, interact.train and finetune.train: [lora]", [](RunConfig& config) {
+        if (config.student.lora.rank == 0) config.student.lora.rank = 64;
+        config.interact.train = config.finetune.train = {"lora"};
+      });
+    }
+    attempt("half of every batch_tokens, twice the accumulate", [](RunConfig& config) {
+      for (auto* data : {&config.verbalize.student_data, &config.verbalize.data, &config.interact.data, &config.finetune.data}) {
+        data->batch_tokens = std::max<int64_t>(1, data->batch_tokens / 2);
+      }
+      for (auto* optimizer : {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer}) optimizer->accumulate *= 2;
+    });
+    std::sort(advice.begin(), advice.end(), [](const auto& a, const auto& b) { return a.peak_bytes < b.peak_bytes; });
+    return advice;
+  }
+
+  MachineRates measure() const {
+    constexpr double kSeconds = 0.3;
+    const auto& text = student_.config.text;
+    MachineRates rates;
+    rates.model_flops_per_second = measure_products(dtype_, text.hidden_size, text.intermediate_size, kSeconds);
+    rates.float32_flops_per_second =
+        dtype_ == at::kFloat ? rates.model_flops_per_second : measure_products(at::kFloat, text.hidden_size, text.intermediate_size, kSeconds);
+    if (!teacher_) return rates;
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(config_.teacher.model)) {
+      if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+    }
+    rates.read_bytes_per_second = measure_reading(files, kSeconds);
+    return rates;
+  }
+
+  /// What the run leaves in its folder, with one checkpoint more than it keeps while the next one is written.
+  std::vector<MemoryPart> disk(const std::vector<StepPlan>& plans) const {
+    const PlannedRun run{config_, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, 0};
+    double checkpoint = 0, verbalizers = 0, result = 0, pictures = 0;
+    for (const auto& plan : plans) {
+      const auto trained = trained_values(run, plan.step);
+      checkpoint = std::max(checkpoint, 3 * sizeof(float) * trained.all());  // masters and two moments
+      if (plan.step.starts_with("verbalize")) {
+        verbalizers += sizeof(float) * trained.verbalizers;
+      } else {
+        result = student_.all.values * static_cast<double>(c10::elementSize(dtype_)) + sizeof(float) * adapter_values(run);
+      }
+      if (config_.vision_cache.empty()) continue;
+      const double epoch_patches = plan.data.epoch_records / std::max(1.0, plan.data.mean.samples) * plan.data.mean.patches;
+      double width = static_cast<double>(student_.config.vision.embed_dim);
+      if (teacher_) width += static_cast<double>(teacher_->config.vision.embed_dim);
+      pictures = std::max(pictures, epoch_patches * width * static_cast<double>(c10::elementSize(dtype_)));
+    }
+    return {{"checkpoints", checkpoint * static_cast<double>(config_.checkpoint.keep + 1)},
+            {"verbalizers", verbalizers},
+            {"result", result},
+            {"vision cache", pictures}};
+  }
+
+ private:
+  static void shrink(DataShape& data, double factor) {
+    for (auto* shape : {&data.largest, &data.mean}) {
+      for (double* value : {&shape->samples, &shape->tokens, &shape->answers, &shape->patches}) *value *= factor;
+    }
+  }
+
+  const RunConfig& config_;
+  const Only only_;
+  const at::ScalarType dtype_;
+  const std::vector<std::string> steps_;
+  ModelSizes student_;
+  std::optional<ModelSizes> teacher_;
+  double adapter_values_ = 0, program_bytes_ = 0;
+  std::map<std::string, DataShape> data_;  // by step
+};
+
+int64_t free_bytes(const fs::path& path) {
+  auto folder = fs::absolute(path);
+  std::error_code error;
+  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+  const auto space = fs::space(folder, error);
+  if (error) fail("planning a run in ", path.string(), ": ", error.message());
+  return static_cast<int64_t>(space.available);
+}
+
+double seconds_of(const StepWork& work, const MachineRates& rates) {
+  const double products = work.model_flops / rates.model_flops_per_second + work.float32_flops / rates.float32_flops_per_second;
+  const double reading = rates.read_bytes_per_second > 0 ? work.read_bytes / rates.read_bytes_per_second : 0;
+  return std::max(kStepOverProducts * products, reading);  // the next layer is read while the present one works
+}
+
+}  // namespace
+
+double Plan::peak_bytes() const { return total_bytes(largest_step().memory); }
+
+const StepPlan& Plan::largest_step() const {
+  return *std::max_element(steps.begin(), steps.end(),
+                           [](const auto& a, const auto& b) { return total_bytes(a.memory) < total_bytes(b.memory); });
+}
+
+Plan make_plan(const RunConfig& config, const PlanOptions& options) {
+  Planner planner(config, options.only);
+  planner.look_at_data();
+  Plan plan;
+  plan.available_bytes = available_memory();
+  plan.steps = planner.plan_steps(config);
+  plan.disk = planner.disk(plan.steps);
+  plan.free_disk_bytes = free_bytes(config.out);
+  plan.advice = planner.advise(plan.peak_bytes());
+  if (!options.measures) return plan;
+  plan.rates = planner.measure();
+  for (auto& step : plan.steps) step.seconds = seconds_of(step.work, *plan.rates);
+  return plan;
+}
+
+void check_memory(const RunConfig& config, Only only, int64_t available_bytes) {
+  Planner planner(config, only);
+  Plan plan;
+  plan.available_bytes = available_bytes;
+  planner.assume_largest();
+  plan.steps = planner.plan_steps(config);
+  if (plan.fits()) return;
+  planner.look_at_data();
+  plan.steps = planner.plan_steps(config);
+  if (plan.fits()) return;
+  const auto size = [](double bytes) { return size_text(static_cast<int64_t>(bytes)); };
+  std::string remedies;
+  for (const auto& advice : planner.advise(plan.peak_bytes())) remedies += concat("; ", size(advice.peak_bytes), " with ", advice.change);
+  fail("starting the run ", config.out.string(), ": its step ", plan.largest_step().step, " needs about ", size(plan.peak_bytes()),
+       " of memory, ", size_text(available_bytes), " are available", remedies, "; vlsi plan shows the parts, --force starts it all the same");
+}
+
+}  // namespace vlsi

@@ -1,0 +1,65 @@
+// The plan of a run: memory, disk, work and time of each step, and what would take less memory. No weight is read for it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "method/config.h"
+#include "plan/machine.h"
+#include "plan/step_memory.h"
+#include "plan/step_work.h"
+
+namespace vlsi {
+
+struct StepPlan {
+  std::string step;
+  DataShape data;
+  double iterations = 0;        // counted from the mean micro-batch where the configuration says epochs
+  double samples = 0;           // of an iteration
+  std::vector<MemoryPart> memory;
+  StepWork work;                // of an iteration
+  std::optional<double> seconds;  // of an iteration; with measured rates
+};
+
+/// A change of the configuration, and the run's peak with it.
+struct Advice {
+  std::string change;
+  double peak_bytes = 0;
+};
+
+struct Plan {
+  std::vector<StepPlan> steps;
+  std::optional<int64_t> available_bytes;  // of memory, now
+  std::vector<MemoryPart> disk;            // what the run writes
+  int64_t free_disk_bytes = 0;             // where it writes it
+  std::optional<MachineRates> rates;
+  std::vector<Advice> advice;              // changes that lower the peak, the lowest first
+
+  double peak_bytes() const;
+  const StepPlan& largest_step() const;
+  bool fits() const { return !available_bytes || peak_bytes() <= static_cast<double>(*available_bytes); }
+};
+
+struct PlanOptions {
+  Only only = Only::kAll;
+  bool measures = true;  // the machine's rates
+};
+
+/// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first records of the
+/// data. Error for what the run itself would refuse of these, for a device that is not the CPU, and for a run without steps.
+Plan make_plan(const RunConfig& config, const PlanOptions& options);
+
+/// {"peak_bytes", "available_bytes", "fits", "steps", "disk", "rates", "advice"}; docs/formats.md.
+OrderedJson to_json(const Plan& plan);
+
+/// The same as a table for people.
+std::string to_text(const Plan& plan);
+
+/// Error naming step, need and remedies when a run on the CPU needs more memory than `available_bytes`. The data is only looked at where
+/// the largest micro-batches that the configuration allows would not fit.
+void check_memory(const RunConfig& config, Only only, int64_t available_bytes);
+
+}  // namespace vlsi

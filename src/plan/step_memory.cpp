@@ -1,0 +1,373 @@
+#include "plan/step_memory.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "method/interaction.h"
+#include "objective/self_check.h"
+#include "objective/tile_products.h"
+
+// (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers, V vocabulary
+// rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
+
+namespace vlsi {
+namespace {
+
+constexpr double kMiB = 1 << 20;
+constexpr double kFloatBytes = 4, kDoubleBytes = 8;
+constexpr double kFeatureCacheBytes = 256 * kMiB;  // of each model, in memory
+constexpr double kRowPages = 64 << 10;  // what the kernel maps of a file around a row that is touched
+
+double element_size(const PlannedRun& run) { return static_cast<double>(c10::elementSize(run.dtype)); }
+bool is_wide(const PlannedRun& run) { return run.dtype == at::kFloat; }
+
+bool names(const std::vector<std::string>& parts, const std::string& part) {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
+
+const std::vector<std::string>& learning_parts(const RunConfig& config, const std::string& step) {
+  static const std::vector<std::string> none;
+  if (step == "interact") return config.interact.train;
+  return step == "finetune" ? config.finetune.train : none;
+}
+
+bool is_verbalization(const std::string& step) { return step.starts_with("verbalize"); }
+
+const OptimizerConfig& optimizer_of(const RunConfig& config, const std::string& step) {
+  if (step == "interact") return config.interact.optimizer;
+  return step == "finetune" ? config.finetune.optimizer : config.verbalize.optimizer;
+}
+
+/// One step of one run.
+class Step {
+ public:
+  Step(const PlannedRun& run, const std::string& name, const DataShape& data, double iterations)
+      : run_(run),
+        name_(name),
+        data_(data),
+        batch_(data.largest),
+        iterations_(iterations),
+        b_(element_size(run)),
+        accumulate_(static_cast<double>(optimizer_of(run.config, name).accumulate)),
+        runs_student_(name != "verbalize-teacher"),
+        runs_teacher_(step_runs_teacher(run, name)),
+        trained_(trained_values(run, name)) {}
+
+  std::vector<MemoryPart> parts() const {
+    std::vector<MemoryPart> parts{
+            {"program", run_.program_bytes},
+            {"student weights", student_weights()},
+            {"teacher weights", runs_teacher_ ? teacher_weights() : 0},
+            {"trained weights", trained_weights()},
+            {"gradients", gradients()},
+            {"optimizer", 2 * kFloatBytes * trained_.all()},
+            {"verbalizers", verbalizers()},
+            {"activations", activations()},
+            {"head passes", head_passes()},
+            {"caches", caches()},
+            {"allocator gaps", allocator_gaps()}};
+    parts.push_back({"loading", std::max(0.0, loading() - total_bytes(parts))});
+    return parts;
+  }
+
+ private:
+  const TextConfig& student_text() const { return run_.student.config.text; }
+
+  // ---- weights ----
+
+  /// Pages of a file that the rows of the step's tokens touch; by Heaps' law the distinct ones grow with the root of all.
+  double touched_rows(const ModelSizes& model) const {
+    const double seen = std::max(data_.tokens, iterations_ * accumulate_ * data_.mean.tokens);
+    const double rows = data_.distinct_tokens * std::sqrt(seen / std::max(1.0, data_.tokens));
+    return std::min(model.part("embeddings").viewed_bytes, rows * kRowPages);
+  }
+
+  /// Converted weights are memory from loading on; views are so once they are read.
+  double resident_weights(const ModelSizes& model) const {
+    double viewed = model.part("decoder").viewed_bytes + model.table.viewed_bytes;
+    if (!model.config.text.tie_word_embeddings) viewed += touched_rows(model);
+    if (batch_.patches > 0) viewed += model.part("vision").viewed_bytes + model.part("projector").viewed_bytes;
+    return viewed + model.all.converted_bytes;
+  }
+
+  /// The student is not read while the teacher is verbalized: its views leave memory.
+  double student_weights() const { return runs_student_ ? resident_weights(run_.student) : run_.student.all.converted_bytes; }
+
+  double teacher_weights() const {
+    const auto& teacher = *run_.teacher;
+    if (run_.config.teacher.residency == Residency::kResident) return resident_weights(teacher);
+    // Converted as a whole when loaded: what every pass needs throughout.
+    const double kept = teacher.table.converted_bytes +
+                        (teacher.config.text.tie_word_embeddings ? 0 : teacher.part("embeddings").converted_bytes);
+    // A layer and the next one, which is read ahead as it is stored.
+    const double layers = std::max(teacher.largest_layer.viewed_bytes, teacher.largest_layer.converted_bytes) +
+                          teacher.largest_layer.stored_bytes;
+    // The tower comes when the head of the losses before is still there.
+    const double tower = batch_.patches > 0 ? teacher.part("vision").bytes() + teacher.part("projector").bytes() : 0;
+    return kept + std::max(layers, tower + teacher.table.viewed_bytes);
+  }
+
+  /// Copies of what learns, which must not be a view of a file, and their float32 masters; and all adapters.
+  double trained_weights() const {
+    double base = trained_.base;
+    if (name_ == "finetune" && run_.config.interact.iterations > 0) {
+      // What the interaction trained and this step does not stays a copy.
+      for (const auto& part : run_.config.interact.train) {
+        if (!names(run_.config.finetune.train, part)) base += run_.student.part(part).values;
+      }
+    }
+    const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base;
+    return b_ * base + masters + kFloatBytes * adapter_values(run_);
+  }
+
+  double gradients() const {
+    double bytes = kFloatBytes * trained_.all();
+    // Each micro-batch's gradients are of the run's dtype before they are added to the float32 sums.
+    if (!is_wide(run_)) bytes += b_ * trained_.base;
+    // The head's rows and the embedding's are two whole tables before they are one.
+    const auto& learns = learning_parts(run_.config, name_);
+    if (names(learns, "embeddings")) bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
+    if (names(learns, "head")) bytes += b_ * run_.student.part("head").values;
+    return bytes;
+  }
+
+  double verbalizers() const {
+    if (name_ == "verbalize-student") return kFloatBytes * trained_.verbalizers;
+    if (name_ == "verbalize-teacher") return kFloatBytes * trained_.verbalizers;
+    if (name_ != "interact" || run_.config.interact.intermediate_loss == LossKind::kNone) return 0;
+    const auto& config = run_.config;
+    double values = verbalizer_values(run_, run_.student) * static_cast<double>(config.student.layers.size());
+    if (runs_teacher_ && config.interact.intermediate_loss != LossKind::kCrossEntropy) {
+      values += verbalizer_values(run_, *run_.teacher) * static_cast<double>(config.teacher.layers.size());
+    }
+    return kFloatBytes * values;
+  }
+
+  /// While a model is loaded, what is converted is in memory as it is stored, too.
+  double loading() const {
+    const auto stored = [](const ModelSizes& model) { return model.all.stored_bytes - model.all.viewed_bytes + model.all.converted_bytes; };
+    const double student = stored(run_.student);
+    if (!runs_teacher_ || run_.config.teacher.residency == Residency::kStreamed) return run_.program_bytes + student;
+    return run_.program_bytes + std::max(student, student_weights() + kFloatBytes * adapter_values(run_) + stored(*run_.teacher));
+  }
+
+  // ---- activations ----
+
+  double low_rank_values() const {  // a token's, in a layer
+    const auto& lora = run_.config.student.lora;
+    return adapter_values(run_) > 0 ? static_cast<double>(std::max<int64_t>(lora.rank, 1) * std::ssize(lora.targets)) : 0;
+  }
+
+  /// What a decoder layer keeps of a token for its gradient: attention's inputs and outputs, and the FFN's.
+  double kept_by_attention(const TextConfig& text) const {
+    const auto d = static_cast<double>(text.hidden_size), k = static_cast<double>(text.num_key_value_heads * text.head_dim());
+    // normed input, queries, output; keys and values; the norm's input, a float32 one in either dtype.
+    return b_ * (3 * d + 2 * k) + kFloatBytes * d;
+  }
+  double kept_by_ffn(const TextConfig& text) const {
+    const auto d = static_cast<double>(text.hidden_size), f = static_cast<double>(text.intermediate_size);
+    // normed input; gate, its activation, up, their product; the norm's input.
+    return b_ * (d + 4 * f) + kFloatBytes * d;
+  }
+  double kept_by_layer(const TextConfig& text, double num_tokens, double num_rows) const {
+    return num_tokens * kept_by_attention(text) + num_rows * kept_by_ffn(text) + num_tokens * b_ * low_rank_values();
+  }
+
+  /// Of all layers without checkpointing; above the last layer's attention, answer positions are enough.
+  double kept_by_all_layers() const {
+    const auto& text = student_text();
+    const auto layers = static_cast<double>(text.num_hidden_layers);
+    double bytes = (layers - 1) * kept_by_layer(text, batch_.tokens, batch_.tokens) + kept_by_layer(text, batch_.tokens, batch_.answers);
+    if (!is_wide(run_)) bytes += b_ * adapter_values(run_);  // adapters in the activations' dtype
+    if (names(learning_parts(run_.config, name_), "vision")) bytes += kept_by_tower();
+    return bytes;
+  }
+
+  /// A block: two norms' inputs and outputs, queries, keys and values as they are and turned in float32, attention's output; the FFN's
+  /// inner rows, their sigmoid with its input, and the product.
+  double kept_by_tower() const {
+    const auto& vision = run_.student.config.vision;
+    const auto e = static_cast<double>(vision.embed_dim), f = static_cast<double>(vision.mlp_size());
+    return static_cast<double>(vision.depth) * batch_.patches * (b_ * (8 * e + 4 * f) + kFloatBytes * 4 * e);
+  }
+
+  /// A layer at work without gradient: its residual stream and norm, and the four tensors of the FFN.
+  double at_work(const TextConfig& text) const {
+    return batch_.tokens * (b_ * 4 * static_cast<double>(text.intermediate_size) + (kFloatBytes + 3 * b_) * static_cast<double>(text.hidden_size));
+  }
+
+  /// A frozen tower looks at one picture at a time: queries, keys and values turned in float32, and the FFN's rows.
+  double tower_at_work(const ModelSizes& model) const {
+    const auto& vision = model.config.vision;
+    const auto e = static_cast<double>(vision.embed_dim), f = static_cast<double>(vision.mlp_size());
+    return batch_.largest_picture * (b_ * (6 * e + 4 * f) + kFloatBytes * 4 * e);
+  }
+
+  /// A streamed teacher's micro-batches are under way together.
+  double teacher_at_work() const {
+    const auto& text = run_.teacher->config.text;
+    const double together = run_.config.teacher.residency == Residency::kStreamed ? accumulate_ - 1 : 0;
+    return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size), tower_at_work(*run_.teacher)) +
+           wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
+  }
+
+  /// Rows of the wanted layers at the answer positions, or of every token for verbalizers that attend.
+  double wanted_rows(const ModelSizes& model, size_t num_layers, double num_batches) const {
+    const bool all_tokens = reads_all_tokens(run_.config.verbalize.network.architecture);
+    return num_batches * static_cast<double>(num_layers + 1) * (all_tokens ? batch_.tokens : batch_.answers) * b_ *
+           static_cast<double>(model.config.text.hidden_size);
+  }
+
+  double activations() const {
+    const double teacher = runs_teacher_ ? teacher_at_work() : 0;
+    if (name_ == "verbalize-teacher") return teacher;
+    const double student = std::max(at_work(student_text()), tower_at_work(run_.student));
+    if (name_ == "verbalize-student") return student + wanted_rows(run_.student, run_.config.student.layers.size(), 1);
+    const auto& text = student_text();
+    const auto d = static_cast<double>(text.hidden_size), f = static_cast<double>(text.intermediate_size);
+    const double backward = 3 * batch_.tokens * b_ * f;  // gradients that are on their way through a layer's FFN
+    double kept = kept_by_all_layers(), again = 0;
+    if (run_.config.activation_checkpointing) {
+      const double tower = names(learning_parts(run_.config, name_), "vision") ? kept_by_tower() : 0;
+      kept = static_cast<double>(text.num_hidden_layers) * batch_.tokens * b_ * d + tower;
+      again = kept_by_layer(text, batch_.tokens, batch_.tokens);
+    }
+    return kept + std::max(teacher, backward + again);
+  }
+
+  // ---- language heads ----
+
+  /// A pass over the vocabulary keeps sums of expected rows, twice at its end, and tiles; rows go through verbalizers in float32.
+  double head_passes() const {
+    const auto width = [](const ModelSizes& model) { return static_cast<double>(model.config.text.hidden_size); };
+    const auto verbalized = [&](const ModelSizes& model, size_t num_layers) {
+      // input, gate, activation, up, product and output of each verbalizer, and all of them joined, wide and narrow
+      return static_cast<double>(num_layers + 1) * batch_.answers * width(model) * kFloatBytes * 8;
+    };
+    const auto expected = [&](size_t num_layers, double row_width) {
+      return 2 * static_cast<double>(num_layers + 1) * batch_.answers * row_width * kFloatBytes;
+    };
+    const auto& config = run_.config;
+    double work = 0;
+    if (name_ == "finetune") {
+      work = expected(0, width(run_.student));
+    } else if (is_verbalization(name_)) {
+      const auto& model = runs_student_ ? run_.student : *run_.teacher;
+      const size_t num_layers = (runs_student_ ? config.student.layers : config.teacher.layers).size();
+      work = verbalized(model, num_layers) + expected(num_layers, width(model));
+    } else {
+      const bool all_layers = config.interact.intermediate_loss != LossKind::kNone;
+      const size_t of_student = all_layers ? config.student.layers.size() : 0, of_teacher = all_layers ? config.teacher.layers.size() : 0;
+      work = verbalized(run_.student, of_student) + expected(of_student, width(run_.student)) + expected(of_teacher, width(run_.student));
+      if (runs_teacher_) work += verbalized(*run_.teacher, of_teacher);
+    }
+    if (name_ == "interact" && runs_teacher_ && logits_are_compared(config.interact)) {
+      // Gram matrices of both heads and of one with the other, in float32.
+      const double s = width(run_.student), t = width(*run_.teacher);
+      work += kFloatBytes * (s * s + t * t + 2 * s * t);
+    }
+    return std::max(work, float64_check());
+  }
+
+  /// Before training, some rows are computed again in float64: logits, probabilities and their products, and converted rows.
+  double float64_check() const {
+    const auto& model = runs_teacher_ ? *run_.teacher : run_.student;
+    constexpr double kConvertedRows = 2048;
+    return kDoubleBytes * (4 * static_cast<double>(kCheckedRows) * static_cast<double>(model.config.text.vocab_size) +
+                           kConvertedRows * static_cast<double>(model.config.text.hidden_size));
+  }
+
+  // ---- what is kept of pictures and samples ----
+
+  double caches() const {
+    const auto features = [&](const ModelSizes& model) {
+      const double pictures = std::min(iterations_ * accumulate_, data_.epoch_records / std::max(1.0, data_.mean.samples));
+      return std::min(kFeatureCacheBytes, pictures * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
+    };
+    double bytes = 0;
+    if (runs_student_) bytes += features(run_.student);
+    if (runs_teacher_) bytes += features(*run_.teacher);
+    // Patches of an iteration's micro-batches, and of those that are made ahead.
+    return bytes + (accumulate_ + 1) * batch_.patches * static_cast<double>(run_.student.config.vision.patch_values()) * kFloatBytes;
+  }
+
+  /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger one: measured on
+  /// runs of 4 to 16 layers of width 512 and 1,024 as a share of all layers' activations, above some memory that every run has.
+  double allocator_gaps() const {
+    constexpr double kAlways = 70 * kMiB;
+    const double in_use = total_without_gaps();
+    const double base = std::min(kAlways, in_use);  // a tiny run has tiny gaps
+    if (is_verbalization(name_)) return base;
+    const bool has_adapters = adapter_values(run_) > 0, checkpoints = run_.config.activation_checkpointing;
+    double share = checkpoints ? 0.03 : 0.34;
+    if (is_wide(run_)) share = has_adapters ? (checkpoints ? 0.65 : 1.1) : (checkpoints ? 0.3 : 0.5);
+    return base + share * kept_by_all_layers();
+  }
+
+  double total_without_gaps() const { return trained_weights() + gradients() + verbalizers() + activations() + head_passes() + caches(); }
+
+  const PlannedRun& run_;
+  const std::string& name_;
+  const DataShape& data_;
+  const BatchShape& batch_;
+  const double iterations_, b_, accumulate_;
+  const bool runs_student_, runs_teacher_;
+  const TrainedValues trained_;
+};
+
+}  // namespace
+
+double adapter_values(const PlannedRun& run) {
+  const auto& lora = run.config.student.lora;
+  return run.given_adapter_values + run.student.lora_values(lora.rank, lora.targets);
+}
+
+double verbalizer_values(const PlannedRun& run, const ModelSizes& model) {
+  const auto& text = model.config.text;
+  if (!run.config.interact.head && &model == &run.student && run.teacher != nullptr) {
+    const auto d = static_cast<double>(text.hidden_size), out = static_cast<double>(run.teacher->config.text.hidden_size);
+    return 2 * d * out + out * out;
+  }
+  return static_cast<double>(num_parameters(run.config.verbalize.network.architecture, text));
+}
+
+TrainedValues trained_values(const PlannedRun& run, const std::string& step) {
+  const auto& config = run.config;
+  TrainedValues trained;
+  if (step == "verbalize-student") {
+    trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
+  } else if (step == "verbalize-teacher") {
+    trained.verbalizers = verbalizer_values(run, *run.teacher) * static_cast<double>(config.teacher.layers.size());
+  } else {
+    for (const auto& part : learning_parts(config, step)) {
+      if (part == "lora") {
+        trained.adapters = adapter_values(run);
+      } else {
+        trained.base += run.student.part(part).values;
+      }
+    }
+    if (step == "interact" && !config.interact.head) {
+      trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
+    }
+  }
+  return trained;
+}
+
+bool step_runs_teacher(const PlannedRun& run, const std::string& step) {
+  if (run.teacher == nullptr) return false;
+  return step == "verbalize-teacher" || (step == "interact" && run.config.teacher.cache.empty());
+}
+
+std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data, double iterations) {
+  return Step(run, step, data, iterations).parts();
+}
+
+double total_bytes(const std::vector<MemoryPart>& parts) {
+  double sum = 0;
+  for (const auto& part : parts) sum += part.bytes;
+  return sum;
+}
+
+}  // namespace vlsi

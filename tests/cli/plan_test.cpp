@@ -1,0 +1,127 @@
+// vlsi plan: what it prints, its peak against that of the program, and runs that are refused for want of memory.
+#include "tests/cli/program.h"
+
+namespace vlsi::cli_test {
+namespace {
+
+TEST(PlanCommand, PrintsATableOrJsonAndLoadsNothing) {
+  const Folder folder;
+  const auto run = write_run(folder);
+  const auto text = vlsi_program({"plan", run});
+  EXPECT_EQ(text.status, 0) << text.err;
+  for (const char* part : {"verbalize-student", "verbalize-teacher", "interact", "finetune", "optimizer", "peak "}) {
+    EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
+  }
+  const auto json = vlsi_program({"plan", run, "--json", "--only", "interact"});
+  ASSERT_EQ(json.status, 0) << json.err;
+  const auto plan = Json::parse(json.out);
+  EXPECT_EQ(plan.at("steps").size(), 1);
+  EXPECT_EQ(plan.at("largest_step"), "interact");
+  EXPECT_GT(plan.at("rates").at("flops_per_second").get<double>(), 0);
+  EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+TEST(PlanCommand, RefusesInOneLine) {
+  const Folder folder;
+  const auto run = write_run(folder);
+  expect_refusal(vlsi_program({"plan", run, "--set", "interact.iterations=0", "--only", "interact"}), {"there is no step to plan"});
+  expect_refusal(vlsi_program({"plan", run, "--set", "student.model=" + folder.path().string()}), {"config.json"});
+  expect_refusal(vlsi_program({"plan", run, "--set", "student.layers=[9]"}), {"student.layers", "9"});
+  expect_refusal(vlsi_program({"plan", run, "--only", "dream"}), {"--only", "dream"});
+}
+
+/// A model of the given sizes whose weights are a hole in a file.
+fs::path hollow_model(const Folder& folder, int64_t vocab_size, int64_t width) {
+  const auto path = folder / "hollow";
+  fs::create_directories(path);
+  for (const auto& entry : fs::directory_iterator(model("student"))) fs::copy(entry.path(), path / entry.path().filename());
+  auto config = Json::parse(content_of(path / "config.json"));
+  config["vocab_size"] = vocab_size;
+  config["hidden_size"] = config["vision_config"]["hidden_size"] = width;
+  config["rope_scaling"]["mrope_section"] = {width / 32, width / 32, width / 16};  // half a head's width together
+  write_text(path / "config.json", config.dump());
+  const int64_t bytes = vocab_size * width * 4;
+  std::string header = Json{{"model.embed_tokens.weight", {{"dtype", "F32"}, {"shape", {vocab_size, width}}, {"data_offsets", {0, bytes}}}}}.dump();
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  std::string length(8, '\0');
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
+  write_text(path / "model.safetensors", length + header);
+  fs::resize_file(path / "model.safetensors", static_cast<uintmax_t>(bytes) + header.size() + 8);
+  return path;
+}
+
+TEST(Distill, RefusesWhatMemoryIsNotEnoughForUnlessForced) {
+  const Folder folder;
+  // An embedding of 2^33 numbers that learns: 137 GB with its optimizer and gradients, and a table that is read.
+  const auto model = hollow_model(folder, int64_t{1} << 20, 8192);
+  const Arguments big{"--set", "student.model=" + model.string(), "--set", "verbalize.iterations=0", "--set", "interact.iterations=0",
+                      "--set", "finetune.train=[embeddings]", "--set", "finetune.optimizer.accumulate=64"};
+  expect_refusal(distill(folder, big), {"its step finetune needs about", "are available", "--force", "vlsi plan"});
+  EXPECT_FALSE(fs::exists(folder / "run"));  // nothing was begun
+  // With --force the start comes as far as its folder, where another run is.
+  write_text(folder / "run/config.yaml", "seed: 1\n");
+  auto forced = big;
+  forced.push_back("--force");
+  expect_refusal(distill(folder, forced), {"a run is there already"});
+}
+
+/// A model of some hundred MB, so that the program's own memory does not count for much.
+fs::path middle_model(const Folder& folder, const std::string& dtype) {
+  auto config = Json::parse(content_of(tiny("student.json")));
+  config.update({{"hidden_size", 1024}, {"intermediate_size", 4096}, {"num_hidden_layers", 4}, {"num_attention_heads", 8}, {"vocab_size", 4000}});
+  config["vision_config"]["hidden_size"] = 1024;
+  config["rope_scaling"]["mrope_section"] = {16, 24, 24};
+  write_text(folder / (dtype + ".json"), config.dump());
+  const auto result = vlsi_program({"init", "--config", folder / (dtype + ".json"), "--tokenizer", tiny("tokenizer"), "--dtype", dtype, "--out", folder / dtype});
+  EXPECT_EQ(result.status, 0) << result.err;
+  return folder / dtype;
+}
+
+TEST(PlanCommand, HasThePeakOfTheProgram) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizers keep memory of their own";
+#endif
+  const Folder folder;
+  std::string question, answer;
+  for (int i = 0; i < 12; ++i) question += "is there a circle? ";
+  for (int i = 0; i < 5; ++i) answer += "red circle ";
+  auto records = Json::array();
+  for (int i = 0; i < 8; ++i) {
+    records.push_back({{"id", std::to_string(i)}, {"conversations", {{{"from", "human"}, {"value", question}}, {{"from", "gpt"}, {"value", answer}}}}});
+  }
+  write_text(folder / "data.json", records.dump());
+  write_text(folder / "run.yaml", "out: " + (folder / "run").string() + "\nthreads: 1\ndata: {train: [{path: " + (folder / "data.json").string() +
+                                      "}], batch_tokens: 512, sample_tokens: 512}\noptimizer: {accumulate: 2}\nverbalize: {iterations: 0}\n"
+                                      "interact: {iterations: 0}\nfinetune: {iterations: 1}\ncheckpoint: {keep: 1}\n");
+  for (const std::string dtype : {"bfloat16", "float32"}) {
+    const auto model = middle_model(folder, dtype);
+    for (const bool lora : {true, false}) {
+      for (const std::string checkpoints : {"true", "false"}) {
+        SCOPED_TRACE(dtype + (lora ? ", adapters" : ", full") + ", checkpointing " + checkpoints);
+        const std::vector<std::string> settings{"dtype=" + dtype, "student.model=" + model.string(), "activation_checkpointing=" + checkpoints,
+                                                lora ? "student.lora.rank=32" : "student.lora.rank=0",
+                                                lora ? "finetune.train=[lora]" : "finetune.train=[decoder, embeddings]"};
+        Arguments arguments{folder / "run.yaml"};
+        for (const auto& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+        const auto with = [&](const std::string& first, const Arguments& last) {
+          Arguments all{first};
+          all.insert(all.end(), arguments.begin(), arguments.end());
+          all.insert(all.end(), last.begin(), last.end());
+          return vlsi_program(all);
+        };
+        const auto planned = with("plan", {"--json"});
+        ASSERT_EQ(planned.status, 0) << planned.err;
+        const auto ran = with("distill", {});
+        ASSERT_EQ(ran.status, 0) << ran.err;
+        const auto measured = Json::parse(content_of(folder / "run/summary.json")).at("peak_memory_bytes").get<double>();
+        // A tenth; and what the allocator keeps between tensors differs by up to 60 MB from one run to the next, whatever its size.
+        EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, std::max(0.1 * measured, 120e6)) << planned.out;
+        fs::remove_all(folder / "run");
+      }
+    }
+    fs::remove_all(model);
+  }
+}
+
+}  // namespace
+}  // namespace vlsi::cli_test

@@ -1,0 +1,65 @@
+// The shape of a step's first micro-batches.
+#include "plan/data_shape.h"
+
+#include <algorithm>
+
+#include "method/data.h"
+#include "tests/plan/plan_fixture.h"
+
+namespace vlsi {
+namespace {
+
+using namespace plan_fixture;
+
+TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
+  const TemporaryFolder folder;
+  const StoredModel model(folder.path() / "model", small_config(1, 64, true), at::kFloat, at::kFloat);
+  const auto processor = load_processor(model.path());
+  std::string records;
+  for (int i = 0; i < 40; ++i) records += record(std::string(static_cast<size_t>(5 + 3 * i), 'a')) + "\n";
+  DataConfig data;
+  data.train = {{folder.write("data.jsonl", records), {}, 1}};
+  data.batch_tokens = data.sample_tokens = 400;
+
+  const auto shape = look_at_data(data, *processor, /*seed=*/3, "interact");
+  const auto open = open_training_data(data, *processor, 3, "interact");
+  const auto loader = open({});
+  double samples = 0, tokens = 0, most_tokens = 0, most_answers = 0;
+  int num_batches = 0;
+  for (; num_batches < 4; ++num_batches) {
+    const auto batch = loader->next();
+    samples += static_cast<double>(batch.num_samples());
+    tokens += static_cast<double>(batch.num_tokens());
+    most_tokens = std::max(most_tokens, static_cast<double>(batch.num_tokens()));
+    most_answers = std::max(most_answers, static_cast<double>(batch.num_answers()));
+  }
+  EXPECT_LT(samples, 64);  // so that all four are looked at
+  EXPECT_EQ(shape.largest.tokens, most_tokens);
+  EXPECT_EQ(shape.largest.answers, most_answers);
+  EXPECT_EQ(shape.mean.tokens, tokens / 4);
+  EXPECT_EQ(shape.mean.samples, samples / 4);
+  EXPECT_EQ(shape.tokens, tokens);
+  EXPECT_EQ(shape.epoch_records, 40);
+  EXPECT_EQ(shape.largest.patches, 0);
+  EXPECT_GT(shape.distinct_tokens, 3);
+  EXPECT_LT(shape.distinct_tokens, 40);
+
+  const auto largest = largest_possible(data, 4);
+  EXPECT_EQ(largest.largest.tokens, 400);
+  EXPECT_EQ(largest.largest.answers, 400);
+  EXPECT_EQ(largest.largest.patches, 1600);
+}
+
+TEST(DataShape, CountsPatchesOfPictures) {
+  DataConfig data;
+  data.train = {{VLSI_TEST_DATA "/tiny/train.json", {}, 1}};
+  data.batch_tokens = 300;
+  const TemporaryFolder folder;
+  const StoredModel model(folder.path() / "model", small_config(1, 64, true), at::kFloat, at::kFloat);
+  const auto shape = look_at_data(data, *load_processor(model.path()), 1, "finetune");
+  EXPECT_GE(shape.largest.patches, shape.largest.largest_picture);
+  EXPECT_GT(shape.largest.largest_picture, 0);
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,50 @@
+// Sizes from headers against those of loaded models.
+#include "plan/model_sizes.h"
+
+#include "tests/plan/plan_fixture.h"
+
+namespace vlsi {
+namespace {
+
+using namespace plan_fixture;
+
+TEST(ModelSizes, AreThoseOfTheLoadedModel) {
+  const TemporaryFolder folder;
+  for (const bool tied : {true, false}) {
+    SCOPED_TRACE(tied);
+    const StoredModel stored(folder.path() / (tied ? "tied" : "untied"), small_config(3, 64, tied), at::kFloat, at::kFloat);
+    const auto model = load_vlm(stored.path(), at::kFloat);
+    std::map<std::string, double> values;
+    for (const auto& [name, parameter] : model->named_parameters()) values[std::string(part_of(name))] += static_cast<double>(parameter.numel());
+    const auto& sizes = stored.sizes();
+    EXPECT_EQ(sizes.all.values, num_parameters(sizes.config));
+    ASSERT_EQ(sizes.parts.size(), values.size());
+    for (const auto& [part, count] : values) EXPECT_EQ(sizes.part(part).values, count) << part;
+    EXPECT_EQ(sizes.table.values, 512 * 64);
+    EXPECT_EQ(sizes.largest_layer.values * 3 + 64, sizes.part("decoder").values);  // and the final norm
+    EXPECT_EQ(sizes.part("nothing").values, 0);
+
+    const std::vector<std::string> targets{"q_proj", "k_proj", "down_proj", "gate_proj"};
+    model->add_lora(5, 1, targets, /*seed=*/1, "test");
+    double adapters = 0;
+    for (const auto& [name, parameter] : model->named_parameters()) {
+      if (part_of(name) == "lora") adapters += static_cast<double>(parameter.numel());
+    }
+    EXPECT_EQ(sizes.lora_values(5, targets), adapters);
+  }
+}
+
+TEST(ModelSizes, TellViewsFromWhatIsConverted) {
+  const TemporaryFolder folder;
+  const StoredModel wide(folder.path() / "wide", small_config(1, 64, true), at::kFloat, at::kBFloat16);
+  const auto& all = wide.sizes().all;
+  EXPECT_EQ(all.viewed_bytes, 0);
+  EXPECT_EQ(all.converted_bytes, 2 * all.values);
+  EXPECT_EQ(all.stored_bytes, 4 * all.values);
+  const StoredModel narrow(folder.path() / "narrow", small_config(1, 64, true), at::kBFloat16, at::kBFloat16);
+  EXPECT_EQ(narrow.sizes().all.viewed_bytes, 2 * all.values);
+  EXPECT_EQ(narrow.sizes().all.converted_bytes, 0);
+}
+
+}  // namespace
+}  // namespace vlsi

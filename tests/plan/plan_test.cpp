@@ -1,0 +1,133 @@
+// Whole plans: how they hang together, as JSON and as text, and when a run is refused.
+#include "plan/plan.h"
+
+#include "base/error.h"
+#include "tests/plan/plan_fixture.h"
+
+namespace vlsi {
+namespace {
+
+using namespace plan_fixture;
+
+/// A run of two small models on text.
+class PlannedPair {
+ public:
+  PlannedPair() {
+    for (const auto& [name, layers, width] : {std::tuple("student", 2, 64), std::tuple("teacher", 4, 128)}) {
+      StoredModel(folder_.path() / name, small_config(layers, width, true), at::kFloat, at::kFloat);
+    }
+    std::string records;
+    for (int i = 0; i < 30; ++i) records += record("what is it?") + "\n";
+    config.out = folder_.path() / "run";
+    config.dtype = "float32";
+    config.student.model = folder_.path() / "student";
+    config.teacher.model = folder_.path() / "teacher";
+    config.student.layers = {1};
+    config.teacher.layers = {1, 2};
+    config.student.lora.rank = 4;
+    for (auto* data : {&config.data, &config.verbalize.data, &config.verbalize.student_data, &config.interact.data, &config.finetune.data}) {
+      data->train = {{folder_.write("data.jsonl", records), {}, 1}};
+      data->batch_tokens = data->sample_tokens = 200;
+    }
+  }
+
+  RunConfig config;
+
+ private:
+  TemporaryFolder folder_;
+};
+
+TEST(Plan, HasEveryStepOfTheRun) {
+  PlannedPair pair;
+  pair.config.finetune.epochs = 2;
+  pair.config.finetune.optimizer.accumulate = 3;
+  const auto plan = make_plan(pair.config, {});
+  std::vector<std::string> steps;
+  for (const auto& step : plan.steps) {
+    steps.push_back(step.step);
+    EXPECT_LE(total_bytes(step.memory), plan.peak_bytes());
+    EXPECT_GT(step.seconds.value_or(0), 0);
+  }
+  EXPECT_EQ(steps, (std::vector<std::string>{"verbalize-student", "verbalize-teacher", "interact", "finetune"}));
+  EXPECT_EQ(total_bytes(plan.largest_step().memory), plan.peak_bytes());
+  EXPECT_EQ(plan.steps[0].iterations, 500);
+  const auto& last = plan.steps[3];
+  EXPECT_EQ(last.iterations, std::ceil(2 * 30 / (3 * last.data.mean.samples)));
+  EXPECT_TRUE(plan.fits());
+
+  const auto alone = make_plan(pair.config, {Only::kInteract, /*measures=*/false});
+  ASSERT_EQ(alone.steps.size(), 1);
+  EXPECT_EQ(alone.steps[0].step, "interact");
+  EXPECT_FALSE(alone.rates || alone.steps[0].seconds);
+}
+
+TEST(Plan, IsTheSameAsJsonAndAsText) {
+  const PlannedPair pair;
+  const auto plan = make_plan(pair.config, {});
+  const auto json = to_json(plan);
+  EXPECT_EQ(json.at("peak_bytes").get<double>(), std::round(plan.peak_bytes()));
+  EXPECT_EQ(json.at("fits"), true);
+  ASSERT_EQ(json.at("steps").size(), 4);
+  for (const auto& step : json.at("steps")) {
+    double sum = 0;
+    for (const auto& [name, bytes] : step.at("memory").items()) sum += bytes.get<double>();
+    EXPECT_NEAR(sum, step.at("memory_bytes").get<double>(), 12) << "rounded to bytes, part by part";
+    EXPECT_NEAR(step.at("samples_per_hour").get<double>() * step.at("seconds").get<double>() / 3600,
+                16 * step.at("micro_batch").at("mean").at("samples").get<double>(), 1e-6);
+  }
+  const auto text = to_text(plan);
+  for (const char* part : {"verbalize-teacher", "program", "student weights", "allocator gaps", "together", "TFLOP", "samples an hour", "peak ",
+                           ": it fits", "disk ", "this machine"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << "no '" << part << "' in\n" << text;
+  }
+}
+
+TEST(Plan, SaysWhatToChange) {
+  PlannedPair pair;
+  pair.config.student.lora.rank = 0;
+  pair.config.interact.train = {"decoder"};
+  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  for (const auto& advice : plan.advice) EXPECT_LT(advice.peak_bytes, plan.peak_bytes());
+  for (size_t i = 1; i < plan.advice.size(); ++i) EXPECT_LE(plan.advice[i - 1].peak_bytes, plan.advice[i].peak_bytes);
+  EXPECT_FALSE(plan.advice.empty());
+}
+
+TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
+  PlannedPair pair;
+  pair.config.checkpoint.keep = 1;
+  pair.config.finetune.train = {"lora"};
+  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  const double verbalizers = 3 * 64 * 64 + 2 * 3 * 128 * 128;
+  EXPECT_EQ(part(plan.disk, "verbalizers"), 4 * verbalizers);
+  EXPECT_EQ(part(plan.disk, "checkpoints"), 2 * 12 * 2 * 3 * 128 * 128);  // of the teacher's verbalizers, the largest that learn
+  EXPECT_GT(part(plan.disk, "result"), 4 * 2 * 64 * 64);
+  EXPECT_EQ(part(plan.disk, "vision cache"), 0);
+}
+
+TEST(Plan, RefusesWhatItCannotPlan) {
+  PlannedPair pair;
+  pair.config.device = "cuda";
+  EXPECT_ERROR(make_plan(pair.config, {}), "key 'device' is cuda");
+  pair.config.device = "cpu";
+  pair.config.student.layers = {9};
+  EXPECT_ERROR(make_plan(pair.config, {}), "key 'student.layers' names layer 9");
+  pair.config.student.layers = {1};
+  pair.config.finetune.iterations = 0;
+  EXPECT_ERROR(make_plan(pair.config, {Only::kFinetune, false}), "there is no step to plan");
+}
+
+TEST(CheckMemory, RefusesWhatDoesNotFitAndSaysWhatWould) {
+  PlannedPair pair;
+  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, int64_t{1} << 40));
+  // The largest possible micro-batches would not fit, those of the data do.
+  EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, static_cast<int64_t>(1.05 * plan.peak_bytes())));
+  const auto message = message_of<Error>([&] { check_memory(pair.config, Only::kAll, 1 << 20); });
+  for (const auto& part : {"its step " + plan.largest_step().step + " needs about", std::string("1.0 MiB are available"), std::string("--force"),
+                           std::string("vlsi plan")}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace vlsi

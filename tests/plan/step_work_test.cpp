@@ -1,0 +1,86 @@
+// The planned work against the matrix products that a step asks for.
+#include "plan/step_work.h"
+
+#include "method/step1_verbalize.h"
+#include "method/step3_finetune.h"
+#include "model/verbalizer.h"
+#include "tests/plan/plan_fixture.h"
+
+namespace vlsi {
+namespace {
+
+using namespace plan_fixture;
+
+/// Attention's two products, half of them masked, as planned; LibTorch's kernel is no matrix product of its own.
+double attention_flops(const Batch& batch, const ModelConfig& model, double passes) {
+  const auto length = static_cast<double>(batch.num_tokens()) / static_cast<double>(batch.num_samples());
+  return passes * 2 * length * static_cast<double>(batch.num_tokens() * model.text.hidden_size * model.text.num_hidden_layers);
+}
+
+TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
+  for (const bool lora : {true, false}) {
+    for (const bool checkpoints : {true, false}) {
+      SCOPED_TRACE(testing::Message() << lora << checkpoints);
+      const TemporaryFolder folder;
+      const StoredModel stored(folder.path() / "model", small_config(6, 64, /*tied=*/true), at::kFloat, at::kFloat);
+      RunConfig config;
+      config.activation_checkpointing = checkpoints;
+      config.finetune.optimizer.accumulate = 1;
+      config.finetune.train = lora ? std::vector<std::string>{"lora"} : std::vector<std::string>{"decoder", "embeddings"};
+      config.student.lora.rank = lora ? 8 : 0;
+      const auto student = load_vlm(stored.path(), at::kFloat);
+      student->set_activation_checkpointing(checkpoints);
+      if (lora) student->add_lora(8, 8, config.student.lora.targets, 1, "test");
+      make_trainable(*student, config.finetune.train, "test");
+      const auto batch = text_batch(2, 64, 64);  // all of the tokens, so that the last layer spares nothing
+      const double counted = product_flops([&] { finetune(*student, batch, -1).loss.backward(); });
+      const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "finetune", shape_of(batch));
+      const double planned = work.model_flops - attention_flops(batch, stored.sizes().config, checkpoints ? 3 : 2);
+      // Norms and biases count as weights that are multiplied with, and the first layer's input has no gradient with adapters.
+      EXPECT_NEAR(planned / counted, 1, 0.05) << planned << " planned, " << counted << " counted";
+    }
+  }
+}
+
+TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
+  const TemporaryFolder folder;
+  const StoredModel stored(folder.path() / "model", small_config(6, 64, true), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = {3, 6};
+  config.verbalize.optimizer.accumulate = 1;
+  const auto student = load_vlm(stored.path(), at::kFloat);
+  const auto verbalizers = Verbalizers::of(*student, {}, config.student.layers, 1);
+  for (auto& item : verbalizers->trained_parameters()) item.second.set_requires_grad(true);
+  FrozenRows rows(student, verbalizers->request(/*final_rows=*/false));
+  const auto batch = text_batch(2, 64, 64);
+  const double counted = product_flops([&] { verbalize(rows, *verbalizers, batch, -1).loss.backward(); });
+  const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "verbalize-student", shape_of(batch));
+  // Of each verbalizer's three maps, the last one's input has a gradient, too.
+  EXPECT_NEAR((work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().config, 1)) / counted, 1, 0.05);
+}
+
+TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
+  const TemporaryFolder folder;
+  const StoredModel student(folder.path() / "student", small_config(2, 64, true), at::kFloat, at::kFloat);
+  const StoredModel teacher(folder.path() / "teacher", small_config(4, 64, false), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = config.teacher.layers = {1, 2};
+  const auto shape = shape_of(text_batch(2, 64, 8));
+  const auto work = [&](const char* step) { return step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, step, shape); };
+  EXPECT_EQ(work("interact").read_bytes, 0);
+  const double resident = work("interact").model_flops;
+  config.teacher.residency = Residency::kStreamed;
+  EXPECT_EQ(work("interact").read_bytes, 4 * (teacher.sizes().all.values - 512 * 64));
+  EXPECT_EQ(work("interact").model_flops, resident);
+  EXPECT_EQ(work("finetune").read_bytes, 0);
+  config.teacher.cache = "cache";
+  EXPECT_EQ(work("interact").read_bytes, 0);
+  EXPECT_LT(work("interact").model_flops, resident);
+  config.interact.optimizer.accumulate *= 2;
+  const double twice = work("interact").model_flops;
+  config.interact.optimizer.accumulate /= 2;
+  EXPECT_EQ(twice, 2 * work("interact").model_flops);
+}
+
+}  // namespace
+}  // namespace vlsi
