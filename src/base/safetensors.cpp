@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/problems.h"
 #include "base/quoted.h"
-#include "base/safetensors_dtypes.h"
+#include "base/safetensors_format.h"
 
 namespace vlsi {
 namespace {
@@ -19,9 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kHeaderLimitBytes = 100'000'000;
-constexpr size_t kLengthBytes = 8;  // the header's length stands before it, little-endian
 constexpr size_t kDimensionLimit = 64;  // of LibTorch's element-wise operations
-constexpr const char* kMetadataKey = "__metadata__";
 
 uint64_t read_length(std::span<const std::byte> bytes) {
   uint64_t value = 0;

@@ -13,16 +13,14 @@
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "base/quoted.h"
-#include "base/safetensors_dtypes.h"
+#include "base/safetensors_format.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLengthBytes = 8;  // the header's length stands before it, little-endian
 constexpr size_t kAlignment = 8;
-constexpr const char* kMetadataKey = "__metadata__";
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 

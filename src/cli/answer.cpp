@@ -9,7 +9,7 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct AnswerOptions {
   ModelOptions model;
   DataOptions data;
   std::filesystem::path out;
@@ -27,7 +27,7 @@ Json with_answer(Json record, const std::string& answer) {
   return record;
 }
 
-int run(const Options& options) {
+int run(const AnswerOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
@@ -52,7 +52,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_answer(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AnswerOptions>();
   auto* command = program.add_subcommand("answer", "Answer a data file's questions; the result is a data file (teacher labels)");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);

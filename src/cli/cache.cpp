@@ -8,12 +8,12 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct CacheOptions {
   RunOptions run;
   MakeCacheOptions cache;
 };
 
-int run(Options options) {
+int run(CacheOptions options) {
   // The steps before and after play no part.
   auto config = load_run_config(options.run.file, options.run.overrides);
   config.finetune.iterations = 0;
@@ -32,7 +32,7 @@ int run(Options options) {
 
 void add_cache(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("cache", "The teacher's part of step 2, once, to disk: later runs need no teacher");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CacheOptions>();
   add_run_options(*command, options->run);
   command->add_option("--out", options->cache.out, "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
   command->add_option("--shard-bytes", options->cache.shard_bytes, "size of a file of the cache; what an interrupt loses at most")

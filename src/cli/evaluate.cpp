@@ -12,7 +12,7 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct EvaluateOptions {
   ModelOptions model;
   DataOptions data;
   std::string benchmark;
@@ -40,7 +40,7 @@ OrderedJson to_json(const ExactMatch& match) {
           {"categories", categories}};
 }
 
-int run(const Options& options) {
+int run(const EvaluateOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   make_directories(options.out);
@@ -76,7 +76,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_evaluate(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvaluateOptions>();
   auto* command = program.add_subcommand("evaluate", "Accuracy on a benchmark, by greedy generation");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);

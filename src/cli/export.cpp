@@ -14,17 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct ExportOptions {
   fs::path run, out;
   std::string format = "hf", dtype, base_model, naming = "gen-2";
   uint64_t max_shard_bytes = kMaxShardBytes;
 };
 
-std::string place_of(const Options& options) {
+std::string place_of(const ExportOptions& options) {
   return "exporting " + options.out.string();
 }
 
-void export_model(const Options& options, const RunConfig& config) {
+void export_model(const ExportOptions& options, const RunConfig& config) {
   const auto dtype = parse_dtype(options.dtype.empty() ? config.dtype : options.dtype, "--dtype");
   const auto finished = options.run / "model";
   const auto student =
@@ -34,7 +34,7 @@ void export_model(const Options& options, const RunConfig& config) {
 }
 
 /// Error when the run's newest checkpoint holds more than adapters.
-void check_adapters_alone(const Options& options, const FoundCheckpoint& found) {
+void check_adapters_alone(const ExportOptions& options, const FoundCheckpoint& found) {
   bool has_adapter = false;
   for (const auto& [name, info] : found.tensors->tensors()) {
     for (const std::string prefix : {"parameter.", "carried."}) {
@@ -49,7 +49,7 @@ void check_adapters_alone(const Options& options, const FoundCheckpoint& found) 
   if (!has_adapter) fail(place_of(options), ": the run has no adapters");
 }
 
-void export_adapter(const Options& options, const RunConfig& config) {
+void export_adapter(const ExportOptions& options, const RunConfig& config) {
   std::shared_ptr<Vlm> student;
   if (fs::exists(options.run / "adapter")) {
     student = load_vlm(config.student.model, parse_dtype(config.dtype, "dtype"));
@@ -63,7 +63,7 @@ void export_adapter(const Options& options, const RunConfig& config) {
                options.naming == "gen-1" ? AdapterNaming::kGen1 : AdapterNaming::kGen2);
 }
 
-int run(const Options& options) {
+int run(const ExportOptions& options) {
   require_empty(options.out, "exporting");
   const auto config_path = options.run / "config.yaml";
   if (!fs::exists(config_path))
@@ -81,7 +81,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_export(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExportOptions>();
   auto* command = program.add_subcommand(
       "export", "A run's student as a Hugging Face directory, or its adapters as a PEFT directory");
   command

@@ -11,14 +11,14 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct GenerateOptions {
   ModelOptions model;
   PromptOptions prompt;
   int64_t max_new_tokens = 128;
   bool json = false;
 };
 
-int run(const Options& options) {
+int run(const GenerateOptions& options) {
   // What a person types is text, also where it looks like a control token.
   const auto model = load(options.model, SpecialText::kPlain);
   const auto batch =
@@ -45,7 +45,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_generate(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<GenerateOptions>();
   auto* command = program.add_subcommand("generate", "Answer one prompt, with or without pictures (greedy)");
   add_model_options(*command, options->model);
   add_prompt_options(*command, options->prompt);

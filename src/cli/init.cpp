@@ -11,13 +11,13 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct InitOptions {
   std::filesystem::path config, tokenizer, out, vision_from;
   std::string initializer = "fan-in", dtype = "float32";
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
-int run(const Options& options) {
+int run(const InitOptions& options) {
   const auto config = parse_model_config(read_json(options.config), options.config.string());
   const auto tokenizer = Tokenizer::load(options.tokenizer);
   if (tokenizer.size() > config.text.vocab_size) {
@@ -47,7 +47,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_init(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InitOptions>();
   auto* command = program.add_subcommand("init", "Write a complete Hugging Face directory with random weights");
   command->add_option("--config", options->config, "config.json of the architecture")->required();
   command

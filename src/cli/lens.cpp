@@ -22,7 +22,7 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct LensOptions {
   ModelOptions model;
   PromptOptions prompt;
   std::filesystem::path verbalizers, head, html;
@@ -39,7 +39,7 @@ struct Loaded {
   std::shared_ptr<Vlm> head_owner;           // null: the model's own head
 };
 
-Loaded load(const Options& options) {
+Loaded load(const LensOptions& options) {
   // What a person types is text, also where it looks like a control token.
   Loaded loaded{load(options.model, SpecialText::kPlain), nullptr, nullptr};
   const auto device = loaded.model.vlm->device();
@@ -84,7 +84,7 @@ void print_tables(const Readings& readings, const Loaded& loaded) {
   if (readings.blank) std::cout << "\nwith blank pictures\n" << lens_table(*readings.blank, tokenizer, style);
 }
 
-OrderedJson panel_json(const Options& options, const Readings& readings, const Tokenizer& tokenizer) {
+OrderedJson panel_json(const LensOptions& options, const Readings& readings, const Tokenizer& tokenizer) {
   OrderedJson json{{"role", "model"}, {"model", options.model.model.string()}, {"verbalizers", nullptr}};
   if (!options.verbalizers.empty()) json["verbalizers"] = options.verbalizers.string();
   json.update(to_json(readings.seeing, tokenizer));
@@ -92,7 +92,7 @@ OrderedJson panel_json(const Options& options, const Readings& readings, const T
   return json;
 }
 
-void write_page(const Options& options, OrderedJson panel) {
+void write_page(const LensOptions& options, OrderedJson panel) {
   OrderedJson pictures = OrderedJson::array();
   for (const auto& image : options.prompt.images) pictures.push_back(picture_uri(image));
   const OrderedJson sample{{"id", ""},
@@ -105,7 +105,7 @@ void write_page(const Options& options, OrderedJson panel) {
   write_file(options.html, page_html(lens_page_data(sample)));
 }
 
-int run(const Options& options) {
+int run(const LensOptions& options) {
   const auto loaded = load(options);
   const auto& tokenizer = loaded.model.processor->tokenizer();
   Lens lens{*loaded.model.vlm, tokenizer.size(), loaded.verbalizers.get()};
@@ -135,7 +135,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_lens(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LensOptions>();
   auto* command = program.add_subcommand("lens", "What every layer says about one input, token by token");
   add_model_options(*command, options->model);
   command->add_option("--verbalizers", options->verbalizers,

@@ -10,13 +10,13 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct PlanCommandOptions {
   RunOptions run;
   std::string only = "all";
   bool json = false;
 };
 
-int run(const Options& options) {
+int run(const PlanCommandOptions& options) {
   const auto config = load_run_config(options.run.file, options.run.overrides);
   check(config, options.run.file.string());
   parse_device(config.device);
@@ -34,7 +34,7 @@ int run(const Options& options) {
 
 void add_plan(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("plan", "Memory, disk and time of a run, part by part, before anything is loaded");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanCommandOptions>();
   add_run_options(*command, options->run);
   add_only_option(*command, options->only);
   command->add_flag("--json", options->json, "as JSON, in bytes and seconds");

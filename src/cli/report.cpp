@@ -15,7 +15,7 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct ReportOptions {
   std::vector<std::filesystem::path> runs;
   std::filesystem::path out;
   std::optional<int> port;
@@ -36,7 +36,7 @@ HttpResponse answer(const HttpRequest& request, const Access& access, const Repo
   return {404, "text/plain; charset=utf-8", "there is only /\n"};
 }
 
-int serve(const Options& options, Report& report) {
+int serve(const ReportOptions& options, Report& report) {
   catch_interrupts();
   const Access access(options.host);
   HttpServerConfig config;
@@ -55,7 +55,7 @@ int serve(const Options& options, Report& report) {
   return 0;
 }
 
-int run(const Options& options) {
+int run(const ReportOptions& options) {
   if (options.out.empty() == !options.port) fail("vlsi report wants either --out FILE.html or --serve PORT");
   use_threads(options.threads);
   parse_device(options.samples.device);
@@ -71,7 +71,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_report(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReportOptions>();
   auto* command =
       program.add_subcommand("report", "A page about one or several runs: curves, matches, what the layers say");
   command->add_option("runs", options->runs, "run directories")->required();

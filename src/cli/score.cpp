@@ -8,13 +8,13 @@
 namespace vlsi {
 namespace {
 
-struct Options {
+struct ScoreOptions {
   ModelOptions model;
   DataOptions data;
   std::filesystem::path out;
 };
 
-int run(const Options& options) {
+int run(const ScoreOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
@@ -35,7 +35,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_score(CLI::App& program, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScoreOptions>();
   auto* command = program.add_subcommand("score", "Log-probabilities of the answers in a data file, one JSON line a conversation");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);

@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kMaxRecordsAhead = 1024;
 constexpr int64_t kBatchesAhead = 2;
-constexpr size_t kMaxReasons = 20;
 
 /// A record on its way: claimed by a worker, then `done`, then taken in its turn.
 struct Slot {
@@ -29,6 +28,18 @@ struct Slot {
 };
 
 }  // namespace
+
+void Skipped::add(std::string reason) {
+  ++count;
+  if (reasons.size() < kMaxReasons) reasons.push_back(std::move(reason));
+}
+
+void Skipped::add(Skipped later) {
+  count += later.count;
+  for (auto& reason : later.reasons) {
+    if (reasons.size() < kMaxReasons) reasons.push_back(std::move(reason));
+  }
+}
 
 void report_skipped(const Skipped& skipped, const std::string& job) {
   if (skipped.count == 0) return;
@@ -110,8 +121,7 @@ struct Loader::State {
       failure_ = slot.error;
       throw Error(failure_);
     }
-    skipped_.count += 1;
-    if (skipped_.reasons.size() < kMaxReasons) skipped_.reasons.push_back(slot.error);
+    skipped_.add(slot.error);
     if (first_reasons_.size() < 3) first_reasons_.push_back(slot.error);
   }
 

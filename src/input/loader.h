@@ -35,7 +35,11 @@ struct Cursor {
 /// What was left out, for the log and the run's summary.
 struct Skipped {
   int64_t count = 0;
-  std::vector<std::string> reasons;  // the first 20, each naming file, record and key
+  std::vector<std::string> reasons;  // the first kMaxReasons, each naming file, record and key
+  static constexpr size_t kMaxReasons = 20;
+
+  void add(std::string reason);
+  void add(Skipped later);
 };
 
 /// Warns on the log, "JOB: 3 records were skipped" with the reasons; silent when there were none.

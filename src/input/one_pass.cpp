@@ -3,11 +3,6 @@
 #include "base/error.h"
 
 namespace vlsi {
-namespace {
-
-constexpr size_t kMaxReasons = 20;
-
-}  // namespace
 
 OnePass::OnePass(const RecordFile& file, const Processor& processor, const OnePassConfig& config)
     : file_(file), processor_(processor), config_(config) {
@@ -21,10 +16,7 @@ std::optional<OnePass::Part> OnePass::next() {
       ahead_ = std::async(std::launch::async, [this, first = read_now.end] { return read(first); });
     }
     num_done_ = read_now.end;
-    skipped_.count += read_now.skipped.count;
-    for (auto& reason : read_now.skipped.reasons) {
-      if (skipped_.reasons.size() < kMaxReasons) skipped_.reasons.push_back(std::move(reason));
-    }
+    skipped_.add(std::move(read_now.skipped));
     if (read_now.samples.empty()) continue;  // all of them were left out
     Part part{pack(read_now.samples), {}};
     for (const int64_t index : part.batch.order) part.records.push_back(read_now.records[index]);
@@ -42,8 +34,7 @@ OnePass::Read OnePass::read(int64_t first) const {
       sample = encode(record);
     } catch (const Error& error) {
       if (config_.on_error == OnError::kStop) throw;
-      ++result.skipped.count;
-      if (result.skipped.reasons.size() < kMaxReasons) result.skipped.reasons.emplace_back(error.what());
+      result.skipped.add(error.what());
       continue;
     }
     const auto length = static_cast<int64_t>(sample.tokens.size());

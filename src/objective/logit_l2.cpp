@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "objective/tile_products.h"
+
 namespace vlsi {
 namespace {
 
-constexpr int64_t kTileRows = 1024;  // of the vocabulary: a float32 product adds no more terms than these
-
-at::Tensor at_least_float(const at::Tensor& x) {
+at::Tensor widened(const at::Tensor& x) {
   return x.to(at::promote_types(x.scalar_type(), at::kFloat));
 }
 
@@ -34,8 +34,8 @@ HeadGrams head_grams(const at::Tensor& student_head, const at::Tensor& teacher_h
   HeadGrams grams{at::zeros({s, s}, options), at::zeros({s, l}, options), at::zeros({l, l}, options), num_rows};
   for (int64_t first = 0; first < num_rows; first += kTileRows) {
     const int64_t count = std::min(kTileRows, num_rows - first);
-    const auto student = at_least_float(student_head.narrow(0, first, count));
-    const auto teacher = at_least_float(teacher_head.narrow(0, first, count)).to(student.scalar_type());
+    const auto student = widened(student_head.narrow(0, first, count));
+    const auto teacher = widened(teacher_head.narrow(0, first, count)).to(student.scalar_type());
     grams.student += at::mm(student.t(), student);
     grams.cross += at::mm(student.t(), teacher);
     grams.teacher += at::mm(teacher.t(), teacher);
@@ -71,7 +71,7 @@ at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head,
 at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target) {
   TORCH_CHECK(u.sizes().slice(1) == target.sizes().slice(1), "rows of ", u.sizes(), " and ", target.sizes(),
               " do not compare");
-  const auto wide = at_least_float(u), fixed = target.detach().to(wide.scalar_type());
+  const auto wide = widened(u), fixed = target.detach().to(wide.scalar_type());
   return squared_differences(wide.square().sum(-1), wide, fixed, fixed.square().sum(-1), u.size(2));
 }
 

@@ -11,18 +11,10 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string parse_message(std::string_view text) {
   return message_of([&] { parse_json(text, "f"); });

@@ -11,20 +11,12 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::string length_of(uint64_t bytes) {
   std::string length(8, '\0');

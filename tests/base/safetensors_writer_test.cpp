@@ -9,20 +9,12 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 class WriteCheckpoint : public testing::Test {
  protected:

@@ -11,18 +11,6 @@ std::vector<OrderedJson> json_lines(const fs::path& path) {
   return lines;
 }
 
-/// One run of the three steps that several tests look at.
-const Folder& finished_run() {
-  static const Folder folder;
-  static const bool done = [] {
-    const auto result = distill(folder, {"--set", "data.validation=[{path: " + tiny("train.json").string() + "}]"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return true;
-  }();
-  static_cast<void>(done);
-  return folder;
-}
-
 TEST(Init, WritesACompleteDirectoryThatDependsOnTheSeedOnly) {
   const Folder folder;
   const auto init = [&](const std::string& name, const std::string& seed) {

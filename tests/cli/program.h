@@ -217,4 +217,16 @@ inline void expect_same_run(const fs::path& a, const fs::path& b) {
   }
 }
 
+/// One run of the three steps that several tests look at.
+inline const Folder& finished_run() {
+  static const Folder folder;
+  static const bool done = [] {
+    const auto result = distill(folder, {"--set", "data.validation=[{path: " + tiny("train.json").string() + "}]"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return true;
+  }();
+  static_cast<void>(done);
+  return folder;
+}
+
 }  // namespace vlsi::cli_test

@@ -7,18 +7,6 @@
 namespace vlsi::cli_test {
 namespace {
 
-/// One run that all tests look at; its data are a copy that they may copy and damage.
-const Folder& finished_run() {
-  static const Folder folder;
-  static const bool done = [] {
-    const auto result = distill(folder, {"--set", "data.validation=[{path: " + tiny("train.json").string() + "}]"});
-    EXPECT_EQ(result.status, 0) << result.err;
-    return true;
-  }();
-  static_cast<void>(done);
-  return folder;
-}
-
 /// The data in a page.
 OrderedJson data_of(const std::string& page) {
   const std::string start = R"(<script type="application/json" id="data">)";

@@ -114,7 +114,7 @@ TEST(StopTokens, ComeFromTheGenerationConfigThenFromTheModels) {
     EXPECT_EQ(stop_tokens(folder.path(), config), expected) << text;
   }
   write_file(folder.path() / "generation_config.json", R"({"eos_token_id": "end"})");
-  EXPECT_NE(fixtures::message_of([&] { stop_tokens(folder.path(), config); }).find("eos_token_id"), std::string::npos);
+  EXPECT_NE(message_of([&] { stop_tokens(folder.path(), config); }).find("eos_token_id"), std::string::npos);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::string shape(const Conversation& conversation) {
   return result;
 }
 
-std::string error_of(const std::string& text, bool answers_required = true) {
+std::string parsing_error(const std::string& text, bool answers_required = true) {
   try {
     parse(text, answers_required);
   } catch (const Error& error) {
@@ -36,8 +36,8 @@ std::string error_of(const std::string& text, bool answers_required = true) {
   return "no error";
 }
 
-void expect_error(const std::string& text, const std::string& part) {
-  const auto error = error_of(text);
+void expect_parsing_error(const std::string& text, const std::string& part) {
+  const auto error = parsing_error(text);
   EXPECT_NE(error.find(part), std::string::npos) << error << "\nlacks: " << part;
 }
 
@@ -72,7 +72,7 @@ TEST(Conversation, TakesNumbersAndIdxAsId) {
   EXPECT_EQ(parse(ask("?", R"("idx": 4,)")).id, "4");
   EXPECT_EQ(parse(ask("?", R"("id": null, "idx": "x",)")).id, "x");
   EXPECT_EQ(parse(ask("?")).id, "12");
-  expect_error(ask("?", R"("id": true,)"), "(line 40), id: is ");
+  expect_parsing_error(ask("?", R"("id": true,)"), "(line 40), id: is ");
 }
 
 TEST(Conversation, TakesOneNewlineWithAMarkerAndKeepsItsPlace) {
@@ -129,48 +129,48 @@ TEST(Conversation, ReadsContentLists) {
 }
 
 TEST(Conversation, RefusesUrls) {
-  expect_error(
+  expect_parsing_error(
       message(R"([{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}])"),
       "messages[0].content[0].image_url.url: is the URL 'https://a.b/c.png', expected the path of a picture file");
-  expect_error(message(R"([{"type": "image", "image": "data:image/png;base64,AAAA"}])"), "expected the path");
-  expect_error(ask("Q", R"("image": "http://a/b",)"), "(line 40), image: is the URL");
+  expect_parsing_error(message(R"([{"type": "image", "image": "data:image/png;base64,AAAA"}])"), "expected the path");
+  expect_parsing_error(ask("Q", R"("image": "http://a/b",)"), "(line 40), image: is the URL");
 }
 
 TEST(Conversation, RefusesWrongTypesByKey) {
-  EXPECT_NE(error_of("[]").find("expected an object"), std::string::npos);
-  expect_error(R"({"conversations": {}})", "conversations: is ");
-  expect_error(R"({"conversations": ["hi"]})", "conversations[0]: is ");
-  expect_error(R"({"conversations": [{"from": 1, "value": ""}]})", "conversations[0]: key 'from' is ");
-  expect_error(R"({"conversations": [{"from": "human", "value": 1}]})", "conversations[0].value: is ");
-  expect_error(R"({"conversations": [{"from": "human", "value": []}]})", "conversations[0].value: is ");
-  expect_error(R"({"conversations": [{"from": "human"}]})", "conversations[0]: key 'value' is missing");
-  expect_error(R"({"conversations": [{"value": "Q"}]})", "conversations[0]: key 'from' is missing");
-  expect_error(R"({"id": "a"})", "'conversations' or 'messages' is missing");
-  expect_error(R"({"messages": [], "conversations": []})", "both 'conversations' and 'messages'");
-  expect_error(ask("Q", R"("image": 3,)"), "image: is ");
-  expect_error(ask("Q", R"("image": "",)"), "image: is empty");
-  expect_error(ask("Q", R"("image": "a\u0000b",)"), "NUL");
-  expect_error(ask("Q", R"("images": ["/a", 3],)"), "images[1]: is ");
-  expect_error(ask("Q", R"("image": "/a", "images": ["/b"],)"), "both 'image' and 'images'");
-  expect_error(ask("Q", R"("category": 3,)"), "category");
-  expect_error(message(R"([3])"), "messages[0].content[0]: is ");
-  expect_error(message(R"({})"), "messages[0].content: is ");
-  expect_error(message(R"([{"type": "video"}])"), "messages[0].content[0].type: 'video' is unknown");
-  expect_error(message(R"([{"text": "x"}])"), "messages[0].content[0]: key 'type' is missing");
-  expect_error(message(R"([{"type": "text"}])"), "messages[0].content[0]: key 'text' is missing");
-  expect_error(message(R"([{"type": "image_url"}])"), "key 'image_url' is missing");
-  expect_error(R"({"messages": [{"role": "user", "content": "Q"},
+  EXPECT_NE(parsing_error("[]").find("expected an object"), std::string::npos);
+  expect_parsing_error(R"({"conversations": {}})", "conversations: is ");
+  expect_parsing_error(R"({"conversations": ["hi"]})", "conversations[0]: is ");
+  expect_parsing_error(R"({"conversations": [{"from": 1, "value": ""}]})", "conversations[0]: key 'from' is ");
+  expect_parsing_error(R"({"conversations": [{"from": "human", "value": 1}]})", "conversations[0].value: is ");
+  expect_parsing_error(R"({"conversations": [{"from": "human", "value": []}]})", "conversations[0].value: is ");
+  expect_parsing_error(R"({"conversations": [{"from": "human"}]})", "conversations[0]: key 'value' is missing");
+  expect_parsing_error(R"({"conversations": [{"value": "Q"}]})", "conversations[0]: key 'from' is missing");
+  expect_parsing_error(R"({"id": "a"})", "'conversations' or 'messages' is missing");
+  expect_parsing_error(R"({"messages": [], "conversations": []})", "both 'conversations' and 'messages'");
+  expect_parsing_error(ask("Q", R"("image": 3,)"), "image: is ");
+  expect_parsing_error(ask("Q", R"("image": "",)"), "image: is empty");
+  expect_parsing_error(ask("Q", R"("image": "a\u0000b",)"), "NUL");
+  expect_parsing_error(ask("Q", R"("images": ["/a", 3],)"), "images[1]: is ");
+  expect_parsing_error(ask("Q", R"("image": "/a", "images": ["/b"],)"), "both 'image' and 'images'");
+  expect_parsing_error(ask("Q", R"("category": 3,)"), "category");
+  expect_parsing_error(message(R"([3])"), "messages[0].content[0]: is ");
+  expect_parsing_error(message(R"({})"), "messages[0].content: is ");
+  expect_parsing_error(message(R"([{"type": "video"}])"), "messages[0].content[0].type: 'video' is unknown");
+  expect_parsing_error(message(R"([{"text": "x"}])"), "messages[0].content[0]: key 'type' is missing");
+  expect_parsing_error(message(R"([{"type": "text"}])"), "messages[0].content[0]: key 'text' is missing");
+  expect_parsing_error(message(R"([{"type": "image_url"}])"), "key 'image_url' is missing");
+  expect_parsing_error(R"({"messages": [{"role": "user", "content": "Q"},
       {"role": "assistant", "content": [{"type": "image"}]}]})",
                "messages[1].content[0]: a picture in a turn that is not the user's");
 }
 
 TEST(Conversation, RefusesUnknownRoles) {
-  EXPECT_EQ(error_of(R"({"conversations": [{"from": "human", "value": "Q"}, {"from": "bot", "value": "A"}]})"),
+  EXPECT_EQ(parsing_error(R"({"conversations": [{"from": "human", "value": "Q"}, {"from": "bot", "value": "A"}]})"),
             "train.json, record 12 (line 40), conversations[1].from: role 'bot' is unknown, expected human, user, gpt, "
             "assistant or system");
-  expect_error(R"({"messages": [{"role": "human", "content": "Q"}]})",
+  expect_parsing_error(R"({"messages": [{"role": "human", "content": "Q"}]})",
                "messages[0].role: role 'human' is unknown, expected user, assistant or system");
-  expect_error(R"({"messages": [{"role": "a\nb", "content": "Q"}]})", "role 'a?b' is unknown");
+  expect_parsing_error(R"({"messages": [{"role": "a\nb", "content": "Q"}]})", "role 'a?b' is unknown");
 }
 
 TEST(Conversation, RefusesRolesThatDoNotAlternate) {
@@ -180,28 +180,28 @@ TEST(Conversation, RefusesRolesThatDoNotAlternate) {
       text += (i ? ", {" : "{") + ("\"from\": \"" + roles[i]) + R"(", "value": "x"})";
     return text + "]}";
   };
-  expect_error(turns({"human", "human"}), "conversations[1].from: a user turn follows a user turn");
-  expect_error(turns({"human", "gpt", "gpt"}), "conversations[2].from: an assistant turn follows an assistant turn");
-  expect_error(turns({"gpt", "gpt", "human"}), "conversations[1].from: an assistant turn without a question");
-  expect_error(turns({"human", "system", "gpt"}), "conversations[1].from: a system turn after other turns");
-  expect_error(turns({"gpt"}), "no user turn");
-  expect_error(turns({"system"}), "no user turn");
-  expect_error(turns({}), "no user turn");
+  expect_parsing_error(turns({"human", "human"}), "conversations[1].from: a user turn follows a user turn");
+  expect_parsing_error(turns({"human", "gpt", "gpt"}), "conversations[2].from: an assistant turn follows an assistant turn");
+  expect_parsing_error(turns({"gpt", "gpt", "human"}), "conversations[1].from: an assistant turn without a question");
+  expect_parsing_error(turns({"human", "system", "gpt"}), "conversations[1].from: a system turn after other turns");
+  expect_parsing_error(turns({"gpt"}), "no user turn");
+  expect_parsing_error(turns({"system"}), "no user turn");
+  expect_parsing_error(turns({}), "no user turn");
 }
 
 TEST(Conversation, RefusesCountsOfMarkersAndPicturesThatDiffer) {
-  expect_error(ask("<image> or <image>", R"("image": "/a",)"), "2 places for pictures");
-  expect_error(ask("<image>", R"("images": ["/a", "/b"],)"), "has 2 pictures");
-  expect_error(ask("<image>"), "has 0 pictures");
-  expect_error(message(R"([{"type": "image"}])"), "has 0 pictures");
-  expect_error(message(R"([{"type": "image", "image": "/a"}])", R"("images": ["/b"],)"), "has 1 pictures");
+  expect_parsing_error(ask("<image> or <image>", R"("image": "/a",)"), "2 places for pictures");
+  expect_parsing_error(ask("<image>", R"("images": ["/a", "/b"],)"), "has 2 pictures");
+  expect_parsing_error(ask("<image>"), "has 0 pictures");
+  expect_parsing_error(message(R"([{"type": "image"}])"), "has 0 pictures");
+  expect_parsing_error(message(R"([{"type": "image", "image": "/a"}])", R"("images": ["/b"],)"), "has 1 pictures");
 }
 
 TEST(Conversation, WantsAnAnswerOnlyWhenAsked) {
   const std::string question = R"({"conversations": [{"from": "human", "value": "Q"}]})";
   const std::string blank = R"({"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": " \n"}]})";
-  expect_error(question, "has no answer");
-  expect_error(blank, "has no answer");
+  expect_parsing_error(question, "has no answer");
+  expect_parsing_error(blank, "has no answer");
   EXPECT_EQ(shape(parse(question, false)), "user(Q)");
 }
 

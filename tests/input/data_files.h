@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/errors.h"
+
 namespace vlsi {
 
 /// A folder of the running test, removed with everything in it.
@@ -38,25 +40,14 @@ class TemporaryFolder {
 
 /// A record whose question is `question`; `keys` go in front, each with its comma.
 inline std::string record(const std::string& question, const std::string& keys = "") {
-  return "{" + keys + R"("conversations": [{"from": "human", "value": ")" + question +
-         R"("}, {"from": "gpt", "value": "yes"}]})";
-}
-
-/// The message of the Error that `call` throws.
-template <class Error, class Call>
-std::string message_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return concat("{", keys, R"("conversations": [{"from": "human", "value": ")", question,
+                R"("}, {"from": "gpt", "value": "yes"}]})");
 }
 
 /// Expects an Error of one line with `part` in it.
 #define EXPECT_ERROR(statement, part)                                                     \
   do {                                                                                    \
-    const auto message = message_of<Error>([&] { statement; });                           \
+    const auto message = message_of([&] { statement; });                           \
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << (part); \
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;                          \
   } while (false)

@@ -26,7 +26,7 @@ std::vector<fs::path> pictures() {
   return paths;
 }
 
-std::string error_of(const std::string& file, int64_t max_pixels = 178'956'970) {
+std::string decoding_error(const std::string& file, int64_t max_pixels = 178'956'970) {
   try {
     decode_image(as_bytes(file), "here.jpg", max_pixels);
   } catch (const Error& error) {
@@ -35,8 +35,8 @@ std::string error_of(const std::string& file, int64_t max_pixels = 178'956'970) 
   return "no error";
 }
 
-void expect_error(const std::string& file, std::string_view part) {
-  const std::string error = error_of(file);
+void expect_decoding_error(const std::string& file, std::string_view part) {
+  const std::string error = decoding_error(file);
   EXPECT_NE(error.find(part), std::string::npos) << error;
   EXPECT_NE(error.find("here.jpg"), std::string::npos) << error;
 }
@@ -112,40 +112,40 @@ TEST(Image, DamagedBytesGiveAPictureOrAnErrorAndNothingElse) {
 }
 
 TEST(Image, NamesTheFormatOfWhatIsNoPicture) {
-  expect_error("", "an empty file");
-  expect_error("not a picture\n", "a text file");
-  expect_error("GIF89a\1\2\3", "a GIF picture");
-  expect_error("BM\1\2\3", "a BMP picture");
-  expect_error(std::string("II*\0\1", 5), "a TIFF picture");
-  expect_error(std::string("\0\0\0\x20"
+  expect_decoding_error("", "an empty file");
+  expect_decoding_error("not a picture\n", "a text file");
+  expect_decoding_error("GIF89a\1\2\3", "a GIF picture");
+  expect_decoding_error("BM\1\2\3", "a BMP picture");
+  expect_decoding_error(std::string("II*\0\1", 5), "a TIFF picture");
+  expect_decoding_error(std::string("\0\0\0\x20"
                            "ftypheic",
                            12),
                "a HEIC picture");
-  expect_error("<!DOCTYPE html><html>404</html>", "an HTML page");
-  expect_error("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
-  expect_error("\1\2\3\4\5", "bytes of no known picture format");
+  expect_decoding_error("<!DOCTYPE html><html>404</html>", "an HTML page");
+  expect_decoding_error("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
+  expect_decoding_error("\1\2\3\4\5", "bytes of no known picture format");
 }
 
 TEST(Image, RefusesAnAnimation) {
-  expect_error(read_text(picture_folder() / "animated.webp"), "an animation");
+  expect_decoding_error(read_text(picture_folder() / "animated.webp"), "an animation");
 }
 
 TEST(Image, RefusesTooManyPixelsBeforeItAllocatesThem) {
   std::string jpeg = read_text(picture_folder() / "rgb_444.jpg");
   const size_t frame = jpeg.find("\xff\xc0");
   jpeg.replace(frame + 5, 4, "\xfd\xe8\xfd\xe8");
-  expect_error(jpeg, "65000x65000 pixels");
+  expect_decoding_error(jpeg, "65000x65000 pixels");
 
   std::string header = big_endian(2'000'000'000) + big_endian(2'000'000'000) + std::string("\x08\2\0\0\0", 5);
-  expect_error("\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", ""), "2000000000x2000000000 pixels");
+  expect_decoding_error("\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", ""), "2000000000x2000000000 pixels");
 
   std::string webp = read_text(picture_folder() / "lossless.webp");
   ASSERT_EQ(webp.substr(12, 4), "VP8L");
   webp.replace(21, 4, "\xff\xff\xff\x0f");
-  expect_error(webp, "16384x16384 pixels");
+  expect_decoding_error(webp, "16384x16384 pixels");
 
-  EXPECT_EQ(error_of(read_text(picture_folder() / "rgb_8.png"), 23 * 17), "no error");
-  EXPECT_NE(error_of(read_text(picture_folder() / "rgb_8.png"), 23 * 17 - 1).find("at most 390"), std::string::npos);
+  EXPECT_EQ(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17), "no error");
+  EXPECT_NE(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17 - 1).find("at most 390"), std::string::npos);
 }
 
 TEST(Image, RefusesAMissingFile) {

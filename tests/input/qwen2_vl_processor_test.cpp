@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "input/mrope.h"
 #include "tests/input/test_pictures.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
@@ -96,20 +97,6 @@ Conversation read_conversation(const Json& turns) {
   return conversation;
 }
 
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-void expect_error(const std::function<void()>& action, const std::string& part) {
-  const std::string error = error_of(action);
-  EXPECT_NE(error.find(part), std::string::npos) << error << "\nlacks: " << part;
-}
-
 Qwen2VlImageConfig load_config(const std::string& preprocessor) {
   return Qwen2VlImageConfig::load(Folder(Files{{"preprocessor_config.json", preprocessor}}).path());
 }
@@ -148,7 +135,7 @@ TEST(SmartResize, EqualsTheReferenceOnAGridOfSizes) {
 }
 
 TEST(SmartResize, RefusesThinPicturesByName) {
-  expect_error([] { smart_resize(1, 201, {}, "thin.png"); }, "thin.png: found 201x1 pixels");
+  expect_error([] { smart_resize(1, 201, {}, "thin.png"); }, {"thin.png: found 201x1 pixels"});
   EXPECT_NO_THROW(smart_resize(1, 200, {}, "thin.png"));
 }
 
@@ -213,13 +200,13 @@ TEST(Qwen2VlImageConfig, RefusesSettingsThatCannotBe) {
       {R"({"do_normalize": false})", "'do_normalize' is false"},
       {R"({"rescale_factor": 1})", "'rescale_factor' is 1"},
       {R"({"resample": 2})", "'resample' is 2"}};
-  for (const auto& [settings, part] : wrong) expect_error([&] { load_config(settings); }, part);
-  expect_error([] { Qwen2VlImageConfig::load(Folder(Files{}).path()); }, "neither preprocessor_config.json nor");
+  for (const auto& [settings, part] : wrong) expect_error([&] { load_config(settings); }, {part});
+  expect_error([] { Qwen2VlImageConfig::load(Folder(Files{}).path()); }, {"neither preprocessor_config.json nor"});
   expect_error(
       [] {
         Qwen2VlImageConfig::load(Folder(Files{{"processor_config.json", "{}"}}).path());
       },
-      "'image_processor'");
+      {"'image_processor'"});
 }
 
 TEST(MropePositions, FollowOnePicture) {
@@ -315,18 +302,18 @@ TEST(Qwen2VlProcessor, EndsTurnsWithTheControlToken) {
 TEST(Qwen2VlProcessor, RefusesPlaceholdersWithoutAPicture) {
   for (const std::string placeholder : {"<|image_pad|>", "<|video_pad|>"}) {
     const Conversation conversation{"c7", "", {{Role::kUser, {text("What is " + placeholder + "?")}}}};
-    expect_error([&] { shared_processor().encode_prompt(conversation); }, "conversation 'c7': found " + placeholder);
+    expect_error([&] { shared_processor().encode_prompt(conversation); }, {"conversation 'c7': found " + placeholder});
   }
 }
 
 TEST(Qwen2VlProcessor, RefusesAPromptWithoutAUserTurn) {
   const Conversation conversation{"c8", "", {{Role::kAssistant, {text("Hello")}}}};
-  expect_error([&] { shared_processor().encode_prompt(conversation); }, "conversation 'c8': found no user turn");
+  expect_error([&] { shared_processor().encode_prompt(conversation); }, {"conversation 'c8': found no user turn"});
 }
 
 TEST(Qwen2VlProcessor, NamesThePictureThatIsMissing) {
   const Conversation conversation{"c9", "", {{Role::kUser, {picture("/nowhere/cat.jpg")}}}};
-  expect_error([&] { shared_processor().encode(conversation); }, "/nowhere/cat.jpg");
+  expect_error([&] { shared_processor().encode(conversation); }, {"/nowhere/cat.jpg"});
 }
 
 TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
@@ -350,9 +337,9 @@ TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
 
 TEST(LoadProcessor, ListsTheFamiliesItKnows) {
   const Folder other(Files{{"config.json", R"({"model_type": "llama"})"}});
-  expect_error([&] { load_processor(other.path()); }, "'model_type' is 'llama', expected one of: qwen2_vl");
+  expect_error([&] { load_processor(other.path()); }, {"'model_type' is 'llama', expected one of: qwen2_vl"});
   const Folder none(Files{{"config.json", "{}"}});
-  expect_error([&] { load_processor(none.path()); }, "'model_type' is missing");
+  expect_error([&] { load_processor(none.path()); }, {"'model_type' is missing"});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "input/pretokenizer.h"
 #include "input/tokenizer.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
@@ -38,18 +39,6 @@ Tokenizer load_changed(const std::function<void(Json&)>& change) {
   Json json = toy();
   change(json);
   return load_text(json.dump());
-}
-
-/// The message has one line, and all of `parts`.
-void expect_error(const std::function<void()>& action, const std::vector<std::string>& parts) {
-  try {
-    action();
-    FAIL() << "no error; expected one with " << parts[0];
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
-    for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << message << "\n" << part;
-  }
 }
 
 void expect_refused(const std::function<void(Json&)>& change, const std::vector<std::string>& parts) {

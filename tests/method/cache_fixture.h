@@ -11,6 +11,7 @@
 #include "method/cache_writer.h"
 #include "method/teacher.h"
 #include "tests/method/method_fixture.h"
+#include "tests/support/errors.h"
 
 namespace vlsi::cache_fixture {
 
@@ -42,23 +43,6 @@ inline std::string content_of(const fs::path& path) {
 }
 
 inline void write_text(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-/// Expects an Error with every one of `parts` in it.
-template <class Call>
-void expect_error(const Call& call, const std::vector<std::string>& parts) {
-  const auto message = error_of(call);
-  for (const auto& part : parts) EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;
-}
 
 /// Student and teacher of the fixture, untrained.
 struct Pair {

@@ -110,7 +110,7 @@ TEST(CacheWriter, NamesLayerAndSampleOfAValueThatIsNotFinite) {
     CacheWriter writer(folder.path(), pair().origin(), kLarge);
     TeacherSummary summary{good.expected_row.clone(), good.entropy.clone()};
     change(summary);
-    return error_of([&] { writer.add(batch, summary); });
+    return message_of([&] { writer.add(batch, summary); });
   };
   const auto place = concat("at answer token ", last - batch.answer_starts[2] + 1, " of sample '", batch.ids[2], "'");
   const auto above = error_with([&](auto& s) { s.expected_row[1][last][0] = 70000.0; });  // float16 ends at 65504

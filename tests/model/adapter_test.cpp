@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using fixtures::by_name;
 using fixtures::difference;
-using fixtures::message_of;
 
 fs::path stored(const std::string& name) {
   return fs::path(VLSI_TEST_DATA) / "adapter" / name;
@@ -240,13 +239,13 @@ TEST_F(Adapters, WithoutTheirFilesAreRefused) {
   expect_parts(load_message(folder), {"found adapter_model.bin, expected adapter_model.safetensors"});
 }
 
-struct BadConfig {
+struct BadAdapter {
   Json changes;
   std::string part;
 };
 
 TEST_F(Adapters, OfKindsThatComputeSomethingElseAreRefused) {
-  const std::vector<BadConfig> configs{
+  const std::vector<BadAdapter> configs{
       {{{"peft_type", "IA3"}}, "key 'peft_type' is \"IA3\", expected \"LORA\""},
       {{{"use_dora", true}}, "key \"use_dora\" is true: this kind of adapter is not supported"},
       {{{"modules_to_save", {"lm_head"}}}, "key \"modules_to_save\" is [\"lm_head\"]"},

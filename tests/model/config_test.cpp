@@ -7,7 +7,6 @@
 namespace vlsi {
 namespace {
 
-using fixtures::message_of;
 
 Json flat() {
   return read_json(fixtures::directory("tied") / "config.json");

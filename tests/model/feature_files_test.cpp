@@ -10,7 +10,6 @@ namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-using fixtures::message_of;
 using fixtures::random;
 
 constexpr int64_t kWidth = 8;

@@ -17,6 +17,7 @@
 #include "base/safetensors.h"
 #include "input/batch.h"
 #include "model/load.h"
+#include "tests/support/errors.h"
 
 namespace vlsi::fixtures {
 
@@ -110,15 +111,6 @@ inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dt
 
 inline std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
   return {tensors.begin(), tensors.end()};
-}
-
-inline std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 /// A folder of its own for each test.

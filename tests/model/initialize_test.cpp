@@ -11,7 +11,6 @@ namespace vlsi {
 namespace {
 
 using fixtures::expect_same_parameters;
-using fixtures::message_of;
 
 TEST(InitializeVlm, IsAFunctionOfItsSeed) {
   const auto config = load_model_config(fixtures::directory("untied"));

@@ -11,7 +11,6 @@ namespace {
 
 using fixtures::by_name;
 using fixtures::difference;
-using fixtures::message_of;
 using fixtures::random;
 
 at::Tensor final_rows(const Vlm& model) {

@@ -15,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using fixtures::by_name;
 using fixtures::expect_same_parameters;
-using fixtures::message_of;
 using fixtures::stored_tensors;
 using fixtures::write_directory;
 

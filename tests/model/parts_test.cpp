@@ -8,7 +8,6 @@
 namespace vlsi {
 namespace {
 
-using fixtures::message_of;
 
 std::set<std::string> parts_of(const NamedTensors& tensors) {
   std::set<std::string> parts;

@@ -10,7 +10,6 @@ namespace {
 
 using fixtures::by_name;
 using fixtures::difference;
-using fixtures::message_of;
 using fixtures::random;
 
 const BackboneFingerprint kBackbone{8, 5, 20, "aaaa", "bbbb"};

@@ -122,7 +122,7 @@ TEST(CheckMemory, RefusesWhatDoesNotFitAndSaysWhatWould) {
   EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, int64_t{1} << 40));
   // The largest possible micro-batches would not fit, those of the data do.
   EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, static_cast<int64_t>(1.05 * plan.peak_bytes())));
-  const auto message = message_of<Error>([&] { check_memory(pair.config, Only::kAll, 1 << 20); });
+  const auto message = message_of([&] { check_memory(pair.config, Only::kAll, 1 << 20); });
   for (const auto& part : {"its step " + plan.largest_step().step + " needs about", std::string("1.0 MiB are available"), std::string("--force"),
                            std::string("vlsi plan")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;

@@ -68,8 +68,8 @@ TEST(Picture, IsShrunkWhenItIsLarge) {
 TEST(Picture, RefusesWhatIsNone) {
   const Folder folder;
   train_test::write_text(folder / "evil.png", "<svg onload=alert(1)>");
-  train_test::expect_error([&] { picture_uri(folder / "evil.png"); }, {"evil.png"});
-  train_test::expect_error([&] { picture_uri(folder / "absent.png"); }, {"absent.png"});
+  expect_error([&] { picture_uri(folder / "evil.png"); }, {"evil.png"});
+  expect_error([&] { picture_uri(folder / "absent.png"); }, {"absent.png"});
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ const char* const kLine = R"({"step":"finetune","iteration":1,"loss":2,"seconds"
 TEST(RunData, RefusesADirectoryThatIsNoRun) {
   const Folder folder;
   fs::create_directories(folder / "empty");
-  train_test::expect_error([&] { RunData(folder / "empty"); }, {"empty", "no run directory", "metrics.jsonl"});
-  train_test::expect_error([&] { RunData(folder / "absent"); }, {"absent", "no run directory"});
+  expect_error([&] { RunData(folder / "empty"); }, {"empty", "no run directory", "metrics.jsonl"});
+  expect_error([&] { RunData(folder / "absent"); }, {"absent", "no run directory"});
 }
 
 TEST(RunData, ShowsWhatThereIs) {

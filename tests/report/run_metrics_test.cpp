@@ -152,7 +152,7 @@ TEST(RunMetrics, RefusesAFileThatCannotBeRead) {
   const Folder folder;
   std::filesystem::create_directories(folder / "metrics.jsonl");
   RunMetrics metrics(folder / "metrics.jsonl");
-  train_test::expect_error([&] { metrics.refresh(); }, {"metrics.jsonl", "directory"});
+  expect_error([&] { metrics.refresh(); }, {"metrics.jsonl", "directory"});
 }
 
 }  // namespace

@@ -92,7 +92,7 @@ TEST(RunSettings, DoWithoutKeysAndWithUnknownOnes) {
 TEST(RunSettings, RefuseAFileThatIsNoYaml) {
   const Folder folder;
   write_text(folder / "config.yaml", "a: [1,\n");
-  train_test::expect_error([&] { read_run_settings(folder / "config.yaml"); }, {"config.yaml"});
+  expect_error([&] { read_run_settings(folder / "config.yaml"); }, {"config.yaml"});
 }
 
 }  // namespace

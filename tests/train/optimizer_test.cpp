@@ -9,7 +9,6 @@ namespace vlsi {
 namespace {
 
 using fixtures::by_name;
-using fixtures::message_of;
 using fixtures::random;
 
 TEST(AdamWBesidePyTorch, GivesItsLossesAndGradientNormsForTenUpdates) {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "tests/support/errors.h"
 
 namespace vlsi::train_test {
 
@@ -44,16 +45,6 @@ inline std::string content_of(const fs::path& path) {
 inline void write_text(const fs::path& path, const std::string& text) {
   fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << text;
-}
-
-inline void expect_error(const std::function<void()>& action, const std::vector<std::string>& parts) {
-  try {
-    action();
-    ADD_FAILURE() << "no error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    for (const auto& part : parts) EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;
-  }
 }
 
 }  // namespace vlsi::train_test

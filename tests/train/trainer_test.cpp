@@ -12,7 +12,7 @@ namespace {
 
 using namespace train_test;
 
-const std::string kConfig = "seed: 1\n";
+const std::string kSettings = "seed: 1\n";
 
 /// A parameter that is pulled to the answers' token ids: loss = sum over positions |w - id/100|^2, drawn positions twice.
 struct Task {
@@ -63,7 +63,7 @@ std::vector<OrderedJson> metrics_of(const fs::path& run) {
 }
 
 Outcome train_in(const fs::path& path, Task& task, int64_t every = 100) {
-  RunDirectory run(path, kConfig, /*resume=*/true);
+  RunDirectory run(path, kSettings, /*resume=*/true);
   return train(task.step, run, {every, 2}, /*finished_before=*/10, at::kCPU);
 }
 
@@ -115,7 +115,7 @@ TEST(Trainer, WritesACheckpointEverySoOftenAndAtTheEnd) {
   train_in(folder / "run", task, 4);
   for (const char* name : {"pull-4", "pull-6"}) EXPECT_TRUE(fs::exists(folder / "run/checkpoints" / name)) << name;
   EXPECT_FALSE(fs::exists(folder / "run/checkpoints/pull-2"));
-  const RunDirectory run(folder / "run", kConfig, true);
+  const RunDirectory run(folder / "run", kSettings, true);
   EXPECT_EQ(run.checkpoint()->state.iteration, 6);
   EXPECT_EQ(run.checkpoint()->state.sequence, 16);
 }
@@ -228,7 +228,7 @@ TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
       return output;
     };
     const bool was_interrupted = train_in(folder / "stopped", stopped) == Outcome::kInterrupted;
-    const RunDirectory run(folder / "stopped", kConfig, true);
+    const RunDirectory run(folder / "stopped", kSettings, true);
     const auto& found = run.checkpoint();
     const bool is_before_the_iteration = found && found->state.iteration == 2 && found->state.step == "pull";
     const auto expected = metrics_of(folder / "whole");

@@ -1,13 +1,17 @@
-// The types of numbers that safetensors files know.
+// What the reader and the writer of safetensors files both know of the format.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
 namespace vlsi {
+
+inline constexpr size_t kLengthBytes = 8;  // the header's length stands before it, little-endian
+inline constexpr const char* kMetadataKey = "__metadata__";
 
 struct SafetensorsDtype {
   at::ScalarType dtype;
