@@ -16,6 +16,7 @@
 #include "base/parallel.h"
 #include "bench/objective.h"
 #include "objective/cross_entropy.h"
+#include "objective/tile_pipeline.h"
 #include "objective/verbal_kl.h"
 #include "objective/vocabulary_pass.h"
 
@@ -109,13 +110,12 @@ void add_tile_products(HeadStore& store) {
       std::vector<uint16_t> p(static_cast<size_t>(block_numbers));
       std::vector<float> e(static_cast<size_t>(products->num_blocks() * expected_numbers));
       for (auto _ : state) {
-        products->load_tile(0, kTileRows);
-        parallel_for(0, products->num_blocks(), 1, [&](int64_t first, int64_t last) {
-          for (int64_t block = first; block < last; ++block) {
-            products->logits(block, z.data() + thread_index() * block_numbers);
-            products->add_expected(block, p.data(), e.data() + block * expected_numbers);
-          }
-        });
+        run_pipeline({1, products->num_parts(), products->num_blocks(),
+                      [&](int64_t tile, int64_t part) { products->prepare(tile, part); },
+                      [&](int64_t tile, int64_t block) {
+                        products->logits(tile, block, z.data() + thread_index() * block_numbers);
+                        products->add_expected(tile, block, p.data(), e.data() + block * expected_numbers);
+                      }});
       }
       count_work(state, 2.0 * static_cast<double>(u.size(0) * kTileRows * kStudentWidth));
     });

@@ -75,6 +75,9 @@ template <int V>
 void add_blocks(const uint16_t* blocks, int64_t num_rows, int64_t num_pairs, const uint16_t* panel, float* c) {
   constexpr int64_t lanes = 16 * V;
   for (int64_t row = 0; row < num_rows; row += kBlockRows) {
+    if (row + kBlockRows < num_rows) {  // the next sums are on their way while these are made
+      for (int64_t i = 0; i < kBlockRows * V; ++i) _mm_prefetch(c + (row + kBlockRows) * lanes + i * 16, _MM_HINT_T0);
+    }
     multiply<kBlockRows, V, true>(Block{blocks + row * num_pairs * 2}, num_pairs, panel, c + row * lanes, lanes);
   }
 }

@@ -14,15 +14,27 @@ namespace {
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-/// Positions of a panel: as many as fit, but the same work for every thread.
+constexpr int64_t kTileBytes = 8 << 20;   // of the head's rows in a tile: the threads' shared cache keeps them
+constexpr int64_t kPartColumns = 256;  // of the averaged rows that one task packs
+
+/// Vocabulary rows of a tile: fewer of a wide head.
+int64_t rows_of_tile(int64_t width) {
+  int64_t rows = kTileRows;
+  while (rows > 128 && rows * width * 2 > kTileBytes) rows /= 2;
+  return rows;
+}
+
+/// Positions of a panel: as many as fit, but every thread has one.
 int64_t panel_positions(int64_t num_positions) {
-  const int64_t num_panels = round_up((num_positions + kPanelLanes - 1) / kPanelLanes, num_threads());
-  return std::max(kVectorLanes, round_up((num_positions + num_panels - 1) / std::max<int64_t>(1, num_panels), kVectorLanes));
+  const int64_t full = (num_positions + kPanelLanes - 1) / kPanelLanes, num_panels = std::max(full, num_threads());
+  return std::max(kVectorLanes, round_up((num_positions + num_panels - 1) / num_panels, kVectorLanes));
 }
 
 class Avx512Products : public TileProducts {
  public:
-  explicit Avx512Products(const HeadPassInput& input) : TileProducts(input, panel_positions(input.num_positions)) {
+  explicit Avx512Products(const HeadPassInput& input)
+      : TileProducts(input, rows_of_tile(input.width), panel_positions(input.num_positions)),
+        blocks_(input.rows == nullptr ? 0 : 2 * tile_rows() * input.rows_width) {
     panels_.resize(static_cast<size_t>(num_blocks() * panel_size()));
     parallel_for(0, num_blocks(), 1, [&](int64_t first, int64_t last) {
       for (int64_t block = first; block < last; ++block) {
@@ -34,28 +46,27 @@ class Avx512Products : public TileProducts {
 
   TileLayout layout() const override { return TileLayout::kPairs; }
 
-  void load_tile(int64_t first, int64_t count) override {
-    tile_first_ = first;
-    tile_count_ = count;
-    if (input_.rows == nullptr) return;
-    blocks_.resize(static_cast<size_t>(kTileRows * input_.rows_width));
-    parallel_for(0, input_.rows_width / kVectorLanes, 4, [&](int64_t begin, int64_t end) {
-      pack_blocks(input_.rows + first * input_.rows_width, count / 2, input_.rows_width, begin * kVectorLanes,
-                  end * kVectorLanes, blocks_.data());
-    });
+  int64_t num_parts() const override {
+    return input_.rows == nullptr ? 0 : (input_.rows_width + kPartColumns - 1) / kPartColumns;
   }
 
-  void logits(int64_t block, float* z) const override {
+  void prepare(int64_t tile, int64_t part) override {
+    const int64_t first = part * kPartColumns, last = std::min(input_.rows_width, first + kPartColumns);
+    pack_blocks(input_.rows + tile_first(tile) * input_.rows_width, tile_count(tile) / 2, input_.rows_width, first, last,
+                blocks_.data() + blocks_of(tile));
+  }
+
+  void logits(int64_t tile, int64_t block, float* z) const override {
     const int64_t lanes = block_lanes(block);
-    multiply_rows(input_.head + tile_first_ * input_.width, input_.width, tile_count_, input_.width / 2,
+    multiply_rows(input_.head + tile_first(tile) * input_.width, input_.width, tile_count(tile), input_.width / 2,
                   panels_.data() + block * panel_size(), lanes, z, lanes);
   }
 
-  void add_expected(int64_t block, const uint16_t* p, float* e) const override {
-    add_product_of_blocks(blocks_.data(), input_.rows_width, tile_count_ / 2, p, block_lanes(block), e);
+  void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const override {
+    add_product_of_blocks(blocks_.data() + blocks_of(tile), input_.rows_width, tile_count(tile) / 2, p, block_lanes(block), e);
   }
 
-  void head_gradient(const uint16_t* p, int64_t stride, float* gradient) override {
+  void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) override {
     const int64_t num_pairs = (input_.num_positions + 1) / 2, width = input_.width;
     const int64_t num_panels = (width + kPanelLanes - 1) / kPanelLanes;
     const auto lanes_of = [&](int64_t panel) { return std::min(kPanelLanes, width - panel * kPanelLanes); };
@@ -70,49 +81,50 @@ class Avx512Products : public TileProducts {
     }
     parallel_for(0, num_panels, 1, [&](int64_t first, int64_t last) {
       for (int64_t panel = first; panel < last; ++panel) {
-        multiply_rows(p, stride, tile_count_, num_pairs, columns_.data() + panel * kPanelLanes * num_pairs * 2, lanes_of(panel),
-                      gradient + panel * kPanelLanes, width);
+        multiply_rows(p, stride, tile_count(tile), num_pairs, columns_.data() + panel * kPanelLanes * num_pairs * 2,
+                      lanes_of(panel), gradient + panel * kPanelLanes, width);
       }
     });
   }
 
  private:
-  int64_t panel_size() const { return input_.width * block_size_; }
+  int64_t panel_size() const { return input_.width * block_size(); }
+  int64_t blocks_of(int64_t tile) const { return tile % 2 * tile_rows() * input_.rows_width; }
 
   std::vector<uint16_t> panels_;   // u, [blocks, D / 2, lanes, 2]
-  std::vector<uint16_t> blocks_;   // the tile's rows, as pack_blocks leaves them
+  std::vector<uint16_t> blocks_;   // rows of two tiles, as pack_blocks leaves them
   std::vector<uint16_t> columns_;  // u again, with pairs of positions, for head_gradient
 };
 
 class MklProducts : public TileProducts {
  public:
   explicit MklProducts(const HeadPassInput& input)
-      : TileProducts(input, std::clamp<int64_t>(round_up((input.num_positions + num_threads() - 1) / num_threads(), kVectorLanes),
-                                                128, 512)) {}
+      : TileProducts(input, kTileRows,
+                     std::clamp<int64_t>(round_up((input.num_positions + num_threads() - 1) / num_threads(), kVectorLanes), 128,
+                                         512)) {}
 
   TileLayout layout() const override { return TileLayout::kRows; }
 
-  void load_tile(int64_t first, int64_t count) override {
-    tile_first_ = first;
-    tile_count_ = count;
-  }
+  int64_t num_parts() const override { return 0; }
 
-  void logits(int64_t block, float* z) const override {
+  void prepare(int64_t, int64_t) override {}
+
+  void logits(int64_t tile, int64_t block, float* z) const override {
     const int64_t count = block_positions(block), lanes = block_lanes(block);
-    multiply(112, tile_count_, count, input_.width, input_.head + tile_first_ * input_.width, input_.width,
+    multiply(112, tile_count(tile), count, input_.width, input_.head + tile_first(tile) * input_.width, input_.width,
              input_.u + block_first(block) * input_.width, input_.width, 0, z, lanes);
-    for (int64_t row = 0; row < tile_count_; ++row) std::fill(z + row * lanes + count, z + (row + 1) * lanes, 0.0F);
+    for (int64_t row = 0; row < tile_count(tile); ++row) std::fill(z + row * lanes + count, z + (row + 1) * lanes, 0.0F);
   }
 
-  void add_expected(int64_t block, const uint16_t* p, float* e) const override {
+  void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const override {
     const int64_t lanes = block_lanes(block);
     cblas_gemm_bf16bf16f32(101, 112, 111, static_cast<int>(input_.rows_width), static_cast<int>(lanes),
-                           static_cast<int>(tile_count_), 1, input_.rows + tile_first_ * input_.rows_width,
+                           static_cast<int>(tile_count(tile)), 1, input_.rows + tile_first(tile) * input_.rows_width,
                            static_cast<int>(input_.rows_width), p, static_cast<int>(lanes), 1, e, static_cast<int>(lanes));
   }
 
-  void head_gradient(const uint16_t* p, int64_t stride, float* gradient) override {
-    multiply(111, tile_count_, input_.width, input_.num_positions, p, stride, input_.u, input_.width, 0, gradient, input_.width);
+  void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) override {
+    multiply(111, tile_count(tile), input_.width, input_.num_positions, p, stride, input_.u, input_.width, 0, gradient, input_.width);
   }
 
  private:
@@ -125,7 +137,10 @@ class MklProducts : public TileProducts {
 
 }  // namespace
 
-TileProducts::TileProducts(const HeadPassInput& input, int64_t block_size) : input_(input), block_size_(block_size) {}
+TileProducts::TileProducts(const HeadPassInput& input, int64_t tile_rows, int64_t block_size)
+    : input_(input), tile_rows_(tile_rows), block_size_(block_size) {}
+
+int64_t TileProducts::tile_count(int64_t tile) const { return std::min(tile_rows_, input_.vocab_size - tile_first(tile)); }
 
 int64_t TileProducts::block_positions(int64_t block) const {
   return std::min(block_size_, input_.num_positions - block_first(block));

@@ -17,35 +17,43 @@ struct HeadPassInput {
   int64_t num_positions, width, vocab_size, rows_width;  // M, D, V, R
 };
 
-inline constexpr int64_t kTileRows = 1024;  // vocabulary rows of a tile; also how far a plain float32 sum goes
+inline constexpr int64_t kTileRows = 1024;  // vocabulary rows of a tile, at most; also how far a plain float32 sum goes
 
-/// Positions of a block stand side by side: its matrices are [something, lanes], lanes a multiple of kVectorLanes; those beyond the
+/// The vocabulary goes by in tiles, the positions are cut into blocks. Positions of a block stand side by side: its matrices are [something, lanes], lanes a multiple of kVectorLanes; those beyond the
 /// last position say nothing and stay finite.
 class TileProducts {
  public:
-  explicit TileProducts(const HeadPassInput& input, int64_t block_size);
+  TileProducts(const HeadPassInput& input, int64_t tile_rows, int64_t block_size);
   virtual ~TileProducts() = default;
 
+  int64_t tile_rows() const { return tile_rows_; }
+  int64_t num_tiles() const { return (input_.vocab_size + tile_rows_ - 1) / tile_rows_; }
+  int64_t tile_first(int64_t tile) const { return tile * tile_rows_; }
+  int64_t tile_count(int64_t tile) const;  // even
+
+  int64_t block_size() const { return block_size_; }
   int64_t num_blocks() const { return (input_.num_positions + block_size_ - 1) / block_size_; }
   int64_t block_first(int64_t block) const { return block * block_size_; }
   int64_t block_positions(int64_t block) const;
   int64_t block_lanes(int64_t block) const;
-  int64_t block_size() const { return block_size_; }
 
   /// How the tile's probabilities are wanted by add_expected.
   virtual TileLayout layout() const = 0;
-  /// Goes on to the vocabulary rows first ... first + count, an even number of at most kTileRows.
-  virtual void load_tile(int64_t first, int64_t count) = 0;
+  /// Before add_expected, all parts of a tile are prepared, in any order. A tile stays prepared until the second one after it is.
+  virtual int64_t num_parts() const = 0;
+  virtual void prepare(int64_t tile, int64_t part) = 0;
   /// z [count, lanes]: the tile's logits.
-  virtual void logits(int64_t block, float* z) const = 0;
+  virtual void logits(int64_t tile, int64_t block, float* z) const = 0;
   /// e [R, lanes] += (rows of the tile)ᵀ p, with p [count, lanes] in layout().
-  virtual void add_expected(int64_t block, const uint16_t* p, float* e) const = 0;
+  virtual void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const = 0;
   /// gradient [count, D] = p u, with p [count, stride] in rows; stride is num_blocks() * block_size(), zero beyond the positions.
-  virtual void head_gradient(const uint16_t* p, int64_t stride, float* gradient) = 0;
+  virtual void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) = 0;
 
  protected:
   HeadPassInput input_;
-  int64_t block_size_, tile_first_ = 0, tile_count_ = 0;
+
+ private:
+  int64_t tile_rows_, block_size_;
 };
 
 /// Products by the kernels of bf16_avx512.h.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/parallel.h"
+#include "objective/tile_pipeline.h"
 
 namespace vlsi {
 namespace {
@@ -35,18 +36,19 @@ struct PassState {
   at::Tensor expected;  // [blocks, R, block size]
 };
 
-/// Calls body(block, z [tile, lanes], p [tile, lanes]) for every block, with scratch memory of the thread's own.
-template <class Body>
-void for_blocks(const TileProducts& products, std::vector<std::vector<float>>& logits, std::vector<std::vector<uint16_t>>& p,
-                const Body& body) {
-  parallel_for(0, products.num_blocks(), 1, [&](int64_t first, int64_t last) {
-    auto& z = logits[thread_index()];
-    auto& probabilities = p[thread_index()];
-    z.resize(static_cast<size_t>(kTileRows * products.block_size()));
-    probabilities.resize(z.size());
-    for (int64_t block = first; block < last; ++block) body(block, z.data(), probabilities.data());
-  });
-}
+/// A tile's logits and probabilities, for each thread.
+class Scratch {
+ public:
+  explicit Scratch(const TileProducts& products)
+      : size_(products.tile_rows() * products.block_size()), logits_(num_threads() * size_), probabilities_(logits_.size()) {}
+  float* logits() { return logits_.data() + thread_index() * size_; }
+  uint16_t* probabilities() { return probabilities_.data() + thread_index() * size_; }
+
+ private:
+  int64_t size_;
+  std::vector<float> logits_;            // [threads, tile, lanes]
+  std::vector<uint16_t> probabilities_;  // [threads, tile, lanes]
+};
 
 }  // namespace
 
@@ -57,21 +59,19 @@ HeadPassInput head_pass_input(const at::Tensor& u, const at::Tensor& head, const
 
 HeadSummary summarize_vocabulary(const HeadPassInput& input, TileProducts& products) {
   const PassState state(products, input.rows_width);
-  std::vector<std::vector<float>> logits(num_threads());
-  std::vector<std::vector<uint16_t>> probabilities(num_threads());
-  for (int64_t first = 0; first < input.vocab_size; first += kTileRows) {
-    const int64_t count = std::min(kTileRows, input.vocab_size - first);
-    products.load_tile(first, count);
-    for_blocks(products, logits, probabilities, [&](int64_t block, float* z, uint16_t* p) {
-      const int64_t lanes = products.block_lanes(block);
-      float shrink[kMaxBlockLanes];
-      products.logits(block, z);
-      if (take_tile(z, count, lanes, state.softmax(block), products.layout(), p, shrink)) {
-        scale_columns(state.expected_rows(block), input.rows_width, lanes, shrink);
-      }
-      products.add_expected(block, p, state.expected_rows(block));
-    });
-  }
+  Scratch scratch(products);
+  run_pipeline({products.num_tiles(), products.num_parts(), products.num_blocks(),
+                [&](int64_t tile, int64_t part) { products.prepare(tile, part); },
+                [&](int64_t tile, int64_t block) {
+                  const int64_t lanes = products.block_lanes(block), count = products.tile_count(tile);
+                  float *z = scratch.logits(), *e = state.expected_rows(block), shrink[kMaxBlockLanes];
+                  uint16_t* p = scratch.probabilities();
+                  products.logits(tile, block, z);
+                  if (take_tile(z, count, lanes, state.softmax(block), products.layout(), p, shrink)) {
+                    scale_columns(e, input.rows_width, lanes, shrink);
+                  }
+                  products.add_expected(tile, block, p, e);
+                }});
 
   const auto options = at::TensorOptions(at::kFloat);
   HeadSummary summary{at::empty({input.num_positions}, options), at::empty({input.num_positions, input.rows_width}, options),
@@ -107,27 +107,28 @@ at::Tensor vocabulary_gradient(const HeadPassInput& input, TileProducts& product
   const auto* label_data = label.const_data_ptr<int64_t>();
 
   auto gradient = at::empty({input.vocab_size, input.width}, at::kBFloat16);
-  auto weighted = at::zeros({kTileRows, stride}, at::kBFloat16);  // g (q - onehot) of the tile
-  auto tile_gradient = at::empty({kTileRows, input.width}, at::kFloat);
+  auto weighted = at::zeros({products.tile_rows(), stride}, at::kBFloat16);  // g (q - onehot) of the tile
+  auto tile_gradient = at::empty({products.tile_rows(), input.width}, at::kFloat);
   auto* weighted_bits = reinterpret_cast<uint16_t*>(weighted.mutable_data_ptr<at::BFloat16>());
-  std::vector<std::vector<float>> logits(num_threads());
-  std::vector<std::vector<uint16_t>> unused(num_threads());
-  for (int64_t first = 0; first < input.vocab_size; first += kTileRows) {
-    const int64_t count = std::min(kTileRows, input.vocab_size - first);
-    products.load_tile(first, count);
-    for_blocks(products, logits, unused, [&](int64_t block, float* z, uint16_t*) {
-      const int64_t lanes = products.block_lanes(block), position = products.block_first(block);
-      products.logits(block, z);
-      weigh_tile(z, count, lanes, c_data + position, weight_data + position, weighted_bits + position, stride);
-      for (int64_t m = position; m < position + products.block_positions(block); ++m) {
-        const int64_t row = label_data[m] - first;
-        if (row < 0 || row >= count) continue;
-        const float q = std::exp(z[row * lanes + m - position] - c_data[m]);
-        weighted_bits[row * stride + m] = at::BFloat16(weight_data[m] * (q - 1)).x;
+  Scratch scratch(products);
+  for (int64_t tile = 0; tile < products.num_tiles(); ++tile) {
+    const int64_t first_row = products.tile_first(tile), count = products.tile_count(tile);
+    parallel_for(0, products.num_blocks(), 1, [&](int64_t first, int64_t last) {
+      float* z = scratch.logits();
+      for (int64_t block = first; block < last; ++block) {
+        const int64_t lanes = products.block_lanes(block), position = products.block_first(block);
+        products.logits(tile, block, z);
+        weigh_tile(z, count, lanes, c_data + position, weight_data + position, weighted_bits + position, stride);
+        for (int64_t m = position; m < position + products.block_positions(block); ++m) {
+          const int64_t row = label_data[m] - first_row;
+          if (row < 0 || row >= count) continue;
+          const float q = std::exp(z[row * lanes + m - position] - c_data[m]);
+          weighted_bits[row * stride + m] = at::BFloat16(weight_data[m] * (q - 1)).x;
+        }
       }
     });
-    products.head_gradient(weighted_bits, stride, tile_gradient.mutable_data_ptr<float>());
-    gradient.narrow(0, first, count).copy_(tile_gradient.narrow(0, 0, count));
+    products.head_gradient(tile, weighted_bits, stride, tile_gradient.mutable_data_ptr<float>());
+    gradient.narrow(0, first_row, count).copy_(tile_gradient.narrow(0, 0, count));
   }
   return gradient;
 }

@@ -18,26 +18,24 @@ namespace vlsi {
 class CountedProducts : public TileProducts {
  public:
   CountedProducts(const HeadPassInput& input, std::unique_ptr<TileProducts> products)
-      : TileProducts(input, products->block_size()), products_(std::move(products)) {}
+      : TileProducts(input, products->tile_rows(), products->block_size()), products_(std::move(products)) {}
 
   int64_t multiply_adds() const { return multiply_adds_; }
 
   TileLayout layout() const override { return products_->layout(); }
-  void load_tile(int64_t first, int64_t count) override {
-    tile_count_ = count;
-    products_->load_tile(first, count);
+  int64_t num_parts() const override { return products_->num_parts(); }
+  void prepare(int64_t tile, int64_t part) override { products_->prepare(tile, part); }
+  void logits(int64_t tile, int64_t block, float* z) const override {
+    multiply_adds_ += tile_count(tile) * block_lanes(block) * input_.width;
+    products_->logits(tile, block, z);
   }
-  void logits(int64_t block, float* z) const override {
-    multiply_adds_ += tile_count_ * block_lanes(block) * input_.width;
-    products_->logits(block, z);
+  void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const override {
+    multiply_adds_ += tile_count(tile) * block_lanes(block) * input_.rows_width;
+    products_->add_expected(tile, block, p, e);
   }
-  void add_expected(int64_t block, const uint16_t* p, float* e) const override {
-    multiply_adds_ += tile_count_ * block_lanes(block) * input_.rows_width;
-    products_->add_expected(block, p, e);
-  }
-  void head_gradient(const uint16_t* p, int64_t stride, float* gradient) override {
-    multiply_adds_ += tile_count_ * stride * input_.width;
-    products_->head_gradient(p, stride, gradient);
+  void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) override {
+    multiply_adds_ += tile_count(tile) * stride * input_.width;
+    products_->head_gradient(tile, p, stride, gradient);
   }
 
  private:

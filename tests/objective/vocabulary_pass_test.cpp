@@ -46,6 +46,14 @@ TEST_P(VocabularyPass, IsTheDefinition) {
   EXPECT_LT(distance(found.entropy, expected.entropy), 4e-3);
 }
 
+TEST_P(VocabularyPass, IsTheDefinitionForAWideHeadToo) {  // whose tiles are shorter, and whose products are made in parts
+  const auto u = bfloat16({20, 8192}, 1), head = bfloat16({1100, 8192}, 2, 0.03), rows = bfloat16({1100, 32}, 3);
+  const auto found = summarize(u, head, rows), expected = in_float64(u, head, rows);
+  EXPECT_LT(distance(found.logsumexp, expected.logsumexp), 2e-5);  // float32 sums of 8,192 products, some of ten
+  EXPECT_LT(distance(found.expected_row, expected.expected_row), 4e-3);  // probabilities rounded by 2^-9
+  EXPECT_LT(distance(found.entropy, expected.entropy), 4e-3);
+}
+
 TEST_P(VocabularyPass, GivesAKlWhoseRoundingCancels) {
   const auto u = bfloat16({40, 64}, 1, 2), head = bfloat16({6000, 64}, 2, 0.5);
   const auto near = (u.to(at::kFloat) + random_tensor({40, 64}, 3, at::kFloat) * 0.02).to(at::kBFloat16);
