@@ -1,6 +1,8 @@
 // One AdamW step with gradient clipping: torch::optim::AdamW against the program's own, interleaved. Prints one JSON
 // object.
-#include <torch/torch.h>
+#include <ATen/Parallel.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
 
 #include <algorithm>
 #include <chrono>
