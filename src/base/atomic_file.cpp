@@ -183,4 +183,10 @@ void make_directories(const fs::path& path) {
   if (!fs::is_directory(path, error)) fail("create folder ", path.string(), ": is a file, expected a folder");
 }
 
+void check_writable(const fs::path& path) {
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    fail("write into ", path.string(), ": ", std::error_code(errno, std::generic_category()).message());
+  }
+}
+
 }  // namespace vlsi

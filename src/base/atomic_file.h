@@ -58,4 +58,7 @@ void remove_leftovers(const std::filesystem::path& directory);
 /// Creates `path` and its parents if missing; Error when that is impossible or `path` is a file.
 void make_directories(const std::filesystem::path& path);
 
+/// Error when this process may not make files in the folder `path`: to be told before the work whose result goes there.
+void check_writable(const std::filesystem::path& path);
+
 }  // namespace vlsi

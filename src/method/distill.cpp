@@ -257,7 +257,7 @@ class Run {
   /// The student as the checkpoint's step had it; the step itself restores the rest.
   void restore(const FoundCheckpoint& found) {
     log_info(concat("continuing from ", found.path.string()));
-    restore_student(*student_, found);
+    restore_student(*student_, config_, found);
   }
 
   /// Whether the adapters are all that the student learnt.

@@ -3,10 +3,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "model/adapter.h"
 #include "model/load.h"
+#include "model/parts.h"
 
 namespace vlsi {
 
@@ -20,15 +23,22 @@ std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype,
   return student;
 }
 
-void restore_student(Vlm& student, const FoundCheckpoint& found) {
+void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found) {
   at::NoGradGuard no_grad;
   if (found.state.step.starts_with("verbalize")) return;
-  for (auto& item : student.named_parameters()) {
-    for (const char* prefix : {"parameter.", "carried."}) {
-      if (found.tensors->tensors().count(prefix + item.first) == 0) continue;
-      item.second.set_data(found.tensor(prefix + item.first, item.second));
-    }
+  const auto is_among = [](const std::vector<std::string>& parts, std::string_view part) {
+    return std::find(parts.begin(), parts.end(), part) != parts.end();
+  };
+  const bool in_finetune = found.state.step == "finetune", interacted = config.interact.iterations > 0;
+  std::vector<std::pair<std::string, at::Tensor>> changed;  // by the name in the checkpoint
+  for (const auto& [name, parameter] : student.named_parameters()) {
+    const auto part = part_of(name);
+    const bool by_interact = interacted && is_among(config.interact.train, part);
+    const bool learns_now = in_finetune ? is_among(config.finetune.train, part) : by_interact;
+    if (learns_now || by_interact) changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
   }
+  found.check_has(changed);
+  for (auto& [name, parameter] : changed) parameter.set_data(found.tensor(name, parameter));
 }
 
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place) {
@@ -40,7 +50,7 @@ std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std
   const auto config = load_run_config(run / "config.yaml", {});
   auto student =
       load_student(config, parse_dtype(config.dtype, (run / "config.yaml").string() + ": key 'dtype'"), at::kCPU);
-  restore_student(*student, *found);
+  restore_student(*student, config, *found);
   return student;
 }
 

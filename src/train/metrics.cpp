@@ -46,19 +46,28 @@ MetricsFile::MetricsFile(std::filesystem::path path, int64_t keep_bytes) : path_
   if (size < keep_bytes) {
     fail("continuing ", path_.string(), ": it has ", size, " bytes, the checkpoint expects at least ", keep_bytes);
   }
-  if (::ftruncate(descriptor_, keep_bytes) != 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
-  ::lseek(descriptor_, keep_bytes, SEEK_SET);
   size_bytes_ = keep_bytes;
 }
 
 MetricsFile::~MetricsFile() { ::close(descriptor_); }
 
+void MetricsFile::cut() {
+  if (::ftruncate(descriptor_, size_bytes_) != 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+  ::lseek(descriptor_, size_bytes_, SEEK_SET);
+  is_cut_ = true;
+}
+
 void MetricsFile::append(const OrderedJson& line) {
+  if (!is_cut_) cut();
   const std::string text = line.dump() + "\n";
   for (size_t written = 0; written < text.size();) {
     const ssize_t count = ::write(descriptor_, text.data() + written, text.size() - written);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+    if (count < 0) {
+      const int error = errno;
+      cut();
+      fail("writing metrics to ", path_.string(), ": ", std::strerror(error));
+    }
     written += static_cast<size_t>(count);
   }
   size_bytes_ += static_cast<int64_t>(text.size());

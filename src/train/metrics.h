@@ -32,21 +32,26 @@ class MetricSums {
 /// metrics.jsonl of a run: lines are appended whole and flushed.
 class MetricsFile {
  public:
-  /// Keeps the first `keep_bytes` of an existing file and continues behind them.
+  /// Continues behind the first `keep_bytes` of an existing file; what stands there goes when the first line is appended. Error when it
+  /// has fewer.
   MetricsFile(std::filesystem::path path, int64_t keep_bytes);
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
   ~MetricsFile();
 
+  /// A line that cannot be written whole is an Error, and not there at all.
   void append(const OrderedJson& line);
   int64_t size_bytes() const { return size_bytes_; }
   /// Forces what was appended to disk.
   void sync();
 
  private:
+  void cut();
+
   std::filesystem::path path_;
   int descriptor_ = -1;
   int64_t size_bytes_ = 0;
+  bool is_cut_ = false;  // to size_bytes_
 };
 
 }  // namespace vlsi

@@ -122,6 +122,7 @@ NamedTensors AdamW::state() const {
 
 void AdamW::load_state(const FoundCheckpoint& checkpoint) {
   at::NoGradGuard no_grad;
+  checkpoint.check_has(state());
   for (auto& entry : entries_) {
     const auto restore = [&](const char* prefix, at::Tensor& target) {
       target.copy_(checkpoint.tensor(prefix + entry.name, target));

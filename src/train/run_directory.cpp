@@ -1,12 +1,14 @@
 #include "train/run_directory.h"
 
 #include <algorithm>
-#include <sstream>
+#include <set>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json.h"
-#include "base/mapped_file.h"
+#include "base/problems.h"
+#include "base/settings.h"
+#include "base/settings_difference.h"
 
 namespace vlsi {
 namespace {
@@ -44,30 +46,49 @@ std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::pat
   return found;
 }
 
-/// Error naming the first line in which the run's configuration differs from this one.
+/// Error naming the keys in which the run's configuration differs from this one.
 void refuse_other_config(const fs::path& path, const std::string& config) {
-  const auto file = MappedFile::open(path);
-  std::istringstream before{std::string(file->text())}, now{config};
-  std::string line_before, line_now;
-  for (int64_t line = 1;; ++line) {
-    const bool more_before = static_cast<bool>(std::getline(before, line_before));
-    const bool more_now = static_cast<bool>(std::getline(now, line_now));
-    if (!more_before && !more_now) return;
-    if (more_before != more_now || line_before != line_now) {
-      fail("resuming: the configuration differs from the one the run was started with, ", path.string(), ", line ", line,
-           ": there '", more_before ? line_before : "", "', now '", more_now ? line_now : "", "'");
+  const auto difference = settings_difference(load_yaml(path, {}), parse_yaml(config, "the configuration"));
+  if (difference.empty()) return;
+  fail("resuming the run in ", path.parent_path().string(), ": the configuration differs from the one that it was started with, ", path.string(),
+       ": ", difference);
+}
+
+void add_missing(const FoundCheckpoint& found, const NamedTensors& expected, Problems& problems) {
+  for (const auto& [name, tensor] : expected) {
+    const auto entry = found.tensors->tensors().find(name);
+    if (entry == found.tensors->tensors().end()) {
+      problems.add("missing ", name);
+    } else if (at::IntArrayRef(entry->second.shape) != tensor.sizes()) {
+      problems.add(name, " is ", at::IntArrayRef(entry->second.shape), ", expected ", tensor.sizes());
     }
   }
 }
 
+void fail_if_any(const FoundCheckpoint& found, const Problems& problems) {
+  problems.fail_if_any("resuming from ", found.path.string(), ": it is not of this run's configuration: ", problems.count(), " problem(s): ");
+}
+
 }  // namespace
 
-at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& like) const {
-  const auto found = tensors->tensors().find(name);
-  if (found == tensors->tensors().end()) fail("resuming from ", path.string(), ": has no ", name, ": it is of another configuration");
-  if (at::IntArrayRef(found->second.shape) != like.sizes()) {
-    fail("resuming from ", path.string(), ": ", name, " is ", at::IntArrayRef(found->second.shape), ", expected ", like.sizes());
+void FoundCheckpoint::check_has(const NamedTensors& expected) const {
+  Problems problems;
+  add_missing(*this, expected, problems);
+  fail_if_any(*this, problems);
+}
+
+void FoundCheckpoint::check_is(const NamedTensors& expected) const {
+  Problems problems;
+  add_missing(*this, expected, problems);
+  std::set<std::string> known;
+  for (const auto& item : expected) known.insert(item.first);
+  for (const auto& item : tensors->tensors()) {
+    if (!known.contains(item.first)) problems.add("unexpected ", item.first);
   }
+  fail_if_any(*this, problems);
+}
+
+at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& like) const {
   return tensors->tensor(name).to(like.options(), /*non_blocking=*/false, /*copy=*/true);
 }
 
@@ -80,6 +101,8 @@ std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
 
 RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
   make_directories(path_);
+  check_writable(path_);
+  if (fs::exists(path_ / "checkpoints")) check_writable(path_ / "checkpoints");
   lock_ = std::make_unique<DirectoryLock>(path_, "starting a run");
   remove_leftovers(path_);
   remove_leftovers(path_ / "checkpoints");
@@ -92,6 +115,8 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
     if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
     refuse_other_config(config_path, config);
     checkpoint_ = newest_checkpoint(path_);
+  } else if (has_checkpoint) {
+    fail("starting a run in ", path_.string(), ": there are checkpoints, but no config.yaml of the run that wrote them; expected both or neither");
   } else {
     write_file(config_path, config);
   }

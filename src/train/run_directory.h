@@ -29,7 +29,11 @@ struct FoundCheckpoint {
   std::filesystem::path path;
   std::shared_ptr<const SafetensorsFile> tensors;
 
-  /// A copy of the tensor `name`, in the type and on the device of `like`. Error when it is missing or not of `like`'s shape.
+  /// Error that lists every tensor of `expected` which the checkpoint lacks or has in another shape.
+  void check_has(const NamedTensors& expected) const;
+  /// The same, and every tensor of the checkpoint that is not among them.
+  void check_is(const NamedTensors& expected) const;
+  /// A copy of the tensor `name`, which is there, in the type and on the device of `like`, whose shape it has.
   at::Tensor tensor(const std::string& name, const at::Tensor& like) const;
 };
 
@@ -40,7 +44,8 @@ class RunDirectory {
  public:
   /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one in it;
   /// `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a run is there
-  /// and `resume` is false, or when the configuration differs from the one that the run was started with (naming the line).
+  /// and `resume` is false, when the configuration differs from the one that the run was started with (naming the keys), or when there
+  /// are checkpoints without a configuration. Nothing of an earlier run is changed before the first line of metrics is appended.
   RunDirectory(std::filesystem::path path, const std::string& config, bool resume);
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;

@@ -48,6 +48,7 @@ class Training {
   void resume() {
     const auto& found = run_.checkpoint();
     if (!found || found->state.step != step_.name) return;
+    found->check_is(state());
     optimizer_.load_state(*found);
     at::NoGradGuard no_grad;
     for (auto& [name, tensor] : step_.carried) {
@@ -118,12 +119,17 @@ class Training {
     run_.metrics().append(line);
   }
 
-  void save() {
+  /// What a checkpoint holds.
+  NamedTensors state() const {
     auto tensors = optimizer_.state();
     for (const auto& [name, tensor] : step_.carried) tensors.emplace_back("carried." + name, tensor);
+    return tensors;
+  }
+
+  void save() {
     run_.write_checkpoint({step_.name, iteration_, finished_before_ + iteration_, cursor_,
                            step_.random != nullptr ? step_.random->state() : "", 0},
-                          tensors, checkpoint_.keep);
+                          state(), checkpoint_.keep);
   }
 
   using Clock = std::chrono::steady_clock;

@@ -206,6 +206,12 @@ TEST_F(AtomicFileTest, MakesDirectoriesWithTheirParentsTwice) {
   EXPECT_TRUE(fs::is_directory(folder_ / "a" / "b"));
 }
 
+TEST_F(AtomicFileTest, SaysBeforehandThatNothingCanBeWritten) {
+  EXPECT_NO_THROW(check_writable(folder_));
+  EXPECT_EQ(message_of([&] { check_writable(folder_ / "none"); }),
+            "write into " + (folder_ / "none").string() + ": No such file or directory");
+}
+
 TEST_F(AtomicFileTest, RefusesToMakeADirectoryWhereAFileIs) {
   write_file(folder_ / "a", "");
   EXPECT_EQ(message_of([&] { make_directories(folder_ / "a"); }),

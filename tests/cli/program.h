@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/json.h"
 
 namespace vlsi::cli_test {
@@ -74,6 +77,7 @@ struct Result {
 struct Surroundings {
   int64_t file_size_limit = -1;  // bytes; as a full disk
   std::string out_file = {};     // where stdout goes instead
+  bool obeys_permissions = false;  // also when the tests run as root
 };
 
 /// A started program.
@@ -96,6 +100,8 @@ class Program {
       ::signal(SIGXFSZ, SIG_IGN);
       ::setrlimit(RLIMIT_FSIZE, &limit);
     }
+    // Fails where the process has no such right to lose.
+    if (surroundings.obeys_permissions) ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
     ::execv(program.c_str(), argv.data());
     ::_exit(127);
   }
@@ -105,6 +111,7 @@ class Program {
     if (is_running()) signal(SIGKILL), wait();
   }
 
+  pid_t number() const { return process_; }
   void signal(int number) const { ::kill(process_, number); }
 
   bool is_running() {
@@ -184,11 +191,14 @@ inline std::string write_run(const Folder& folder) {
   return path;
 }
 
+inline Arguments with(Arguments arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 /// `vlsi distill` of the run in `folder` with more arguments.
 inline Result distill(const Folder& folder, const Arguments& more = {}) {
-  Arguments arguments{"distill", write_run(folder)};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return vlsi_program(arguments);
+  return vlsi_program(with({"distill", write_run(folder)}, more));
 }
 
 /// The lines of metrics.jsonl without the time, which is no function of the configuration.
@@ -200,6 +210,24 @@ inline std::vector<OrderedJson> metrics_of(const fs::path& run) {
     lines.back().erase("seconds");
   }
   return lines;
+}
+
+/// Every file below `folder` with its content, by its path from there.
+inline std::map<std::string, std::string> files_in(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder)] = content_of(entry.path());
+  }
+  return files;
+}
+
+/// The names of what is half-written below `folder`.
+inline std::vector<std::string> leftovers_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (is_temporary(entry.path())) names.push_back(entry.path());
+  }
+  return names;
 }
 
 inline int64_t num_lines(const fs::path& path) {

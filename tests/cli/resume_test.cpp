@@ -1,4 +1,6 @@
 // Runs that are stopped, killed, continued, repeated: they all end in the same place.
+#include <chrono>
+#include <memory>
 #include <random>
 
 #include "tests/cli/program.h"
@@ -15,11 +17,6 @@ const fs::path& undisturbed_run() {
     return folder / "run";
   }();
   return run;
-}
-
-Arguments with(Arguments arguments, const Arguments& more) {
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
 }
 
 TEST(Repeating, WithTheSameSeedGivesTheSameRun) {
@@ -64,28 +61,45 @@ TEST(Interrupting, WritesACheckpointAndTheRunGoesOnAsIfNothingHadHappened) {
   expect_same_run(stopped / "run", whole / "run");
 }
 
-TEST(Killing, AtAnyMomentLosesNothingThatCannotBeRepeated) {
-  const Folder folder;
-  std::mt19937 random(7);
-  const auto metrics = folder / "run/metrics.jsonl";
-  int64_t line = 0;
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    line += 1 + static_cast<int64_t>(random() % 5);
-    Program program(with({"distill", write_run(folder)}, attempt == 0 ? Arguments{} : Arguments{"--resume"}));
-    program.wait_until([&] { return num_lines(metrics) >= line; });
+// The moments are shares of the time that an undisturbed run takes; whatever they hit, the end is the same.
+TEST(Killing, AtTwentyRandomMomentsEndsInTheSameRun) {
+  const Arguments longer{"--set", "interact.iterations=8", "--set", "finetune.iterations=6", "--set", "interact.train=[decoder, projector]"};
+  const Folder whole;
+  const auto started = std::chrono::steady_clock::now();
+  ASSERT_EQ(distill(whole, longer).status, 0);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - started;
+
+  std::mt19937 random(20);
+  auto folder = std::make_unique<Folder>();
+  const auto start = [&] { return with({"distill", write_run(*folder), "--resume"}, longer); };
+  const auto expect_the_same_end = [&] {
+    expect_same_run(*folder / "run", whole / "run");
+    EXPECT_EQ(leftovers_in(*folder / "run"), std::vector<std::string>{});
+  };
+  constexpr int kKills = 20, kMostStarts = 100;
+  for (int kills = 0, starts = 0; kills < kKills && starts < kMostStarts; ++starts) {
+    SCOPED_TRACE(concat("start ", starts));
+    const double share = random() / 4294967296.0;
+    Program program(start());
+    std::this_thread::sleep_for(share * seconds);
     program.signal(SIGKILL);
-    program.wait();
-    for (const auto& entry : fs::recursive_directory_iterator(folder / "run")) {
-      if (entry.path().extension() != ".json") continue;
-      EXPECT_NO_THROW(read_json(entry.path())) << "a half-written " << entry.path();
+    const auto result = program.wait();
+    if (result.status == 128 + SIGKILL) {
+      ++kills;
+      if (!fs::exists(*folder / "run")) continue;
+      for (const auto& entry : fs::recursive_directory_iterator(*folder / "run")) {
+        if (entry.path().extension() != ".json") continue;
+        EXPECT_NO_THROW(read_json(entry.path())) << "a half-written " << entry.path();
+      }
+    } else {
+      ASSERT_EQ(result.status, 0) << result.err;
+      expect_the_same_end();
+      folder = std::make_unique<Folder>();
     }
   }
-  const auto result = distill(folder, {"--resume"});
-  EXPECT_EQ(result.status, 0) << result.err;
-  expect_same_run(folder / "run", undisturbed_run());
-  for (const auto& entry : fs::recursive_directory_iterator(folder / "run")) {
-    EXPECT_EQ(entry.path().string().find(".tmp-"), std::string::npos) << "left behind: " << entry.path();
-  }
+  const auto result = vlsi_program(start());
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_the_same_end();
 }
 
 TEST(Killing, BetweenTwoStepsLosesNothing) {
@@ -175,15 +189,34 @@ TEST(RunFolder, IsForOneProcess) {
   const Folder folder;
   Program first({"distill", write_run(folder), "--set", "interact.iterations=100000"});
   first.wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 1; });
-  expect_refusal(distill(folder, {"--set", "interact.iterations=100000", "--resume"}), {"another process"});
+  expect_refusal(distill(folder, {"--set", "interact.iterations=100000", "--resume"}), {concat("another process (its number is ", first.number(), ") is running there")});
   EXPECT_TRUE(first.is_running());
 }
 
-TEST(Resuming, WithAChangedConfigurationNamesTheLine) {
+TEST(Resuming, WithAChangedConfigurationNamesTheKeys) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
-  expect_refusal(distill(folder, {"--resume", "--set", "interact.iterations=6"}),
-                 {"config.yaml, line ", "iterations: 5", "iterations: 6"});
+  const auto before = content_of(folder / "run/metrics.jsonl");
+  expect_refusal(distill(folder, {"--resume", "--set", "interact.iterations=6", "--set", "optimizer.eps=1e-6"}),
+                 {"config.yaml: ", "verbalize.optimizer.eps, interact.optimizer.eps, finetune.optimizer.eps: '1e-08', now '1e-06'",
+                  "interact.iterations: '5', now '6'"});
+  EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before);
+}
+
+TEST(Resuming, FromCheckpointsOfAnotherRunListsWhatDoesNotFit) {
+  const Arguments last_layer{"--only", "interact", "--set", "interact.intermediate_loss=none"};
+  const Folder folder, older;
+  ASSERT_EQ(distill(folder, last_layer).status, 0);
+  ASSERT_EQ(distill(older, with(last_layer, {"--set", "interact.train=[embeddings]"})).status, 0);
+  const auto before = content_of(folder / "run/metrics.jsonl");
+  fs::remove_all(folder / "run/checkpoints");
+  fs::copy(older / "run/checkpoints", folder / "run/checkpoints", fs::copy_options::recursive);
+  expect_refusal(distill(folder, with(last_layer, {"--resume"})),
+                 {"checkpoints/interact-5", "problem(s)", "missing parameter.model.layers.0.mlp.down_proj.weight",
+                  "missing parameter.model.norm.weight"});
+  EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before) << "a start that fails harms nothing";
+  fs::remove(folder / "run/config.yaml");
+  expect_refusal(distill(folder, last_layer), {(folder / "run").string(), "there are checkpoints, but no config.yaml"});
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include "train/metrics.h"
 
 #include <ATen/ATen.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <cmath>
 
@@ -65,9 +67,31 @@ TEST(MetricsFile, ContinuesBehindWhatIsKept) {
   const Folder folder;
   write_text(folder / "metrics.jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\":");
   MetricsFile file(folder / "metrics.jsonl", 8);
-  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n");
+  EXPECT_EQ(file.size_bytes(), 8);
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":2}\n{\"a\":") << "a start that fails must not have harmed them";
   file.append({{"a", 9}});
   EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":9}\n");
+}
+
+/// Appends a line, and one that a file of 20 bytes has no room for; ends the process with 0 where that is an Error.
+[[noreturn]] void append_to_a_full_disk(const fs::path& path) {
+  MetricsFile file(path, 0);
+  file.append({{"a", 1}});
+  const rlimit limit{20, 20};
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+  try {
+    file.append({{"a", std::string(20, 'x')}});
+  } catch (const Error& error) {
+    ::_exit(error.what() == "writing metrics to " + path.string() + ": File too large" ? 0 : 1);
+  }
+  ::_exit(2);
+}
+
+TEST(MetricsFile, LeavesNoHalfLineOnAFullDisk) {
+  const Folder folder;
+  EXPECT_EXIT(append_to_a_full_disk(folder / "metrics.jsonl"), testing::ExitedWithCode(0), "");
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n");
 }
 
 TEST(MetricsFile, RefusesAFileShorterThanTheCheckpointExpects) {

@@ -114,8 +114,7 @@ TEST(AdamW, RefusesAStateThatDoesNotFit) {
     return message_of([&] { problem.optimizer_.load_state(checkpoint_of(folder.path(), state)); });
   };
   auto state = problem.optimizer_.state();
-  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find(folder.path().string() + ": has no parameter.a"),
-            std::string::npos);
+  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find("1 problem(s): missing parameter.a"), std::string::npos);
   state.front().second = at::zeros({3, 4});
   EXPECT_NE(error(state).find("parameter.a is [3, 4], expected [4, 3]"), std::string::npos);
 }
