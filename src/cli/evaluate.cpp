@@ -44,6 +44,7 @@ int run(const EvaluateOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   make_directories(options.out);
+  check_writable(options.out);
   const auto model = load(options.model);
   const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   ExactMatch match;

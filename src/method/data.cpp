@@ -90,13 +90,14 @@ OrderedJson validate(const Vlm& model, const Processor& processor, const DataCon
 }
 
 void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
+  const auto shown = [](const std::string& bytes) { return bytes.empty() ? "no token" : "'" + printable(bytes) + "'"; };
   std::string differences;
   int num_differences = 0;
   const int64_t size = std::max(student.size(), teacher.size());
   for (int32_t id = 0; id < size && num_differences < 3; ++id) {
     const auto a = student.bytes(id), b = teacher.bytes(id);
     if (a == b) continue;
-    differences += concat(num_differences++ > 0 ? ", " : "", id, " ('", printable(a), "' against '", printable(b), "')");
+    differences += concat(num_differences++ > 0 ? ", " : "", id, " (", shown(a), " against ", shown(b), ")");
   }
   if (num_differences > 0) {
     fail("pairing ", student.directory().string(), " with ", teacher.directory().string(),

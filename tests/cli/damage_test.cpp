@@ -1,4 +1,4 @@
-// Damaged models and checkpoints, full disks, places that cannot be written: one line, and nothing else is harmed.
+// Damaged models and checkpoints, places that cannot be written: one line, and nothing else is harmed.
 #include "tests/cli/program.h"
 
 namespace vlsi::cli_test {
@@ -65,6 +65,62 @@ TEST(DamagedModel, IsRefusedInOneLineNamingTheFile) {
 
 TEST(DamagedModel, ThatIsNotThereAtAllIsNamed) { expect_refusal(generate("/nowhere/model"), {"/nowhere/model"}); }
 
+/// The student in shards, with its index.
+struct Shards {
+  Folder folder;
+  fs::path path = folder / "model", index = path / "model.safetensors.index.json";
+  Json weight_map;
+
+  Shards() {
+    const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", path, "--max-shard-bytes", "40000"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    weight_map = read_json(index).at("weight_map");
+  }
+  fs::path shard(int number) const {
+    for (const auto& entry : fs::directory_iterator(path)) {
+      if (entry.path().filename().string().starts_with(concat("model-0000", number))) return entry.path();
+    }
+    throw std::runtime_error("no such shard");
+  }
+  void write_index() const { write_text(index, Json{{"weight_map", weight_map}}.dump()); }
+};
+
+TEST(DamagedShards, AreRefusedInOneLineWithEveryProblem) {
+  const Shards whole;
+  ASSERT_EQ(generate(whole.path).status, 0);
+  const std::vector<std::tuple<std::string, std::function<void(Shards&)>, std::vector<std::string>>> cases{
+      {"cut off", [](Shards& s) { fs::resize_file(s.shard(2), fs::file_size(s.shard(2)) - 100); }, {"model-00002", "data_offsets", "within the"}},
+      {"absent", [](Shards& s) { fs::remove(s.shard(3)); }, {"model.safetensors.index.json", "model-00003", "No such file"}},
+      {"a header of 100 GB", [](Shards& s) {
+         auto bytes = content_of(s.shard(1));
+         for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(uint64_t{100'000'000'000} >> (8 * i) & 0xFF);
+         write_text(s.shard(1), bytes);
+       }, {"model-00001", "header length is 100000000000", "expected 1 to "}},
+      {"a file elsewhere", [](Shards& s) {
+         s.weight_map["model.norm.weight"] = "../../secret.safetensors";
+         s.write_index();
+       }, {"\"../../secret.safetensors\" is not a plain file name"}},
+      {"no map", [](Shards& s) { write_text(s.index, "{}"); }, {"model.safetensors.index.json", "weight_map", "missing"}},
+      {"all at once", [](Shards& s) {
+         s.weight_map["model.layers.7.mlp.up_proj.weight"] = s.weight_map["model.norm.weight"];
+         s.weight_map.erase("visual.merger.ln_q.weight");
+         s.write_index();
+         fs::copy_file(s.shard(1), s.path / "twice.safetensors");
+         s.weight_map["visual.patch_embed.proj.weight"] = "twice.safetensors";
+         s.write_index();
+         fs::remove(s.shard(3));
+       }, {"model-00003", "\"model.layers.7.mlp.up_proj.weight\" is not in", "\"visual.merger.ln_q.weight\"", "is not in the index", "is in both"}}};
+  for (const auto& [name, damage, parts] : cases) {
+    SCOPED_TRACE(name);
+    Shards shards;
+    damage(shards);
+    const auto before = files_in(shards.path);
+    expect_refusal(generate(shards.path), parts);
+    expect_refusal(vlsi_program({"inspect", shards.path}), {parts.front()});
+    EXPECT_EQ(files_in(shards.path), before);
+  }
+}
+
 TEST(DamagedCheckpoint, IsRefused) {
   const Folder folder;
   ASSERT_EQ(distill(folder, kLastLayerAlone).status, 0);
@@ -120,40 +176,60 @@ TEST(UnwritableOutput, IsRefusedBeforeTheWork) {
   EXPECT_EQ(content_of(folder / "file"), "mine");
 }
 
-TEST(FullDisk, EndsARunWithAMessageAndTheEarlierCheckpointStays) {
-  const Folder folder;
-  ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
-  const auto checkpoint = folder / "run/checkpoints/verbalize-teacher-4/tensors.safetensors";
-  const auto before = content_of(checkpoint);
-  Program program({"distill", write_run(folder), "--resume"}, {.file_size_limit = 100'000});
-  const auto result = program.wait();
-  EXPECT_EQ(result.status, 2) << result.err;
-  EXPECT_NE(result.err.find("File too large"), std::string::npos) << result.err;
-  EXPECT_TRUE(content_of(checkpoint) == before);
-  EXPECT_FALSE(fs::exists(folder / "run/model"));
+/// A folder in which nothing can be made until it is gone.
+class LockedFolder {
+ public:
+  explicit LockedFolder(fs::path path) : path_(std::move(path)) {
+    fs::create_directories(path_);
+    fs::permissions(path_, fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove);
+  }
+  LockedFolder(const LockedFolder&) = delete;
+  LockedFolder& operator=(const LockedFolder&) = delete;
+  ~LockedFolder() { fs::permissions(path_, fs::perms::owner_write, fs::perm_options::add); }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
 
-  const Folder whole;
-  ASSERT_EQ(distill(folder, {"--resume"}).status, 0);
-  ASSERT_EQ(distill(whole).status, 0);
-  expect_same_run(folder / "run", whole / "run");
+ private:
+  fs::path path_;
+};
+
+TEST(ReadOnlyOutput, IsRefusedByEveryCommandThatWrites) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--only", "interact", "--set", "interact.intermediate_loss=none"}).status, 0);
+  const auto run = folder / "run";
+  const LockedFolder locked(folder / "locked");
+  const std::vector<std::string> of_model{"--model", model("student")}, of_data{"--data", tiny("train.json")};
+  const auto both = with(of_model, of_data);
+  const std::string yaml = write_run(folder);
+  const std::vector<Arguments> commands{
+      {"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", locked / "out"},
+      {"distill", yaml, "--set", "out=" + (locked / "out").string()},
+      {"finetune", yaml, "--set", "out=" + (locked / "out").string()},
+      {"cache", yaml, "--set", "interact.intermediate_loss=none", "--out", locked / "out"},
+      with({"score", "--out", locked / "out"}, both),
+      with({"answer", "--out", locked / "out"}, both),
+      with({"evaluate", "--benchmark", "easy-vqa", "--out", locked / "out"}, both),
+      with({"evaluate", "--benchmark", "easy-vqa", "--out", locked / ""}, both),
+      with({"lens", "--prompt", "x", "--max-new-tokens", "1", "--html", locked / "out"}, of_model),
+      {"export", "--run", run, "--out", locked / "out"},
+      {"report", run, "--out", locked / "out"}};
+  const auto before = files_in(folder.path());
+  for (const auto& command : commands) {
+    SCOPED_TRACE(command.front());
+    expect_refusal(vlsi_program(command, {.obeys_permissions = true}), {(locked / "").string(), "Permission denied"});
+  }
+  EXPECT_EQ(files_in(folder.path()), before);
 }
 
-TEST(FullDisk, LeavesEarlierScoresAlone) {
-  const Folder folder;
-  write_text(folder / "scores.jsonl", "earlier\n");
-  const auto result = vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out", folder / "scores.jsonl"}, {.file_size_limit = 500});
-  EXPECT_EQ(result.status, 2);
-  EXPECT_NE(result.err.find("scores.jsonl"), std::string::npos) << result.err;
-  EXPECT_EQ(content_of(folder / "scores.jsonl"), "earlier\n");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1) << "a temporary file was left";
-}
-
-TEST(FullDisk, LeavesNoHalfModel) {
-  const Folder folder;
-  const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "model"}, {.file_size_limit = 20'000});
-  EXPECT_EQ(result.status, 2);
-  EXPECT_NE(result.err.find("model"), std::string::npos) << result.err;
-  EXPECT_TRUE(fs::is_empty(folder.path()));
+TEST(ReadOnlyOutput, OfARunThatIsContinuedIsRefusedAtOnce) {
+  for (const char* what : {"run", "run/checkpoints"}) {
+    SCOPED_TRACE(what);
+    const Folder folder;
+    ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
+    const auto before = files_in(folder / "run");
+    const LockedFolder locked(folder / what);
+    expect_refusal(vlsi_program({"distill", write_run(folder), "--resume"}, {.obeys_permissions = true}), {(folder / what).string(), "Permission denied"});
+    EXPECT_EQ(files_in(folder / "run"), before);
+  }
 }
 
 }  // namespace
