@@ -1,7 +1,6 @@
 // vlsi distill and vlsi finetune: runs described by a YAML file.
 #include "method/distill.h"
 
-#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_options.h"
@@ -30,8 +29,9 @@ int run(const DistillOptions& options, bool finetune_alone) {
   use_threads(config.threads);
   catch_interrupts();
   const auto only = step_kinds().at(options.only);
-  const auto available = available_memory();
-  if (!options.force && available && at::Device(config.device).is_cpu()) check_memory(config, only, *available);
+  if (!options.force && at::Device(config.device).is_cpu()) {
+    check_fits(config, {only, /*measures=*/false, options.resume}, room_for(config));
+  }
   const auto outcome = distill(config, {only, options.resume});
   return outcome == Outcome::kFinished ? 0 : 1;
 }
@@ -40,7 +40,7 @@ std::shared_ptr<DistillOptions> add_options(CLI::App& command) {
   auto options = std::make_shared<DistillOptions>();
   add_run_options(command, options->run);
   command.add_flag("--resume", options->resume, "continue the run in its folder from the newest checkpoint");
-  command.add_flag("--force", options->force, "start also where the plan says that memory will not be enough");
+  command.add_flag("--force", options->force, "start also where the plan says that memory or disk will not be enough");
   return options;
 }
 

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_options.h"
@@ -13,15 +14,19 @@ namespace {
 struct PlanCommandOptions {
   RunOptions run;
   std::string only = "all";
-  bool json = false;
+  bool resume = false, json = false;
 };
 
 int run(const PlanCommandOptions& options) {
-  const auto config = load_run_config(options.run.file, options.run.overrides);
+  auto config = load_run_config(options.run.file, options.run.overrides);
+  if (config.teacher.model.empty() && config.teacher.cache.empty()) {
+    log_info("no teacher is named: the plan is that of vlsi finetune");
+    config.verbalize.iterations = config.interact.iterations = 0;
+  }
   check(config, options.run.file.string());
   parse_device(config.device);
   use_threads(config.threads);
-  const auto plan = make_plan(config, {step_kinds().at(options.only)});
+  const auto plan = make_plan(config, {step_kinds().at(options.only), /*measures=*/true, options.resume});
   if (options.json) {
     std::cout << to_json(plan).dump(2) << "\n";
   } else {
@@ -37,6 +42,7 @@ void add_plan(CLI::App& program, Action& action) {
   auto options = std::make_shared<PlanCommandOptions>();
   add_run_options(*command, options->run);
   add_only_option(*command, options->only);
+  command->add_flag("--resume", options->resume, "what is left of the run in its folder, from its newest checkpoint on");
   command->add_flag("--json", options->json, "as JSON, in bytes and seconds");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

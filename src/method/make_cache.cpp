@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/size_text.h"
@@ -51,16 +52,6 @@ Count count_positions(const std::deque<RecordFile>& files, const Processor& proc
   }
   count.num_positions = num_looked_at == 0 ? 0 : found * count.num_records / num_looked_at;
   return count;
-}
-
-/// Of the folder that `path` is in or will be in.
-int64_t free_bytes(const fs::path& path) {
-  auto folder = fs::absolute(path);
-  std::error_code error;
-  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
-  const auto space = fs::space(folder, error);
-  if (error) fail("making a teacher cache in ", path.string(), ": ", error.message());
-  return static_cast<int64_t>(space.available);
 }
 
 int64_t finished_bytes(const fs::path& cache) {
@@ -176,7 +167,8 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
   const auto count = count_positions(files, *processor);
   const int64_t num_layers = std::ssize(cached_layers(config)) + 1, width = student.text.hidden_size;
   const int64_t per_position = bytes_per_position(num_layers, width), total = count.num_positions * per_position;
-  const int64_t available = free_bytes(options.out), finished = finished_bytes(options.out);
+  const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string()),
+                finished = finished_bytes(options.out);
   log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
                   " answer positions x ", num_layers, " layers x (2 x ", width, " + 4) bytes = ", size_text(total),
                   finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ", options.out.string(), ": ",

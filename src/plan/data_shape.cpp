@@ -3,14 +3,16 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
+#include "base/error.h"
 #include "method/data.h"
 
 namespace vlsi {
 namespace {
 
-constexpr int64_t kBatches = 4, kSamples = 64;
+constexpr int64_t kBatches = 4, kSamples = 64, kLookedAt = 4096;
 
 BatchShape shape_of(const Batch& batch) {
   BatchShape shape;
@@ -51,8 +53,42 @@ DataShape look_at_data(const DataConfig& config, const Processor& processor, uin
   }
   for (const auto field : kFields) data.mean.*field /= static_cast<double>(num_batches);
   data.distinct_tokens = static_cast<double>(tokens.size());
-  data.epoch_records = static_cast<double>(Mixture(config.train).size());
+  const Mixture mixture(config.train);
+  data.epoch_records = static_cast<double>(mixture.size());
+  data.distinct_pictures = distinct_pictures(mixture);
   return data;
+}
+
+double distinct_pictures(const Mixture& mixture) {
+  const auto records = mixture.order(/*seed=*/0, /*epoch=*/0, /*shuffle=*/true);
+  const auto num_looked_at = std::min<int64_t>(std::ssize(records), kLookedAt);
+  std::set<std::filesystem::path> distinct;
+  double num_pictures = 0;
+  for (int64_t i = 0; i < num_looked_at; ++i) {
+    const auto& [file, record] = records[i];
+    try {
+      for (const auto& turn : mixture.file(file).read(record).turns) {
+        for (const auto& content : turn.contents) {
+          if (content.kind != Content::Kind::kImage) continue;
+          distinct.insert(content.image);
+          num_pictures += 1;
+        }
+      }
+    } catch (const Error&) {
+      // It is said, or counted, when its turn comes.
+    }
+  }
+  const auto found = static_cast<double>(distinct.size());
+  const double all = num_pictures * static_cast<double>(records.size()) / static_cast<double>(num_looked_at);
+  if (num_pictures == 0) return 1;
+  if (num_looked_at == std::ssize(records)) return found / all;
+  // Of D pictures that are equally frequent, n draws find D (1 - exp(-n / D)): D by bisection.
+  double low = found, high = all;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (middle * -std::expm1(-num_pictures / middle) < found ? low : high) = middle;
+  }
+  return low / all;
 }
 
 DataShape largest_possible(const DataConfig& config, double patches_a_token) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/safetensors.h"
@@ -14,6 +15,7 @@
 #include "method/pair.h"
 #include "method/planned_steps.h"
 #include "model/load.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -43,15 +45,33 @@ Length length_of(const RunConfig& config, const std::string& step) {
   return step == "finetune" ? of(config.finetune) : of(config.verbalize);
 }
 
+/// The steps of `config` that are not over at the checkpoint `done`.
+std::vector<std::string> steps_left(const RunConfig& config, Only only, const std::optional<CheckpointState>& done) {
+  static const std::vector<std::string> order{"verbalize-student", "verbalize-teacher", "interact", "finetune"};
+  const auto place = [](const std::string& step) { return std::find(order.begin(), order.end(), step); };
+  auto steps = planned_steps(config, only);
+  if (done) std::erase_if(steps, [&](const auto& step) { return place(step) < place(done->step); });
+  return steps;
+}
+
+/// Where the run of `config` stands when it is continued.
+std::optional<CheckpointState> checkpoint_of(const RunConfig& config, bool resume) {
+  const auto found = resume ? newest_checkpoint(config.out) : std::nullopt;
+  return found ? std::optional(found->state) : std::nullopt;
+}
+
 /// The models' sizes, and what each step's data is like.
 class Planner {
  public:
-  Planner(const RunConfig& config, Only only)
-      : config_(config), only_(only), dtype_(parse_dtype(config.dtype, "dtype")), steps_(planned_steps(config, only)) {
+  Planner(const RunConfig& config, const PlanOptions& options)
+      : config_(config),
+        only_(options.only),
+        dtype_(parse_dtype(config.dtype, "dtype")),
+        done_(checkpoint_of(config, options.resume)),
+        steps_(steps_left(config, options.only, done_)) {
     if (!at::Device(config.device).is_cpu()) {
       fail(config.out.string(), ": key 'device' is ", config.device, "; a plan counts the memory of a run on the cpu (--device cpu)");
     }
-    if (steps_.empty()) fail(config.out.string(), ": there is no step to plan with these iterations and --only");
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.config, "student.layers", config.out.string());
     const bool wants_teacher = std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) {
@@ -70,6 +90,8 @@ class Planner {
       }
     }
   }
+
+  bool has_steps() const { return !steps_.empty(); }
 
   /// The micro-batches that the steps begin with.
   void look_at_data() {
@@ -93,7 +115,7 @@ class Planner {
   std::vector<StepPlan> plan_steps(const RunConfig& config) const {
     const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_};
     std::vector<StepPlan> plans;
-    for (const auto& step : planned_steps(config, only_)) {
+    for (const auto& step : steps_left(config, only_, done_)) {
       StepPlan plan;
       plan.step = step;
       plan.data = data_.at(step);
@@ -102,6 +124,7 @@ class Planner {
       const auto length = length_of(config, step);
       plan.samples = plan.data.mean.samples * length.accumulate;
       plan.iterations = length.epochs > 0 ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples)) : length.iterations;
+      if (done_ && done_->step == step) plan.iterations = std::max(0.0, plan.iterations - static_cast<double>(done_->iteration));
       plan.memory = step_memory(run, step, plan.data, plan.iterations);
       plan.work = step_work(run, step, plan.data);
       plans.push_back(std::move(plan));
@@ -161,20 +184,23 @@ class Planner {
     return rates;
   }
 
-  /// What the run leaves in its folder, with one checkpoint more than it keeps while the next one is written.
-  std::vector<MemoryPart> disk(const std::vector<StepPlan>& plans) const {
+  /// What the whole run leaves in its folder, with one checkpoint more than it keeps while the next one is written.
+  std::vector<MemoryPart> disk() const {
     const PlannedRun run{config_, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, 0};
     double checkpoint = 0, verbalizers = 0, result = 0, pictures = 0;
-    for (const auto& plan : plans) {
-      const auto trained = trained_values(run, plan.step);
+    for (const auto& step : planned_steps(config_, only_)) {
+      if (!teacher_ && step == "verbalize-teacher") continue;  // over
+      const auto trained = trained_values(run, step);
       checkpoint = std::max(checkpoint, 3 * sizeof(float) * trained.all());  // masters and two moments
-      if (plan.step.starts_with("verbalize")) {
+      if (step.starts_with("verbalize")) {
         verbalizers += sizeof(float) * trained.verbalizers;
       } else {
         result = student_.all.values * static_cast<double>(c10::elementSize(dtype_)) + sizeof(float) * adapter_values(run);
       }
-      if (config_.vision_cache.empty()) continue;
-      const double epoch_patches = plan.data.epoch_records / std::max(1.0, plan.data.mean.samples) * plan.data.mean.patches;
+      const auto data = data_.find(step);
+      if (config_.vision_cache.empty() || data == data_.end()) continue;
+      const auto& shape = data->second;
+      const double epoch_patches = shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.mean.patches * shape.distinct_pictures;
       double width = static_cast<double>(student_.config.vision.embed_dim);
       if (teacher_) width += static_cast<double>(teacher_->config.vision.embed_dim);
       pictures = std::max(pictures, epoch_patches * width * static_cast<double>(c10::elementSize(dtype_)));
@@ -184,6 +210,7 @@ class Planner {
             {"result", result},
             {"vision cache", pictures}};
   }
+  int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
 
  private:
   static void shrink(DataShape& data, double factor) {
@@ -195,6 +222,7 @@ class Planner {
   const RunConfig& config_;
   const Only only_;
   const at::ScalarType dtype_;
+  const std::optional<CheckpointState> done_;
   const std::vector<std::string> steps_;
   ModelSizes student_;
   std::optional<ModelSizes> teacher_;
@@ -202,19 +230,21 @@ class Planner {
   std::map<std::string, DataShape> data_;  // by step
 };
 
-int64_t free_bytes(const fs::path& path) {
-  auto folder = fs::absolute(path);
-  std::error_code error;
-  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
-  const auto space = fs::space(folder, error);
-  if (error) fail("planning a run in ", path.string(), ": ", error.message());
-  return static_cast<int64_t>(space.available);
-}
+std::string bytes_text(double bytes) { return size_text(static_cast<int64_t>(bytes)); }
+
+int64_t free_bytes(const RunConfig& config) { return free_disk_bytes(config.out, "planning a run in " + config.out.string()); }
 
 double seconds_of(const StepWork& work, const MachineRates& rates) {
   const double products = work.model_flops / rates.model_flops_per_second + work.float32_flops / rates.float32_flops_per_second;
   const double reading = rates.read_bytes_per_second > 0 ? work.read_bytes / rates.read_bytes_per_second : 0;
   return std::max(kStepOverProducts * products, reading);  // the next layer is read while the present one works
+}
+
+/// The vision cache is left out: it may lie elsewhere, and be there already.
+double folder_bytes(const std::vector<MemoryPart>& disk) {
+  double sum = 0;
+  for (const auto& part : disk) sum += part.name == "vision cache" ? 0 : part.bytes;
+  return sum;
 }
 
 }  // namespace
@@ -226,14 +256,20 @@ const StepPlan& Plan::largest_step() const {
                            [](const auto& a, const auto& b) { return total_bytes(a.memory) < total_bytes(b.memory); });
 }
 
+bool Plan::fits_disk() const { return folder_bytes(disk) <= static_cast<double>(free_disk_bytes + own_disk_bytes); }
+
+Room room_for(const RunConfig& config) { return {available_memory(), free_bytes(config)}; }
+
 Plan make_plan(const RunConfig& config, const PlanOptions& options) {
-  Planner planner(config, options.only);
+  Planner planner(config, options);
+  if (!planner.has_steps()) fail(config.out.string(), ": there is no step to plan with these iterations and --only");
   planner.look_at_data();
   Plan plan;
   plan.available_bytes = available_memory();
   plan.steps = planner.plan_steps(config);
-  plan.disk = planner.disk(plan.steps);
-  plan.free_disk_bytes = free_bytes(config.out);
+  plan.disk = planner.disk();
+  plan.free_disk_bytes = free_bytes(config);
+  plan.own_disk_bytes = planner.own_disk_bytes();
   plan.advice = planner.advise(plan.peak_bytes());
   if (!options.measures) return plan;
   plan.rates = planner.measure();
@@ -241,21 +277,32 @@ Plan make_plan(const RunConfig& config, const PlanOptions& options) {
   return plan;
 }
 
-void check_memory(const RunConfig& config, Only only, int64_t available_bytes) {
-  Planner planner(config, only);
+void check_fits(const RunConfig& config, const PlanOptions& options, const Room& room) {
+  Planner planner(config, options);
+  if (!planner.has_steps()) return;
   Plan plan;
-  plan.available_bytes = available_bytes;
+  plan.available_bytes = room.memory_bytes;
+  plan.free_disk_bytes = room.disk_bytes;
+  plan.own_disk_bytes = planner.own_disk_bytes();
+  plan.disk = planner.disk();
+  const std::string action = "starting the run " + config.out.string(), end = "; vlsi plan shows the parts, --force starts it all the same";
   planner.assume_largest();
   plan.steps = planner.plan_steps(config);
-  if (plan.fits()) return;
-  planner.look_at_data();
-  plan.steps = planner.plan_steps(config);
-  if (plan.fits()) return;
-  const auto size = [](double bytes) { return size_text(static_cast<int64_t>(bytes)); };
-  std::string remedies;
-  for (const auto& advice : planner.advise(plan.peak_bytes())) remedies += concat("; ", size(advice.peak_bytes), " with ", advice.change);
-  fail("starting the run ", config.out.string(), ": its step ", plan.largest_step().step, " needs about ", size(plan.peak_bytes()),
-       " of memory, ", size_text(available_bytes), " are available", remedies, "; vlsi plan shows the parts, --force starts it all the same");
+  if (!plan.fits()) {
+    planner.look_at_data();
+    plan.steps = planner.plan_steps(config);
+  }
+  if (!plan.fits()) {
+    std::string remedies;
+    for (const auto& advice : planner.advise(plan.peak_bytes())) remedies += concat("; ", bytes_text(advice.peak_bytes), " with ", advice.change);
+    fail(action, ": its step ", plan.largest_step().step, " needs about ", bytes_text(plan.peak_bytes()), " of memory, ",
+         size_text(*plan.available_bytes), " are available", remedies, end);
+  }
+  if (!plan.fits_disk()) {
+    fail(action, ": its folder needs about ", bytes_text(folder_bytes(plan.disk)), " of disk, ", size_text(plan.free_disk_bytes), " are free there",
+         plan.own_disk_bytes > 0 ? concat(" and ", size_text(plan.own_disk_bytes), " its own") : "",
+         "; make room, choose another `out`, or a smaller checkpoint.keep", end);
+  }
 }
 
 }  // namespace vlsi

@@ -35,17 +35,20 @@ struct Plan {
   std::optional<int64_t> available_bytes;  // of memory, now
   std::vector<MemoryPart> disk;            // what the run writes
   int64_t free_disk_bytes = 0;             // where it writes it
+  int64_t own_disk_bytes = 0;              // what a run that is continued has there already
   std::optional<MachineRates> rates;
   std::vector<Advice> advice;              // changes that lower the peak, the lowest first
 
   double peak_bytes() const;
   const StepPlan& largest_step() const;
   bool fits() const { return !available_bytes || peak_bytes() <= static_cast<double>(*available_bytes); }
+  bool fits_disk() const;
 };
 
 struct PlanOptions {
   Only only = Only::kAll;
   bool measures = true;  // the machine's rates
+  bool resume = false;   // what is left of the run in its folder, from its newest checkpoint on
 };
 
 /// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first records of the
@@ -58,8 +61,15 @@ OrderedJson to_json(const Plan& plan);
 /// The same as a table for people.
 std::string to_text(const Plan& plan);
 
-/// Error naming step, need and remedies when a run on the CPU needs more memory than `available_bytes`. The data is only looked at where
-/// the largest micro-batches that the configuration allows would not fit.
-void check_memory(const RunConfig& config, Only only, int64_t available_bytes);
+/// What a run may take.
+struct Room {
+  std::optional<int64_t> memory_bytes;  // nothing where the system does not say
+  int64_t disk_bytes = 0;               // free in the run's folder
+};
+Room room_for(const RunConfig& config);
+
+/// Error naming step, need and remedies when the planned part of a run on the CPU needs more memory or disk than there is. The data is only
+/// looked at where the largest micro-batches that the configuration allows would not fit.
+void check_fits(const RunConfig& config, const PlanOptions& options, const Room& room);
 
 }  // namespace vlsi

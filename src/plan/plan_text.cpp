@@ -6,6 +6,7 @@
 
 #include "base/size_text.h"
 #include "plan/plan.h"
+#include "train/progress.h"
 
 namespace vlsi {
 namespace {
@@ -17,6 +18,15 @@ std::string number(double value, const char* unit = "") {
   text << std::fixed << std::setprecision(value < 10 ? 2 : (value < 100 ? 1 : 0)) << value << unit;
   return text.str();
 }
+
+std::string count(double value) { return std::to_string(std::llround(value)); }
+
+std::string flops(double value, const char* unit) {
+  const bool is_tera = value >= 1e12;
+  return number(value / (is_tera ? 1e12 : 1e9), is_tera ? " T" : " G") + unit;
+}
+
+std::string seconds_text(double seconds) { return seconds < 0.1 ? number(1000 * seconds, " ms") : number(seconds, " s"); }
 
 double per_hour(const StepPlan& step) { return step.samples * 3600 / *step.seconds; }
 
@@ -31,6 +41,7 @@ class Table {
     for (const auto& step : plan_.steps) text_ << ' ' << std::setw(18) << cell(step);
     text_ << '\n';
   }
+  void heading(const std::string& name) { text_ << name << '\n'; }
   std::string text() const { return text_.str(); }
 
  private:
@@ -70,6 +81,7 @@ OrderedJson to_json(const Plan& plan) {
   json["disk"] = json_of(plan.disk);
   json["disk_bytes"] = std::llround(total_bytes(plan.disk));
   json["free_disk_bytes"] = plan.free_disk_bytes;
+  json["own_disk_bytes"] = plan.own_disk_bytes;
   if (plan.rates) {
     json["rates"] = {{"flops_per_second", plan.rates->model_flops_per_second},
                      {"float32_flops_per_second", plan.rates->float32_flops_per_second},
@@ -88,19 +100,20 @@ std::string to_text(const Plan& plan) {
     if (!is_empty) table.row("  " + plan.steps.front().memory[i].name, [&](const StepPlan& step) { return size(step.memory[i].bytes); });
   }
   table.row("  together", [](const StepPlan& step) { return size(total_bytes(step.memory)); });
-  table.row("a micro-batch", [](const StepPlan&) { return ""; });
-  table.row("  tokens, at most", [](const StepPlan& step) { return number(std::round(step.data.largest.tokens)); });
-  table.row("  answer positions", [](const StepPlan& step) { return number(std::round(step.data.largest.answers)); });
-  table.row("an iteration", [](const StepPlan&) { return ""; });
-  table.row("  samples", [](const StepPlan& step) { return number(step.samples); });
-  table.row("  work", [](const StepPlan& step) { return number((step.work.model_flops + step.work.float32_flops) / 1e12, " TFLOP"); });
+  table.heading("a micro-batch");
+  table.row("  tokens, at most", [](const StepPlan& step) { return count(step.data.largest.tokens); });
+  table.row("  answer positions", [](const StepPlan& step) { return count(step.data.largest.answers); });
+  table.heading("an iteration");
+  table.row("  samples", [](const StepPlan& step) { return count(step.samples); });
+  table.row("  work", [](const StepPlan& step) { return flops(step.work.model_flops + step.work.float32_flops, "FLOP"); });
   table.row("  read", [](const StepPlan& step) { return size(step.work.read_bytes); });
   if (plan.rates) {
-    table.row("  time", [](const StepPlan& step) { return number(*step.seconds, " s"); });
-    table.row("  samples an hour", [](const StepPlan& step) { return number(std::round(per_hour(step))); });
+    table.row("  time", [](const StepPlan& step) { return seconds_text(*step.seconds); });
+    table.row("  samples an hour", [](const StepPlan& step) { return count(per_hour(step)); });
   }
-  table.row("iterations", [](const StepPlan& step) { return number(std::round(step.iterations)); });
-  if (plan.rates) table.row("  hours", [](const StepPlan& step) { return number(*step.seconds * step.iterations / 3600); });
+  table.heading("the step");
+  table.row("  iterations", [](const StepPlan& step) { return count(step.iterations); });
+  if (plan.rates) table.row("  time", [](const StepPlan& step) { return duration_text(*step.seconds * step.iterations); });
 
   std::ostringstream text;
   text << table.text() << '\n';
@@ -113,10 +126,12 @@ std::string to_text(const Plan& plan) {
     text << comma << part.name << ' ' << size(part.bytes);
     comma = ", ";
   }
-  text << "); free " << size_text(plan.free_disk_bytes) << (total_bytes(plan.disk) <= static_cast<double>(plan.free_disk_bytes) ? "" : ": too little") << '\n';
+  text << "); free " << size_text(plan.free_disk_bytes);
+  if (plan.own_disk_bytes > 0) text << ", the run's own " << size_text(plan.own_disk_bytes);
+  text << (plan.fits_disk() ? "" : ": too little") << '\n';
   if (plan.rates) {
-    text << "this machine: products " << number(plan.rates->model_flops_per_second / 1e12, " TFLOP/s") << ", in float32 "
-         << number(plan.rates->float32_flops_per_second / 1e12, " TFLOP/s");
+    text << "this machine: products " << flops(plan.rates->model_flops_per_second, "FLOP/s") << ", in float32 "
+         << flops(plan.rates->float32_flops_per_second, "FLOP/s");
     if (plan.rates->read_bytes_per_second > 0) text << ", reading the teacher's files " << size(plan.rates->read_bytes_per_second) << "/s";
     text << '\n';
   }

@@ -283,8 +283,9 @@ class Step {
 
   double caches() const {
     const auto features = [&](const ModelSizes& model) {
-      const double pictures = std::min(iterations_ * accumulate_, data_.epoch_records / std::max(1.0, data_.mean.samples));
-      return std::min(kFeatureCacheBytes, pictures * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
+      const double epoch = data_.epoch_records / std::max(1.0, data_.mean.samples);
+      const double batches = std::min(iterations_ * accumulate_, epoch * data_.distinct_pictures);  // that bring a new picture
+      return std::min(kFeatureCacheBytes, batches * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
     };
     double bytes = 0;
     if (runs_student_) bytes += features(run_.student);

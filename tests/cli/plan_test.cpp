@@ -12,6 +12,7 @@ TEST(PlanCommand, PrintsATableOrJsonAndLoadsNothing) {
   for (const char* part : {"verbalize-student", "verbalize-teacher", "interact", "finetune", "optimizer", "peak "}) {
     EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
   }
+  for (const char* wrong : {" \n", "0.00"}) EXPECT_EQ(text.out.find(wrong), std::string::npos) << text.out;
   const auto json = vlsi_program({"plan", run, "--json", "--only", "interact"});
   ASSERT_EQ(json.status, 0) << json.err;
   const auto plan = Json::parse(json.out);
@@ -19,6 +20,25 @@ TEST(PlanCommand, PrintsATableOrJsonAndLoadsNothing) {
   EXPECT_EQ(plan.at("largest_step"), "interact");
   EXPECT_GT(plan.at("rates").at("flops_per_second").get<double>(), 0);
   EXPECT_FALSE(fs::exists(folder / "run"));
+}
+
+TEST(PlanCommand, OfAFileWithoutATeacherPlansTheFineTuning) {
+  const Folder folder;
+  const auto result = vlsi_program({"plan", write_run(folder), "--json", "--set", "teacher.model=''", "--set", "student.layers=[]"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out).at("steps").size(), 1);
+  EXPECT_NE(result.err.find("no teacher is named: the plan is that of vlsi finetune"), std::string::npos) << result.err;
+}
+
+TEST(PlanCommand, OfARunThatIsContinuedCountsWhatIsLeft) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
+  const auto result = vlsi_program({"plan", write_run(folder), "--json", "--resume"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto plan = Json::parse(result.out);
+  EXPECT_EQ(plan.at("steps").size(), 3);  // of which nothing is left of the first but its end
+  EXPECT_EQ(plan.at("steps")[0].at("iterations"), 0);
+  EXPECT_GT(plan.at("own_disk_bytes").get<double>(), 0);
 }
 
 TEST(PlanCommand, RefusesInOneLine) {
@@ -58,6 +78,8 @@ TEST(Distill, RefusesWhatMemoryIsNotEnoughForUnlessForced) {
                       "--set", "finetune.train=[embeddings]", "--set", "finetune.optimizer.accumulate=64"};
   expect_refusal(distill(folder, big), {"its step finetune needs about", "are available", "--force", "vlsi plan"});
   EXPECT_FALSE(fs::exists(folder / "run"));  // nothing was begun
+  expect_refusal(distill(folder, {"--set", "checkpoint.keep=1000000000000"}), {"its folder needs about", "of disk", "are free there", "--force"});
+  EXPECT_FALSE(fs::exists(folder / "run"));
   // With --force the start comes as far as its folder, where another run is.
   write_text(folder / "run/config.yaml", "seed: 1\n");
   auto forced = big;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/random.h"
 #include "method/data.h"
 #include "tests/plan/plan_fixture.h"
 
@@ -59,6 +60,35 @@ TEST(DataShape, CountsPatchesOfPictures) {
   const auto shape = look_at_data(data, *load_processor(model.path()), 1, "finetune");
   EXPECT_GE(shape.largest.patches, shape.largest.largest_picture);
   EXPECT_GT(shape.largest.largest_picture, 0);
+}
+
+/// `count` records, the picture of record i called picture(i).
+template <class Picture>
+double distinct_of(const TemporaryFolder& folder, int count, const Picture& picture) {
+  std::string records;
+  for (int i = 0; i < count; ++i) {
+    records += R"({"image": ")" + std::to_string(picture(i)) +
+               R"(.png", "conversations": [{"from": "human", "value": "<image>?"}, {"from": "gpt", "value": "x"}]})" "\n";
+  }
+  return distinct_pictures(Mixture({{folder.write("data.jsonl", records), {}, 1}}));
+}
+
+TEST(DistinctPictures, AreCountedByTheirPaths) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(distinct_of(folder, 40, [](int i) { return i % 10; }), 0.25);
+  EXPECT_EQ(distinct_of(folder, 40, [](int i) { return i; }), 1);
+  EXPECT_EQ(distinct_pictures(Mixture({{folder.write("text.jsonl", record("no picture") + "\n"), {}, 1}})), 1);
+  EXPECT_EQ(distinct_pictures(Mixture({{folder.write("bad.jsonl", "{\"image\": 3}\n"), {}, 1}})), 1);
+}
+
+TEST(DistinctPictures, AreEstimatedForManyRecords) {
+  const TemporaryFolder folder;
+  Random random(3);
+  // 4,096 draws of 2,000 pictures find 1,742 of them; the number of those has a standard deviation of 1 %.
+  EXPECT_NEAR(distinct_of(folder, 20'000, [&](int) { return static_cast<int>(random.uniform() * 2000); }), 0.1, 0.004);
+  // As files often are: questions about one picture stand together. No record is drawn twice, which finds a few pictures more.
+  EXPECT_NEAR(distinct_of(folder, 20'000, [](int i) { return i / 10; }), 0.1, 0.01);
+  EXPECT_NEAR(distinct_of(folder, 20'000, [](int i) { return i; }), 1, 1e-9);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include "base/error.h"
+#include "train/run_directory.h"
 #include "tests/plan/plan_fixture.h"
 
 namespace vlsi {
@@ -76,7 +77,7 @@ TEST(Plan, IsTheSameAsJsonAndAsText) {
                 16 * step.at("micro_batch").at("mean").at("samples").get<double>(), 1e-6);
   }
   const auto text = to_text(plan);
-  for (const char* part : {"verbalize-teacher", "program", "student weights", "allocator gaps", "together", "TFLOP", "samples an hour", "peak ",
+  for (const char* part : {"verbalize-teacher", "program", "student weights", "allocator gaps", "together", "FLOP", "samples an hour", "the step", "peak ",
                            ": it fits", "disk ", "this machine"}) {
     EXPECT_NE(text.find(part), std::string::npos) << "no '" << part << "' in\n" << text;
   }
@@ -116,17 +117,62 @@ TEST(Plan, RefusesWhatItCannotPlan) {
   EXPECT_ERROR(make_plan(pair.config, {Only::kFinetune, false}), "there is no step to plan");
 }
 
-TEST(CheckMemory, RefusesWhatDoesNotFitAndSaysWhatWould) {
+TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
   PlannedPair pair;
   const auto plan = make_plan(pair.config, {Only::kAll, false});
-  EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, int64_t{1} << 40));
+  const int64_t disk = int64_t{1} << 40;
+  EXPECT_NO_THROW(check_fits(pair.config, {}, {int64_t{1} << 40, disk}));
+  EXPECT_NO_THROW(check_fits(pair.config, {}, {std::nullopt, disk}));
   // The largest possible micro-batches would not fit, those of the data do.
-  EXPECT_NO_THROW(check_memory(pair.config, Only::kAll, static_cast<int64_t>(1.05 * plan.peak_bytes())));
-  const auto message = message_of([&] { check_memory(pair.config, Only::kAll, 1 << 20); });
+  EXPECT_NO_THROW(check_fits(pair.config, {}, {static_cast<int64_t>(1.05 * plan.peak_bytes()), disk}));
+  const auto message = message_of([&] { check_fits(pair.config, {}, {1 << 20, disk}); });
   for (const auto& part : {"its step " + plan.largest_step().step + " needs about", std::string("1.0 MiB are available"), std::string("--force"),
                            std::string("vlsi plan")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
+}
+
+TEST(CheckFits, RefusesWhatDiskIsNotEnoughFor) {
+  PlannedPair pair;
+  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  EXPECT_TRUE(plan.fits_disk());
+  const auto needed = static_cast<int64_t>(total_bytes(plan.disk));
+  EXPECT_NO_THROW(check_fits(pair.config, {}, {std::nullopt, needed + 1}));
+  const auto message = message_of([&] { check_fits(pair.config, {}, {std::nullopt, needed - 1}); });
+  for (const char* part : {"its folder needs about", "of disk", "are free there", "checkpoint.keep", "--force"}) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  }
+}
+
+/// A checkpoint of the run after `iteration` iterations of `step`.
+void stop_at(const RunConfig& config, const std::string& step, int64_t iteration) {
+  RunDirectory(config.out, "", false).write_checkpoint({step, iteration, iteration, {}, "", 0}, {{"x", at::ones({1000})}}, 1);
+}
+
+TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
+  PlannedPair pair;
+  const auto whole = make_plan(pair.config, {Only::kAll, false});
+  stop_at(pair.config, "interact", 300);
+  EXPECT_EQ(make_plan(pair.config, {Only::kAll, false}).steps.size(), 4);
+  const auto left = make_plan(pair.config, {Only::kAll, false, /*resume=*/true});
+  ASSERT_EQ(left.steps.size(), 2);
+  EXPECT_EQ(left.steps[0].step, "interact");
+  EXPECT_EQ(left.steps[0].iterations, 700);
+  EXPECT_EQ(left.steps[1].iterations, 500);
+  EXPECT_EQ(total_bytes(left.disk), total_bytes(whole.disk)) << "what is there already is its own";
+  EXPECT_GT(left.own_disk_bytes, 4000);
+  EXPECT_EQ(whole.own_disk_bytes, 0);
+  EXPECT_ERROR(make_plan(pair.config, {Only::kVerbalize, false, true}), "there is no step to plan");
+  EXPECT_NO_THROW(check_fits(pair.config, {Only::kVerbalize, false, true}, {1, 0}));
+
+  // The verbalization of the teacher, the largest step of this run by far, is over.
+  pair.config.verbalize.network.architecture = VerbalizerArchitecture::kFfnX2;
+  pair.config.interact.intermediate_loss = LossKind::kNone;
+  const auto all = make_plan(pair.config, {Only::kAll, false}), rest = make_plan(pair.config, {Only::kAll, false, true});
+  ASSERT_LT(rest.peak_bytes(), 0.99 * all.peak_bytes());
+  const Room room{static_cast<int64_t>((rest.peak_bytes() + all.peak_bytes()) / 2), int64_t{1} << 40};
+  EXPECT_NO_THROW(check_fits(pair.config, {Only::kAll, false, true}, room));
+  EXPECT_ERROR(check_fits(pair.config, {Only::kAll, false, false}, room), "its step verbalize-teacher needs");
 }
 
 }  // namespace
