@@ -15,7 +15,7 @@ struct MachineRates {
   double read_bytes_per_second = 0;     // of the teacher's files, from the system's page cache where they are in it; 0 without files
 };
 
-/// Multiplications and additions a second of [512, width] x [width, inner_width] in `dtype`: the best of the products that fit into
+/// Multiplications and additions a second of [rows, width] x [width, inner_width] in `dtype`, with 512 rows or more: the best of the products that fit into
 /// `seconds`, at least two.
 double measure_products(at::ScalarType dtype, int64_t width, int64_t inner_width, double seconds);
 

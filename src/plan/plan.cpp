@@ -14,6 +14,7 @@
 #include "method/cache_format.h"
 #include "method/pair.h"
 #include "method/planned_steps.h"
+#include "method/run_verbalizers.h"
 #include "model/load.h"
 #include "train/run_directory.h"
 
@@ -263,6 +264,7 @@ Room room_for(const RunConfig& config) { return {available_memory(), free_bytes(
 Plan make_plan(const RunConfig& config, const PlanOptions& options) {
   Planner planner(config, options);
   if (!planner.has_steps()) fail(config.out.string(), ": there is no step to plan with these iterations and --only");
+  check_given_verbalizers(config);
   planner.look_at_data();
   Plan plan;
   plan.available_bytes = available_memory();

@@ -47,6 +47,7 @@ TEST(PlanCommand, RefusesInOneLine) {
   expect_refusal(vlsi_program({"plan", run, "--set", "interact.iterations=0", "--only", "interact"}), {"there is no step to plan"});
   expect_refusal(vlsi_program({"plan", run, "--set", "student.model=" + folder.path().string()}), {"config.json"});
   expect_refusal(vlsi_program({"plan", run, "--set", "student.layers=[9]"}), {"student.layers", "9"});
+  expect_refusal(vlsi_program({"plan", run, "--set", "teacher.verbalizers=/nowhere"}), {"/nowhere/verbalizers.json"});
   expect_refusal(vlsi_program({"plan", run, "--only", "dream"}), {"--only", "dream"});
 }
 
