@@ -1,62 +1,28 @@
 // Files and directories appear whole, or the earlier ones stay.
 #include "base/atomic_file.h"
 
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
 #include "tests/support/errors.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Limits the size of files, as a full disk would, until the end of the scope.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(size_t bytes) {
-    earlier_handler_ = ::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &earlier_);
-    const rlimit limit{bytes, earlier_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &earlier_);
-    ::signal(SIGXFSZ, earlier_handler_);
-  }
-
- private:
-  rlimit earlier_{};
-  void (*earlier_handler_)(int) = nullptr;
-};
-
 class AtomicFileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::canonical(testing::TempDir()) / concat("atomic_file_test.", ::getpid());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   size_t num_entries() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
 
-  fs::path folder_;
+  Folder own_;
+  const fs::path folder_ = own_.path();
 };
 
 TEST_F(AtomicFileTest, AppearsOnlyAtCommit) {

@@ -1,11 +1,6 @@
 #include "base/checksum.h"
 
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-
-#include "base/error.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -37,8 +32,8 @@ TEST(Checksum, DependsOnTheSeed) {
 }
 
 TEST(Checksum, OfAFileIsThatOfItsBytes) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "vlsi_checksum_file";
-  std::ofstream(path) << "abc";
+  const Folder folder;
+  const auto path = folder.write("file", "abc");
   EXPECT_EQ(checksum_of_file(path), "78af5f94892f3950");
   std::filesystem::remove(path);
   EXPECT_THROW(checksum_of_file(path), Error);

@@ -1,28 +1,19 @@
 #include "base/directory_lock.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <fstream>
 #include <memory>
 
-#include "base/error.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
 std::string refusal(const std::filesystem::path& directory) {
-  try {
-    const DirectoryLock lock(directory, "working");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return message_of([&] { const DirectoryLock lock(directory, "working"); });
 }
 
 TEST(DirectoryLock, KeepsASecondOneOutUntilItIsGone) {
-  const auto folder = std::filesystem::path(testing::TempDir()) / concat("vlsi_lock_", ::getpid());
-  std::filesystem::create_directories(folder);
+  const Folder own;
+  const auto folder = own.path();
   auto lock = std::make_unique<DirectoryLock>(folder, "working");
   EXPECT_EQ(refusal(folder), concat("working in ", folder.string(), ": another process (its number is ", ::getpid(), ") is running there"));
   for (const char* unreadable : {"", "x", "-3", "0", "99999999999999999999"}) {

@@ -1,12 +1,7 @@
 // Free room, and what a folder takes.
 #include "base/disk_space.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <fstream>
-
-#include "base/error.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -22,14 +17,10 @@ TEST(DiskSpace, IsThatOfTheNearestFolderThatIsThere) {
 }
 
 TEST(DiskSpace, OfAFolderCountsEveryFileBelowIt) {
-  const auto folder = fs::path(testing::TempDir()) / concat("vlsi_disk_space_", ::getpid());
-  fs::create_directories(folder / "a/b");
-  std::ofstream(folder / "one") << "12345";
-  std::ofstream(folder / "a/b/two") << "123";
+  const Folder folder({{"one", "12345"}, {"a/b/two", "123"}});
   fs::create_symlink(folder / "nowhere", folder / "a/link");
-  EXPECT_EQ(bytes_in(folder), 8);
+  EXPECT_EQ(bytes_in(folder.path()), 8);
   EXPECT_EQ(bytes_in(folder / "absent"), 0);
-  fs::remove_all(folder);
 }
 
 }  // namespace

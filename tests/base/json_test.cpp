@@ -1,9 +1,6 @@
 // Strict parsing, and accessors that say where and what is wrong.
 #include "base/json.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -11,6 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "tests/support/files.h"
 #include "tests/support/errors.h"
 
 namespace vlsi {
@@ -196,9 +194,8 @@ TEST(Json, DescribesValuesInWords) {
 
 class JsonFileTest : public testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(path_); }
-
-  std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / concat("json_test.", ::getpid(), ".json");
+  Folder folder_;
+  const std::filesystem::path path_ = folder_ / "a.json";
 };
 
 TEST_F(JsonFileTest, WritesKeysInTheirOrderAndReadsThemBack) {

@@ -1,34 +1,23 @@
 // Mapping files, and refusing what is not a file.
 #include "base/mapped_file.h"
 
-#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
-#include "base/error.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
 class MappedFileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / concat("mapped_file_test.", ::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string message_of(const std::filesystem::path& path) {
-    try {
-      MappedFile::open(path);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+  static std::string refusal(const std::filesystem::path& path) {
+    return message_of([&] { MappedFile::open(path); });
   }
 
-  std::filesystem::path folder_;
+  Folder own_;
+  const std::filesystem::path folder_ = own_.path();
 };
 
 TEST_F(MappedFileTest, ShowsTheBytesOfTheFile) {
@@ -75,16 +64,16 @@ TEST_F(MappedFileTest, IsInMemoryWhenReadAndOutOfItWhenReleased) {
 }
 
 TEST_F(MappedFileTest, RefusesAMissingFile) {
-  EXPECT_EQ(message_of(folder_ / "none"), "open " + (folder_ / "none").string() + ": No such file or directory");
+  EXPECT_EQ(refusal(folder_ / "none"), "open " + (folder_ / "none").string() + ": No such file or directory");
 }
 
 TEST_F(MappedFileTest, RefusesADirectory) {
-  EXPECT_EQ(message_of(folder_), "open " + folder_.string() + ": is a directory, expected a file");
+  EXPECT_EQ(refusal(folder_), "open " + folder_.string() + ": is a directory, expected a file");
 }
 
 TEST_F(MappedFileTest, RefusesAPipeWithoutWaitingForAWriter) {
   ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(message_of(folder_ / "pipe"),
+  EXPECT_EQ(refusal(folder_ / "pipe"),
             "open " + (folder_ / "pipe").string() + ": is not a regular file, expected a file");
 }
 

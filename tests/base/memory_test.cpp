@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/input/data_files.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -22,7 +22,7 @@ class Root {
   const std::filesystem::path& path() const { return folder_.path(); }
 
  private:
-  TemporaryFolder folder_;
+  Folder folder_;
 };
 
 TEST(AvailableMemory, IsTheKernelsWithoutALimit) {
@@ -34,7 +34,7 @@ TEST(AvailableMemory, IsTheKernelsWithoutALimit) {
 }
 
 TEST(AvailableMemory, IsUnknownWhereNothingSaysIt) {
-  const TemporaryFolder folder;
+  const Folder folder;
   EXPECT_EQ(available_memory(folder.path()), std::nullopt);
 }
 

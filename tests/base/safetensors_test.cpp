@@ -1,7 +1,6 @@
 // The format against its own library's files, and every way in which a file can be wrong.
 #include "base/safetensors.h"
 
-#include <gtest/gtest.h>
 #include <ATen/ATen.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "tests/support/files.h"
 #include "tests/support/errors.h"
 
 namespace vlsi {
@@ -70,13 +70,6 @@ NamedTensors every_dtype() {
 
 class Safetensors : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / concat("safetensors_test.", ::getpid());
-    fs::create_directories(folder_);
-    path_ = folder_ / "a.safetensors";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   /// The message for a file of these bytes, without its path.
   std::string message_for(const std::string& bytes) {
     write_file(path_, bytes);
@@ -99,8 +92,8 @@ class Safetensors : public testing::Test {
     return message.starts_with(index) ? message.substr(index.size()) : message;
   }
 
-  fs::path folder_, path_;
-  const fs::path data_ = fs::path(VLSI_TEST_DATA) / "safetensors";
+  Folder own_;
+  const fs::path folder_ = own_.path(), path_ = folder_ / "a.safetensors", data_ = fs::path(VLSI_TEST_DATA) / "safetensors";
 };
 
 TEST_F(Safetensors, WritesTheBytesThatTheFormatsOwnLibraryWrites) {

@@ -1,14 +1,13 @@
 // Weights written a tensor at a time: one file where it fits, else shards and their index.
 #include "base/safetensors_writer.h"
 
-#include <gtest/gtest.h>
 #include <ATen/ATen.h>
-#include <unistd.h>
 
 #include <functional>
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "tests/support/files.h"
 #include "tests/support/errors.h"
 
 namespace vlsi {
@@ -18,12 +17,6 @@ namespace fs = std::filesystem;
 
 class WriteCheckpoint : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / concat("safetensors_writer_test.", ::getpid());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
@@ -31,7 +24,8 @@ class WriteCheckpoint : public testing::Test {
     return names;
   }
 
-  fs::path folder_;
+  Folder own_;
+  const fs::path folder_ = own_.path();
 };
 
 /// Ten float32 numbers of one value.

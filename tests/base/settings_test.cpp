@@ -166,7 +166,7 @@ TEST(Settings, NameTheLineOfBrokenYaml) {
 }
 
 TEST(Settings, OfAFileTakeOverrides) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("room.yaml", "lamp:\n  name: a\n  power: 1\n");
   const auto found = read_settings<Room>(
       load_yaml(path, {"lamp.power=2.5", "colour=deep_blue", "lamps=[{name: x}]", "sizes=[3]", "lit=false"}), path);
@@ -179,14 +179,14 @@ TEST(Settings, OfAFileTakeOverrides) {
 }
 
 TEST(Settings, TakeOverridesOverAnEmptyFileAndTheLaterOfTwo) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("room.yaml", "");
   const auto found = read_settings<Room>(load_yaml(path, {"lamp.power=2", "lamp.power=3"}), path);
   EXPECT_EQ(found.lamp.power, 3);
 }
 
 TEST(Settings, RefuseOverridesThatAreNone) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("room.yaml", "floor: 1\n");
   EXPECT_ERROR(load_yaml(path, {"floor"}), "--set 'floor': expected key=value");
   EXPECT_ERROR(load_yaml(path, {"=1"}), "--set '=1': expected key=value");
@@ -196,7 +196,7 @@ TEST(Settings, RefuseOverridesThatAreNone) {
 }
 
 TEST(Settings, RefuseFilesThatHoldNoKeys) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("room.yaml", "- 1\n");
   EXPECT_ERROR(load_yaml(path, {}), "the file is a list, expected keys and values");
   EXPECT_ERROR(load_yaml(folder.path() / "none.yaml", {}), "none.yaml");

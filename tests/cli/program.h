@@ -2,20 +2,15 @@
 #pragma once
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <sstream>
 #include <string>
@@ -24,21 +19,12 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "tests/support/files.h"
 
 namespace vlsi::cli_test {
 
 namespace fs = std::filesystem;
 using Arguments = std::vector<std::string>;
-
-inline std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline void write_text(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
 
 inline void replace(std::string& text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -47,27 +33,6 @@ inline void replace(std::string& text, const std::string& from, const std::strin
 }
 
 inline fs::path tiny(const std::string& name) { return fs::path(VLSI_TEST_DATA) / "tiny" / name; }
-
-/// A folder of its own, removed at the end.
-class Folder {
- public:
-  Folder() {
-    static int counter = 0;
-    path_ = fs::path(testing::TempDir()) / ("vlsi_cli_" + std::to_string(::getpid()) + "_" + std::to_string(counter++));
-    fs::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 struct Result {
   int status = -1;  // the exit status, or 128 + the signal

@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(BothHeads, GreedyBesideTransformers, testing::Values("t
                          [](const auto& variant) { return variant.param; });
 
 TEST(StopTokens, ComeFromTheGenerationConfigThenFromTheModels) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   ModelConfig config;
   config.eos_token_id = 7;
   const std::vector<std::pair<const char*, std::vector<int64_t>>> files{{R"({"eos_token_id": [3, 5]})", {3, 5}},

@@ -15,7 +15,7 @@ namespace vlsi {
 namespace {
 
 TEST(Dataset, ReadsAnArray) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("a.json", "\xEF\xBB\xBF\n[\n" + record("one", R"("id": "x",)") + ",\n\n  " +
                                                record("<image>\\ntwo", R"("image": "p/q.jpg",)") + "\n ]\n");
   const RecordFile file(path);
@@ -29,7 +29,7 @@ TEST(Dataset, ReadsAnArray) {
 }
 
 TEST(Dataset, ReadsLines) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write(
       "a.jsonl", "\xEF\xBB\xBF" + record("one") + "\r\n\n  \t\r\n " + record("two") + "\n" + record("three"));
   const RecordFile file(path);
@@ -41,7 +41,7 @@ TEST(Dataset, ReadsLines) {
 }
 
 TEST(Dataset, FindsRecordsAroundStringsEscapesAndNesting) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const std::vector<std::string> records{R"({"a": "}],[{"})",
                                          R"({"a": "\\"})",
                                          R"({"a": "\"}, {\\\""})",
@@ -58,7 +58,7 @@ TEST(Dataset, FindsRecordsAroundStringsEscapesAndNesting) {
 }
 
 TEST(Dataset, RefusesFilesThatHoldNoRecords) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto expect = [&](const std::string& text, const std::string& part) {
     const auto path = folder.write("bad.json", text);
     EXPECT_ERROR(RecordFile{path}, part);
@@ -86,7 +86,7 @@ TEST(Dataset, RefusesFilesThatHoldNoRecords) {
 }
 
 TEST(Dataset, KeepsABadLineToItself) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = folder.write("a.jsonl", record("one") + "\n" + R"({"id": 3, "conv)" + "\n" + record("b\xFF") +
                                                 "\nnot JSON\n" + R"({"id": 1, "id": 2})" + "\n" + record("two"));
   const RecordFile file(path);
@@ -100,7 +100,7 @@ TEST(Dataset, KeepsABadLineToItself) {
 }
 
 TEST(Dataset, ReadsLinesThatAreCutOffFromTheFirstOn) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const RecordFile file(folder.write("a.jsonl", "{\"id\": 1,\n" + record("two")));
   ASSERT_EQ(file.size(), 2);
   EXPECT_ERROR(file.read(0), "record 1 (line 1)");
@@ -108,21 +108,21 @@ TEST(Dataset, ReadsLinesThatAreCutOffFromTheFirstOn) {
 }
 
 TEST(Dataset, NamesTheRecordOfWrongContent) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path =
       folder.write("a.json", "[" + record("one") + ",\n" + R"({"conversations": [{"from": "bot", "value": ""}]}])");
   EXPECT_ERROR(RecordFile(path).read(1), path.string() + ", record 2 (line 2), conversations[0].from: role 'bot'");
 }
 
 TEST(Dataset, AsksForAnswersUnlessTold) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const RecordFile file(folder.write("a.jsonl", R"({"messages": [{"role": "user", "content": "Q"}]})"));
   EXPECT_ERROR(file.read(0), "has no answer");
   EXPECT_EQ(file.read(0, false).turns.size(), 1u);
 }
 
 TEST(Dataset, IndexesAMillionRecordsInEightMegabytes) {
-  const TemporaryFolder folder;
+  const Folder folder;
   constexpr int kNumRecords = 1'000'000;
   std::string text;
   for (int i = 0; i < kNumRecords; ++i) text += "{\"id\": " + std::to_string(i) + "}\n";
@@ -143,7 +143,7 @@ TEST(Dataset, IndexesAMillionRecordsInEightMegabytes) {
 }
 
 TEST(Dataset, FindsLinesInALongArray) {
-  const TemporaryFolder folder;
+  const Folder folder;
   std::string text = "[\n";
   for (int i = 0; i < 5000; ++i) text += std::string(i ? ",\n" : "") + "{\n\"id\": " + std::to_string(i) + "}";
   const auto path = folder.write("a.json", text + "]");
@@ -156,7 +156,7 @@ TEST(Dataset, FindsLinesInALongArray) {
 }
 
 /// `count` records in a file of one line each.
-std::filesystem::path lines(const TemporaryFolder& folder, const std::string& name, int count) {
+std::filesystem::path lines(const Folder& folder, const std::string& name, int count) {
   std::string text;
   for (int i = 0; i < count; ++i) text += record(std::to_string(i)) + "\n";
   return folder.write(name, text);
@@ -171,7 +171,7 @@ std::vector<std::pair<int32_t, int64_t>> order_of(const Mixture& mixture, uint64
 }
 
 TEST(Mixture, GivesEveryRecordItsWeight) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const Mixture mixture(
       {{lines(folder, "a", 40), {}, 1.0}, {lines(folder, "b", 30), {}, 2.5}, {lines(folder, "c", 20), {}, 0.25}});
   EXPECT_EQ(mixture.size(), 40 + 75 + 5);
@@ -190,7 +190,7 @@ TEST(Mixture, GivesEveryRecordItsWeight) {
 }
 
 TEST(Mixture, OrdersAnEpochBySeedAndEpochAlone) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const Mixture mixture({{lines(folder, "a", 50), {}, 1.0}, {lines(folder, "b", 50), {}, 0.5}});
   EXPECT_EQ(order_of(mixture, 7, 3), order_of(mixture, 7, 3));
   EXPECT_NE(order_of(mixture, 7, 3), order_of(mixture, 7, 4));
@@ -199,7 +199,7 @@ TEST(Mixture, OrdersAnEpochBySeedAndEpochAlone) {
 }
 
 TEST(Mixture, KeepsTheFilesOrderWithoutShuffle) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const Mixture mixture({{lines(folder, "a", 3), {}, 2.0}, {lines(folder, "b", 10), {}, 0.5}});
   const auto order = order_of(mixture, 1, 0, false);
   const std::vector<std::pair<int32_t, int64_t>> first{{0, 0}, {0, 1}, {0, 2}, {0, 0}, {0, 1}, {0, 2}};
@@ -211,7 +211,7 @@ TEST(Mixture, KeepsTheFilesOrderWithoutShuffle) {
 }
 
 TEST(Mixture, ShufflesEvenly) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const Mixture mixture({{lines(folder, "a", 4), {}, 1.0}});
   constexpr int kNumEpochs = 4000;
   double counts[4][4] = {};
@@ -226,7 +226,7 @@ TEST(Mixture, ShufflesEvenly) {
 }
 
 TEST(Mixture, RefusesWeightsThatAreNoneAndNoFiles) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto path = lines(folder, "a", 2);
   for (const double weight : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
     EXPECT_ERROR(Mixture({{path, {}, weight}}), "expected a finite number above 0");

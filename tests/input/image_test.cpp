@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "input/exif.h"
 #include "tests/input/test_pictures.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -80,10 +81,10 @@ TEST(Image, EqualsPilOnEveryKindOfPicture) {
 }
 
 TEST(Image, IsReadByContentNotByExtension) {
-  const fs::path path = fs::path(testing::TempDir()) / concat("vlsi_image_", ::getpid(), ".jpg");
-  fs::copy_file(picture_folder() / "rgb_8.png", path, fs::copy_options::overwrite_existing);
+  const Folder folder;
+  const auto path = folder / "a.jpg";
+  fs::copy_file(picture_folder() / "rgb_8.png", path);
   EXPECT_EQ(read_image(path).rgb, read_ppm(picture_folder() / "rgb_8.png.ppm").rgb);
-  fs::remove(path);
 }
 
 TEST(Image, RefusesEveryPictureThatIsCutAnywhere) {

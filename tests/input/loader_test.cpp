@@ -64,7 +64,7 @@ class LoaderTest : public testing::Test {
     return concat((folder_.path() / "data.jsonl").string(), ", record ", record, " (line ", record, ")");
   }
 
-  const TemporaryFolder folder_;
+  const Folder folder_;
 };
 
 TEST_F(LoaderTest, GivesTheSameBatchesWhateverTheWorkers) {

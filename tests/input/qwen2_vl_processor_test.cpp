@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <functional>
 #include <map>
 
@@ -12,6 +11,7 @@
 #include "input/mrope.h"
 #include "tests/input/test_pictures.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -35,24 +35,6 @@ Qwen2VlImageConfig image_config(const Json& options) {
 }
 
 using Files = std::map<std::string, std::string>;  // text by name
-
-/// A folder of its own with the given files in it, gone at the end.
-class Folder {
- public:
-  explicit Folder(const Files& files) {
-    static int count = 0;
-    path_ = fs::path(testing::TempDir()) / concat("vlsi_qwen2_vl_", ::getpid(), "_", count++);
-    fs::create_directories(path_);
-    for (const auto& [name, text] : files) std::ofstream(path_ / name, std::ios::binary) << text;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 fs::path tokenizer_file() {
   const auto path = fs::path(VLSI_SOURCE_DIR) / "build/test-data/qwen2/tokenizer.json";

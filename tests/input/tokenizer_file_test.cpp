@@ -1,26 +1,16 @@
 // Every part of tokenizer.json that the tokenizer cannot honour is an error that names it.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <functional>
 
-#include "base/error.h"
 #include "base/json.h"
 #include "input/pretokenizer.h"
 #include "input/tokenizer.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
-
-std::filesystem::path new_directory() {
-  static int count = 0;
-  const auto path = std::filesystem::path(testing::TempDir()) /
-                    ("tokenizer_file_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-  create_directories(path);
-  return path;
-}
 
 const Json& toy() {
   static const Json json = read_json(VLSI_TEST_DATA "/tokenizer/toy/tokenizer.json");
@@ -28,11 +18,8 @@ const Json& toy() {
 }
 
 Tokenizer load_text(const std::string& text) {
-  const auto directory = new_directory();
-  std::ofstream(directory / "tokenizer.json") << text;
-  Tokenizer tokenizer = Tokenizer::load(directory);
-  remove_all(directory);
-  return tokenizer;
+  const Folder folder({{"tokenizer.json", text}});
+  return Tokenizer::load(folder.path());
 }
 
 Tokenizer load_changed(const std::function<void(Json&)>& change) {
@@ -53,8 +40,8 @@ Json split(const std::string& pattern) {
 }
 
 TEST(TokenizerFile, RefusesAMissingFile) {
-  const auto directory = new_directory();
-  expect_error([&] { Tokenizer::load(directory); }, {"tokenizer.json"});
+  const Folder folder;
+  expect_error([&] { Tokenizer::load(folder.path()); }, {"tokenizer.json"});
 }
 
 TEST(TokenizerFile, RefusesWhatIsNoJson) {

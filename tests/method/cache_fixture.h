@@ -1,48 +1,19 @@
 // A teacher cache of the fixture's two batches, in a folder of its own.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
-#include "base/error.h"
 #include "method/cache_writer.h"
 #include "method/teacher.h"
 #include "tests/method/method_fixture.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi::cache_fixture {
 
 namespace fs = std::filesystem;
 using method_fixture::load_batch;
 using method_fixture::Speaker;
-
-/// Removed at the end.
-class Folder {
- public:
-  Folder() {
-    static int counter = 0;
-    path_ = fs::path(testing::TempDir()) / concat("vlsi_cache_", ::getpid(), "_", counter++);
-    fs::create_directories(path_);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-inline std::string content_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-inline void write_text(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 /// Student and teacher of the fixture, untrained.
 struct Pair {

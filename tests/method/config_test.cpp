@@ -16,7 +16,7 @@ data: {train: [{path: )" VLSI_TEST_DATA R"(/processor/conversations.json}]}
 )";
 
 RunConfig load(const std::string& text, const std::vector<std::string>& overrides = {}) {
-  const TemporaryFolder folder;
+  const Folder folder;
   return load_run_config(folder.write("run.yaml", text), overrides);
 }
 

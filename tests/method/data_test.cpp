@@ -14,7 +14,7 @@ namespace {
 
 /// The toy tokenizer, edited.
 template <class Edit>
-Tokenizer edited(const TemporaryFolder& folder, const std::string& name, const Edit& edit) {
+Tokenizer edited(const Folder& folder, const std::string& name, const Edit& edit) {
   std::ifstream file(VLSI_TEST_DATA "/tokenizer/toy/tokenizer.json");
   auto json = OrderedJson::parse(file);
   edit(json);
@@ -31,13 +31,13 @@ OrderedJson& added_token(OrderedJson& json, int id) {
 }
 
 TEST(CheckSameVocabulary, AcceptsEqualTokenizers) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto same = edited(folder, "same", [](OrderedJson&) {});
   EXPECT_NO_THROW(check_same_vocabulary(same, edited(folder, "other", [](OrderedJson&) {})));
 }
 
 TEST(CheckSameVocabulary, NamesTheIdsThatDiffer) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto student = edited(folder, "student", [](OrderedJson&) {});
   const auto teacher = edited(folder, "teacher", [](OrderedJson& json) {
     added_token(json, 309)["content"] = "<stop>";
@@ -48,7 +48,7 @@ TEST(CheckSameVocabulary, NamesTheIdsThatDiffer) {
 }
 
 TEST(CheckSameVocabulary, NamesIdsThatOneTokenizerLacks) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto student = edited(folder, "student", [](OrderedJson&) {});
   const auto longer = edited(folder, "longer", [](OrderedJson& json) {
     auto token = added_token(json, 311);
@@ -61,7 +61,7 @@ TEST(CheckSameVocabulary, NamesIdsThatOneTokenizerLacks) {
 }
 
 TEST(CheckSameVocabulary, NamesTheFirstThreeIdsOfMany) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto student = edited(folder, "student", [](OrderedJson&) {});
   const auto swapped = edited(folder, "swapped", [](OrderedJson& json) {
     auto& vocabulary = json["model"]["vocab"];
@@ -74,7 +74,7 @@ TEST(CheckSameVocabulary, NamesTheFirstThreeIdsOfMany) {
 
 /// Data of `count` records; the length of record i is length(i).
 template <class Length>
-DataConfig data_of(const TemporaryFolder& folder, int count, int64_t batch_tokens, const Length& length) {
+DataConfig data_of(const Folder& folder, int count, int64_t batch_tokens, const Length& length) {
   std::string text;
   for (int i = 0; i < count; ++i) text += record(std::to_string(length(i))) + "\n";
   DataConfig config;
@@ -88,7 +88,7 @@ int64_t iterations(double epochs, int64_t accumulate, const DataConfig& config) 
 }
 
 TEST(IterationsOfEpochs, CountsThePackedBatches) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const auto five_tokens = data_of(folder, 10, 20, [](int) { return 5; });  // four records a batch
   EXPECT_EQ(iterations(2, 1, five_tokens), 5);
   EXPECT_EQ(iterations(1, 1, five_tokens), 3);  // the third batch goes on into the next epoch
@@ -98,7 +98,7 @@ TEST(IterationsOfEpochs, CountsThePackedBatches) {
 }
 
 TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
-  const TemporaryFolder folder;
+  const Folder folder;
   auto config = data_of(folder, 50, 30, [](int i) { return 1 + i * 7 % 17; });
   for (const bool shuffle : {true, false}) {
     config.shuffle = shuffle;
@@ -115,7 +115,7 @@ TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
 }
 
 TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
-  const TemporaryFolder folder;
+  const Folder folder;
   // Four records a batch: the 1,024 that are counted give 256 batches, so 3 epochs of 5,000 give 3,750.
   EXPECT_EQ(iterations(3, 1, data_of(folder, 5000, 20, [](int) { return 5; })), 3750);
   EXPECT_EQ(iterations(3, 16, data_of(folder, 5000, 20, [](int) { return 5; })), 235);
@@ -130,7 +130,7 @@ TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
 }
 
 TEST(IterationsOfEpochs, AreThoseOfTheDatasErrors) {
-  const TemporaryFolder folder;
+  const Folder folder;
   EXPECT_ERROR(iterations(1, 1, data_of(folder, 3, 20, [](int) { return 50; })), "sample has 50 tokens");
 }
 

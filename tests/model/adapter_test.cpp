@@ -70,7 +70,7 @@ class Adapters : public testing::Test {
       EXPECT_NE(message.find(part), std::string::npos) << "no '" << part << "' in: " << message;
   }
 
-  fixtures::TemporaryFolder folder_;
+  Folder folder_;
 };
 
 class AdaptersOfPeft : public Adapters, public testing::WithParamInterface<const char*> {};

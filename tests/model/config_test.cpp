@@ -193,7 +193,7 @@ TEST(ModelConfig, RefusesAFileThatIsNoObject) {
 }
 
 TEST(ModelConfig, NamesTheFileItCannotRead) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   EXPECT_NE(message_of([&] { load_model_config(folder.path()); }).find("config.json"), std::string::npos);
   write_file(folder.path() / "config.json", "{");
   EXPECT_NE(message_of([&] { load_model_config(folder.path()); }).find("config.json"), std::string::npos);

@@ -31,7 +31,7 @@ class PictureFeatures : public testing::Test {
     write_safetensors(shard(1), tensors, {{"tower", tower}});
   }
 
-  const fixtures::TemporaryFolder folder_;
+  const Folder folder_;
 };
 
 TEST_F(PictureFeatures, ComeBackFromMemoryFromThisRunsShardsAndFromAnEarlierRunsShards) {
@@ -115,7 +115,7 @@ at::Tensor rows_of(const Vlm& model) {
 class ModelWithPictureFeatures : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   const auto load = [&] {
     auto model = load_vlm(fixtures::directory("tied"), GetParam());
     make_trainable(*model, {}, "test");
@@ -133,7 +133,7 @@ TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
   const auto shard = SafetensorsFile::open(kept / "features-000001.safetensors");
   const auto features = shard->tensor("features"), starts = shard->tensor("starts"), pictures = shard->tensor("pictures");
   EXPECT_EQ(features.scalar_type(), GetParam());
-  const fixtures::TemporaryFolder other;
+  const Folder other;
   {
     FeatureFiles files(other.path(), kept.filename().string(), features.size(1), GetParam());
     const auto* at = starts.const_data_ptr<int64_t>();
@@ -149,7 +149,7 @@ TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
 INSTANTIATE_TEST_SUITE_P(Dtypes, ModelWithPictureFeatures, testing::Values(at::kFloat, at::kBFloat16));
 
 TEST(ModelWhoseTowerLearns, KeepsNoPictureFeatures) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
   make_trainable(*model, {"vision"}, "test");
   model->set_vision_cache(folder.path());

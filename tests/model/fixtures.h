@@ -3,21 +3,18 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/safetensors.h"
 #include "input/batch.h"
 #include "model/load.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi::fixtures {
 
@@ -112,23 +109,5 @@ inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dt
 inline std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
   return {tensors.begin(), tensors.end()};
 }
-
-/// A folder of its own for each test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    static int count = 0;
-    path_ = std::filesystem::path(testing::TempDir()) / concat("vlsi_model_", ::getpid(), "_", count++);
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace vlsi::fixtures

@@ -35,7 +35,7 @@ class LoadVlm : public testing::Test {
   static std::shared_ptr<Vlm> load(const fs::path& directory, at::ScalarType dtype = at::kFloat) {
     return load_vlm(directory, dtype);
   }
-  fixtures::TemporaryFolder folder_;
+  Folder folder_;
 };
 
 TEST_F(LoadVlm, ReadsTheNewerNames) {

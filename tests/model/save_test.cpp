@@ -22,7 +22,7 @@ class SaveVlm : public testing::Test {
   static std::shared_ptr<Vlm> load(const fs::path& directory, at::ScalarType dtype = at::kFloat) {
     return load_vlm(directory, dtype);
   }
-  fixtures::TemporaryFolder folder_;
+  Folder folder_;
 };
 
 TEST_F(SaveVlm, WritesWhatIsReadBack) {

@@ -80,7 +80,7 @@ class VerbalizersTest : public testing::Test {
     return message_of([&] { Verbalizers::load(directory, sizes(), backbone, layers); });
   }
 
-  fixtures::TemporaryFolder folder_;
+  Folder folder_;
   Verbalizers made_;
 };
 
@@ -172,7 +172,7 @@ TEST_F(VerbalizersTest, ReadBackWhatTheySaved) {
 }
 
 TEST(Verbalizer, OfEveryArchitectureAndOptionReadsBack) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   for (const auto& [name, architecture] : verbalizer_architectures()) {
     const auto made = make(architecture, /*residual=*/!reads_all_tokens(architecture), /*final_norm=*/true);
     made.save(folder.path() / name, kBackbone);

@@ -110,7 +110,7 @@ TEST(StreamedMemory, IsAFewPartsHowEverLargeTheModel) {
   GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
 #endif
   at::NoGradGuard no_grad;
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   const auto config = large_config();
   const auto directory = folder.path() / "model";
   write_model(directory, config, random_weights(config, Initializer::kFanIn, 1, at::kBFloat16), folder.path(), kMaxShardBytes);

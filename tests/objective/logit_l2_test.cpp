@@ -2,23 +2,14 @@
 #include "objective/logit_l2.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <gtest/gtest.h>
 
-#include "tests/objective/near.h"
+#include "tests/objective/layer_pairs.h"
 
 namespace vlsi {
 namespace {
 
-/// Two student and three teacher layers at five positions, of different widths.
-struct Pair {
-  at::Tensor u, head, u_teacher, teacher_head;
-
-  Pair(int64_t student_rows, int64_t teacher_rows, at::ScalarType dtype)
-      : u(random_tensor({2, 5, 12}, 1, dtype)),
-        head(random_tensor({student_rows, 12}, 2, dtype) / 2),
-        u_teacher(random_tensor({3, 5, 20}, 3, dtype)),
-        teacher_head(random_tensor({teacher_rows, 20}, 4, dtype) / 3) {}
+struct LogitPairs : LayerPairs {
+  using LayerPairs::LayerPairs;
 
   at::Tensor l2() const {
     const auto grams = head_grams(head, teacher_head);
@@ -27,19 +18,12 @@ struct Pair {
   at::Tensor plain() const { return all_pairs_logit_l2_plain(u, head, u_teacher, teacher_head); }
 };
 
-at::Tensor gradient_of(const at::Tensor& u, const at::Tensor& weighted) {
-  weighted.sum().backward();
-  const auto gradient = u.grad().clone();
-  u.mutable_grad() = at::Tensor();
-  return gradient;
-}
-
 class SharedLogitRows : public testing::TestWithParam<std::pair<int64_t, int64_t>> {};
 
 TEST_P(SharedLogitRows, GiveTheDefinitionsValuesAndGradients) {
-  const Pair pair(GetParam().first, GetParam().second, at::kDouble);
+  const LogitPairs pair(GetParam().first, GetParam().second, at::kDouble);
   pair.u.set_requires_grad(true);
-  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
+  const auto weights = LogitPairs::weights();
   const auto l2 = pair.l2(), plain = pair.plain();
   EXPECT_EQ(l2.sizes(), at::IntArrayRef({2, 3}));
   // Both are float64 sums of up to 2,500 rows' squares, whose mean is of size one to ten.
@@ -53,23 +37,9 @@ INSTANTIATE_TEST_SUITE_P(LogitL2, SharedLogitRows,
                                          std::pair(2500, 2600)));
 
 TEST(LogitL2, HasTheGradientOfFiniteDifferences) {
-  const Pair pair(40, 40, at::kDouble);
-  pair.u.set_requires_grad(true);
-  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
-  const auto gradient = gradient_of(pair.u, weights * pair.l2());
-  at::NoGradGuard no_grad;
-  constexpr double kStep = 1e-4;
-  auto values = pair.u.detach().view({-1});
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    const double value = values[i].item<double>();
-    values[i] = value + kStep;
-    const double above = (weights * pair.l2()).sum().item<double>();
-    values[i] = value - kStep;
-    const double below = (weights * pair.l2()).sum().item<double>();
-    values[i] = value;
-    // Central differences of a quadratic form are exact up to float64's rounding divided by the step.
-    EXPECT_NEAR(gradient.view({-1})[i].item<double>(), (above - below) / (2 * kStep), 1e-10) << i;
-  }
+  const LogitPairs pair(40, 40, at::kDouble);
+  // Central differences of a quadratic form are exact up to float64's rounding divided by the step.
+  expect_gradient_of_differences(pair.u, [&] { return LogitPairs::weights() * pair.l2(); }, 1e-4, 1e-10);
 }
 
 TEST(LogitL2, OfAModelToItselfIsZeroOnTheDiagonal) {
@@ -96,7 +66,7 @@ TEST(LogitL2, InFloat32IsNearTheDefinitionForALargeVocabulary) {
 }
 
 TEST(LogitL2, KeepsBfloat16GradientsInTheirDtype) {
-  const Pair pair(40, 40, at::kBFloat16);
+  const LogitPairs pair(40, 40, at::kBFloat16);
   pair.u.set_requires_grad(true);
   const auto l2 = pair.l2();
   EXPECT_EQ(l2.scalar_type(), at::kFloat);
@@ -109,7 +79,7 @@ TEST(LogitL2, KeepsBfloat16GradientsInTheirDtype) {
 }
 
 TEST(LogitL2, GivesTheStudentsRowsAloneAGradient) {
-  const Pair pair(40, 40, at::kFloat);
+  const LogitPairs pair(40, 40, at::kFloat);
   for (const auto* tensor : {&pair.u, &pair.head, &pair.u_teacher, &pair.teacher_head}) tensor->set_requires_grad(true);
   pair.l2().sum().backward();
   EXPECT_TRUE(pair.u.grad().defined());
@@ -119,7 +89,7 @@ TEST(LogitL2, GivesTheStudentsRowsAloneAGradient) {
 }
 
 TEST(LogitL2, RefusesOtherPositions) {
-  const Pair pair(40, 40, at::kFloat);
+  const LogitPairs pair(40, 40, at::kFloat);
   const auto grams = head_grams(pair.head, pair.teacher_head);
   EXPECT_THROW(all_pairs_logit_l2(pair.u.narrow(1, 0, 4), grams, summarize_teacher_logits(pair.u_teacher, grams)),
                c10::Error);
@@ -142,7 +112,7 @@ TEST(RowL2, IsTheMeanSquaredDifferenceOfEveryPair) {
 }
 
 TEST(LogitL2, OfNoPositionsIsZero) {
-  const Pair pair(40, 40, at::kFloat);
+  const LogitPairs pair(40, 40, at::kFloat);
   const auto grams = head_grams(pair.head, pair.teacher_head);
   const auto none = [](const at::Tensor& rows) { return rows.narrow(1, 0, 0); };
   const auto l2 = all_pairs_logit_l2(none(pair.u), grams, summarize_teacher_logits(none(pair.u_teacher), grams));

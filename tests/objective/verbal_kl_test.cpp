@@ -2,26 +2,17 @@
 #include "objective/verbal_kl.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "objective/head_summary.h"
-#include "tests/objective/near.h"
+#include "tests/objective/layer_pairs.h"
 
 namespace vlsi {
 namespace {
 
-/// Two student and three teacher layers at five positions, of different widths.
-struct Pair {
-  at::Tensor u, head, u_teacher, teacher_head;
-
-  Pair(int64_t student_rows, int64_t teacher_rows, at::ScalarType dtype)
-      : u(random_tensor({2, 5, 12}, 1, dtype)),
-        head(random_tensor({student_rows, 12}, 2, dtype) / 2),
-        u_teacher(random_tensor({3, 5, 20}, 3, dtype)),
-        teacher_head(random_tensor({teacher_rows, 20}, 4, dtype) / 3) {}
+struct KlPairs : LayerPairs {
+  using LayerPairs::LayerPairs;
 
   int64_t num_rows() const { return std::min(head.size(0), teacher_head.size(0)); }
   TeacherSummary summary() const { return summarize_teacher(u_teacher, teacher_head, head); }
@@ -29,19 +20,12 @@ struct Pair {
   at::Tensor plain() const { return all_pairs_kl_plain(u, head, u_teacher, teacher_head); }
 };
 
-at::Tensor gradient_of(const at::Tensor& u, const at::Tensor& weighted_kl) {
-  weighted_kl.sum().backward();
-  const auto gradient = u.grad().clone();
-  u.mutable_grad() = at::Tensor();
-  return gradient;
-}
-
 class SharedRows : public testing::TestWithParam<std::pair<int64_t, int64_t>> {};
 
 TEST_P(SharedRows, GiveTheDefinitionsValuesAndGradients) {
-  const Pair pair(GetParam().first, GetParam().second, at::kDouble);
+  const KlPairs pair(GetParam().first, GetParam().second, at::kDouble);
   pair.u.set_requires_grad(true);
-  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
+  const auto weights = KlPairs::weights();
   const auto kl = pair.kl(), plain = pair.plain();
   EXPECT_EQ(kl.sizes(), at::IntArrayRef({2, 3}));
   // Both are sums of a few hundred float64 terms of size one.
@@ -53,34 +37,20 @@ INSTANTIATE_TEST_SUITE_P(VerbalKl, SharedRows,
                          testing::Values(std::pair(64, 64), std::pair(64, 80), std::pair(80, 64)));
 
 TEST(VerbalKl, IgnoresTheTeachersPaddingRows) {
-  const Pair pair(64, 80, at::kDouble);
+  const KlPairs pair(64, 80, at::kDouble);
   const auto expected = pair.kl();
   pair.teacher_head.narrow(0, 64, 16).fill_(100);
   EXPECT_TRUE(at::equal(pair.kl(), expected));
 }
 
 TEST(VerbalKl, HasTheGradientOfFiniteDifferences) {
-  const Pair pair(40, 40, at::kDouble);
-  pair.u.set_requires_grad(true);
-  const auto weights = random_tensor({2, 3}, 5, at::kDouble);
-  const auto gradient = gradient_of(pair.u, weights * pair.kl());
-  at::NoGradGuard no_grad;
-  constexpr double kStep = 1e-5;
-  auto values = pair.u.detach().view({-1});
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    const double value = values[i].item<double>();
-    values[i] = value + kStep;
-    const double above = (weights * pair.kl()).sum().item<double>();
-    values[i] = value - kStep;
-    const double below = (weights * pair.kl()).sum().item<double>();
-    values[i] = value;
-    // Central differences err by the step squared, and by float64's rounding divided by the step.
-    EXPECT_NEAR(gradient.view({-1})[i].item<double>(), (above - below) / (2 * kStep), 1e-8) << i;
-  }
+  const KlPairs pair(40, 40, at::kDouble);
+  // Central differences err by the step squared, and by float64's rounding divided by the step.
+  expect_gradient_of_differences(pair.u, [&] { return KlPairs::weights() * pair.kl(); }, 1e-5, 1e-8);
 }
 
 TEST(VerbalKl, IsLogsumexpLessAgreementLessEntropy) {
-  const Pair pair(64, 64, at::kDouble);
+  const KlPairs pair(64, 64, at::kDouble);
   const auto teacher = pair.summary();
   const auto student = head_summary_plain(pair.u, pair.head, pair.head);
   const auto kl = pair.kl();
@@ -113,7 +83,7 @@ TEST(VerbalKl, IsNeverBelowZeroByMoreThanFloat32Rounding) {
 }
 
 TEST(VerbalKl, GivesTheStudentAloneAGradient) {
-  const Pair pair(40, 40, at::kFloat);
+  const KlPairs pair(40, 40, at::kFloat);
   pair.u.set_requires_grad(true);
   pair.head.set_requires_grad(true);
   pair.u_teacher.set_requires_grad(true);
@@ -126,7 +96,7 @@ TEST(VerbalKl, GivesTheStudentAloneAGradient) {
 }
 
 TEST(VerbalKl, KeepsBfloat16GradientsInTheirDtype) {
-  const Pair pair(40, 40, at::kBFloat16);
+  const KlPairs pair(40, 40, at::kBFloat16);
   pair.u.set_requires_grad(true);
   const auto kl = pair.kl();
   EXPECT_EQ(kl.scalar_type(), at::kFloat);
@@ -148,7 +118,7 @@ TEST(VerbalKl, OfNoPositionsIsZero) {
 }
 
 TEST(VerbalKl, RefusesOtherPositions) {
-  const Pair pair(40, 40, at::kFloat);
+  const KlPairs pair(40, 40, at::kFloat);
   EXPECT_THROW(all_pairs_kl(pair.u.narrow(1, 0, 4), pair.head, pair.summary()), c10::Error);
 }
 

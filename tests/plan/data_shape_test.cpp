@@ -13,7 +13,7 @@ namespace {
 using namespace plan_fixture;
 
 TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel model(folder.path() / "model", small_config(1, 64, true), at::kFloat, at::kFloat);
   const auto processor = load_processor(model.path());
   std::string records;
@@ -55,7 +55,7 @@ TEST(DataShape, CountsPatchesOfPictures) {
   DataConfig data;
   data.train = {{VLSI_TEST_DATA "/tiny/train.json", {}, 1}};
   data.batch_tokens = 300;
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel model(folder.path() / "model", small_config(1, 64, true), at::kFloat, at::kFloat);
   const auto shape = look_at_data(data, *load_processor(model.path()), 1, "finetune");
   EXPECT_GE(shape.largest.patches, shape.largest.largest_picture);
@@ -64,7 +64,7 @@ TEST(DataShape, CountsPatchesOfPictures) {
 
 /// `count` records, the picture of record i called picture(i).
 template <class Picture>
-double distinct_of(const TemporaryFolder& folder, int count, const Picture& picture) {
+double distinct_of(const Folder& folder, int count, const Picture& picture) {
   std::string records;
   for (int i = 0; i < count; ++i) {
     records += R"({"image": ")" + std::to_string(picture(i)) +
@@ -74,7 +74,7 @@ double distinct_of(const TemporaryFolder& folder, int count, const Picture& pict
 }
 
 TEST(DistinctPictures, AreCountedByTheirPaths) {
-  const TemporaryFolder folder;
+  const Folder folder;
   EXPECT_EQ(distinct_of(folder, 40, [](int i) { return i % 10; }), 0.25);
   EXPECT_EQ(distinct_of(folder, 40, [](int i) { return i; }), 1);
   EXPECT_EQ(distinct_pictures(Mixture({{folder.write("text.jsonl", record("no picture") + "\n"), {}, 1}})), 1);
@@ -82,7 +82,7 @@ TEST(DistinctPictures, AreCountedByTheirPaths) {
 }
 
 TEST(DistinctPictures, AreEstimatedForManyRecords) {
-  const TemporaryFolder folder;
+  const Folder folder;
   Random random(3);
   // 4,096 draws of 2,000 pictures find 1,742 of them; the number of those has a standard deviation of 1 %.
   EXPECT_NEAR(distinct_of(folder, 20'000, [&](int) { return static_cast<int>(random.uniform() * 2000); }), 0.1, 0.004);

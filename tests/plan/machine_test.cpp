@@ -12,13 +12,13 @@ TEST(Machine, MeasuresProductsOfBothDtypes) {
 }
 
 TEST(Machine, MeasuresReading) {
-  const TemporaryFolder folder;
+  const Folder folder;
   EXPECT_GT(measure_reading({folder.write("a", std::string(1 << 20, 'x')), folder.write("b", "short")}, /*seconds=*/0.1), 0);
   EXPECT_EQ(measure_reading({}, 0.1), 0);
 }
 
 TEST(Machine, NamesAFileThatCannotBeRead) {
-  const TemporaryFolder folder;
+  const Folder folder;
   std::filesystem::create_directory(folder.path() / "folder.safetensors");
   EXPECT_ERROR(measure_reading({folder.path() / "folder.safetensors"}, 0.1), "folder.safetensors failed");
   EXPECT_ERROR(measure_reading({folder.path() / "absent"}, 0.1), "absent failed");

@@ -9,7 +9,7 @@ namespace {
 using namespace plan_fixture;
 
 TEST(ModelSizes, AreThoseOfTheLoadedModel) {
-  const TemporaryFolder folder;
+  const Folder folder;
   for (const bool tied : {true, false}) {
     SCOPED_TRACE(tied);
     const StoredModel stored(folder.path() / (tied ? "tied" : "untied"), small_config(3, 64, tied), at::kFloat, at::kFloat);
@@ -35,7 +35,7 @@ TEST(ModelSizes, AreThoseOfTheLoadedModel) {
 }
 
 TEST(ModelSizes, TellViewsFromWhatIsConverted) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel wide(folder.path() / "wide", small_config(1, 64, true), at::kFloat, at::kBFloat16);
   const auto& all = wide.sizes().all;
   EXPECT_EQ(all.viewed_bytes, 0);

@@ -35,7 +35,7 @@ class PlannedPair {
   RunConfig config;
 
  private:
-  TemporaryFolder folder_;
+  Folder folder_;
 };
 
 TEST(Plan, HasEveryStepOfTheRun) {

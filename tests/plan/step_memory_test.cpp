@@ -49,7 +49,7 @@ class FinetuneMemory : public testing::TestWithParam<Case> {};
 
 TEST_P(FinetuneMemory, IsThatOfTheTensorsThatLiveAtOnce) {
   const auto test = GetParam();
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel stored(folder.path() / "model", small_config(kLayers, kWidth, /*tied=*/true), test.dtype, test.dtype);
   const auto config = config_of(test);
   const auto batch = text_batch(4, 128, 32);
@@ -74,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, FinetuneMemory,
                                          Case{at::kBFloat16, false, false}, Case{at::kBFloat16, false, true}));
 
 TEST(VerbalizeMemory, IsThatOfTheTensorsThatLiveAtOnce) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel stored(folder.path() / "model", small_config(kLayers, kWidth, true), at::kFloat, at::kFloat);
   const auto config = config_of({at::kFloat, false, false});
   const auto batch = text_batch(4, 128, 32);
@@ -114,7 +114,7 @@ class Pair {
   RunConfig config;
 
  private:
-  TemporaryFolder folder_;
+  Folder folder_;
   StoredModel student_, teacher_;
 };
 
@@ -170,7 +170,7 @@ TEST(FinetuneMemory, KeepsCopiesOfWhatTheInteractionChanged) {
 }
 
 TEST(LoadingMemory, HoldsConvertedWeightsTwice) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel stored(folder.path() / "model", small_config(2, 64, true), at::kFloat, at::kBFloat16);
   RunConfig config;
   config.finetune.train = {};

@@ -21,7 +21,7 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
   for (const bool lora : {true, false}) {
     for (const bool checkpoints : {true, false}) {
       SCOPED_TRACE(testing::Message() << lora << checkpoints);
-      const TemporaryFolder folder;
+      const Folder folder;
       const StoredModel stored(folder.path() / "model", small_config(6, 64, /*tied=*/true), at::kFloat, at::kFloat);
       RunConfig config;
       config.activation_checkpointing = checkpoints;
@@ -43,7 +43,7 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
 }
 
 TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel stored(folder.path() / "model", small_config(6, 64, true), at::kFloat, at::kFloat);
   RunConfig config;
   config.student.layers = {3, 6};
@@ -60,7 +60,7 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
 }
 
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
-  const TemporaryFolder folder;
+  const Folder folder;
   const StoredModel student(folder.path() / "student", small_config(2, 64, true), at::kFloat, at::kFloat);
   const StoredModel teacher(folder.path() / "teacher", small_config(4, 64, false), at::kFloat, at::kFloat);
   RunConfig config;

@@ -54,7 +54,7 @@ class LensOfATinyModel : public testing::Test {
     return pack({processor_->encode(whole)});
   }
 
-  fixtures::TemporaryFolder folder_;
+  Folder folder_;
   std::shared_ptr<Vlm> model_;
   std::unique_ptr<Processor> processor_;
   std::shared_ptr<Verbalizers> verbalizers_;

@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "input/image.h"
-#include "tests/train/run_folder.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
-using train_test::Folder;
 
 const std::filesystem::path kImages = std::filesystem::path(VLSI_TEST_DATA) / "images";
 
@@ -43,7 +42,7 @@ TEST(Picture, TravelsAsItsFileWhenItIsSmall) {
     const std::string start = std::string("data:image/") + type + ";base64,";
     const auto uri = picture_uri(path);
     ASSERT_EQ(uri.substr(0, start.size()), start) << name;
-    EXPECT_TRUE(decoded(uri.substr(start.size())) == train_test::content_of(path)) << name;
+    EXPECT_TRUE(decoded(uri.substr(start.size())) == content_of(path)) << name;
   }
 }
 
@@ -52,9 +51,9 @@ TEST(Picture, IsShrunkWhenItIsLarge) {
   const auto uri = jpeg_uri(resize_bicubic(read_image(kImages / "rgb_8.png"), 500, 1000));
   const std::string start = "data:image/jpeg;base64,";
   ASSERT_EQ(uri.substr(0, start.size()), start);
-  train_test::write_text(folder / "large.jpg", decoded(uri.substr(start.size())));
+  write_text(folder / "large.jpg", decoded(uri.substr(start.size())));
   const auto shrunk = picture_uri(folder / "large.jpg");
-  train_test::write_text(folder / "shrunk.jpg", decoded(shrunk.substr(start.size())));
+  write_text(folder / "shrunk.jpg", decoded(shrunk.substr(start.size())));
   const auto small = read_image(folder / "shrunk.jpg");
   EXPECT_EQ(small.width, 448);
   EXPECT_EQ(small.height, 224);
@@ -67,7 +66,7 @@ TEST(Picture, IsShrunkWhenItIsLarge) {
 
 TEST(Picture, RefusesWhatIsNone) {
   const Folder folder;
-  train_test::write_text(folder / "evil.png", "<svg onload=alert(1)>");
+  write_text(folder / "evil.png", "<svg onload=alert(1)>");
   expect_error([&] { picture_uri(folder / "evil.png"); }, {"evil.png"});
   expect_error([&] { picture_uri(folder / "absent.png"); }, {"absent.png"});
 }

@@ -5,12 +5,10 @@
 
 #include "base/settings.h"
 #include "method/config.h"
-#include "tests/train/run_folder.h"
+#include "tests/support/files.h"
 
 namespace vlsi::report_test {
 
-using train_test::Folder;
-using train_test::write_text;
 namespace fs = std::filesystem;
 
 /// The resolved configuration of a run in `directory`, as a run writes it, with `overrides`.

@@ -3,12 +3,11 @@
 
 #include <chrono>
 
-#include "tests/train/run_folder.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
-using train_test::Folder;
 
 void append(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::app | std::ios::binary) << text;

@@ -2,17 +2,17 @@
 #include "train/metrics.h"
 
 #include <ATen/ATen.h>
-#include <signal.h>
-#include <sys/resource.h>
 
 #include <cmath>
 
-#include "tests/train/run_folder.h"
+#include "tests/support/errors.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
-using namespace train_test;
+namespace fs = std::filesystem;
 
 TEST(MetricSums, WeighByPositionsNotByBatches) {
   MetricSums sums;
@@ -73,25 +73,17 @@ TEST(MetricsFile, ContinuesBehindWhatIsKept) {
   EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":9}\n");
 }
 
-/// Appends a line, and one that a file of 20 bytes has no room for; ends the process with 0 where that is an Error.
-[[noreturn]] void append_to_a_full_disk(const fs::path& path) {
-  MetricsFile file(path, 0);
-  file.append({{"a", 1}});
-  const rlimit limit{20, 20};
-  ::signal(SIGXFSZ, SIG_IGN);
-  ::setrlimit(RLIMIT_FSIZE, &limit);
-  try {
-    file.append({{"a", std::string(20, 'x')}});
-  } catch (const Error& error) {
-    ::_exit(error.what() == "writing metrics to " + path.string() + ": File too large" ? 0 : 1);
-  }
-  ::_exit(2);
-}
-
 TEST(MetricsFile, LeavesNoHalfLineOnAFullDisk) {
   const Folder folder;
-  EXPECT_EXIT(append_to_a_full_disk(folder / "metrics.jsonl"), testing::ExitedWithCode(0), "");
+  MetricsFile file(folder / "metrics.jsonl", 0);
+  file.append({{"a", 1}});
+  {
+    const FileSizeLimit limit(20);
+    expect_error([&] { file.append({{"a", std::string(20, 'x')}}); }, {"writing metrics to " + (folder / "metrics.jsonl").string() + ": File too large"});
+  }
   EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n");
+  file.append({{"a", 2}});
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":2}\n");
 }
 
 TEST(MetricsFile, RefusesAFileShorterThanTheCheckpointExpects) {

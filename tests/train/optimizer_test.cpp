@@ -93,7 +93,7 @@ FoundCheckpoint checkpoint_of(const std::filesystem::path& folder, const NamedTe
 class AdamWOfBothTypes : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(AdamWOfBothTypes, GoesOnAfterLoadingItsStateAsIfUninterrupted) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   SmallProblem uninterrupted(GetParam()), resumed(GetParam());
   for (int i = 0; i < 3; ++i) uninterrupted.update();
   resumed.optimizer_.load_state(checkpoint_of(folder.path(), uninterrupted.optimizer_.state()));
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(Types, AdamWOfBothTypes, testing::Values(at::kFloat, at
                          [](const auto& type) { return dtype_name(type.param); });
 
 TEST(AdamW, RefusesAStateThatDoesNotFit) {
-  const fixtures::TemporaryFolder folder;
+  const Folder folder;
   SmallProblem problem(at::kFloat);
   const auto error = [&](const NamedTensors& state) {
     return message_of([&] { problem.optimizer_.load_state(checkpoint_of(folder.path(), state)); });

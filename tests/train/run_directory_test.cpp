@@ -4,12 +4,13 @@
 #include <ATen/ATen.h>
 
 #include "base/json.h"
-#include "tests/train/run_folder.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
 
-using namespace train_test;
+namespace fs = std::filesystem;
 
 const std::string kConfig = "out: run\nseed: 1\n";
 

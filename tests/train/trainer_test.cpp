@@ -4,13 +4,14 @@
 #include <ATen/ATen.h>
 
 #include "input/qwen2_vl_processor.h"
-#include "tests/train/run_folder.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
 #include "train/interrupt.h"
 
 namespace vlsi {
 namespace {
 
-using namespace train_test;
+namespace fs = std::filesystem;
 
 const std::string kSettings = "seed: 1\n";
 
