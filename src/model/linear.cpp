@@ -47,13 +47,6 @@ at::Tensor Linear::merged_weight(at::ScalarType dtype) const {
   return (weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_).to(dtype);
 }
 
-void Linear::merge_lora() {
-  if (!has_lora()) return;
-  weight_.set_data(merged_weight(weight_.scalar_type()));
-  for (const char* name : {"lora_A", "lora_B"}) unregister_parameter(name);
-  lora_a_ = lora_b_ = at::Tensor();
-}
-
 std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps) {
   constexpr int64_t kMaxJoinedValues = int64_t{1} << 18;  // above it a product is wide enough alone, and joining costs memory
   int64_t num_values = 0;

@@ -30,8 +30,6 @@ class Linear : public Module {
   double lora_scale() const { return lora_scale_; }
   /// W + scale · B A, computed in float32 and rounded once to `dtype`; W itself without an adapter.
   at::Tensor merged_weight(at::ScalarType dtype) const;
-  /// W ← merged_weight in W's dtype; the adapter is gone afterwards.
-  void merge_lora();
 
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }

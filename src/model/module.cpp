@@ -24,10 +24,6 @@ at::Tensor Module::register_parameter(std::string name, at::Tensor parameter) {
   return parameter;
 }
 
-void Module::unregister_parameter(const std::string& name) {
-  std::erase_if(parameters_, [&](const auto& item) { return item.first == name; });
-}
-
 void move_to(const Module& module, at::Device device) {
   for (auto& [name, parameter] : module.named_parameters()) parameter.set_data(parameter.to(device));
 }

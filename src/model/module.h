@@ -32,7 +32,6 @@ class Module {
     return child;
   }
   at::Tensor register_parameter(std::string name, at::Tensor parameter);
-  void unregister_parameter(const std::string& name);
 
  private:
   NamedTensors parameters_;

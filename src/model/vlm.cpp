@@ -180,10 +180,4 @@ void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& t
   if (!unused.empty()) fail(place, ": the decoder has no linear map called '", unused.front(), "'");
 }
 
-void Vlm::merge_lora() {
-  model_->for_each_module([](const std::string&, Module& module) {
-    if (auto* linear = dynamic_cast<Linear*>(&module)) linear->merge_lora();
-  });
-}
-
 }  // namespace vlsi

@@ -85,9 +85,6 @@ class Vlm : public Module {
   /// Every parameter in the order of named_parameters, as forward passes read it. A streamed one is there for its call alone.
   void for_each_weight(const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const;
 
-  /// Works all adapters into the weights that they stand beside.
-  void merge_lora();
-
  private:
   std::vector<Hidden> run(std::span<const Batch> batches, const HiddenRequest& request, KvCache* cache) const;
   std::optional<WeightStream::Held> hold(size_t part, std::optional<size_t> next = std::nullopt) const;
