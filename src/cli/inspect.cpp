@@ -7,12 +7,19 @@
 #include "cli/commands.h"
 #include "method/cache_format.h"
 #include "model/config.h"
+#include "model/load.h"
 #include "model/verbalizer.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// As --dtype has it, where it can.
+std::string short_name(at::ScalarType dtype) {
+  const bool is_common = dtype == at::kFloat || dtype == at::kBFloat16 || dtype == at::kHalf;
+  return is_common ? dtype_name(dtype) : c10::toString(dtype);
+}
 
 struct Contents {
   int64_t num_tensors = 0, num_values = 0, num_bytes = 0;
@@ -24,7 +31,7 @@ struct Contents {
     ++num_tensors;
     num_values += values;
     num_bytes += static_cast<int64_t>(info.end - info.begin);
-    values_by_dtype[c10::toString(info.dtype)] += values;
+    values_by_dtype[short_name(info.dtype)] += values;
   }
   void print() const {
     std::cout << "  tensors     " << num_tensors << "\n  values      " << num_values << " (";

@@ -157,7 +157,8 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
     const auto found = require<std::decay_t<decltype(expected)>>(trained_on, what, place + ", backbone");
     if (found != expected) {
       fail("loading verbalizers: ", place, ": they were trained on a backbone whose ", what, " is ", found,
-           ", this one's is ", expected);
+           ", this one's is ", expected,
+           std::string_view(what) == "head" ? "; its language head was trained since, or it is another model (vlsi lens: --head names the model they are for)" : "");
     }
   };
   check("width", backbone.width);
