@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "base/parallel.h"
 
@@ -15,16 +18,71 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kRowsPerTask = 64;  // a fixed cut, so that partial sums do not depend on the number of threads
 
-bool is_plain_float(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat; }
+// ---- float32 and bfloat16, computed on in float32 ----
+
+using Bfloat16Bits = uint16_t;  // plain integers, which the compiler turns into float32 a vector at a time
+
+inline float wide(float x) { return x; }
+inline float wide(Bfloat16Bits x) { return std::bit_cast<float>(static_cast<uint32_t>(x) << 16); }
+
+/// x in a tensor's number type, to the nearest, ties to even.
+template <class Number>
+inline Number narrow(float x) {
+  if constexpr (std::is_same_v<Number, float>) {
+    return x;
+  } else {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    const uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
+    return static_cast<Bfloat16Bits>(x == x ? rounded : 0x7fc0U);  // a NaN stays one
+  }
+}
+
+template <class Number>
+const Number* data_of(const at::Tensor& x) {
+  if constexpr (std::is_same_v<Number, float>) {
+    return x.const_data_ptr<float>();
+  } else {
+    return reinterpret_cast<const Number*>(x.const_data_ptr<at::BFloat16>());
+  }
+}
+
+template <class Number>
+Number* mutable_data_of(const at::Tensor& x) {
+  return const_cast<Number*>(data_of<Number>(x));
+}
+
+bool is_plain(const at::Tensor& x) { return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16); }
+
+/// body(a number of x's type), for its type.
+template <class Body>
+void with_number_of(const at::Tensor& x, const Body& body) {
+  x.scalar_type() == at::kFloat ? body(float{}) : body(Bfloat16Bits{});
+}
+
+/// 1 / (1 + e^-x): e to a power between ±ln 2 / 2 by its series, whose rest is below 1e-8, times a power of two. Below -88 it is 0.
+inline float sigmoid(float x) {
+  constexpr float kShift = 12582912.0F;  // 1.5 · 2^23: adding it leaves the nearest integer in the low bits
+  const float t = std::max(-x, -87.0F);  // a power of two that float32 has
+  const float shifted = t * 1.44269504F + kShift;
+  const float n = shifted - kShift;
+  const float r = t - n * 0.693359375F + n * 2.12194440e-4F;  // ln 2 in two parts
+  const float series =
+      1 + r * (1 + r * (0.5F + r * (1 / 6.0F + r * (1 / 24.0F + r * (1 / 120.0F + r * (1 / 720.0F + r * (1 / 5040.0F)))))));
+  const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kShift) + 127U) << 23;
+  return x < -88 ? 0 : 1 / (1 + series * std::bit_cast<float>(exponent));
+}
+
+// ---- rows ----
 
 /// The rows of a tensor whose rows are dense but may lie apart, as in a slice of columns.
+template <class Number>
 class Rows {
  public:
-  explicit Rows(const at::Tensor& x) : data_(x.const_data_ptr<float>()), stride_(x.stride(0)) {}
-  const float* operator[](int64_t row) const { return data_ + row * stride_; }
+  explicit Rows(const at::Tensor& x) : data_(data_of<Number>(x)), stride_(x.stride(0)) {}
+  const Number* operator[](int64_t row) const { return data_ + row * stride_; }
 
  private:
-  const float* data_;
+  const Number* data_;
   int64_t stride_;
 };
 
@@ -37,13 +95,62 @@ bool has_dense_rows(const at::Tensor& x) {
   return true;
 }
 
+int64_t num_row_blocks(int64_t num_rows) { return (num_rows + kRowsPerTask - 1) / kRowsPerTask; }
+
 /// Calls body(first row, last row, task index) for the rows cut into tasks of kRowsPerTask, in parallel.
 template <class Body>
 void for_row_blocks(int64_t num_rows, const Body& body) {
-  const int64_t num_tasks = (num_rows + kRowsPerTask - 1) / kRowsPerTask;
-  parallel_for(0, num_tasks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, num_row_blocks(num_rows), 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       body(task * kRowsPerTask, std::min(num_rows, (task + 1) * kRowsPerTask), task);
+    }
+  });
+}
+
+// ---- RMS norm ----
+
+template <class Number>
+void normalize(const at::Tensor& x, const at::Tensor& weight, float eps, const at::Tensor& y, const at::Tensor& scale) {
+  const int64_t width = x.size(1);
+  const Number *in = data_of<Number>(x), *w = data_of<Number>(weight);
+  Number* out = mutable_data_of<Number>(y);
+  float* scales = scale.mutable_data_ptr<float>();
+  for_row_blocks(x.size(0), [=](int64_t begin, int64_t end, int64_t) {
+    for (int64_t t = begin; t < end; ++t) {
+      const Number* row = in + t * width;
+      float squares = 0;
+#pragma omp simd reduction(+ : squares)
+      for (int64_t i = 0; i < width; ++i) squares += wide(row[i]) * wide(row[i]);
+      const float s = 1 / std::sqrt(squares / static_cast<float>(width) + eps);
+      scales[t] = s;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) out[t * width + i] = narrow<Number>(wide(narrow<Number>(wide(row[i]) * s)) * wide(w[i]));
+    }
+  });
+}
+
+/// The gradients to x and, unless `weight_sums` [tasks, D] is undefined, the parts of that to the weight.
+template <class Number>
+void normalize_backward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale, const at::Tensor& gy,
+                        const at::Tensor& gx, const at::Tensor& weight_sums) {
+  const int64_t width = x.size(1);
+  const Number *in = data_of<Number>(x), *w = data_of<Number>(weight), *g = data_of<Number>(gy);
+  const float* scales = scale.const_data_ptr<float>();
+  Number* out = mutable_data_of<Number>(gx);
+  float* sums = weight_sums.defined() ? weight_sums.mutable_data_ptr<float>() : nullptr;
+  for_row_blocks(x.size(0), [=](int64_t begin, int64_t end, int64_t task) {
+    for (int64_t t = begin; t < end; ++t) {
+      const Number *row = in + t * width, *g_row = g + t * width;
+      const float s = scales[t];
+      float dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (int64_t i = 0; i < width; ++i) dot += wide(g_row[i]) * wide(w[i]) * wide(row[i]);
+      const float pull = dot * s * s * s / static_cast<float>(width);
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) out[t * width + i] = narrow<Number>(wide(g_row[i]) * wide(w[i]) * s - wide(row[i]) * pull);
+      if (sums == nullptr) continue;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) sums[task * width + i] += wide(g_row[i]) * wide(row[i]) * s;
     }
   });
 }
@@ -52,21 +159,8 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, double eps) {
     const auto x = input.contiguous();
-    const int64_t num_rows = x.size(0), width = x.size(1);
-    auto y = at::empty_like(x), scale = at::empty({num_rows}, x.options());
-    const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
-    float *out = y.mutable_data_ptr<float>(), *scales = scale.mutable_data_ptr<float>();
-    for_row_blocks(num_rows, [=](int64_t begin, int64_t end, int64_t) {
-      for (int64_t t = begin; t < end; ++t) {
-        const float* row = in + t * width;
-        float squares = 0;
-#pragma omp simd reduction(+ : squares)
-        for (int64_t i = 0; i < width; ++i) squares += row[i] * row[i];
-        const float s = 1 / std::sqrt(squares / static_cast<float>(width) + static_cast<float>(eps));
-        scales[t] = s;
-        for (int64_t i = 0; i < width; ++i) out[t * width + i] = row[i] * s * w[i];
-      }
-    });
+    auto y = at::empty_like(x), scale = at::empty({x.size(0)}, x.options().dtype(at::kFloat));
+    with_number_of(x, [&](auto number) { normalize<decltype(number)>(x, weight, static_cast<float>(eps), y, scale); });
     context->save_for_backward({x, weight, scale});
     return y;
   }
@@ -75,95 +169,99 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &scale = saved[2];
     const auto gy = gradients[0].contiguous();
-    const int64_t num_rows = x.size(0), width = x.size(1);
-    const bool wants_weight = context->needs_input_grad(1);
-    const int64_t num_tasks = (num_rows + kRowsPerTask - 1) / kRowsPerTask;
+    const auto sums = context->needs_input_grad(1) ? at::zeros({num_row_blocks(x.size(0)), x.size(1)}, scale.options()) : at::Tensor();
     auto gx = at::empty_like(x);
-    auto partial = wants_weight ? at::zeros({num_tasks, width}, x.options()) : at::Tensor();
-    const float *in = x.const_data_ptr<float>(), *w = weight.const_data_ptr<float>();
-    const float *scales = scale.const_data_ptr<float>(), *g = gy.const_data_ptr<float>();
-    float *out = gx.mutable_data_ptr<float>(), *sums = wants_weight ? partial.mutable_data_ptr<float>() : nullptr;
-    for_row_blocks(num_rows, [=](int64_t begin, int64_t end, int64_t task) {
-      for (int64_t t = begin; t < end; ++t) {
-        const float *row = in + t * width, *g_row = g + t * width;
-        const float s = scales[t];
-        float dot = 0;
-#pragma omp simd reduction(+ : dot)
-        for (int64_t i = 0; i < width; ++i) dot += g_row[i] * w[i] * row[i];
-        const float pull = dot * s * s * s / static_cast<float>(width);
-        for (int64_t i = 0; i < width; ++i) out[t * width + i] = g_row[i] * w[i] * s - row[i] * pull;
-        if (sums == nullptr) continue;
-        for (int64_t i = 0; i < width; ++i) sums[task * width + i] += g_row[i] * row[i] * s;
-      }
-    });
-    return {gx, wants_weight ? partial.sum(0) : at::Tensor(), at::Tensor()};
+    with_number_of(x, [&](auto number) { normalize_backward<decltype(number)>(x, weight, scale, gy, gx, sums); });
+    return {gx, sums.defined() ? sums.sum(0).to(weight.scalar_type()) : at::Tensor(), at::Tensor()};
   }
 };
+
+// ---- SwiGLU ----
+
+template <class Number>
+void gate_rows(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& y) {
+  const int64_t width = gate.size(1);
+  const Rows<Number> g(gate), u(up);
+  Number* out = mutable_data_of<Number>(y);
+  for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
+    for (int64_t t = begin; t < end; ++t) {
+      const Number *g_row = g[t], *u_row = u[t];
+      Number* out_row = out + t * width;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) out_row[i] = narrow<Number>(wide(g_row[i]) * sigmoid(wide(g_row[i])) * wide(u_row[i]));
+    }
+  });
+}
+
+template <class Number>
+void gate_rows_backward(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& gy, const at::Tensor& g_gate,
+                        const at::Tensor& g_up) {
+  const int64_t width = gate.size(1);
+  const Rows<Number> g(gate), u(up), gradient(gy);
+  Number *out_gate = mutable_data_of<Number>(g_gate), *out_up = mutable_data_of<Number>(g_up);
+  for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
+    for (int64_t t = begin; t < end; ++t) {
+      const Number *g_row = g[t], *u_row = u[t], *gy_row = gradient[t];
+      Number *gate_row = out_gate + t * width, *up_row = out_up + t * width;
+#pragma omp simd
+      for (int64_t i = 0; i < width; ++i) {
+        const float x = wide(g_row[i]), s = sigmoid(x), gradient_s = wide(gy_row[i]) * s;
+        up_row[i] = narrow<Number>(gradient_s * x);
+        gate_row[i] = narrow<Number>(gradient_s * wide(u_row[i]) * (1 + x * (1 - s)));
+      }
+    }
+  });
+}
 
 class SwiGlu : public torch::autograd::Function<SwiGlu> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
-    const auto sigmoid = at::sigmoid(gate).contiguous();
-    auto y = at::empty_like(sigmoid);
-    const Rows g(gate), u(up);
-    const float* s = sigmoid.const_data_ptr<float>();
-    float* out = y.mutable_data_ptr<float>();
-    const int64_t width = gate.size(1);
-    for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
-      for (int64_t t = begin; t < end; ++t) {
-        const float *g_row = g[t], *u_row = u[t];
-        for (int64_t i = 0; i < width; ++i) out[t * width + i] = g_row[i] * s[t * width + i] * u_row[i];
-      }
-    });
-    context->save_for_backward({gate, up, sigmoid});
+    auto y = at::empty(gate.sizes(), gate.options());
+    with_number_of(gate, [&](auto number) { gate_rows<decltype(number)>(gate, up, y); });
+    context->save_for_backward({gate, up});
     return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const auto &gate = saved[0], &up = saved[1], &sigmoid = saved[2];
+    const auto &gate = saved[0], &up = saved[1];
     const auto gy = gradients[0].contiguous();
-    auto g_gate = at::empty_like(sigmoid), g_up = at::empty_like(sigmoid);
-    const int64_t width = gate.size(1);
-    const Rows g(gate), u(up);
-    const float *s = sigmoid.const_data_ptr<float>(), *gradient = gy.const_data_ptr<float>();
-    float *out_gate = g_gate.mutable_data_ptr<float>(), *out_up = g_up.mutable_data_ptr<float>();
-    for_row_blocks(gate.size(0), [=](int64_t begin, int64_t end, int64_t) {
-      for (int64_t t = begin; t < end; ++t) {
-        const float *g_row = g[t], *u_row = u[t];
-        for (int64_t j = 0; j < width; ++j) {
-          const int64_t i = t * width + j;
-          out_up[i] = gradient[i] * g_row[j] * s[i];
-          out_gate[i] = gradient[i] * u_row[j] * s[i] * (1 + g_row[j] * (1 - s[i]));
-        }
-      }
-    });
+    auto g_gate = at::empty_like(gy), g_up = at::empty_like(gy);
+    with_number_of(gate, [&](auto number) { gate_rows_backward<decltype(number)>(gate, up, gy, g_gate, g_up); });
     return {g_gate, g_up};
   }
 };
 
+// ---- rotation ----
+
 /// One rotation by the given angles; by their negatives it is the gradient.
-at::Tensor rotate_rows(const at::Tensor& input, const at::Tensor& cos, const at::Tensor& sin, float direction) {
-  const auto x = input.size(0) > 0 && has_dense_rows(input) ? input : input.contiguous();
-  auto y = at::empty(x.sizes(), x.options());
+template <class Number>
+void rotate_rows(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction, const at::Tensor& y) {
   const int64_t num_heads = x.size(1), half = x.size(2) / 2;
-  const Rows in(x);
-  const float *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
-  float* out = y.mutable_data_ptr<float>();
+  const Rows<Number> in(x);
+  const Number *c = data_of<Number>(cos), *s = data_of<Number>(sin);
+  Number* out = mutable_data_of<Number>(y);
   for_row_blocks(x.size(0), [=](int64_t begin, int64_t end, int64_t) {
     for (int64_t t = begin; t < end; ++t) {
-      const float *cos_row = c + t * half, *sin_row = s + t * half;
+      const Number *cos_row = c + t * half, *sin_row = s + t * half;
       for (int64_t head = 0; head < num_heads; ++head) {
-        const float* from = in[t] + head * 2 * half;
-        float* to = out + (t * num_heads + head) * 2 * half;
+        const Number* from = in[t] + head * 2 * half;
+        Number* to = out + (t * num_heads + head) * 2 * half;
+#pragma omp simd
         for (int64_t j = 0; j < half; ++j) {
-          const float turn = direction * sin_row[j];
-          to[j] = from[j] * cos_row[j] - from[half + j] * turn;
-          to[half + j] = from[half + j] * cos_row[j] + from[j] * turn;
+          const float first = wide(from[j]), second = wide(from[half + j]), stay = wide(cos_row[j]), turn = direction * wide(sin_row[j]);
+          to[j] = narrow<Number>(first * stay - second * turn);
+          to[half + j] = narrow<Number>(second * stay + first * turn);
         }
       }
     }
   });
+}
+
+at::Tensor rotated(const at::Tensor& input, const at::Tensor& cos, const at::Tensor& sin, float direction) {
+  const auto x = input.size(0) > 0 && has_dense_rows(input) ? input : input.contiguous();
+  auto y = at::empty(x.sizes(), x.options());
+  with_number_of(x, [&](auto number) { rotate_rows<decltype(number)>(x, cos, sin, direction, y); });
   return y;
 }
 
@@ -171,11 +269,11 @@ class Rotate : public torch::autograd::Function<Rotate> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
     context->save_for_backward({cos, sin});
-    return rotate_rows(x, cos, sin, 1);
+    return rotated(x, cos, sin, 1);
   }
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    return {rotate_rows(gradients[0], saved[0], saved[1], -1), at::Tensor(), at::Tensor()};
+    return {rotated(gradients[0], saved[0], saved[1], -1), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -188,14 +286,14 @@ at::Tensor rms_norm_plain(const at::Tensor& x, const at::Tensor& weight, double 
 }
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  if (!is_plain_float(x) || !weight.is_contiguous() || x.dim() != 2) return rms_norm_plain(x, weight, eps);
-  return RmsNorm::apply(x, weight, eps);
+  const bool fits = is_plain(x) && x.dim() == 2 && weight.scalar_type() == x.scalar_type() && weight.is_contiguous();
+  return fits ? RmsNorm::apply(x, weight, eps) : rms_norm_plain(x, weight, eps);
 }
 
 at::Tensor swiglu_plain(const at::Tensor& gate, const at::Tensor& up) { return at::silu(gate) * up; }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  const bool fits = is_plain_float(gate) && gate.dim() == 2 && gate.size(0) > 0 && has_dense_rows(gate) && has_dense_rows(up);
+  const bool fits = is_plain(gate) && gate.dim() == 2 && gate.size(0) > 0 && has_dense_rows(gate) && has_dense_rows(up);
   return fits ? SwiGlu::apply(gate, up) : swiglu_plain(gate, up);
 }
 
@@ -206,7 +304,7 @@ at::Tensor rotate_plain(const at::Tensor& x, const at::Tensor& cos, const at::Te
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  return is_plain_float(x) ? Rotate::apply(x, cos.contiguous(), sin.contiguous()) : rotate_plain(x, cos, sin);
+  return is_plain(x) ? Rotate::apply(x, cos.contiguous(), sin.contiguous()) : rotate_plain(x, cos, sin);
 }
 
 }  // namespace vlsi

@@ -1,12 +1,13 @@
 // The decoder's small operations. Each has a plain definition in PyTorch operations, which is its meaning and its oracle, and
-// one pass over memory, forward and backward, for float32 on the CPU. (T tokens, H heads, D width, d head width)
+// one pass over memory, forward and backward, for float32 and bfloat16 on the CPU. In bfloat16 that pass computes in float32
+// and rounds its results once, where the plain operations round each of theirs. (T tokens, H heads, D width, d head width)
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace vlsi {
 
-/// x / sqrt(mean(x²) + eps) in float32, rounded to x's dtype, then times weight. x [T, D], weight [D].
+/// x / sqrt(mean(x²) + eps) in float32, rounded to x's dtype, then times weight. x [T, D], weight [D] in x's dtype.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor rms_norm_plain(const at::Tensor& x, const at::Tensor& weight, double eps);
 

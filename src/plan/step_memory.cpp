@@ -163,13 +163,13 @@ class Step {
   /// What a decoder layer keeps of a token for its gradient: attention's inputs and outputs, and the FFN's.
   double kept_by_attention(const TextConfig& text) const {
     const auto d = static_cast<double>(text.hidden_size), k = static_cast<double>(text.num_key_value_heads * text.head_dim());
-    // normed input, queries, output; keys and values; the norm's input, a float32 one in either dtype.
-    return b_ * (3 * d + 2 * k) + kFloatBytes * d;
+    // the norm's input and output, queries, attention's output; keys and values.
+    return b_ * (4 * d + 2 * k);
   }
   double kept_by_ffn(const TextConfig& text) const {
     const auto d = static_cast<double>(text.hidden_size), f = static_cast<double>(text.intermediate_size);
-    // normed input; gate, its activation, up, their product; the norm's input.
-    return b_ * (d + 4 * f) + kFloatBytes * d;
+    // the norm's input and output; gate, up, their product.
+    return b_ * (2 * d + 3 * f);
   }
   double kept_by_layer(const TextConfig& text, double num_tokens, double num_rows) const {
     return num_tokens * kept_by_attention(text) + num_rows * kept_by_ffn(text) + num_tokens * b_ * low_rank_values();
@@ -193,9 +193,9 @@ class Step {
     return static_cast<double>(vision.depth) * batch_.patches * (b_ * (8 * e + 4 * f) + kFloatBytes * 4 * e);
   }
 
-  /// A layer at work without gradient: its residual stream and norm, and the four tensors of the FFN.
+  /// A layer at work without gradient: its residual stream and norm, and the three tensors of the FFN.
   double at_work(const TextConfig& text) const {
-    return batch_.tokens * (b_ * 4 * static_cast<double>(text.intermediate_size) + (kFloatBytes + 3 * b_) * static_cast<double>(text.hidden_size));
+    return batch_.tokens * b_ * (3 * static_cast<double>(text.intermediate_size) + 4 * static_cast<double>(text.hidden_size));
   }
 
   /// A frozen tower looks at one picture at a time: queries, keys and values turned in float32, and the FFN's rows.
@@ -243,8 +243,8 @@ class Step {
   double head_passes() const {
     const auto width = [](const ModelSizes& model) { return static_cast<double>(model.config.text.hidden_size); };
     const auto verbalized = [&](const ModelSizes& model, size_t num_layers) {
-      // input, gate, activation, up, product and output of each verbalizer, and all of them joined, wide and narrow
-      return static_cast<double>(num_layers + 1) * batch_.answers * width(model) * kFloatBytes * 8;
+      // input, gate, up, product and output of each verbalizer, and all of them joined, wide and narrow
+      return static_cast<double>(num_layers + 1) * batch_.answers * width(model) * kFloatBytes * 7;
     };
     const auto expected = [&](size_t num_layers, double row_width) {
       return 2 * static_cast<double>(num_layers + 1) * batch_.answers * row_width * kFloatBytes;

@@ -36,6 +36,25 @@ void expect_equal(const Operation& fused, const Operation& plain, const std::vec
   }
 }
 
+/// On bfloat16 inputs, value and gradients against the plain definition in float64. `roundings`: how often the value is rounded
+/// to 8 bits, each time by up to 2^-8 of it; the gradients are once. Sums in float32 add a millionth of the
+/// largest, which may cancel.
+void expect_rounded_formula(const Operation& fused, const Operation& plain, const std::vector<at::Tensor>& inputs, double roundings = 1) {
+  std::vector<at::Tensor> narrow, wide;
+  for (const auto& input : inputs) {
+    narrow.push_back(input.to(at::kBFloat16));
+    wide.push_back(narrow.back().to(at::kDouble));
+  }
+  const auto direction = random(plain(wide).sizes(), 99).to(at::kBFloat16);
+  const auto ours = value_and_gradients(fused, narrow, direction), expected = value_and_gradients(plain, wide, direction.to(at::kDouble));
+  for (size_t i = 0; i < ours.size(); ++i) {
+    ASSERT_EQ(ours[i].scalar_type(), at::kBFloat16);
+    const auto bound = expected[i].abs() * ((i == 0 ? roundings : 1) * 0x1.01p-8) + 1e-6 * expected[i].abs().max().clamp_min(1);
+    const auto excess = (ours[i].to(at::kDouble) - expected[i]).abs() - bound;
+    EXPECT_LE(excess.max().item<double>(), 0) << "output " << i;
+  }
+}
+
 /// The plain path in float64 against central differences of step 1e-6: truncation and rounding are both below 1e-8.
 void expect_gradients_of_differences(const Operation& operation, std::vector<at::Tensor> inputs) {
   const auto direction = random(operation(inputs).sizes(), 98, at::kDouble);
@@ -98,11 +117,23 @@ TEST(RmsNorm, IsTheFormulaInFloat64) {
   expect_gradients_of_differences(norm_of, {x, weight});
 }
 
+TEST(RmsNorm, IsTheFormulaInBfloat16ButForItsRoundings) {
+  for (const auto& [rows, width] : kShapes) {
+    SCOPED_TRACE(concat(rows, " x ", width));
+    expect_rounded_formula(norm_of, plain_norm_of, {random({rows, width}, 1), random({width}, 2)}, /*roundings=*/2);
+  }
+}
+
 TEST(RmsNorm, RoundsToTheRowsTypeBeforeTheWeight) {
   const auto x = random({9, 48}, 5).to(at::kBFloat16), weight = random({48}, 6).to(at::kBFloat16);
   const auto wide = x.to(at::kFloat);
   const auto normed = wide * at::rsqrt(wide.square().mean(-1, true) + 1e-6);
   EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6), normed.to(at::kBFloat16) * weight));
+}
+
+TEST(RmsNorm, TakesAWeightOfAnotherType) {
+  const auto x = random({9, 48}, 5).to(at::kBFloat16), weight = random({48}, 6);
+  EXPECT_TRUE(at::equal(rms_norm(x, weight, 1e-6), rms_norm_plain(x, weight, 1e-6)));
 }
 
 TEST(RmsNorm, TakesRowsThatAreNotContiguous) {
@@ -122,6 +153,40 @@ TEST(SwiGlu, IsTheFormulaInFloat64) {
   const auto gate = random({4, 9}, 3, at::kDouble), up = random({4, 9}, 4, at::kDouble);
   EXPECT_LE(difference(swiglu(gate, up), gate / (1 + (-gate).exp()) * up), 1e-14);
   expect_gradients_of_differences(swiglu_of, {gate, up});
+}
+
+TEST(SwiGlu, IsTheFormulaInBfloat16ButForItsRounding) {
+  for (const auto& [rows, width] : kShapes) {
+    SCOPED_TRACE(concat(rows, " x ", width));
+    expect_rounded_formula(swiglu_of, plain_swiglu_of, {random({rows, width}, 1) * 3, random({rows, width}, 2)});
+  }
+}
+
+TEST(SwiGlu, TakesSlicesOfJoinedColumns) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const auto joined = random({70, 2 * 33}, 1).to(dtype);
+    const auto gate = joined.narrow(1, 0, 33), up = joined.narrow(1, 33, 33);
+    EXPECT_TRUE(at::equal(swiglu(gate, up), swiglu(gate.contiguous(), up.contiguous())));
+  }
+}
+
+TEST(SwiGlu, KnowsTheSigmoidOfEveryBfloat16) {
+  const auto all = at::arange(0, 1 << 16, at::kInt).to(at::kShort).view(at::kBFloat16);
+  const auto gate = all.index_select(0, all.isfinite().nonzero().view({-1})).view({1, -1});
+  const auto wide = gate.to(at::kDouble), expected = wide * at::sigmoid(wide);
+  const auto found = swiglu(gate, at::ones_like(gate)).to(at::kDouble);
+  // Where the sigmoid is taken for 0, or is too small for all bits of a float32, the value is smaller than 1e-36.
+  EXPECT_LE(((found - expected).abs() - expected.abs() * 0x1.01p-8).max().item<double>(), 1e-36);
+}
+
+TEST(SwiGlu, CarriesWhatIsNotANumber) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    auto gate = at::ones({1, 20}, dtype), up = at::ones({1, 20}, dtype);
+    gate[0][3] = up[0][7] = std::numeric_limits<double>::quiet_NaN();
+    const auto is_nan = swiglu(gate, up).isnan();
+    EXPECT_TRUE(is_nan[0][3].item<bool>() && is_nan[0][7].item<bool>());
+    EXPECT_EQ(is_nan.sum().item<int64_t>(), 2);
+  }
 }
 
 TEST(SwiGlu, StaysFiniteFarFromZero) {
@@ -146,6 +211,16 @@ TEST_F(Rotation, EqualsItsPlainDefinitionWithGradients) {
       const auto angles = random({rows, 6}, 1) * 10;
       expect_equal(by(angles), by(angles, /*plain=*/true), {random({rows, heads, 12}, 2)});
     }
+  }
+}
+
+TEST_F(Rotation, IsTheFormulaInBfloat16ButForItsRounding) {
+  for (const int64_t rows : {1, 65, 130}) {
+    const auto angles = random({rows, 9}, 1) * 10;
+    const auto cos = angles.cos().to(at::kBFloat16), sin = angles.sin().to(at::kBFloat16);
+    expect_rounded_formula([&](const auto& x) { return rotate(x[0], cos, sin); },
+                           [&](const auto& x) { return rotate_plain(x[0], cos.to(at::kDouble), sin.to(at::kDouble)); },
+                           {random({rows, 3, 18}, 2)});
   }
 }
 
