@@ -21,7 +21,7 @@ struct Call : torch::CustomClassHolder {
   at::Tensor operator()(const at::Tensor& x) const { return layer.forward(x, context, layer_index, rows); }
 
   const DecoderLayer& layer;
-  const DecoderContext context;
+  DecoderContext context;
   const int64_t layer_index;
   const at::Tensor rows;
 };
@@ -45,6 +45,7 @@ class CheckpointedLayer : public torch::autograd::Function<CheckpointedLayer> {
     at::AutoGradMode enabled(true);
     inputs[0] = inputs[0].detach().requires_grad_(wants_input);
     const auto call = c10::static_intrusive_pointer_cast<Call>(context->saved_data["call"].toCapsule());
+    call->context.values_are_read = false;
     const auto output = (*call)(inputs[0]);
     if (!wants_input) inputs.erase(inputs.begin());
     auto results = torch::autograd::grad({output}, inputs, {gradients[0]}, /*retain_graph=*/false,

@@ -50,9 +50,10 @@ Mlp::Mlp(const TextConfig& config) {
   down_proj_ = register_module("down_proj", std::make_shared<Linear>(inner, width, /*with_bias=*/false));
 }
 
-at::Tensor Mlp::forward(const at::Tensor& x) const {
+at::Tensor Mlp::forward(const at::Tensor& x, const DecoderContext& context) const {
   const auto projected = forward_together(x, {gate_proj_.get(), up_proj_.get()});
-  return down_proj_->forward(swiglu(projected[0], projected[1]));
+  const auto inner = swiglu(projected[0], projected[1]);
+  return context.values_are_read ? down_proj_->forward(inner) : down_proj_->forward_without_values(inner);
 }
 
 DecoderLayer::DecoderLayer(const TextConfig& config) {
@@ -67,7 +68,7 @@ at::Tensor DecoderLayer::forward(const at::Tensor& x, const DecoderContext& cont
                                  const at::Tensor& rows) const {
   const auto residual = rows.defined() ? x.index_select(0, rows) : x;
   const auto attended = residual + self_attn_->forward(input_layernorm_->forward(x), context, layer_index, rows);
-  return attended + mlp_->forward(post_attention_layernorm_->forward(attended));
+  return attended + mlp_->forward(post_attention_layernorm_->forward(attended), context);
 }
 
 Embedding::Embedding(int64_t num_rows, int64_t width) {

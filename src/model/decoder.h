@@ -32,6 +32,7 @@ struct DecoderContext {
   RotaryTable rotary;
   std::vector<SequenceRun> runs;  // of the packed sequences
   KvCache* cache = nullptr;       // filled by a prompt, read and extended by the tokens after it
+  bool values_are_read = true;    // of a layer's output; where not, only its gradients are, and its last product is left out
 };
 
 class SelfAttention : public Module {
@@ -49,7 +50,7 @@ class Mlp : public Module {
  public:
   explicit Mlp(const TextConfig& config);
   /// down(silu(gate x) * up x); x [T, D] -> [T, D]
-  at::Tensor forward(const at::Tensor& x) const;
+  at::Tensor forward(const at::Tensor& x, const DecoderContext& context) const;
 
  private:
   std::shared_ptr<Linear> gate_proj_, up_proj_, down_proj_;

@@ -2,26 +2,81 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
 
 namespace vlsi {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ as one operation: products add to what is there, forward and backward, where a graph of
+/// single ones would write each term and then their sum. x [T, in].
+class AdaptedMap : public torch::autograd::Function<AdaptedMap> {
+ public:
+  using Optional = std::optional<at::Tensor>;
+
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const Optional& bias,
+                            const Optional& lora_a, const Optional& lora_b, double scale, bool with_values) {
+    const auto dtype = x.scalar_type();
+    auto y = with_values ? at::linear(x, weight, bias)
+                         : at::zeros({x.size(0), weight.size(0)}, x.options());
+    at::Tensor a, b, low_rank;
+    if (lora_a) {
+      // In the activations' dtype: in float32, adapters of rank 64 would take longer than the maps that they stand beside.
+      a = lora_a->to(dtype);
+      b = lora_b->to(dtype);
+      low_rank = at::mm(x, a.t());  // [T, rank]
+      if (with_values) y.addmm_(low_rank, b.t(), 1, scale);
+    }
+    context->save_for_backward({x, weight, a, b, low_rank});
+    context->saved_data["scale"] = scale;
+    context->saved_data["has_bias"] = bias.has_value();
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1], &a = saved[2], &b = saved[3], &low_rank = saved[4];
+    const double scale = context->saved_data["scale"].toDouble();
+    const auto& g = gradients[0];  // [T, out]
+    size_t num_inputs = 0;         // gradients are asked for by their place among the inputs that there are
+    const auto wants_next = [&] { return context->needs_input_grad(num_inputs++); };
+    at::Tensor g_x, g_weight, g_bias, g_a, g_b;
+    if (wants_next()) g_x = at::mm(g, weight);
+    if (wants_next()) g_weight = at::mm(g.t(), x);
+    if (context->saved_data["has_bias"].toBool() && wants_next()) g_bias = g.sum(0);
+    if (a.defined()) {
+      const auto g_low_rank = at::mm(g, b);  // [T, rank]
+      if (g_x.defined()) g_x.addmm_(g_low_rank, a, 1, scale);
+      const auto in_float32 = [&](const at::Tensor& product) { return product.to(at::kFloat).mul_(scale); };
+      if (wants_next()) g_a = in_float32(at::mm(g_low_rank.t(), x));
+      if (wants_next()) g_b = in_float32(at::mm(g.t(), low_rank));
+    }
+    return {g_x, g_weight, g_bias, g_a, g_b, at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
 
 Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
   weight_ = register_parameter("weight", at::empty({out_features, in_features}));
   if (with_bias) bias_ = register_parameter("bias", at::empty({out_features}));
 }
 
-at::Tensor Linear::forward(const at::Tensor& x) const {
-  const auto y = at::linear(x, weight_, bias_.defined() ? std::optional(bias_) : std::nullopt);
-  if (!has_lora()) return y;
-  const auto dtype = x.scalar_type();
-  if (dtype == lora_a_.scalar_type()) return y + at::linear(at::linear(x, lora_a_), lora_b_) * lora_scale_;
-  // In the activations' dtype, and added by the product itself: in float32, adapters of rank 64 would take longer than the maps
-  // that they stand beside.
-  const auto low_rank = at::linear(x, lora_a_.to(dtype)).flatten(0, -2);  // [T, rank]
-  return at::addmm(y.flatten(0, -2), low_rank, lora_b_.to(dtype).t(), 1, lora_scale_).view_as(y);
+at::Tensor Linear::map(const at::Tensor& x, bool with_values) const {
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight_.size(0);
+  const auto given = [](const at::Tensor& parameter) { return parameter.defined() ? std::optional(parameter) : std::nullopt; };
+  return AdaptedMap::apply(x.reshape({-1, weight_.size(1)}), weight_, given(bias_), given(lora_a_), given(lora_b_), lora_scale_, with_values)
+      .view(sizes);
 }
+
+at::Tensor Linear::forward(const at::Tensor& x) const { return map(x, /*with_values=*/true); }
+
+at::Tensor Linear::forward_without_values(const at::Tensor& x) const { return map(x, /*with_values=*/false); }
 
 void Linear::add_lora(int64_t rank, double alpha, at::Generator generator) {
   const int64_t out_features = weight_.size(0), in_features = weight_.size(1);

@@ -19,6 +19,9 @@ class Linear : public Module {
 
   /// x [..., in] -> [..., out]
   at::Tensor forward(const at::Tensor& x) const;
+  /// Zeros in the shape of forward(x), with the gradients of forward(x): for a backward pass that runs a layer again and reads
+  /// nothing of what this map, its last one, gives.
+  at::Tensor forward_without_values(const at::Tensor& x) const;
 
   /// Adds a float32 adapter that changes nothing yet: A uniform in ±1/√in from `generator`, B zero.
   void add_lora(int64_t rank, double alpha, at::Generator generator);
@@ -35,6 +38,8 @@ class Linear : public Module {
   const at::Tensor& bias() const { return bias_; }
 
  private:
+  at::Tensor map(const at::Tensor& x, bool with_values) const;
+
   at::Tensor weight_, bias_, lora_a_, lora_b_;
   double lora_scale_ = 0;
 };

@@ -71,7 +71,14 @@ class Work {
     return work;
   }
 
-  /// Forward, for the gradient of the input, and for the weights that learn; forward again with checkpointing.
+  /// Of one pass, the products that end its layers.
+  double last_products(const ModelSizes& model) const {
+    const auto& text = model.config.text;
+    return 2 * batch_.tokens * static_cast<double>(text.intermediate_size * text.hidden_size * text.num_hidden_layers);
+  }
+
+  /// Forward, for the gradient of the input, and for the weights that learn; with checkpointing forward again, but for the last
+  /// product of each layer.
   StepWork student() const {
     const auto& config = run_.config;
     const auto& student = run_.student;
@@ -79,6 +86,7 @@ class Work {
     const bool again = config.activation_checkpointing;
     StepWork work;
     work.model_flops = tower(student) + decoder(student, static_cast<double>(student.config.text.num_hidden_layers)) * (again ? 3 : 2);
+    if (again) work.model_flops -= last_products(student);
     work.model_flops += batch_.tokens * (2 * trained.base + adapter_values(run_) * (again ? 6 : 4) + 2 * trained.adapters);
     double layers = 0;
     if (step_ == "interact" && config.interact.intermediate_loss != LossKind::kNone) {

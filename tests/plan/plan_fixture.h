@@ -98,7 +98,7 @@ double product_flops(const Body& body) {
   flops = 0;
   const auto count = [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
     const std::string_view name = function.name();
-    if (name != "aten::mm" && name != "aten::addmm") return nullptr;
+    if (name != "aten::mm" && name != "aten::addmm" && name != "aten::addmm_") return nullptr;
     const auto inputs = function.inputs();
     const auto &a = inputs[name == "aten::mm" ? 0 : 1].toTensor(), &b = inputs[name == "aten::mm" ? 1 : 2].toTensor();
     flops += 2.0 * static_cast<double>(a.size(0) * a.size(1) * b.size(1));
