@@ -102,38 +102,48 @@ StepResult step_ours(const Heads& heads, const Hidden& hidden) {
   return {loss.item<double>(), u.grad()};
 }
 
-StepResult step_materialised(const Heads& heads, const Hidden& hidden, at::ScalarType dtype) {
+StepResult step_materialised(const Heads& heads, const Hidden& hidden, at::ScalarType dtype, Reading reading) {
+  const bool shared = reading == Reading::kShared;
+  const auto log_probabilities = [](const at::Tensor& logits) { return at::log_softmax(logits, -1, at::kFloat); };
+  // [N, V] a layer: logits, or what is shared of them, their log-probabilities.
+  const auto distribution = [&](const at::Tensor& row, const at::Tensor& head) {
+    const auto logits = at::mm(row.to(dtype), head.t());
+    return shared ? log_probabilities(logits) : logits;
+  };
   const auto u = hidden.student.detach().requires_grad_(true);
   const auto head = heads.student.to(dtype);
-  std::vector<at::Tensor> log_p;  // [N, V] a layer
+  std::vector<at::Tensor> teacher, student;
   {
     at::NoGradGuard no_grad;
     const auto teacher_head = heads.teacher.narrow(0, 0, head.size(0)).to(dtype);
-    for (const auto& row : hidden.teacher.unbind()) {
-      log_p.push_back(at::log_softmax(at::mm(row.to(dtype), teacher_head.t()), -1, at::kFloat));
-    }
+    for (const auto& row : hidden.teacher.unbind()) teacher.push_back(distribution(row, teacher_head));
   }
-  std::vector<at::Tensor> log_q;
-  for (const auto& row : u.unbind()) log_q.push_back(at::log_softmax(at::mm(row.to(dtype), head.t()), -1, at::kFloat));
+  for (const auto& row : u.unbind()) student.push_back(distribution(row, head));
   const auto kl = [&](size_t s, size_t j) {
-    return at::kl_div(log_q[s], log_p[j], at::Reduction::Sum, /*log_target=*/true) / static_cast<double>(u.size(1));
+    const auto log_q = shared ? student[s] : log_probabilities(student[s]);
+    const auto log_p = shared ? teacher[j] : log_probabilities(teacher[j]);
+    return at::kl_div(log_q, log_p, at::Reduction::Sum, /*log_target=*/true) / static_cast<double>(u.size(1));
   };
 
-  const size_t num_student = log_q.size() - 1, num_teacher = log_p.size() - 1;
+  const size_t num_student = student.size() - 1, num_teacher = teacher.size() - 1;
   Random random(kSeed);
   auto loss = kl(num_student, num_teacher);
   size_t start = 0;
   for (size_t s = 0; s < num_student; ++s) {
     const size_t num_candidates = num_teacher - num_student + s + 1 - start;
+    std::vector<at::Tensor> candidates(num_candidates);
     std::vector<double> values(num_candidates);
-    if (num_candidates > 1) {
-      at::NoGradGuard no_grad;
-      for (size_t j = 0; j < num_candidates; ++j) values[j] = kl(s, start + j).item<double>();
+    if (!shared || num_candidates > 1) {
+      const at::AutoGradMode gradient_is_wanted(!shared);
+      for (size_t j = 0; j < num_candidates; ++j) {
+        candidates[j] = kl(s, start + j);
+        values[j] = candidates[j].item<double>();
+      }
     }
     const auto match = match_layers(values, 1, static_cast<int64_t>(num_candidates), {}, random).front();
-    const size_t chosen = start + static_cast<size_t>(match.teacher);
-    loss = loss + kl(s, chosen);
-    start = chosen + 1;
+    const auto drawn = static_cast<size_t>(match.teacher);
+    loss = loss + (shared ? kl(s, start + drawn) : candidates[drawn]);
+    start += drawn + 1;
   }
   loss.backward();
   return {loss.item<double>(), u.grad()};

@@ -36,10 +36,16 @@ struct StepResult {
 /// Algorithm 1 over the first S - 1 and L - 1 layers, the last layers' KL added, and the gradient; draws are seeded.
 StepResult step_ours(const Heads& heads, const Hidden& hidden);
 
+/// Two readings of Algorithm 1 where all logits are there.
+enum class Reading {
+  kPairByPair,  // to the letter: each candidate's KL on its own, from the two layers' logits through log_softmax and kl_div; the
+                // loss adds the one that was drawn
+  kShared,      // kindly: a layer's log-probabilities are made once, and its logits dropped; a candidate's KL is made without
+                // gradient, for the choice alone, and not at all where there is no choice; the one drawn again with gradient
+};
+
 /// The same with every layer's logits over the whole vocabulary, in `dtype` (bfloat16 or float32), and PyTorch's
-/// autograd; softmax and KL in float32. Kind readings of the algorithm: a teacher's logits are dropped for its
-/// log-probabilities, which are made once; a candidate's KL is computed without gradient, for the choice alone, and not
-/// at all where there is no choice; the chosen pair's KL is computed again with gradient.
-StepResult step_materialised(const Heads& heads, const Hidden& hidden, at::ScalarType dtype);
+/// autograd; softmax and KL in float32.
+StepResult step_materialised(const Heads& heads, const Hidden& hidden, at::ScalarType dtype, Reading reading);
 
 }  // namespace vlsi

@@ -2,10 +2,12 @@
 """The verbal objective against its peers: times, accuracy, memory. `bench/run.sh objective` builds all and calls it.
 
     objective.py [--rounds 3] [--json FILE] [--build build/release] [--peer-python PYTHON] [--vocab-size 151936]
+                 [--only PART,...]
 
-Every round runs our program, in random order of its parts, and then the peers; a number is the median of its rounds,
+The parts are accuracy, memory, times (of what runs in LibTorch), peers (those in Python) and cached; without --only,
+all. Every round runs our program, in random order of its parts, and then the peers; a number is the median of its rounds,
 and a ratio one of two medians. A smaller vocabulary is for a quick look: the targets are meant for 151,936 rows. --json
-writes {key: value}; a value that could not be measured here is null.
+writes {key: value}; a value that was not measured, or cannot be here, is null.
 """
 
 import argparse
@@ -20,14 +22,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG_ROUNDS = 2  # of what takes most of a minute
+POSITIONS, STUDENT_LAYERS, STUDENT_WIDTH = 256, 8, 1536  # of the steps
 MEMORY_POSITIONS = 1024
+PARTS = ("accuracy", "memory", "times", "peers", "cached")
 MATERIALISED_BYTES = 18 * 2**30  # that the peer takes there, heads included
 
 # Key, target or None where it is information, meaning. at::mm multiplies 512 x 1536 x 8192 in bf16, in the same run.
 ROWS = [
     ("head_pass_to_mm", (">=", 0.85), "head pass ÷ at::mm, GFLOP/s, the worst of three widths"),
-    ("materialised_to_ours_8", (">=", 2.0), "all logits in bf16 ÷ ours, 8 x 8 layers"),
-    ("materialised_to_ours_21", (">=", 2.8), "all logits in bf16 ÷ ours, 8 x 21 layers"),
+    ("materialised_to_ours_8", (">=", 2.0), "all logits in bf16, pair by pair, as a program runs by default ÷ ours, 8 x 8"),
+    ("materialised_to_ours_21", (">=", 2.8), "the same, 8 x 21 layers"),
     ("chunked_to_ours", (">=", 8.0), "checkpointed chunks with fp32 heads ÷ ours, 8 x 8"),
     ("memory_to_materialised", ("<=", 0.025), "additional memory, ours ÷ all logits in bf16, N = 1,024"),
     ("gradient_error_to_materialised", ("<=", 0.1), "error of the gradient, ours ÷ all logits in bf16"),
@@ -43,8 +47,19 @@ ROWS = [
     ("head_pass_to_mm_8192", None, "of a wide teacher's"),
     ("tile_products_avx512_to_mm", None, "both products of a tile alone, by AVX512-BF16 ÷ at::mm"),
     ("tile_products_mkl_to_mm", None, "by MKL"),
-    ("materialised_float32_to_ours_8", None, "all logits in fp32 ÷ ours, 8 x 8"),
-    ("materialised_to_ours_1024", None, "all logits in bf16 ÷ ours, 8 x 8, N = 1,024, once"),
+    *[
+        row
+        for layers in (8, 21)
+        for row in [
+            (f"materialised_kept_to_ours_{layers}", None, f"pair by pair, freed memory kept ÷ ours, 8 x {layers}"),
+            (f"materialised_shared_to_ours_{layers}", None, "log-probabilities made once a layer, by default ÷ ours"),
+            (f"materialised_shared_kept_to_ours_{layers}", None, "both kindnesses ÷ ours"),
+            (f"materialised_to_limit_{layers}", None, "pair by pair, by default ÷ our products alone, at the rate of at::mm"),
+            (f"ours_default_to_ours_{layers}", None, "ours without keeping freed memory ÷ ours"),
+        ]
+    ],
+    ("materialised_float32_to_ours_8", None, "all logits in fp32, pair by pair, by default ÷ ours, 8 x 8"),
+    ("materialised_to_ours_1024", None, "all logits in bf16, log-probabilities once ÷ ours, 8 x 8, N = 1,024, once"),
     ("chunked_bfloat16_to_ours", None, "checkpointed chunks with bf16 products ÷ ours, 8 x 8"),
     ("trl_to_ours", None, "TRL's own function ÷ ours, 8 x 8"),
     ("cut_cross_entropy_to_ours", None, "cross entropy of 8 layers: cut-cross-entropy, compiled ÷ ours"),
@@ -59,8 +74,11 @@ ROWS = [
 SLOPE = 0.05  # how far from its target a slope may be
 AMX_HEAD_PASS = 0.90  # the first row's target where there is AMX
 
-# All timed programs keep the memory that they free: without it, the peers spend their time on new pages.
+# What our program does by itself: freed memory is kept for the next tensor. Without it, large tensors live on new pages. The other
+# ways get it too, but for the one with all logits, which is timed with and without.
 KEEP_MEMORY = {"GLIBC_TUNABLES": f"glibc.malloc.mmap_threshold={2**36}:glibc.malloc.trim_threshold={2**36}"}
+DEFAULT_MEMORY = {"GLIBC_TUNABLES": ""}
+DEFAULT = "default/"  # before the names of what runs with it
 
 
 def run(command, environment={}):
@@ -89,21 +107,24 @@ def slope(points):
 class Times:
     """Seconds, and rates where the benchmark has one, by name; a list over the rounds each."""
 
-    def __init__(self):
+    def __init__(self, vocab_size):
+        self.vocab_size = vocab_size
         self.seconds, self.rates = collections.defaultdict(list), collections.defaultdict(list)
 
     def add(self, name, seconds):
         self.seconds[name].append(seconds)
-        print(f"  {name:40}{seconds:9.3f} s", flush=True)
+        print(f"  {name:48}{seconds:9.3f} s", flush=True)
 
-    def run_ours(self, options, pattern):
+    def run_ours(self, options, pattern, environment=KEEP_MEMORY, prefix=""):
         arguments = [f"--vocab_size={options.vocab_size}", f"--benchmark_filter={pattern}", "--benchmark_format=json"]
         arguments.append("--benchmark_enable_random_interleaving=true")
-        found = run([options.build / "bench/objective_bench", *arguments], KEEP_MEMORY)
+        if environment == KEEP_MEMORY:  # an iteration before those that count, which takes the memory
+            arguments.append("--benchmark_min_warmup_time=0.001")
+        found = run([options.build / "bench/objective_bench", *arguments], environment)
         for entry in found["benchmarks"]:
             if entry.get("error_occurred"):
                 continue
-            name = entry["name"].removesuffix("/real_time")
+            name = prefix + entry["name"].removesuffix("/real_time")
             self.add(name, entry["real_time"] / 1e3)  # the benchmarks are in milliseconds
             if "GFLOP/s" in entry:
                 self.rates[name].append(entry["GFLOP/s"])
@@ -121,29 +142,46 @@ class Times:
         return statistics.median(self.seconds[name]) if self.seconds[name] else None
 
     def ratio(self, name, other):
-        return self.time(name) / self.time(other) if self.seconds[name] else None
+        return self.time(name) / self.time(other) if self.seconds[name] and self.seconds[other] else None
 
     def rate_to_mm(self, name):
         return statistics.median(self.rates[name]) / statistics.median(self.rates["mm"]) if self.rates[name] else None
 
+    def limit(self, teacher_layers, teacher_width):
+        """Seconds of a step's products alone at the rate of at::mm; None where that was not measured."""
+        if not self.rates["mm"]:
+            return None
+        multiply_adds = STUDENT_LAYERS * 2 * STUDENT_WIDTH + teacher_layers * (teacher_width + STUDENT_WIDTH)
+        return 2e-9 * POSITIONS * self.vocab_size * multiply_adds / statistics.median(self.rates["mm"])
+
     def growth(self, what):
-        return slope([(part, self.time(f"growth/{what}/{part}")) for part in (1, 2, 4)])
+        points = [(part, self.time(f"growth/{what}/{part}")) for part in (1, 2, 4)]
+        return slope(points) if points[0][1] else None
 
 
 def measure_times(options):
-    times = Times()
-    short = "^(mm|head_pass/.*|tile_products/.*|cross_entropy|pairs/.*|step/8x8/256/(ours|materialised_bf.*))/real_time"
+    times = Times(options.vocab_size)
+    ours = "^(cross_entropy|step/8x8/256/ours)/real_time"  # what the peers are divided by
+    step = "^step/8x8/256/(ours|materialised|materialised_shared)/real_time"
+    short = "^(mm|head_pass/.*|tile_products/.*|cross_entropy|pairs/.*)/real_time"
     for index in range(options.rounds):
-        parts, peers = [short], ["cut_cross_entropy"]
+        steps, parts, peers = [step], [short], ["cut_cross_entropy"]
         if index < LONG_ROUNDS:
-            parts.append("^step/8x21/")
+            steps.append("^step/8x21/")
             peers.append("chunked")
+        by_default = list(steps)
         if index == 0:
-            parts += ["^growth/", "^step/8x8/256/materialised_float32"]
+            parts.append("^growth/")
+            by_default.append("^step/8x8/256/materialised_float32")
             peers += ["chunked_bfloat16", "trl"]
         print(f"round {index + 1} of {options.rounds}", flush=True)
-        times.run_ours(options, "|".join(f"({part})" for part in parts))
-        times.run_peers(options, peers)
+        if "times" in options.only:
+            times.run_ours(options, "|".join(f"({part})" for part in parts + steps))
+            times.run_ours(options, "|".join(f"({part})" for part in by_default), DEFAULT_MEMORY, DEFAULT)
+        elif "peers" in options.only:
+            times.run_ours(options, ours)
+        if "peers" in options.only:
+            times.run_peers(options, peers)
     return times
 
 
@@ -158,41 +196,67 @@ def measure_memory(options):
 
 def measure(options):
     """{key of ROWS: value or None}"""
-    print("accuracy", flush=True)
-    accuracy = run([options.build / "bench/objective_accuracy", "kl", options.vocab_size])
-    growth = run([options.build / "bench/objective_accuracy", "growth"])
-    print("memory", flush=True)
-    memory = measure_memory(options)
+    accuracy, growth, memory, cached = [], {}, None, {}
+    if "accuracy" in options.only:
+        print("accuracy", flush=True)
+        accuracy = run([options.build / "bench/objective_accuracy", "kl", options.vocab_size])
+        growth = run([options.build / "bench/objective_accuracy", "growth"])
+    if "memory" in options.only:
+        print("memory", flush=True)
+        memory = measure_memory(options)
     times = measure_times(options)
-    print("cached teacher", flush=True)
-    cached = run([options.build / "bench/cached_teacher_bench"], KEEP_MEMORY)
+    if "cached" in options.only:
+        print("cached teacher", flush=True)
+        cached = run([options.build / "bench/cached_teacher_bench"], KEEP_MEMORY)
 
     ours, ours_21 = "step/8x8/256/ours", "step/8x21/256/ours"
+
+    def ways(teacher_layers, teacher_width):
+        """All logits in bf16 against ours: {key: ratio}"""
+        step = f"step/8x{teacher_layers}/256/"
+        materialised, shared = step + "materialised", step + "materialised_shared"
+        default, limit = times.time(DEFAULT + materialised), times.limit(teacher_layers, teacher_width)
+        return {
+            f"materialised_to_ours_{teacher_layers}": times.ratio(DEFAULT + materialised, step + "ours"),
+            f"materialised_kept_to_ours_{teacher_layers}": times.ratio(materialised, step + "ours"),
+            f"materialised_shared_to_ours_{teacher_layers}": times.ratio(DEFAULT + shared, step + "ours"),
+            f"materialised_shared_kept_to_ours_{teacher_layers}": times.ratio(shared, step + "ours"),
+            f"materialised_to_limit_{teacher_layers}": default / limit if default and limit else None,
+            f"ours_default_to_ours_{teacher_layers}": times.ratio(DEFAULT + step + "ours", step + "ours"),
+        }
+
     passes = {width: times.rate_to_mm(f"head_pass/{width}") for width in (1536, 3584, 8192)}
     sizes = ("vocabulary", "positions", "layers")
 
     def worst(key):
-        return max(of_width[key] for of_width in accuracy)
+        return max((of_width[key] for of_width in accuracy), default=None)
+
+    def gradient_ratio():
+        return max((x["gradient_error"] / x["materialised_gradient_error"] for x in accuracy), default=None)
+
+    def pairs_overhead():
+        many, one, whole = (times.time(name) for name in ("pairs/21", "pairs/1", ours_21))
+        return (many - one) / whole if many and one and whole else None
 
     def materialised_to_ours(key):
         return memory["materialised"][key] / memory["ours"][key] if memory else None
 
     saved_memory = materialised_to_ours("additional_bytes")
     return {
-        "head_pass_to_mm": min(passes.values()),
-        "materialised_to_ours_8": times.ratio("step/8x8/256/materialised_bfloat16", ours),
-        "materialised_to_ours_21": times.ratio("step/8x21/256/materialised_bfloat16", ours_21),
+        "head_pass_to_mm": min((rate for rate in passes.values() if rate), default=None),
+        **ways(8, 3584),
+        **ways(21, 8192),
         "chunked_to_ours": times.ratio("chunked", ours),
         "memory_to_materialised": 1 / saved_memory if saved_memory else None,
-        "gradient_error_to_materialised": max(x["gradient_error"] / x["materialised_gradient_error"] for x in accuracy),
+        "gradient_error_to_materialised": gradient_ratio(),
         "kl_error": worst("kl_error_of_the_mean"),
-        "cached_step_to_ce_step": cached["cached_step_to_ce_step"],
-        "cached_loss_difference": cached["cached_loss_difference"],
+        "cached_step_to_ce_step": cached.get("cached_step_to_ce_step"),
+        "cached_loss_difference": cached.get("cached_loss_difference"),
         **{f"growth_{size}": growth.get(size) for size in sizes},
-        "pairs_overhead": (times.time("pairs/21") - times.time("pairs/1")) / times.time(ours_21),
+        "pairs_overhead": pairs_overhead(),
         **{f"head_pass_to_mm_{width}": rate for width, rate in passes.items()},
         **{f"tile_products_{name}_to_mm": times.rate_to_mm(f"tile_products/{name}") for name in ("avx512", "mkl")},
-        "materialised_float32_to_ours_8": times.ratio("step/8x8/256/materialised_float32", ours),
+        "materialised_float32_to_ours_8": times.ratio(DEFAULT + "step/8x8/256/materialised_float32", ours),
         "materialised_to_ours_1024": materialised_to_ours("seconds"),
         "chunked_bfloat16_to_ours": times.ratio("chunked_bfloat16", ours),
         "trl_to_ours": times.ratio("trl", ours),
@@ -211,7 +275,7 @@ def is_met(value, target):
 
 
 def print_table(values):
-    print(f"\n{'':32}{'measured':>12}  {'target':11}")
+    print(f"\n{'':36}{'measured':>12}  {'target':11}")
     for key, target, text in ROWS:
         value = values[key]
         if key == "head_pass_to_mm" and has_processor("amx_bf16"):
@@ -219,7 +283,7 @@ def print_table(values):
         shown = "not measured" if value is None else f"{value:.1e}" if abs(value) < 0.01 else f"{value:.3f}"
         bound = "" if target is None else f"1 ± {SLOPE}" if target[0] == "~" else f"{target[0]} {target[1]:g}"
         verdict = "missed" if target and value is not None and not is_met(value, target) else ""
-        print(f"{key:32}{shown:>12}  {bound:11}{verdict:8}{text}")
+        print(f"{key:36}{shown:>12}  {bound:11}{verdict:8}{text}")
 
 
 def main():
@@ -229,7 +293,10 @@ def main():
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--peer-python", type=Path, default=ROOT / ".deps/bench-python/bin/python")
     parser.add_argument("--vocab-size", type=int, default=151936)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS), metavar="PART,...")
     options = parser.parse_args()
+    if unknown := set(options.only) - set(PARTS):
+        parser.error(f"--only: found {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
     values = measure(options)
     print_table(values)
     if options.json:

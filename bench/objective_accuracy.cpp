@@ -86,7 +86,7 @@ Json accuracy(int64_t teacher_width, int64_t vocab_size) {
           {"materialised_kl_error_of_the_mean", worst(peer_kl.mean(-1), kl.mean(-1))},
           {"gradient_error", relative_error(step_ours(heads, hidden).gradient, gradient)},
           {"materialised_gradient_error",
-           relative_error(step_materialised(heads, hidden, at::kBFloat16).gradient, gradient)}};
+           relative_error(step_materialised(heads, hidden, at::kBFloat16, Reading::kPairByPair).gradient, gradient)}};
 }
 
 /// A line of /proc/self/status, in bytes.
@@ -106,7 +106,7 @@ Json memory(const std::string& way, int64_t num_positions, int64_t vocab_size) {
   const double before = status_bytes("VmRSS");
   const auto begin = std::chrono::steady_clock::now();
   if (way == "ours") step_ours(heads, hidden);
-  if (way == "materialised") step_materialised(heads, hidden, at::kBFloat16);
+  if (way == "materialised") step_materialised(heads, hidden, at::kBFloat16, Reading::kShared);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   return {{"way", way}, {"additional_bytes", status_bytes("VmHWM") - before}, {"seconds", seconds.count()}};
 }

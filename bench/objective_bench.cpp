@@ -140,13 +140,15 @@ void add_steps(HeadStore& store) {
       });
     };
     add_step("ours", [](const Heads& heads, const Hidden& hidden) { return step_ours(heads, hidden).loss; });
-    for (const auto dtype : {at::kBFloat16, at::kFloat}) {
-      // In float32 only the small shape fits into the memory of a common machine.
-      if (dtype == at::kFloat && (shape.positions > kPositions || shape.teacher_width > kNarrowTeacher)) continue;
-      add_step(
-          dtype == at::kFloat ? "materialised_float32" : "materialised_bfloat16",
-          [dtype](const Heads& heads, const Hidden& hidden) { return step_materialised(heads, hidden, dtype).loss; });
-    }
+    const auto add_materialised = [&](const std::string& way, at::ScalarType dtype, Reading reading) {
+      add_step(way, [dtype, reading](const Heads& heads, const Hidden& hidden) {
+        return step_materialised(heads, hidden, dtype, reading).loss;
+      });
+    };
+    add_materialised("materialised_shared", at::kBFloat16, Reading::kShared);
+    if (shape.positions > kPositions) continue;  // the others take more memory than a common machine has
+    add_materialised("materialised", at::kBFloat16, Reading::kPairByPair);
+    if (shape.teacher_width == kNarrowTeacher) add_materialised("materialised_float32", at::kFloat, Reading::kPairByPair);
   }
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures a part of the program against its peers and prints a table:
-#   bench/run.sh objective  [--json FILE] [--rounds 3]   the verbal objective: times, accuracy, memory
+#   bench/run.sh objective  [--json FILE] [--rounds 3] [--only PART,...]   the verbal objective: times, accuracy, memory
 #   bench/run.sh tokenizer  [--json FILE] [--rounds 7]   encoding, against the `tokenizers` library
 #   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
 #   bench/run.sh true-size  [--json FILE] [--rounds 3] [--only KEY,...]   training at the shapes of Qwen2-VL 2B and 7B
@@ -14,7 +14,7 @@ shift
 case $what in
   objective)
     programs=(objective_bench objective_accuracy cached_teacher_bench)
-    takes="13 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
+    takes="20 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
   tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
   quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
   true-size)
