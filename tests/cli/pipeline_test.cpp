@@ -47,7 +47,7 @@ TEST(Init, TakesTheVisionTowerOfAnotherModel) {
   const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "model",
                                     "--seed", "9", "--vision-from", model("teacher"), "--dtype", "bfloat16"});
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(vlsi_program({"inspect", folder / "model"}).out.find("BFloat16"), std::string::npos);
+  EXPECT_NE(vlsi_program({"inspect", folder / "model"}).out.find("bfloat16"), std::string::npos);
 }
 
 TEST(Inspect, TellsModelsVerbalizersAndRunsApart) {
