@@ -14,6 +14,9 @@ class Random {
   /// Uniform in [0, 1), 53 random bits.
   double uniform() { return static_cast<double>(engine_() >> 11) * 0x1.0p-53; }
 
+  /// Goes past so many numbers, as if they had been asked for.
+  void skip(int64_t count) { engine_.discard(static_cast<unsigned long long>(count)); }
+
   /// The state as text, for a checkpoint, and back. `restore` gives false for text that no state was ever saved as.
   std::string state() const;
   bool restore(const std::string& state);

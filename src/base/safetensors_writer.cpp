@@ -25,15 +25,15 @@ constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 /// The header's JSON. Tensors stand in the order of their data.
-std::string make_header(const std::vector<const TensorSource*>& order,
+std::string make_header(const std::vector<TensorSource>& order,
                         const std::map<std::string, std::string>& metadata) {
   std::string header = concat("{\"", kMetadataKey, "\":", Json(metadata).dump());
   uint64_t reached = 0;
-  for (const auto* source : order) {
-    const uint64_t begin = std::exchange(reached, reached + source->num_bytes());
-    header += concat(",", quoted(source->name), ":{\"dtype\":\"",
-                     kSafetensorsDtypes[safetensors_dtype_rank(source->dtype)].name,
-                     "\",\"shape\":", Json(source->shape).dump(), ",\"data_offsets\":[", begin, ",", reached, "]}");
+  for (const auto& source : order) {
+    const uint64_t begin = std::exchange(reached, reached + source.num_bytes());
+    header += concat(",", quoted(source.name), ":{\"dtype\":\"",
+                     kSafetensorsDtypes[safetensors_dtype_rank(source.dtype)].name,
+                     "\",\"shape\":", Json(source.shape).dump(), ",\"data_offsets\":[", begin, ",", reached, "]}");
   }
   header += '}';
   header.append((kAlignment - header.size() % kAlignment) % kAlignment, ' ');
@@ -53,27 +53,27 @@ TensorSource source_of(std::string name, const at::Tensor& tensor) {
   return {std::move(name), tensor.scalar_type(), tensor.sizes().vec(), [tensor] { return tensor; }};
 }
 
-void stream_safetensors(const fs::path& path, const std::vector<TensorSource>& sources,
+void sort_as_written(std::vector<TensorSource>& sources) {
+  const auto key = [](const auto& source) {
+    return std::pair(safetensors_dtype_rank(source.dtype), std::string_view(source.name));
+  };
+  std::sort(sources.begin(), sources.end(), [&](const auto& left, const auto& right) { return key(left) < key(right); });
+}
+
+void stream_safetensors(const fs::path& path, std::vector<TensorSource> sources,
                         const std::map<std::string, std::string>& metadata) {
-  std::vector<const TensorSource*> order;
-  order.reserve(sources.size());
+  sort_as_written(sources);
+  std::set<std::string_view> names;
   for (const auto& source : sources) {
     TORCH_CHECK(source.name != kMetadataKey, "cannot write tensor ", source.name);
-    order.push_back(&source);
+    TORCH_CHECK(names.insert(source.name).second, "two tensors are named ", source.name);
   }
-  const auto key = [](const auto* source) {
-    return std::pair(safetensors_dtype_rank(source->dtype), std::string_view(source->name));
-  };
-  std::sort(order.begin(), order.end(), [&](const auto* left, const auto* right) { return key(left) < key(right); });
-  std::set<std::string_view> names;
-  for (const auto* source : order)
-    TORCH_CHECK(names.insert(source->name).second, "two tensors are named ", source->name);
 
   auto all_metadata = metadata;
   all_metadata["format"] = "pt";
   std::string header;
   try {
-    header = make_header(order, all_metadata);
+    header = make_header(sources, all_metadata);
   } catch (const Json::exception&) {
     fail("write ", path.string(), ": a name or a metadata string is not UTF-8");
   }
@@ -82,10 +82,10 @@ void stream_safetensors(const fs::path& path, const std::vector<TensorSource>& s
   for (size_t i = 0; i < kLengthBytes; ++i) length[i] = static_cast<char>(header.size() >> (8 * i) & 0xFF);
   AtomicFile file(path);
   file.write(length + header);
-  for (const auto* source : order) {
-    const at::Tensor data = source->make().detach().to(at::kCPU).contiguous();
-    TORCH_CHECK(data.scalar_type() == source->dtype && data.sizes() == source->shape, "another tensor was made than ",
-                source->name, " promised");
+  for (const auto& source : sources) {
+    const at::Tensor data = source.make().detach().to(at::kCPU).contiguous();
+    TORCH_CHECK(data.scalar_type() == source.dtype && data.sizes() == source.shape, "another tensor was made than ",
+                source.name, " promised");
     if (data.numel() == 0) continue;
     file.write(std::span(static_cast<const std::byte*>(data.const_data_ptr()), data.nbytes()));
   }
@@ -97,7 +97,7 @@ void write_safetensors(const fs::path& path, const NamedTensors& tensors,
   std::vector<TensorSource> sources;
   sources.reserve(tensors.size());
   for (const auto& [name, tensor] : tensors) sources.push_back(source_of(name, tensor));
-  stream_safetensors(path, sources, metadata);
+  stream_safetensors(path, std::move(sources), metadata);
 }
 
 namespace {

@@ -27,9 +27,12 @@ struct TensorSource {
 /// `tensor` itself, which stays alive with the source.
 TensorSource source_of(std::string name, const at::Tensor& tensor);
 
+/// Puts them into the order in which stream_safetensors makes them.
+void sort_as_written(std::vector<TensorSource>& sources);
+
 /// Makes and writes the tensors one after the other, with `metadata` plus {"format": "pt"}, atomically. Header padded
 /// with spaces to 8 bytes; data in the order of dtype size, then name, as the format's own writer does.
-void stream_safetensors(const std::filesystem::path& path, const std::vector<TensorSource>& sources,
+void stream_safetensors(const std::filesystem::path& path, std::vector<TensorSource> sources,
                         const std::map<std::string, std::string>& metadata = {});
 
 /// What transformers and the hub take as the largest shard.

@@ -95,6 +95,10 @@ std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_s
   return weights;
 }
 
+int64_t num_draws(const MatchingConfig& config, int64_t num_student) {
+  return config.rule == MatchingRule::kMultinomial || config.rule == MatchingRule::kRandom ? num_student : 0;
+}
+
 std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
                                 const MatchingConfig& config, Random& random) {
   check_sizes(kl, num_student, num_teacher);

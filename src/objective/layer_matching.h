@@ -38,6 +38,9 @@ struct Match {
 std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
                                 const MatchingConfig& config, Random& random);
 
+/// How many numbers match_layers draws for `num_student` layers, whatever the losses are.
+int64_t num_draws(const MatchingConfig& config, int64_t num_student);
+
 /// The probability that Algorithm 1's draws match student layer s with teacher layer j, for every pair: [S, L], row by
 /// row; each row adds up to one. What a layer may match depends on the layers before it only through `start`, so the
 /// distribution of `start` is carried from layer to layer:

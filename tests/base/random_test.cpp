@@ -35,6 +35,16 @@ TEST(Random, StaysBelowOneAndFillsTheInterval) {
   EXPECT_NEAR(sum / 10000, 0.5, 0.01);
 }
 
+TEST(Random, SkipsNumbersAsIfTheyHadBeenAskedFor) {
+  Random asked(7), skipped(7);
+  draws(asked, 1000);
+  skipped.skip(999);
+  skipped.skip(0);
+  skipped.skip(1);
+  EXPECT_EQ(skipped.state(), asked.state());
+  EXPECT_EQ(skipped.uniform(), asked.uniform());
+}
+
 TEST(Random, ContinuesFromASavedState) {
   Random random(7);
   draws(random, 100);

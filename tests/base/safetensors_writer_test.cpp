@@ -45,6 +45,27 @@ TEST_F(WriteCheckpoint, WritesOneFileWhereItFits) {
   EXPECT_TRUE(Checkpoint::open(folder_).tensor("b").equal(ten('b')));
 }
 
+TEST(StreamSafetensors, MakesTensorsInTheOrderThatSortingGives) {
+  std::vector<std::string> made;
+  std::vector<TensorSource> sources;
+  const std::vector<std::pair<const char*, at::ScalarType>> tensors{
+      {"b", at::kBFloat16}, {"c", at::kFloat}, {"a", at::kLong}, {"a2", at::kFloat}, {"a1", at::kBFloat16}};
+  for (const auto& [name, dtype] : tensors) {
+    sources.push_back({name, dtype, {2}, [&made, name, dtype] {
+                         made.push_back(name);
+                         return at::zeros({2}, dtype);
+                       }});
+  }
+  const auto path = fs::path(testing::TempDir()) / concat("order.", ::getpid(), ".safetensors");
+  stream_safetensors(path, sources);
+  fs::remove(path);
+  sort_as_written(sources);
+  std::vector<std::string> sorted;
+  for (const auto& source : sources) sorted.push_back(source.name);
+  EXPECT_EQ(made, sorted);
+  EXPECT_EQ(sorted, (std::vector<std::string>{"a", "a2", "c", "a1", "b"}));
+}
+
 TEST_F(WriteCheckpoint, WritesShardsOfAtMostTheLimitInTheGivenOrder) {
   write_checkpoint(folder_, four_tensors(), 159);
   EXPECT_EQ(files(), (std::vector<std::string>{"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",

@@ -250,6 +250,19 @@ TEST(LayerMatching, IsAFunctionOfTheGeneratorsState) {
   }));
 }
 
+TEST(LayerMatching, DrawsAsManyNumbersAsItSays) {
+  for (const auto kind : {MatchingRule::kMultinomial, MatchingRule::kExpected, MatchingRule::kBottom1, MatchingRule::kBottom3,
+                          MatchingRule::kUniform, MatchingRule::kRandom}) {
+    EXPECT_TRUE(rc::check([&] {
+      const auto c = any_case();
+      Random matched(c.seed), skipped(c.seed);
+      match_layers(c.kl, c.num_student, c.num_teacher, rule(kind), matched);
+      skipped.skip(num_draws(rule(kind), c.num_student));
+      RC_ASSERT(matched.state() == skipped.state());
+    })) << static_cast<int>(kind);
+  }
+}
+
 /// A matrix with more teacher than student layers, and which constraints hold.
 struct ConstrainedCase {
   Case values;
