@@ -23,6 +23,7 @@ target_link_directories(LibTorch INTERFACE ${torch_real}/lib)
 target_link_libraries(LibTorch INTERFACE -Wl,--no-as-needed torch torch_cpu c10)
 if(EXISTS ${torch_root}/lib/libtorch_cuda.so)
   target_link_libraries(LibTorch INTERFACE torch_cuda c10_cuda)
+  set(nccl_include ${torch_real}/../nvidia/nccl/include ${torch_real}/../nvidia/cu13/include)  # of pip packages, for one source
 endif()
 # OpenMP's library as the wheel has it: a second copy, the compiler's own, would bring a second pool of threads.
 file(GLOB torch_openmp ${torch_real}/lib/libgomp*.so* ${torch_real}/../torch.libs/libgomp*.so*)

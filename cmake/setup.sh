@@ -15,7 +15,7 @@ packages=(
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev
-  libxxhash-dev libsimdjson-dev
+  libxxhash-dev libsimdjson-dev libgloo-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev
 )
 case "${1:-}" in
@@ -62,6 +62,10 @@ fi
 # One well-known place for CMake, whatever the Python version is called.
 site=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 ln -sfn "$site/torch" ".deps/libtorch-${VLSI_TORCH:-cpu}"
+if [ "${VLSI_TORCH:-cpu}" = cuda ] && [ ! -d "$site/nvidia/cu13/include/crt" ]; then
+  # The wheel's dependencies bring the CUDA headers that the one for NCCL includes, but for these.
+  "$python/bin/pip" install -q --disable-pip-version-check --no-deps nvidia-cuda-crt==13.2.86
+fi
 
 # Node builds the report's page: the machine's where it is new enough, else the one that comes as a wheel.
 new_enough='const [a, b] = process.versions.node.split(".").map(Number);

@@ -35,6 +35,14 @@ void set_log_level(LogLevel level) {
   logger().set_level(spdlog_level(level));
 }
 
+void set_log_origin(const std::string& origin) {
+  logger().set_pattern("%H:%M:%S %^%l%$ " + origin + ": %v");
+}
+
+bool log_shows(LogLevel level) {
+  return logger().should_log(spdlog_level(level));
+}
+
 void log_debug(const std::string& message) {
   logger().log(spdlog::level::debug, message);
 }

@@ -10,6 +10,11 @@ enum class LogLevel { kDebug, kInfo, kWarning };
 /// Messages below `level` are dropped. Set once, by the program.
 void set_log_level(LogLevel level);
 
+/// Messages begin with `origin` from now on, as "rank 1". Set once, by the program.
+void set_log_origin(const std::string& origin);
+/// Whether messages of `level` are shown.
+bool log_shows(LogLevel level);
+
 void log_debug(const std::string& message);
 void log_info(const std::string& message);
 void log_warning(const std::string& message);

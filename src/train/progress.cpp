@@ -27,7 +27,7 @@ Progress::Progress(std::string job, std::string unit, int64_t total, int64_t fir
       unit_(std::move(unit)),
       total_(total),
       first_(first),
-      is_terminal_(::isatty(STDERR_FILENO) != 0),
+      is_terminal_(::isatty(STDERR_FILENO) != 0 && log_shows(LogLevel::kInfo)),
       started_(Clock::now()),
       shown_(started_) {}
 
