@@ -3,7 +3,7 @@
 
     bench/true_size.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
 
-PYTHON is an interpreter with torch, transformers 5.23 and peft. `smoke` runs runs/qwen2vl-2b-from-7b.sh --smoke, whose models take
+PYTHON is an interpreter with torch, its launcher beside it, transformers 5.23 and peft. `smoke` runs runs/qwen2vl-2b-from-7b.sh --smoke, whose models take
 21 GB of disk and stay in runs/out; the other keys use models of 4 or 12 layers of the 2B's shapes and its whole vocabulary. Prints and,
 with --json, writes {key: value}.
 """
@@ -100,14 +100,16 @@ class Bench:
             for i in range(count)]))
         return path
 
-    def train(self, command, step, iterations, **settings):
-        """The metrics of a run of the recipe with other settings."""
+    def train(self, command, step, iterations, ranks=1, **settings):
+        """The metrics of a run of the recipe with other settings, on one process or several."""
         out = Path(tempfile.mkdtemp(dir=self.folder))
         for key in ("verbalize", "interact", "finetune"):
             settings.setdefault(f"{key}.epochs", 0)
             settings.setdefault(f"{key}.iterations", iterations if key == step else 0)
         arguments = [f"{key}={value}" for key, value in {"out": out / "run", "checkpoint.every": 100000, **settings}.items()]
-        run(VLSI, command, RECIPE, *(part for argument in arguments for part in ("--set", argument)))
+        launcher = Path(self.options.peer_python).absolute().parent / "torchrun"
+        start = [launcher, "--no-python", "--nproc-per-node", ranks, VLSI] if ranks > 1 else [VLSI]
+        run(*start, command, RECIPE, *(part for argument in arguments for part in ("--set", argument)))
         lines = metrics(out / "run", step)
         shutil.rmtree(out)
         return lines
@@ -184,6 +186,18 @@ class Bench:
         print(f"a step of interaction with a teacher of {TEACHER_LAYERS} layers: streamed {streamed:.2f} s, resident {resident:.2f} s")
         return {"streamed_to_resident": streamed / resident}
 
+    def two_ranks_speedup(self):
+        """Samples a second of two ranks of one thread against one of one thread, each with four micro-batches an iteration."""
+        data = self.text_data([486] * 16, 99)
+        settings = {"data.batch_tokens": 512, "data.sample_tokens": 512, "optimizer.accumulate": 4, "threads": 1}
+
+        def seconds(ranks):
+            return statistics.median(durations(self.finetune(data, 4, ranks=ranks, **settings)))
+
+        one, two = self.rounds(lambda: seconds(1), lambda: seconds(2))
+        print(f"an iteration of four micro-batches a rank: one rank {one:.2f} s, two ranks {two:.2f} s")
+        return {"two_ranks_speedup": 2 * one / two}
+
     def torch_adamw_to_ours(self):
         result = json.loads(run(ROOT / "build/release/bench/adamw_bench"))
         for name in ("lora_64_on_2b", "one_tensor_of_1e8"):
@@ -231,7 +245,7 @@ def interaction_flops(tokens, answers):
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--peer-python", required=True)
 parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,torch_adamw_to_ours,smoke")
+parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,two_ranks_speedup,torch_adamw_to_ours,smoke")
 parser.add_argument("--json")
 options = parser.parse_args()
 

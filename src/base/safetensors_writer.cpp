@@ -53,6 +53,13 @@ TensorSource source_of(std::string name, const at::Tensor& tensor) {
   return {std::move(name), tensor.scalar_type(), tensor.sizes().vec(), [tensor] { return tensor; }};
 }
 
+std::vector<TensorSource> sources_of(const NamedTensors& tensors) {
+  std::vector<TensorSource> sources;
+  sources.reserve(tensors.size());
+  for (const auto& [name, tensor] : tensors) sources.push_back(source_of(name, tensor));
+  return sources;
+}
+
 void sort_as_written(std::vector<TensorSource>& sources) {
   const auto key = [](const auto& source) {
     return std::pair(safetensors_dtype_rank(source.dtype), std::string_view(source.name));
@@ -94,10 +101,7 @@ void stream_safetensors(const fs::path& path, std::vector<TensorSource> sources,
 
 void write_safetensors(const fs::path& path, const NamedTensors& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::vector<TensorSource> sources;
-  sources.reserve(tensors.size());
-  for (const auto& [name, tensor] : tensors) sources.push_back(source_of(name, tensor));
-  stream_safetensors(path, std::move(sources), metadata);
+  stream_safetensors(path, sources_of(tensors), metadata);
 }
 
 namespace {

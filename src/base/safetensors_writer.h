@@ -27,6 +27,8 @@ struct TensorSource {
 /// `tensor` itself, which stays alive with the source.
 TensorSource source_of(std::string name, const at::Tensor& tensor);
 
+std::vector<TensorSource> sources_of(const NamedTensors& tensors);
+
 /// Puts them into the order in which stream_safetensors makes them.
 void sort_as_written(std::vector<TensorSource>& sources);
 

@@ -6,6 +6,7 @@
 #include "cli/run_options.h"
 #include "plan/plan.h"
 #include "train/interrupt.h"
+#include "train/process_ranks.h"
 
 namespace vlsi {
 namespace {
@@ -29,11 +30,14 @@ int run(const DistillOptions& options, bool finetune_alone) {
   use_threads(config.threads);
   catch_interrupts();
   const auto only = step_kinds().at(options.only);
-  if (!options.force && at::Device(config.device).is_cpu()) {
-    check_fits(config, {only, /*measures=*/false, options.resume}, room_for(config));
-  }
-  const auto outcome = distill(config, {only, options.resume});
-  return outcome == Outcome::kFinished ? 0 : 1;
+  const at::Device device(config.device);
+  return run_as_rank(device, [&](const Ranks& ranks) {
+    if (ranks.is_first() && !options.force && device.is_cpu()) {
+      check_fits(config, {only, /*measures=*/false, options.resume}, room_for(config));
+    }
+    const auto outcome = distill(config, {only, options.resume}, ranks);
+    return outcome == Outcome::kFinished ? 0 : 1;
+  });
 }
 
 std::shared_ptr<DistillOptions> add_options(CLI::App& command) {

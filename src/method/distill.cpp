@@ -34,13 +34,14 @@ namespace fs = std::filesystem;
 /// The models, verbalizers and progress of one run.
 class Run {
  public:
-  Run(const RunConfig& config, const DistillOptions& options)
+  Run(const RunConfig& config, const DistillOptions& options, const Ranks& ranks)
       : config_(config),
         options_(options),
         place_(config.out.string()),
-        device_(config.device),
+        ranks_(ranks),
+        device_(ranks.device_for(at::Device(config.device))),
         dtype_(parse_dtype(config.dtype, "dtype")),
-        directory_(config.out, write_settings(config), options.resume),
+        directory_(config.out, write_settings(config), options.resume, ranks),
         steps_(planned_steps(config, options.only)) {
     student_ = load_student(config, dtype_, device_);
     student_->set_activation_checkpointing(config.activation_checkpointing);
@@ -87,7 +88,8 @@ class Run {
   void count_iterations() {
     const auto count = [&](const char* name, const auto& step, const DataConfig& data) {
       const bool by_epochs = step.iterations > 0 && step.epochs > 0;
-      const int64_t iterations = by_epochs ? iterations_of_epochs(step.epochs, step.optimizer.accumulate, data, *processor_, config_.seed, name)
+      const int64_t num_batches = step.optimizer.accumulate * directory_.ranks_at_start();
+      const int64_t iterations = by_epochs ? iterations_of_epochs(step.epochs, num_batches, data, *processor_, config_.seed, name)
                                            : step.iterations;
       if (by_epochs) log_info(concat(name, ": ", step.epochs, " epochs are ", iterations, " iterations"));
       iterations_.emplace_back(name, iterations);
@@ -147,7 +149,9 @@ class Run {
     step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
     step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
-    if (outcome == Outcome::kFinished) verbalizers->save(config_.out / folder, backbone_of(model).fingerprint());
+    if (outcome == Outcome::kInterrupted) return outcome;
+    if (ranks_.is_first()) verbalizers->save(config_.out / folder, backbone_of(model).fingerprint());
+    ranks_.wait_for_all();  // the interaction reads them
     return outcome;
   }
 
@@ -162,6 +166,9 @@ class Run {
     step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
     Random random(derive_seed(config_.seed, "matching"));
     step.random = &random;
+    if (settings.intermediate_loss == LossKind::kKl || settings.intermediate_loss == LossKind::kL2) {
+      step.draws = num_draws(settings.matching.value, std::ssize(config_.student.layers));
+    }
     step.sparse_metric = settings.intermediate_loss == LossKind::kL2 ? "l2_matrix" : "kl_matrix";
     step.sparse_every = settings.kl_matrix_every;
     std::optional<HeadGrams> grams;
@@ -217,11 +224,11 @@ class Run {
   /// Trains and, at the end, logs the loss on the step's validation data.
   Outcome train_student(TrainingStep& step, const DataConfig& data) {
     const Outcome outcome = train_step(step);
-    const auto losses = outcome == Outcome::kFinished ? validate(*student_, *processor_, data) : OrderedJson::object();
-    if (!losses.empty()) {
+    if (outcome == Outcome::kInterrupted || !ranks_.is_first()) return outcome;
+    if (const auto losses = validate(*student_, *processor_, data); !losses.empty()) {
       OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
       line.update(losses);
-      directory_.metrics().append(line);
+      directory_.append_metrics(line);
     }
     return outcome;
   }
@@ -269,6 +276,7 @@ class Run {
   }
 
   void finish() {
+    if (!ranks_.is_first()) return;
     const bool student_changed = std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
     if (student_changed) {
       save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
@@ -287,6 +295,7 @@ class Run {
   const RunConfig& config_;
   const DistillOptions options_;
   const std::string place_;
+  const Ranks& ranks_;
   const at::Device device_;
   const at::ScalarType dtype_;
   RunDirectory directory_;
@@ -301,6 +310,8 @@ class Run {
 
 }  // namespace
 
-Outcome distill(const RunConfig& config, const DistillOptions& options) { return Run(config, options).run(); }
+Outcome distill(const RunConfig& config, const DistillOptions& options, const Ranks& ranks) {
+  return Run(config, options, ranks).run();
+}
 
 }  // namespace vlsi

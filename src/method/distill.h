@@ -2,6 +2,7 @@
 #pragma once
 
 #include "method/config.h"
+#include "train/ranks.h"
 
 namespace vlsi {
 
@@ -12,7 +13,7 @@ struct DistillOptions {
 
 /// Runs the steps of `config` (checked by check()) in config.out: student-verbalizers/, teacher-verbalizers/, metrics.jsonl,
 /// checkpoints/, summary.json, and model/, the student as a Hugging Face directory. kInterrupted after Ctrl-C, with a checkpoint to
-/// resume from.
-Outcome distill(const RunConfig& config, const DistillOptions& options);
+/// resume from. All `ranks` call it; the first writes.
+Outcome distill(const RunConfig& config, const DistillOptions& options, const Ranks& ranks = one_rank());
 
 }  // namespace vlsi

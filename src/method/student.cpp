@@ -37,7 +37,7 @@ void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoin
     const bool learns_now = in_finetune ? is_among(config.finetune.train, part) : by_interact;
     if (learns_now || by_interact) changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
   }
-  found.check_has(changed);
+  found.check_has(sources_of(changed));
   for (auto& [name, parameter] : changed) parameter.set_data(found.tensor(name, parameter));
 }
 

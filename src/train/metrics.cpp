@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "base/error.h"
 
@@ -31,6 +33,23 @@ void MetricSums::add(const std::string& name, const Mean& part) {
   const auto sum = part.sum.detach().to(at::kCPU, at::kDouble);
   total.sum = total.sum.defined() ? total.sum + sum : sum;
   total.count += part.count;
+}
+
+void MetricSums::add(const OrderedJson& packed) {
+  for (const auto& [name, part] : packed.items()) {
+    const auto values = at::tensor(part.at("values").get<std::vector<double>>(), at::kDouble);
+    add(name, {values.view(part.at("shape").get<std::vector<int64_t>>()), part.at("count")});
+  }
+}
+
+OrderedJson MetricSums::packed() const {
+  OrderedJson packed = OrderedJson::object();
+  for (const auto& [name, mean] : sums_) {
+    const auto flat = mean.sum.flatten().contiguous();
+    const std::span values(flat.const_data_ptr<double>(), static_cast<size_t>(flat.numel()));
+    packed[name] = {{"shape", mean.sum.sizes().vec()}, {"values", std::vector(values.begin(), values.end())}, {"count", mean.count}};
+  }
+  return packed;
 }
 
 OrderedJson MetricSums::means() const {

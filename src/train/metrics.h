@@ -22,6 +22,10 @@ struct Mean {
 class MetricSums {
  public:
   void add(const std::string& name, const Mean& part);
+  /// Of another rank: what its packed() gave.
+  void add(const OrderedJson& packed);
+  /// The sums, with every bit: {name: {"shape", "values", "count"}}; for MessagePack, not for text, since values may not be finite.
+  OrderedJson packed() const;
   /// {name: number, list or list of lists}; null where nothing was counted or the mean is not finite.
   OrderedJson means() const;
 

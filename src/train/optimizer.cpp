@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "train/rank_parts.h"
 
 namespace vlsi {
 
@@ -35,12 +36,19 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
          (config.learning_rate - config.final_learning_rate) * (1 + std::cos(std::numbers::pi * progress)) / 2;
 }
 
-AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config) : config_(config) {
+AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks) : config_(config), ranks_(ranks) {
   for (auto& [name, parameter] : parameters) {
-    const auto master = parameter.scalar_type() == at::kFloat ? parameter.detach() : parameter.detach().to(at::kFloat);
-    entries_.push_back({name, parameter, master, at::Tensor(), at::zeros_like(master), at::zeros_like(master),
+    TORCH_CHECK(parameter.is_contiguous(), name, " is not contiguous");
+    const auto part = part_of(parameter);
+    const auto master = parameter.scalar_type() == at::kFloat ? part : part.to(at::kFloat);
+    entries_.push_back({name, parameter, at::Tensor(), master, at::zeros_like(master), at::zeros_like(master),
                         at::zeros({}, at::kFloat)});
   }
+}
+
+at::Tensor AdamW::part_of(const at::Tensor& parameter) const {
+  const auto [begin, length] = rank_part(parameter.numel(), ranks_);
+  return parameter.detach().view(-1).narrow(0, begin, length);
 }
 
 void AdamW::collect_gradients() {
@@ -63,24 +71,61 @@ void AdamW::clear_gradients() {
   }
 }
 
+std::vector<AdamW::Entry*> AdamW::used_entries() {
+  auto used = at::zeros({std::ssize(entries_)}, at::kByte);
+  for (size_t i = 0; i < entries_.size(); ++i) used[i] = entries_[i].gradient.defined();
+  if (ranks_.size() > 1) {
+    const auto all = at::empty({ranks_.size(), used.numel()}, at::kByte);
+    ranks_.all_gather(used, all);
+    used = all.amax(0);
+  }
+  std::vector<Entry*> found;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (used[i].item<bool>()) found.push_back(&entries_[i]);
+  }
+  return found;
+}
+
 double AdamW::step(double rate) {
   at::NoGradGuard no_grad;
+  const auto used = used_entries();
+  if (used.empty()) return 0;
+  std::vector<at::Tensor> gradients;
+  for (const auto* entry : used) {
+    gradients.push_back(entry->gradient.defined() ? entry->gradient.contiguous()
+                                                  : at::zeros_like(entry->parameter, at::kFloat));
+  }
+  gradients = sum_to_parts(gradients, ranks_);
   std::vector<AdamwTensors> all;
   bool are_plain = true;
-  for (auto& entry : entries_) {
-    if (!entry.gradient.defined()) continue;
-    entry.steps.add_(1);
-    all.push_back(
-        {entry.master, entry.gradient.contiguous(), entry.exp_avg, entry.exp_avg_sq, entry.steps.item<double>()});
+  for (size_t i = 0; i < used.size(); ++i) {
+    used[i]->steps.add_(1);
+    if (gradients[i].numel() == 0) continue;  // a small parameter has no part for the last ranks
+    all.push_back({used[i]->master, gradients[i], used[i]->exp_avg, used[i]->exp_avg_sq, used[i]->steps.item<double>()});
     are_plain = are_plain && is_plain(all.back());
   }
-  if (all.empty()) return 0;
   const double norm = are_plain ? step_plain(all, rate) : step_on_device(all, rate);
-  for (auto& entry : entries_) {
-    if (entry.gradient.defined() && !entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
-  }
+  publish(used);
   clear_gradients();
   return norm;
+}
+
+void AdamW::publish(const std::vector<Entry*>& entries) const {
+  std::vector<at::Tensor> parameters;
+  for (const auto* entry : entries) {
+    if (entry->has_master()) part_of(entry->parameter).copy_(entry->master);
+    parameters.push_back(entry->parameter.detach());
+  }
+  share_parts(parameters, ranks_);
+}
+
+double AdamW::whole_norm(double mine) const {
+  if (ranks_.size() == 1) return mine;
+  const auto squares = at::empty({ranks_.size(), 1}, at::kDouble);
+  ranks_.all_gather(at::full({1}, mine * mine, at::kDouble), squares);
+  double sum = 0;
+  for (int64_t rank = 0; rank < ranks_.size(); ++rank) sum += squares[rank].item<double>();
+  return std::sqrt(sum);
 }
 
 double AdamW::clip_scale(double norm) const {
@@ -88,7 +133,7 @@ double AdamW::clip_scale(double norm) const {
 }
 
 double AdamW::step_plain(const std::vector<AdamwTensors>& all, double rate) const {
-  const double norm = gradient_norm(all);
+  const double norm = whole_norm(gradient_norm(all));
   adamw_update(all, {rate, config_.betas[0], config_.betas[1], config_.eps, config_.weight_decay}, clip_scale(norm));
   return norm;
 }
@@ -102,37 +147,47 @@ double AdamW::step_on_device(const std::vector<AdamwTensors>& all, double rate) 
     exp_avg_sqs.push_back(tensors.exp_avg_sq);
     steps.push_back(at::full({}, tensors.step, tensors.parameter.options()));
   }
-  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>();
+  const double norm = whole_norm(at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients)), 2).item<double>());
   if (const double scale = clip_scale(norm); scale < 1) at::_foreach_mul_(gradients, scale);
   at::_fused_adamw_(masters, gradients, exp_avgs, exp_avg_sqs, {}, steps, rate, config_.betas[0], config_.betas[1],
                     config_.weight_decay, config_.eps, /*amsgrad=*/false, /*maximize=*/false);
   return norm;
 }
 
-NamedTensors AdamW::state() const {
-  NamedTensors tensors;
+std::vector<TensorSource> AdamW::state() const {
+  std::vector<TensorSource> sources;
   for (const auto& entry : entries_) {
-    tensors.emplace_back("parameter." + entry.name, entry.master);
-    tensors.emplace_back("exp_avg." + entry.name, entry.exp_avg);
-    tensors.emplace_back("exp_avg_sq." + entry.name, entry.exp_avg_sq);
-    tensors.emplace_back("steps." + entry.name, entry.steps);
+    const auto add = [&](const char* prefix, const at::Tensor& part) {
+      const auto shape = entry.parameter.sizes().vec();
+      sources.push_back({prefix + entry.name, at::kFloat, shape, [this, part, shape] { return gather_parts(part, shape, ranks_); }});
+    };
+    if (entry.has_master()) {
+      add("parameter.", entry.master);
+    } else {
+      sources.push_back(source_of("parameter." + entry.name, entry.parameter.detach()));
+    }
+    add("exp_avg.", entry.exp_avg);
+    add("exp_avg_sq.", entry.exp_avg_sq);
+    sources.push_back(source_of("steps." + entry.name, entry.steps));
   }
-  return tensors;
+  return sources;
 }
 
 void AdamW::load_state(const FoundCheckpoint& checkpoint) {
   at::NoGradGuard no_grad;
   checkpoint.check_has(state());
+  std::vector<Entry*> entries;
   for (auto& entry : entries_) {
-    const auto restore = [&](const char* prefix, at::Tensor& target) {
-      target.copy_(checkpoint.tensor(prefix + entry.name, target));
+    const auto restore = [&](const char* prefix, at::Tensor& part) {
+      part.copy_(part_of(checkpoint.tensors->tensor(prefix + entry.name)));
     };
     restore("parameter.", entry.master);
     restore("exp_avg.", entry.exp_avg);
     restore("exp_avg_sq.", entry.exp_avg_sq);
-    restore("steps.", entry.steps);
-    if (!entry.master.is_alias_of(entry.parameter)) entry.parameter.detach().copy_(entry.master);
+    entry.steps.copy_(checkpoint.tensors->tensor("steps." + entry.name));
+    entries.push_back(&entry);
   }
+  publish(entries);
 }
 
 }  // namespace vlsi

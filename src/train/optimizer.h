@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "base/safetensors.h"
+#include "base/safetensors_writer.h"
 #include "base/settings.h"
 #include "train/adamw_update.h"
+#include "train/ranks.h"
 #include "train/run_directory.h"
 
 namespace vlsi {
@@ -61,9 +63,13 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
 
 /// AdamW as torch.optim.AdamW. Parameters that are not float32 get a float32 master copy; their gradients are summed in
 /// float32 and the parameter is the master, rounded. A parameter without a gradient in a step is left alone.
+///
+/// With several ranks the gradient is the sum of theirs, and each rank keeps masters and moments of its part of every
+/// parameter alone (rank_parts.h), updates it, and gets the others' parts of the new parameters from them.
 class AdamW {
  public:
-  AdamW(NamedTensors parameters, const OptimizerConfig& config);
+  /// Parameters are contiguous. `ranks` outlives it.
+  AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks = one_rank());
 
   /// Takes over the gradients of one backward pass: for master copies, added to the float32 sum.
   void collect_gradients();
@@ -72,16 +78,31 @@ class AdamW {
   /// Forgets the collected gradients.
   void clear_gradients();
 
-  /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back. `load_state` is an Error
-  /// as FoundCheckpoint::tensor when a tensor is missing or misshapen.
-  NamedTensors state() const;
+  /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back: the same for any number
+  /// of ranks. Making a source's tensor is an exchange, which every rank takes part in, in one order. `load_state` is an Error as
+  /// FoundCheckpoint::tensor when a tensor is missing or misshapen.
+  std::vector<TensorSource> state() const;
   void load_state(const FoundCheckpoint& checkpoint);
 
  private:
   struct Entry {
     std::string name;
-    at::Tensor parameter, master, gradient, exp_avg, exp_avg_sq, steps;
+    at::Tensor parameter;
+    at::Tensor gradient;                     // float32, of the parameter's shape; undefined without one
+    at::Tensor master, exp_avg, exp_avg_sq;  // float32, flat: this rank's part
+    at::Tensor steps;
+
+    bool has_master() const { return !master.is_alias_of(parameter); }
   };
+
+  /// The entries of which some rank has a gradient.
+  std::vector<Entry*> used_entries();
+  /// This rank's part of the parameter itself, flat.
+  at::Tensor part_of(const at::Tensor& parameter) const;
+  /// Rounds the masters into their parameters, everywhere.
+  void publish(const std::vector<Entry*>& entries) const;
+  /// Of the whole gradient, of which `mine` is this rank's part.
+  double whole_norm(double mine) const;
 
   /// What the gradient is multiplied by so that its norm is at most clip_norm.
   double clip_scale(double norm) const;
@@ -91,6 +112,7 @@ class AdamW {
 
   std::vector<Entry> entries_;
   OptimizerConfig config_;
+  const Ranks& ranks_;
 };
 
 }  // namespace vlsi

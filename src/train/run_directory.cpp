@@ -26,10 +26,12 @@ CheckpointState read_state(const fs::path& path) {
   state.sequence = require<int64_t>(json, "sequence", place);
   state.cursor = {require<int64_t>(json, "epoch", place), require<int64_t>(json, "index", place)};
   state.random = require<std::string>(json, "random", place);
+  state.ranks = require<int64_t>(json, "ranks", place);
   state.metrics_bytes = require<int64_t>(json, "metrics_bytes", place);
   if (std::min({state.iteration, state.sequence, state.cursor.epoch, state.cursor.index, state.metrics_bytes}) < 0) {
     fail("reading ", place, ": a count is negative");
   }
+  if (state.ranks < 1) fail("reading ", place, ": key 'ranks' is ", state.ranks, ", expected at least 1");
   return state;
 }
 
@@ -54,13 +56,13 @@ void refuse_other_config(const fs::path& path, const std::string& config) {
        ": ", difference);
 }
 
-void add_missing(const FoundCheckpoint& found, const NamedTensors& expected, Problems& problems) {
-  for (const auto& [name, tensor] : expected) {
-    const auto entry = found.tensors->tensors().find(name);
+void add_missing(const FoundCheckpoint& found, const std::vector<TensorSource>& expected, Problems& problems) {
+  for (const auto& source : expected) {
+    const auto entry = found.tensors->tensors().find(source.name);
     if (entry == found.tensors->tensors().end()) {
-      problems.add("missing ", name);
-    } else if (at::IntArrayRef(entry->second.shape) != tensor.sizes()) {
-      problems.add(name, " is ", at::IntArrayRef(entry->second.shape), ", expected ", tensor.sizes());
+      problems.add("missing ", source.name);
+    } else if (entry->second.shape != source.shape) {
+      problems.add(source.name, " is ", at::IntArrayRef(entry->second.shape), ", expected ", at::IntArrayRef(source.shape));
     }
   }
 }
@@ -69,19 +71,23 @@ void fail_if_any(const FoundCheckpoint& found, const Problems& problems) {
   problems.fail_if_any("resuming from ", found.path.string(), ": it is not of this run's configuration: ", problems.count(), " problem(s): ");
 }
 
+FoundCheckpoint open_checkpoint(const CheckpointState& state, const fs::path& path) {
+  return {state, path, SafetensorsFile::open(path / kTensors)};
+}
+
 }  // namespace
 
-void FoundCheckpoint::check_has(const NamedTensors& expected) const {
+void FoundCheckpoint::check_has(const std::vector<TensorSource>& expected) const {
   Problems problems;
   add_missing(*this, expected, problems);
   fail_if_any(*this, problems);
 }
 
-void FoundCheckpoint::check_is(const NamedTensors& expected) const {
+void FoundCheckpoint::check_is(const std::vector<TensorSource>& expected) const {
   Problems problems;
   add_missing(*this, expected, problems);
   std::set<std::string> known;
-  for (const auto& item : expected) known.insert(item.first);
+  for (const auto& source : expected) known.insert(source.name);
   for (const auto& item : tensors->tensors()) {
     if (!known.contains(item.first)) problems.add("unexpected ", item.first);
   }
@@ -96,10 +102,16 @@ std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
   const auto checkpoints = find_checkpoints(path / "checkpoints");
   if (checkpoints.empty()) return std::nullopt;
   const auto& [state, where] = checkpoints.front();
-  return FoundCheckpoint{state, where, SafetensorsFile::open(where / kTensors)};
+  return open_checkpoint(state, where);
 }
 
-RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume) : path_(std::move(path)) {
+RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume, const Ranks& ranks)
+    : ranks_(ranks), path_(std::move(path)) {
+  if (ranks.is_first()) open(config, resume);
+  if (ranks.size() > 1) follow_first(config);
+}
+
+void RunDirectory::open(const std::string& config, bool resume) {
   make_directories(path_);
   check_writable(path_);
   if (fs::exists(path_ / "checkpoints")) check_writable(path_ / "checkpoints");
@@ -123,21 +135,41 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
   metrics_ = std::make_unique<MetricsFile>(metrics_path, checkpoint_ ? checkpoint_->state.metrics_bytes : 0);
 }
 
-void RunDirectory::write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep) {
+void RunDirectory::follow_first(const std::string& config) {
+  const auto found = ranks_.all_gather(ranks_.is_first() && checkpoint_ ? checkpoint_->path.filename().string() : std::string())[0];
+  const auto first_config = ranks_.all_gather(config)[0];
+  if (config != first_config) fail("starting a run in ", path_.string(), ": this rank's configuration differs from rank 0's");
+  if (ranks_.is_first() || found.empty()) return;
+  const auto path = path_ / "checkpoints" / found;
+  checkpoint_ = open_checkpoint(read_state(path / kState), path);
+}
+
+void RunDirectory::append_metrics(const OrderedJson& line) {
+  if (metrics_) metrics_->append(line);
+}
+
+void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep) {
+  if (!ranks_.is_first()) {
+    sort_as_written(tensors);
+    for (const auto& source : tensors) source.make();
+    return ranks_.wait_for_all();
+  }
   metrics_->sync();
   const auto directory = path_ / "checkpoints";
   AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
-  write_safetensors(out.path() / kTensors, tensors);
+  stream_safetensors(out.path() / kTensors, std::move(tensors));
   write_json(out.path() / kState, {{"step", state.step},
                                    {"iteration", state.iteration},
                                    {"sequence", state.sequence},
                                    {"epoch", state.cursor.epoch},
                                    {"index", state.cursor.index},
                                    {"random", state.random},
+                                   {"ranks", ranks_at_start()},
                                    {"metrics_bytes", metrics_->size_bytes()}});
   out.commit();
   const auto checkpoints = find_checkpoints(directory);
   for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) fs::remove_all(checkpoints[i].second);
+  ranks_.wait_for_all();
 }
 
 }  // namespace vlsi

@@ -6,11 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/directory_lock.h"
 #include "base/safetensors.h"
+#include "base/safetensors_writer.h"
 #include "input/loader.h"
 #include "train/metrics.h"
+#include "train/ranks.h"
 
 namespace vlsi {
 
@@ -21,6 +24,7 @@ struct CheckpointState {
   int64_t sequence = 0;      // finished iterations of the whole run
   Cursor cursor;             // the next record of the step's data
   std::string random;        // the step's generator; empty without one
+  int64_t ranks = 1;         // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
   int64_t metrics_bytes = 0; // length of metrics.jsonl
 };
 
@@ -30,9 +34,9 @@ struct FoundCheckpoint {
   std::shared_ptr<const SafetensorsFile> tensors;
 
   /// Error that lists every tensor of `expected` which the checkpoint lacks or has in another shape.
-  void check_has(const NamedTensors& expected) const;
+  void check_has(const std::vector<TensorSource>& expected) const;
   /// The same, and every tensor of the checkpoint that is not among them.
-  void check_is(const NamedTensors& expected) const;
+  void check_is(const std::vector<TensorSource>& expected) const;
   /// A copy of the tensor `name`, which is there, in the type and on the device of `like`, whose shape it has.
   at::Tensor tensor(const std::string& name, const at::Tensor& like) const;
 };
@@ -46,19 +50,32 @@ class RunDirectory {
   /// `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a run is there
   /// and `resume` is false, when the configuration differs from the one that the run was started with (naming the keys), or when there
   /// are checkpoints without a configuration. Nothing of an earlier run is changed before the first line of metrics is appended.
-  RunDirectory(std::filesystem::path path, const std::string& config, bool resume);
+  ///
+  /// The first of `ranks`, which outlive it, opens it and is the one that writes; the others, which see the same folder, read what it
+  /// found. Error when a rank has another configuration.
+  RunDirectory(std::filesystem::path path, const std::string& config, bool resume, const Ranks& ranks = one_rank());
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  MetricsFile& metrics() { return *metrics_; }
+  const Ranks& ranks() const { return ranks_; }
+  /// How many ranks the run began with, whatever they are now.
+  int64_t ranks_at_start() const { return checkpoint_ ? checkpoint_->state.ranks : ranks_.size(); }
+  /// A line of metrics.jsonl; other ranks than the first write none.
+  void append_metrics(const OrderedJson& line);
   /// The checkpoint to continue from; none for a new run, or one stopped before its first.
   const std::optional<FoundCheckpoint>& checkpoint() const { return checkpoint_; }
 
-  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`.
-  void write_checkpoint(const CheckpointState& state, const NamedTensors& tensors, int64_t keep);
+  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`. Every rank
+  /// calls it and makes all of `tensors`; they go on when the checkpoint is there. `ranks` and `metrics_bytes` of `state` are known here.
+  void write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep);
 
  private:
+  void open(const std::string& config, bool resume);
+  /// Takes the checkpoint that the first rank took.
+  void follow_first(const std::string& config);
+
+  const Ranks& ranks_;
   std::filesystem::path path_;
   std::unique_ptr<DirectoryLock> lock_;
   std::optional<FoundCheckpoint> checkpoint_;

@@ -24,8 +24,12 @@ class Training {
         run_(run),
         checkpoint_(checkpoint),
         finished_before_(finished_before),
+        ranks_(run.ranks()),
         device_(device),
-        optimizer_(step.parameters, step.optimizer) {
+        num_batches_(step.optimizer.accumulate * run.ranks_at_start()),
+        first_(num_batches_ * ranks_.rank() / ranks_.size()),
+        end_(num_batches_ * (ranks_.rank() + 1) / ranks_.size()),
+        optimizer_(step.parameters, step.optimizer, ranks_) {
     resume();
     loader_ = step_.open_data(cursor_);
   }
@@ -40,7 +44,7 @@ class Training {
       progress.update(iteration_, concat("loss ", loss_));
       if (iteration_ % checkpoint_.every == 0 || iteration_ == step_.iterations) save();
     }
-    report_skipped(loader_->skipped(), step_.name);
+    if (ranks_.is_first()) report_skipped(loader_->skipped(), step_.name);
     return Outcome::kFinished;
   }
 
@@ -61,39 +65,32 @@ class Training {
     }
   }
 
+  /// What an iteration says of itself, of one rank's micro-batches or of all.
+  struct Account {
+    MetricSums sums;
+    OrderedJson lists = OrderedJson::object();
+    bool is_interrupted = false;
+  };
+
   /// One optimizer step; false when an interrupt came first, with the state as it was before the iteration.
   bool run_iteration() {
     const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
     std::vector<Batch> batches;
     int64_t num_answers = 0, num_tokens = 0;
-    for (int64_t i = 0; i < step_.optimizer.accumulate; ++i) {
-      batches.push_back(loader_->next());
-      num_answers += batches.back().num_answers();
-      num_tokens += batches.back().num_tokens();
+    for (int64_t i = 0; i < num_batches_; ++i) {
+      auto batch = loader_->next();
+      num_answers += batch.num_answers();
+      num_tokens += batch.num_tokens();
+      if (i >= first_ && i < end_) batches.push_back(std::move(batch));
     }
-    if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batches.front(), device_));
-
-    if (step_.prepare) step_.prepare(batches);
-    MetricSums sums;
-    OrderedJson lists = OrderedJson::object();
-    for (auto& batch : batches) {
-      if (interrupted()) {
-        optimizer_.clear_gradients();
-        if (step_.random != nullptr) step_.random->restore(random_before);
-        return false;
-      }
-      const int64_t batch_answers = batch.num_answers();
-      auto output = step_.loss(to_device(std::move(batch), device_));
-      (output.loss / static_cast<double>(num_answers)).backward();
-      optimizer_.collect_gradients();
-      sums.add("loss", {output.loss, batch_answers});
-      for (const auto& [name, mean] : output.means) sums.add(name, mean);
-      for (const auto& [name, list] : output.lists.items()) {
-        for (const auto& item : list) lists[name].push_back(item);
-      }
+    const auto account = gather(run_batches(batches, num_answers));
+    if (account.is_interrupted) {
+      optimizer_.clear_gradients();
+      if (step_.random != nullptr) step_.random->restore(random_before);
+      return false;
     }
     const double rate = learning_rate(step_.optimizer, iteration_, step_.iterations);
-    auto means = sums.means();
+    auto means = account.sums.means();
     if (!means["loss"].is_number()) {
       fail(step_.name, ": the loss of iteration ", iteration_ + 1, " is not finite; lower the learning rate (it is ", rate,
            ") or look for broken samples");
@@ -105,31 +102,97 @@ class Training {
     cursor_ = loader_->cursor();
     ++iteration_;
     loss_ = means["loss"].get<double>();
-    log(std::move(means), std::move(lists), rate, norm, num_answers, num_tokens);
+    log(std::move(means), account.lists, rate, norm, num_answers, num_tokens);
     return true;
   }
 
-  void log(OrderedJson means, OrderedJson lists, double rate, double norm, int64_t num_answers, int64_t num_tokens) {
+  /// This rank's share of an iteration: its gradients are with the optimizer then.
+  Account run_batches(std::vector<Batch>& batches, int64_t num_answers) {
+    Account account;
+    skip_draws(first_);
+    if (!batches.empty()) {
+      if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batches.front(), device_));
+      if (step_.prepare) step_.prepare(batches);
+    }
+    for (auto& batch : batches) {
+      ranks_.check();
+      if (interrupted()) {
+        account.is_interrupted = true;
+        return account;
+      }
+      const int64_t batch_answers = batch.num_answers();
+      auto output = step_.loss(to_device(std::move(batch), device_));
+      (output.loss / static_cast<double>(num_answers)).backward();
+      optimizer_.collect_gradients();
+      account.sums.add("loss", {output.loss, batch_answers});
+      for (const auto& [name, mean] : output.means) account.sums.add(name, mean);
+      join(account.lists, output.lists);
+    }
+    skip_draws(num_batches_ - end_);
+    return account;
+  }
+
+  /// Goes past the draws of other ranks' micro-batches, so that the generator is the same everywhere, whatever their number.
+  void skip_draws(int64_t num_batches) {
+    if (step_.random != nullptr) step_.random->skip(num_batches * step_.draws);
+  }
+
+  static void join(OrderedJson& lists, const OrderedJson& more) {
+    for (const auto& [name, list] : more.items()) {
+      for (const auto& item : list) lists[name].push_back(item);
+    }
+  }
+
+  /// All ranks' accounts as one, in their order.
+  Account gather(Account mine) {
+    if (ranks_.size() == 1) return mine;
+    const Cursor cursor = loader_->cursor();
+    const auto bytes = OrderedJson::to_msgpack({{"sums", mine.sums.packed()},
+                                                {"lists", mine.lists},
+                                                {"is_interrupted", mine.is_interrupted},
+                                                {"cursor", {cursor.epoch, cursor.index}}});
+    Account whole;
+    OrderedJson first_cursor;
+    const auto texts = ranks_.all_gather(std::string(bytes.begin(), bytes.end()));
+    for (size_t rank = 0; rank < texts.size(); ++rank) {
+      const auto part = OrderedJson::from_msgpack(texts[rank]);
+      whole.sums.add(part.at("sums"));
+      join(whole.lists, part.at("lists"));
+      whole.is_interrupted |= part.at("is_interrupted").get<bool>();
+      if (rank == 0) first_cursor = part.at("cursor");
+      if (part.at("cursor") != first_cursor) {
+        fail(step_.name, ": after iteration ", iteration_ + 1, " rank 0 stands at [epoch, record] ", first_cursor.dump(), " of the data, rank ",
+             rank, " at ", part.at("cursor").dump(), "; every rank must find the same files");
+      }
+    }
+    return whole;
+  }
+
+  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, int64_t num_answers, int64_t num_tokens) {
     if (iteration_ != 1 && iteration_ % step_.sparse_every != 0) means.erase(step_.sparse_metric);
     OrderedJson line{{"step", step_.name}, {"iteration", iteration_}, {"loss", means["loss"]}, {"learning_rate", rate},
                      {"gradient_norm", norm}, {"answer_tokens", num_answers}, {"tokens", num_tokens}};
     line.update(means);
     line.update(lists);
     line["seconds"] = std::chrono::duration<double>(Clock::now() - started_).count();
-    run_.metrics().append(line);
+    run_.append_metrics(line);
   }
 
   /// What a checkpoint holds.
-  NamedTensors state() const {
+  std::vector<TensorSource> state() const {
     auto tensors = optimizer_.state();
-    for (const auto& [name, tensor] : step_.carried) tensors.emplace_back("carried." + name, tensor);
+    for (const auto& [name, tensor] : step_.carried) tensors.push_back(source_of("carried." + name, tensor));
     return tensors;
   }
 
   void save() {
-    run_.write_checkpoint({step_.name, iteration_, finished_before_ + iteration_, cursor_,
-                           step_.random != nullptr ? step_.random->state() : "", 0},
-                          state(), checkpoint_.keep);
+    CheckpointState now;
+    now.step = step_.name;
+    now.iteration = iteration_;
+    now.sequence = finished_before_ + iteration_;
+    now.cursor = cursor_;
+    if (step_.random != nullptr) now.random = step_.random->state();
+    run_.write_checkpoint(now, state(), checkpoint_.keep);
   }
 
   using Clock = std::chrono::steady_clock;
@@ -137,7 +200,9 @@ class Training {
   RunDirectory& run_;
   const CheckpointConfig& checkpoint_;
   const int64_t finished_before_;
+  const Ranks& ranks_;
   const at::Device device_;
+  const int64_t num_batches_, first_, end_;  // micro-batches of an iteration; this rank takes number first_ to end_ - 1
   AdamW optimizer_;
   std::unique_ptr<Loader> loader_;
   Cursor cursor_;

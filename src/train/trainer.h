@@ -42,7 +42,7 @@ struct TrainingStep {
   std::string name;  // as in metrics and checkpoints
   std::function<StepOutput(const Batch&)> loss;
   /// Told of all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
-  std::function<void(const std::vector<Batch>&)> prepare;
+  std::function<void(const std::vector<Batch>&)> prepare;  // with several ranks: of this rank's
   std::function<void(const Batch&)> check;  // may be none; called with the first micro-batch, before anything is trained
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
@@ -50,6 +50,7 @@ struct TrainingStep {
   OptimizerConfig optimizer;
   std::function<std::unique_ptr<Loader>(Cursor)> open_data;
   Random* random = nullptr;          // the step's generator, if it draws
+  int64_t draws = 0;                 // how many numbers the loss of every micro-batch draws from it
   std::string sparse_metric;         // a mean that is logged every `sparse_every` iterations only
   int64_t sparse_every = 1;
 };
@@ -60,6 +61,10 @@ enum class Outcome { kFinished, kInterrupted };
 /// answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
 /// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not finite.
 /// `finished_before`: iterations of the run's earlier steps.
+///
+/// With several ranks (the run's) an iteration is of `accumulate` micro-batches for each rank that the run began with, and each rank
+/// takes a run of them: what comes out is what one rank gives, up to the rounding of sums, on any number of ranks. An interrupt of
+/// one rank is one of all. Error when the ranks do not read the same data.
 Outcome train(TrainingStep& step, RunDirectory& run, const CheckpointConfig& checkpoint, int64_t finished_before,
               at::Device device);
 

@@ -43,6 +43,7 @@ struct Surroundings {
   int64_t file_size_limit = -1;  // bytes; as a full disk
   std::string out_file = {};     // where stdout goes instead
   bool obeys_permissions = false;  // also when the tests run as root
+  std::map<std::string, std::string> environment = {};  // more variables
 };
 
 /// A started program.
@@ -65,6 +66,7 @@ class Program {
       ::signal(SIGXFSZ, SIG_IGN);
       ::setrlimit(RLIMIT_FSIZE, &limit);
     }
+    for (const auto& [name, value] : surroundings.environment) ::setenv(name.c_str(), value.c_str(), 1);
     // Fails where the process has no such right to lose.
     if (surroundings.obeys_permissions) ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
     ::execv(program.c_str(), argv.data());

@@ -146,7 +146,7 @@ TEST(CheckFits, RefusesWhatDiskIsNotEnoughFor) {
 
 /// A checkpoint of the run after `iteration` iterations of `step`.
 void stop_at(const RunConfig& config, const std::string& step, int64_t iteration) {
-  RunDirectory(config.out, "", false).write_checkpoint({step, iteration, iteration, {}, "", 0}, {{"x", at::ones({1000})}}, 1);
+  RunDirectory(config.out, "", false).write_checkpoint({step, iteration, iteration, {}, ""}, {source_of("x", at::ones({1000}))}, 1);
 }
 
 TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {

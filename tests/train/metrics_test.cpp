@@ -44,6 +44,18 @@ TEST(MetricSums, AddInDoubleWhateverTheType) {
   EXPECT_EQ(sums.means()["x"], 1.0);
 }
 
+TEST(MetricSums, OfSeveralRanksAddUpWithEveryBit) {
+  MetricSums first, second, whole;
+  for (auto* sums : {&first, &whole}) sums->add("loss", {at::scalar_tensor(0.1, at::kDouble), 3});
+  for (auto* sums : {&second, &whole}) {
+    sums->add("loss", {at::scalar_tensor(1.0 / 3, at::kDouble), 4});
+    sums->add("square", {at::tensor({1.0, std::nan(""), 1e-300, 4.0}, at::kDouble).view({2, 2}), 7});
+  }
+  MetricSums gathered;
+  for (const auto* sums : {&first, &second}) gathered.add(OrderedJson::from_msgpack(OrderedJson::to_msgpack(sums->packed())));
+  EXPECT_EQ(gathered.means(), whole.means());
+}
+
 TEST(MetricSums, DoNotHoldTheGraph) {
   const auto w = at::ones({}).requires_grad_();
   MetricSums sums;

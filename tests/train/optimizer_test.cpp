@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
+#include "tests/objective/peak_bytes.h"
+#include "tests/support/in_ranks.h"
 
 namespace vlsi {
 namespace {
@@ -84,6 +86,12 @@ class SmallProblem {
   AdamW optimizer_;
 };
 
+NamedTensors state_of(const AdamW& optimizer) {
+  NamedTensors state;
+  for (const auto& source : optimizer.state()) state.emplace_back(source.name, source.make().clone());
+  return state;
+}
+
 /// A checkpoint in `folder` that holds `tensors`.
 FoundCheckpoint checkpoint_of(const std::filesystem::path& folder, const NamedTensors& tensors) {
   write_safetensors(folder / "state.safetensors", tensors);
@@ -96,12 +104,89 @@ TEST_P(AdamWOfBothTypes, GoesOnAfterLoadingItsStateAsIfUninterrupted) {
   const Folder folder;
   SmallProblem uninterrupted(GetParam()), resumed(GetParam());
   for (int i = 0; i < 3; ++i) uninterrupted.update();
-  resumed.optimizer_.load_state(checkpoint_of(folder.path(), uninterrupted.optimizer_.state()));
+  resumed.optimizer_.load_state(checkpoint_of(folder.path(), state_of(uninterrupted.optimizer_)));
   for (int i = 0; i < 4; ++i) {
     EXPECT_TRUE(at::equal(resumed.a_, uninterrupted.a_));
     EXPECT_TRUE(at::equal(resumed.b_, uninterrupted.b_));
     EXPECT_EQ(resumed.update(), uninterrupted.update());
   }
+}
+
+/// Parameters of several sizes, of which rank r of R gives the gradient for its share of the rows of the input.
+class SharedProblem {
+ public:
+  SharedProblem(at::ScalarType dtype, const OptimizerConfig& config, const Ranks& ranks)
+      : ranks_(ranks),
+        a_(random({4, 3}, 1).to(dtype).requires_grad_()),
+        b_(random({1}, 2).to(dtype).requires_grad_()),
+        rare_(random({5}, 3).to(dtype).requires_grad_()),
+        never_(random({5}, 3).to(dtype).requires_grad_()),
+        optimizer_({{"a", a_}, {"b", b_}, {"rare", rare_}, {"never", never_}}, config, ranks) {}
+
+  /// `pass` of each rank alone, or of both after one another where there is one; the second reads `rare`, too.
+  double update() {
+    for (int64_t pass = 0; pass < 2; ++pass) {
+      if (ranks_.size() == 2 && pass != ranks_.rank()) continue;
+      const auto x = at::linspace(-1, 1, 8, at::kFloat).view({2, 4})[pass].unsqueeze(0).to(a_.scalar_type());
+      auto loss = (at::mm(x, a_) + b_).to(at::kFloat).square().sum();
+      if (pass == 1) loss = loss + rare_.to(at::kFloat).square().sum();
+      loss.backward();
+      optimizer_.collect_gradients();
+    }
+    return optimizer_.step(0.01);
+  }
+
+  const Ranks& ranks_;
+  at::Tensor a_, b_, rare_, never_;
+  AdamW optimizer_;
+};
+
+TEST_P(AdamWOfBothTypes, OnTwoRanksUpdatesAsOnOneThatSeesBothGradients) {
+  const Folder folder;
+  OptimizerConfig config;
+  config.weight_decay = 0.1;
+  config.clip_norm = 0;  // whose scale would depend on the last bit of the norm
+  SharedProblem alone(GetParam(), config, one_rank());
+  std::vector<double> norms;
+  for (int i = 0; i < 3; ++i) norms.push_back(alone.update());
+  const auto half_way = state_of(alone.optimizer_);
+  const auto checkpoint = checkpoint_of(folder.path(), half_way);
+  for (int i = 0; i < 3; ++i) norms.push_back(alone.update());
+  const auto end = state_of(alone.optimizer_);
+
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    SharedProblem first(GetParam(), config, ranks), second(GetParam(), config, ranks);
+    const auto expect_state = [&](const SharedProblem& problem, const NamedTensors& expected) {
+      const auto found = state_of(problem.optimizer_);
+      ASSERT_EQ(found.size(), expected.size());
+      for (size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].first, expected[i].first);
+        EXPECT_TRUE(at::equal(found[i].second, expected[i].second)) << found[i].first;
+      }
+    };
+    // Each rank's squares are summed apart, in float64.
+    for (int i = 0; i < 3; ++i) EXPECT_NEAR(first.update(), norms[i], 1e-12 * norms[i]);
+    expect_state(first, half_way);
+    second.optimizer_.load_state(checkpoint);
+    for (int i = 3; i < 6; ++i) EXPECT_NEAR(second.update(), norms[i], 1e-12 * norms[i]);
+    expect_state(second, end);
+    for (const auto& [mine, whole] : {std::pair(second.a_, alone.a_), std::pair(second.b_, alone.b_),
+                                      std::pair(second.rare_, alone.rare_), std::pair(second.never_, alone.never_)}) {
+      EXPECT_TRUE(at::equal(mine, whole));
+    }
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"", ""}));
+}
+
+TEST_P(AdamWOfBothTypes, KeepsOnARankItsPartOfTheStateAlone) {
+  const auto errors = in_ranks(2, [](const Ranks& ranks) {
+    const auto parameter = at::ones({1000}, GetParam()).requires_grad_();
+    const int64_t bytes = peak_bytes([&] { const AdamW optimizer({{"p", parameter}}, {}, ranks); });
+    const int64_t wanted = (GetParam() == at::kFloat ? 2 : 3) * 500 * 4;  // moments, and masters of bfloat16
+    EXPECT_GE(bytes, wanted);
+    EXPECT_LE(bytes, wanted + 400);  // with the number of steps, and the allocator's rounding
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"", ""}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, AdamWOfBothTypes, testing::Values(at::kFloat, at::kBFloat16),
@@ -113,7 +198,7 @@ TEST(AdamW, RefusesAStateThatDoesNotFit) {
   const auto error = [&](const NamedTensors& state) {
     return message_of([&] { problem.optimizer_.load_state(checkpoint_of(folder.path(), state)); });
   };
-  auto state = problem.optimizer_.state();
+  auto state = state_of(problem.optimizer_);
   EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find("1 problem(s): missing parameter.a"), std::string::npos);
   state.front().second = at::zeros({3, 4});
   EXPECT_NE(error(state).find("parameter.a is [3, 4], expected [4, 3]"), std::string::npos);
@@ -130,7 +215,7 @@ TEST(AdamW, KeepsUpdatesTooSmallForBfloat16InItsMasterWeights) {
     if (i > 0) continue;
     EXPECT_TRUE(at::equal(parameter, at::ones_like(parameter)));
   }
-  EXPECT_NEAR(by_name(optimizer.state()).at("parameter.p")[0].item<double>(), 0.99, 1e-5);
+  EXPECT_NEAR(by_name(state_of(optimizer)).at("parameter.p")[0].item<double>(), 0.99, 1e-5);
   EXPECT_TRUE(at::equal(parameter, at::full({4}, 0.99).to(at::kBFloat16)));
 }
 
@@ -154,7 +239,7 @@ TEST(AdamW, ClipsTheGradientAndReturnsItsNormBefore) {
     b.mutable_grad() = at::full({1}, 4.0);
     optimizer.collect_gradients();
     EXPECT_FLOAT_EQ(static_cast<float>(optimizer.step(1e-3)), 5.0F);
-    return by_name(optimizer.state()).at("exp_avg.a").item<double>();
+    return by_name(state_of(optimizer)).at("exp_avg.a").item<double>();
   };
   // A tenth of the gradient after the first step.
   EXPECT_NEAR(first_moment(1), 0.1 * 0.6, 1e-6);

@@ -5,12 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "tests/train/in_ranks.h"
+#include "tests/support/in_ranks.h"
 
 namespace vlsi {
 namespace {
 
-using train_test::in_ranks;
 using Errors = std::vector<std::string>;
 
 class Exchanges : public testing::TestWithParam<int64_t> {};

@@ -4,12 +4,11 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "tests/train/in_ranks.h"
+#include "tests/support/in_ranks.h"
 
 namespace vlsi {
 namespace {
 
-using train_test::in_ranks;
 
 /// Whole numbers, whose sums are exact, in shapes that no number of ranks divides; a scalar and an empty one among them.
 std::vector<at::Tensor> tensors_of(int64_t rank, at::ScalarType dtype) {

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
+#include "tests/support/in_ranks.h"
 
 namespace vlsi {
 namespace {
@@ -14,10 +15,10 @@ namespace fs = std::filesystem;
 
 const std::string kConfig = "out: run\nseed: 1\n";
 
-NamedTensors some_tensors(double value) { return {{"parameter.w", at::full({2, 3}, value)}}; }
+std::vector<TensorSource> some_tensors(double value) { return {source_of("parameter.w", at::full({2, 3}, value))}; }
 
 CheckpointState state_at(const std::string& step, int64_t iteration, int64_t sequence) {
-  return {step, iteration, sequence, {1, 2}, "generator", 0};
+  return {step, iteration, sequence, {1, 2}, "generator"};
 }
 
 std::vector<std::string> checkpoints_in(const fs::path& run) {
@@ -32,10 +33,10 @@ TEST(RunDirectory, KeepsTheConfigurationAndBringsBackTheNewestCheckpoint) {
   {
     RunDirectory run(folder / "run", kConfig, false);
     EXPECT_FALSE(run.checkpoint());
-    run.metrics().append({{"iteration", 1}});
+    run.append_metrics({{"iteration", 1}});
     run.write_checkpoint(state_at("interact", 9, 9), some_tensors(1), 5);
     run.write_checkpoint(state_at("finetune", 1, 10), some_tensors(2), 5);
-    run.metrics().append({{"iteration", 2}});
+    run.append_metrics({{"iteration", 2}});
   }
   EXPECT_EQ(content_of(folder / "run/config.yaml"), kConfig);
   RunDirectory run(folder / "run", kConfig, true);
@@ -49,7 +50,7 @@ TEST(RunDirectory, KeepsTheConfigurationAndBringsBackTheNewestCheckpoint) {
   EXPECT_EQ(state.cursor.index, 2);
   EXPECT_EQ(state.random, "generator");
   EXPECT_TRUE(at::equal(tensors->tensor("parameter.w"), at::full({2, 3}, 2.0)));
-  run.metrics().append({{"iteration", 3}});
+  run.append_metrics({{"iteration", 3}});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n{\"iteration\":3}\n") << "what came after the checkpoint is repeated";
 }
 
@@ -74,7 +75,7 @@ TEST(RunDirectory, ReplacesACheckpointOfTheSameName) {
 
 TEST(RunDirectory, IsRefusedToANewRunOnceTrainingBegan) {
   const Folder folder;
-  { RunDirectory(folder / "run", kConfig, false).metrics().append({{"iteration", 1}}); }
+  { RunDirectory(folder / "run", kConfig, false).append_metrics({{"iteration", 1}}); }
   expect_error([&] { RunDirectory(folder / "run", kConfig, false); }, {(folder / "run").string(), "--resume"});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n");
 }
@@ -95,7 +96,7 @@ TEST(RunDirectory, LeavesAConfigurationAloneThatNoRunWrote) {
 
 TEST(RunDirectory, NamesTheKeysInWhichTheConfigurationDiffers) {
   const Folder folder;
-  { RunDirectory(folder / "run", kConfig, false).metrics().append({{"iteration", 1}}); }
+  { RunDirectory(folder / "run", kConfig, false).append_metrics({{"iteration", 1}}); }
   expect_error([&] { RunDirectory(folder / "run", "out: run\nseed: 2\n", true); }, {"resuming the run in " + (folder / "run").string(), "config.yaml: seed: '1', now '2'"});
   expect_error([&] { RunDirectory(folder / "run", "out: other\nmore: 1\n", true); },
                {"out: 'run', now 'other'; more: nothing, now '1'; seed: '1', now nothing"});
@@ -150,17 +151,21 @@ TEST(RunDirectory, RefusesADamagedState) {
   negative["index"] = -1;
   write_text(path, negative.dump());
   expect_error(resume, {"state.json", "negative"});
+  auto none = good;
+  none["ranks"] = 0;
+  write_text(path, none.dump());
+  expect_error(resume, {"state.json", "'ranks' is 0"});
 }
 
 TEST(FoundCheckpoint, ListsEveryTensorThatIsNotAsExpected) {
   const Folder folder;
-  const NamedTensors written{{"a", at::ones({2})}, {"b", at::ones({2, 3})}, {"c", at::ones({})}, {"d", at::ones({1})}};
+  const auto written = sources_of({{"a", at::ones({2})}, {"b", at::ones({2, 3})}, {"c", at::ones({})}, {"d", at::ones({1})}});
   { RunDirectory(folder / "run", kConfig, false).write_checkpoint(state_at("interact", 1, 1), written, 2); }
   const RunDirectory run(folder / "run", kConfig, true);
   const auto& found = *run.checkpoint();
   EXPECT_NO_THROW(found.check_is(written));
   EXPECT_NO_THROW(found.check_has({written[1]}));
-  const NamedTensors other{{"a", at::ones({2})}, {"b", at::ones({3, 2})}, {"c", at::ones({1})}, {"e", at::ones({})}, {"f", at::ones({})}};
+  const auto other = sources_of({{"a", at::ones({2})}, {"b", at::ones({3, 2})}, {"c", at::ones({1})}, {"e", at::ones({})}, {"f", at::ones({})}});
   const std::string four = "b is [2, 3], expected [3, 2]; c is [], expected [1]; missing e; missing f";
   expect_error([&] { found.check_has(other); }, {"resuming from " + (folder / "run/checkpoints/interact-1").string(), ": 4 problem(s): " + four});
   expect_error([&] { found.check_is(other); }, {"not of this run's configuration: 5 problem(s): " + four + "; unexpected d"});
@@ -174,6 +179,41 @@ TEST(FoundCheckpoint, ConvertsToTheTypeAskedFor) {
   const auto tensor = found.tensor("parameter.w", at::empty({2, 3}, at::kBFloat16));
   EXPECT_EQ(tensor.scalar_type(), at::kBFloat16);
   EXPECT_TRUE(at::equal(tensor, at::full({2, 3}, 3.0, at::kBFloat16)));
+}
+
+TEST(RunDirectory, OfSeveralRanksIsWrittenByTheFirstAndReadByAll) {
+  const Folder folder;
+  const auto path = folder / "run";
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
+    RunDirectory run(path, kConfig, false, ranks);
+    EXPECT_EQ(run.ranks_at_start(), 2);
+    run.append_metrics({{"rank", ranks.rank()}});
+    int64_t num_made = 0;
+    auto tensors = some_tensors(3);
+    tensors.front().make = [&] {
+      num_made += 1;
+      return at::full({2, 3}, 3.0);
+    };
+    run.write_checkpoint(state_at("interact", 1, 1), tensors, 2);
+    EXPECT_EQ(num_made, 1) << "on every rank, since making may be an exchange";
+    EXPECT_TRUE(fs::exists(path / "checkpoints/interact-1/state.json"));
+  }), (std::vector<std::string>{"", ""}));
+  EXPECT_EQ(content_of(path / "metrics.jsonl"), "{\"rank\":0}\n");
+  EXPECT_EQ(in_ranks(3, [&](const Ranks& ranks) {
+    const RunDirectory run(path, kConfig, true, ranks);
+    ASSERT_TRUE(run.checkpoint());
+    EXPECT_EQ(run.checkpoint()->path, path / "checkpoints/interact-1");
+    EXPECT_EQ(run.ranks_at_start(), 2);
+  }), (std::vector<std::string>{"", "", ""}));
+}
+
+TEST(RunDirectory, RefusesRanksWithDifferentConfigurations) {
+  const Folder folder;
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    RunDirectory(folder / "run", ranks.rank() == 0 ? kConfig : "seed: 7\n", false, ranks);
+  });
+  const auto wanted = "starting a run in " + (folder / "run").string() + ": this rank's configuration differs from rank 0's";
+  EXPECT_EQ(errors, (std::vector<std::string>{"rank 1 stopped: " + wanted, wanted}));
 }
 
 TEST(RunDirectory, CannotBeAFile) {

@@ -6,6 +6,7 @@
 #include "input/qwen2_vl_processor.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
+#include "tests/support/in_ranks.h"
 #include "train/interrupt.h"
 
 namespace vlsi {
@@ -24,6 +25,7 @@ struct Task {
     step.optimizer.accumulate = 2;
     step.parameters = {{"w", w}};
     step.random = &random;
+    step.draws = 1;
     step.sparse_metric = "rare";
     step.sparse_every = 3;
     step.open_data = [this](Cursor start) {
@@ -63,8 +65,8 @@ std::vector<OrderedJson> metrics_of(const fs::path& run) {
   return lines;
 }
 
-Outcome train_in(const fs::path& path, Task& task, int64_t every = 100) {
-  RunDirectory run(path, kSettings, /*resume=*/true);
+Outcome train_in(const fs::path& path, Task& task, int64_t every = 100, const Ranks& ranks = one_rank()) {
+  RunDirectory run(path, kSettings, /*resume=*/true, ranks);
   return train(task.step, run, {every, 2}, /*finished_before=*/10, at::kCPU);
 }
 
@@ -146,6 +148,111 @@ TEST_P(ResumedTrainer, EndsWhereAnUndisturbedOneDoes) {
 INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16), [](const auto& type) {
   return std::string(c10::toString(type.param));
 });
+
+/// The same numbers up to the rounding of sums of gradients, which one rank adds up one after the other: float32, a few of them.
+void expect_near(const std::vector<OrderedJson>& found, const std::vector<OrderedJson>& wanted) {
+  ASSERT_EQ(found.size(), wanted.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    SCOPED_TRACE(wanted[i].dump());
+    for (const auto& [key, value] : wanted[i].items()) {
+      if (!value.is_number_float()) {
+        EXPECT_EQ(found[i].at(key), value) << key;
+        continue;
+      }
+      EXPECT_NEAR(found[i].at(key).get<double>(), value.get<double>(), 1e-6 * value.get<double>()) << key;
+    }
+  }
+}
+
+const std::vector<std::string> kTwoGoodEnds(2), kThreeGoodEnds(3);
+
+TEST(TrainerOnRanks, GivesWhatOneRankWithAsManyMicroBatchesGives) {
+  const Folder folder;
+  Task alone;
+  alone.step.optimizer.accumulate = 4;
+  train_in(folder / "alone", alone);
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    train_in(folder / "two", task, 100, ranks);
+    // Micro-batches 0 and 1 of each four are rank 0's, with the draws that one rank makes for them.
+    ASSERT_EQ(task.sizes.size(), 12);
+    for (size_t i = 0; i < 12; ++i) EXPECT_EQ(task.sizes[i], alone.sizes[i / 2 * 4 + 2 * ranks.rank() + i % 2]);
+    EXPECT_EQ(task.random.state(), alone.random.state());
+    EXPECT_TRUE(at::allclose(task.w, alone.w, 1e-6));
+  }), kTwoGoodEnds);
+  expect_near(metrics_of(folder / "two"), metrics_of(folder / "alone"));
+}
+
+TEST(TrainerOnRanks, GoesOnAfterAFailureBitForBitAndOnAnyNumberOfRanks) {
+  const Folder folder;
+  std::vector<double> losses;
+  at::Tensor w;
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    train_in(folder / "whole", task, 3, ranks);
+    if (ranks.is_first()) w = task.w;
+  }), kTwoGoodEnds);
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    const auto loss = task.step.loss;
+    task.step.loss = [&](const Batch& batch) {
+      if (task.losses.size() == 9 && ranks.rank() == 1) throw std::runtime_error("the lights went out");  // in iteration 5
+      return loss(batch);
+    };
+    train_in(folder / "stopped", task, 3, ranks);
+  });
+  EXPECT_EQ(errors, (std::vector<std::string>{"rank 1 stopped: the lights went out", "the lights went out"}));
+  for (const char* copy : {"one", "three"}) fs::copy(folder / "stopped", folder / copy, fs::copy_options::recursive);
+
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    train_in(folder / "stopped", task, 3, ranks);
+    EXPECT_TRUE(at::equal(task.w, w));
+  }), kTwoGoodEnds);
+  EXPECT_EQ(metrics_of(folder / "stopped"), metrics_of(folder / "whole"));
+  Task one;
+  train_in(folder / "one", one, 3);
+  EXPECT_EQ(one.losses.size(), 12) << "the four micro-batches of each of three iterations, whatever `accumulate` says of one rank";
+  expect_near(metrics_of(folder / "one"), metrics_of(folder / "whole"));
+  EXPECT_EQ(in_ranks(3, [&](const Ranks& ranks) {
+    Task task;
+    train_in(folder / "three", task, 3, ranks);
+    EXPECT_EQ(task.losses.size(), ranks.rank() == 2 ? 6 : 3) << "four micro-batches, dealt to three";
+  }), kThreeGoodEnds);
+  expect_near(metrics_of(folder / "three"), metrics_of(folder / "whole"));
+}
+
+TEST(TrainerOnRanks, LeavesRanksWithoutMicroBatchesWaiting) {
+  const Folder folder;
+  Task alone;
+  alone.step.optimizer.accumulate = 1;
+  train_in(folder / "alone", alone, 3);
+  fs::copy(folder / "alone", folder / "two", fs::copy_options::recursive);
+  fs::remove_all(folder / "two/checkpoints/pull-6");
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    task.step.optimizer.accumulate = 1;
+    task.step.prepare = [](const std::vector<Batch>& batches) { EXPECT_EQ(batches.size(), 1); };
+    train_in(folder / "two", task, 3, ranks);
+    EXPECT_EQ(task.losses.size(), ranks.rank() == 0 ? 0 : 3);
+    EXPECT_TRUE(at::equal(task.w, alone.w)) << "nothing is added to the only gradient there is";
+  }), kTwoGoodEnds);
+  EXPECT_EQ(metrics_of(folder / "two"), metrics_of(folder / "alone"));
+}
+
+TEST(TrainerOnRanks, StopsWhenTheyReadDifferentData) {
+  const Folder folder;
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    const auto open = task.step.open_data;
+    task.step.open_data = [&](Cursor start) { return open(ranks.rank() == 0 ? start : Cursor{start.epoch, start.index + 1}); };
+    train_in(folder / "run", task, 100, ranks);
+  });
+  for (const auto& error : errors) {
+    EXPECT_NE(error.find("rank 0 stands at [epoch, record] ["), std::string::npos) << error;
+    EXPECT_NE(error.find("every rank must find the same files"), std::string::npos) << error;
+  }
+}
 
 TEST(Trainer, LeavesAFinishedStepAsItIs) {
   const Folder folder;

@@ -14,7 +14,7 @@
 
 #include "train/process_ranks.h"
 
-namespace vlsi::train_test {
+namespace vlsi {
 
 /// A port of this machine that nothing listens on.
 inline uint16_t free_port() {
@@ -69,4 +69,4 @@ inline std::vector<std::string> in_ranks(int64_t size, const std::function<void(
   return errors;
 }
 
-}  // namespace vlsi::train_test
+}  // namespace vlsi
