@@ -20,7 +20,7 @@ case $what in
   true-size)
     what=true_size
     programs=(vlsi adamw_bench)
-    takes="25 minutes on two cores, with 12 GiB of memory and 30 GB of disk; without the key smoke, 12 minutes" ;;
+    takes="30 minutes on two cores, with 12 GiB of memory and 30 GB of disk; without the key smoke, 17 minutes" ;;
   *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart or true-size" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."

@@ -3,9 +3,9 @@
 
     bench/true_size.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
 
-PYTHON is an interpreter with torch, its launcher beside it, transformers 5.23 and peft. `smoke` runs runs/qwen2vl-2b-from-7b.sh --smoke, whose models take
-21 GB of disk and stay in runs/out; the other keys use models of 4 or 12 layers of the 2B's shapes and its whole vocabulary. Prints and,
-with --json, writes {key: value}.
+PYTHON is an interpreter with torch, its launcher beside it, transformers 5.23 and peft. `smoke` runs
+runs/qwen2vl-2b-from-7b.sh --smoke, whose models take 21 GB of disk and stay in runs/out; the other keys use models of 4 or 12 layers
+of the 2B's shapes and its whole vocabulary. Prints and, with --json, writes {key: value}.
 """
 
 import argparse
