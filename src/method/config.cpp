@@ -23,7 +23,8 @@ const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>
 
 const std::vector<std::pair<std::string, Residency>>& EnumNames<Residency>::all() {
   static const std::vector<std::pair<std::string, Residency>> names{{"resident", Residency::kResident},
-                                                                    {"streamed", Residency::kStreamed}};
+                                                                    {"streamed", Residency::kStreamed},
+                                                                    {"sharded", Residency::kSharded}};
   return names;
 }
 

@@ -100,7 +100,7 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
-  v("residency", c.residency, "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration");
+  v("residency", c.residency, "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration; sharded: a part of each layer in every rank");
 }
 
 struct StudentConfig {

@@ -31,7 +31,8 @@ void check_size(const ModelConfig& config, const Checkpoint& checkpoint, const f
 
 }  // namespace
 
-std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device, Residency residency) {
+std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device, Residency residency,
+                              const WeightSharing& sharing) {
   if (fs::exists(directory / "adapter_config.json") && !fs::exists(directory / "config.json")) {
     fail("loading the model in ", directory.string(),
          ": it holds an adapter, expected a model that one can stand beside");
@@ -49,7 +50,8 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
 
   const auto options = at::TensorOptions(device).dtype(dtype);
   std::vector<at::Tensor> views;
-  std::vector<std::vector<StoredWeight>> parts(static_cast<size_t>(model->num_layers()) + 1);
+  if (residency == Residency::kSharded && sharing.size == 1) residency = Residency::kResident;
+  StoredParts parts(static_cast<size_t>(model->num_layers()) + 1);
   for (auto& item : model->named_parameters()) {
     auto& parameter = item.second;
     const auto found = stored_names.find(item.first);
@@ -64,7 +66,7 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
     } else if (!tensor.is_floating_point()) {
       problems.add(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type");
     } else {
-      const auto part = residency == Residency::kStreamed ? streamed_part(item.first) : std::nullopt;
+      const auto part = residency != Residency::kResident ? streamed_part(item.first) : std::nullopt;
       parameter.set_data(part ? tensor : tensor.to(options));
       parameter.set_requires_grad(false);
       if (part) parts[*part].push_back({parameter, tensor});
@@ -81,7 +83,11 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
   model->set_views(std::move(views));
-  if (residency == Residency::kStreamed) model->set_stream(std::make_unique<WeightStream>(std::move(parts), options));
+  if (residency == Residency::kStreamed) model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(parts), options)));
+  if (residency == Residency::kSharded) {
+    model->set_stream(std::make_unique<WeightStream>(sharded_weights(parts, options, sharing)));
+    model->release_memory();
+  }
   return model;
 }
 

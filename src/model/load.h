@@ -6,6 +6,7 @@
 #include <string>
 
 #include "input/tokenizer.h"
+#include "model/sharded_weights.h"
 #include "model/vlm.h"
 
 namespace vlsi {
@@ -14,13 +15,14 @@ namespace vlsi {
 enum class Residency {
   kResident,  // in memory, once touched
   kStreamed,  // in their files; vision tower and decoder layers are in memory one by one (weight_stream.h)
+  kSharded,   // of vision tower and decoder layers: in the memory of several processes, a part in each (sharded_weights.h)
 };
 
 /// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
 /// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
-/// Error that lists them all.
-std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
-                              at::Device device = at::kCPU, Residency residency = Residency::kResident);
+/// Error that lists them all. `sharing` is of a sharded model; with a single process, such a one is resident.
+std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device = at::kCPU,
+                              Residency residency = Residency::kResident, const WeightSharing& sharing = {});
 
 /// Error unless the model's embedding has a row for every id of `tokenizer`, which stands beside it.
 void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer);

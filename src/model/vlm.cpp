@@ -117,7 +117,7 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
   std::vector<Passage> passages;
   {
     const bool has_pictures = std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
-    const auto tower = has_pictures ? hold(0) : std::nullopt;
+    const auto tower = has_pictures || (stream_ && stream_->is_exchange()) ? hold(0) : std::nullopt;
     for (const auto& batch : batches) {
       DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
       passages.emplace_back(batch, request, std::move(context), embed(batch));

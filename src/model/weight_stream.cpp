@@ -14,6 +14,45 @@ std::span<const std::byte> bytes_of(const at::Tensor& view) {
   return {static_cast<const std::byte*>(view.const_data_ptr()), view.nbytes()};
 }
 
+class StoredWeights : public WeightSource {
+ public:
+  StoredWeights(StoredParts parts, at::TensorOptions options) : parts_(std::move(parts)), options_(options) {
+    for (const auto& part : parts_) {
+      for (const auto& weight : part) weight.parameter.set_data(weight.stored);
+    }
+  }
+
+  void fetch(size_t part) override {
+    for (const auto& weight : parts_[part]) read_now(bytes_of(weight.stored));
+  }
+
+  void show(size_t part) override {
+    at::NoGradGuard no_grad;
+    for (const auto& weight : parts_[part]) {
+      if (is_read_in_place(weight.stored)) continue;
+      weight.parameter.set_data(weight.stored.to(options_));
+      release(bytes_of(weight.stored));
+    }
+  }
+
+  void let_go(size_t part) override {
+    for (const auto& weight : parts_[part]) {
+      if (!is_read_in_place(weight.stored)) weight.parameter.set_data(weight.stored);
+      release(bytes_of(weight.stored));
+    }
+  }
+
+  bool is_exchange() const override { return false; }
+
+ private:
+  bool is_read_in_place(const at::Tensor& stored) const {
+    return stored.scalar_type() == c10::typeMetaToScalarType(options_.dtype()) && options_.device().is_cpu();
+  }
+
+  const StoredParts parts_;
+  const at::TensorOptions options_;
+};
+
 }  // namespace
 
 std::optional<size_t> streamed_part(const std::string& parameter_name) {
@@ -31,40 +70,17 @@ void release_pages(std::span<const at::Tensor> views) {
   for (const auto& view : views) release(bytes_of(view));
 }
 
-WeightStream::WeightStream(std::vector<std::vector<StoredWeight>> parts, at::TensorOptions options)
-    : parts_(std::move(parts)), options_(options) {
-  for (const auto& part : parts_) {
-    for (const auto& weight : part) weight.parameter.set_data(weight.stored);
-  }
-}
-
-bool WeightStream::is_read_in_place(const at::Tensor& stored) const {
-  return stored.scalar_type() == c10::typeMetaToScalarType(options_.dtype()) && options_.device().is_cpu();
+std::unique_ptr<WeightSource> stored_weights(StoredParts parts, at::TensorOptions options) {
+  return std::make_unique<StoredWeights>(std::move(parts), options);
 }
 
 WeightStream::Held WeightStream::hold(size_t part, std::optional<size_t> next) {
-  const auto read = [this](size_t index) {
-    for (const auto& weight : parts_[index]) read_now(bytes_of(weight.stored));
-  };
-  if (reading_.valid()) reading_.wait();
-  if (coming_ != part) read(part);
+  if (fetching_.valid()) fetching_.get();
+  if (coming_ != part) source_->fetch(part);
   coming_ = next;
-  if (next) reading_ = std::async(std::launch::async, read, *next);
-
-  at::NoGradGuard no_grad;
-  for (const auto& weight : parts_[part]) {
-    if (is_read_in_place(weight.stored)) continue;
-    weight.parameter.set_data(weight.stored.to(options_));
-    release(bytes_of(weight.stored));
-  }
-  return {*this, part};
-}
-
-void WeightStream::let_go(size_t part) {
-  for (const auto& weight : parts_[part]) {
-    if (!is_read_in_place(weight.stored)) weight.parameter.set_data(weight.stored);
-    release(bytes_of(weight.stored));
-  }
+  if (next) fetching_ = std::async(std::launch::async, [this, index = *next] { source_->fetch(index); });
+  source_->show(part);
+  return {*source_, part};
 }
 
 }  // namespace vlsi

@@ -1,9 +1,11 @@
-// Weights that stay in their mapped files and are in memory part by part, while a forward pass needs them.
+// Weights that are in memory part by part, while a forward pass needs them: from their mapped files, or from what other processes hold.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <future>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,43 +25,55 @@ void release_pages(std::span<const at::Tensor> views);
 struct StoredWeight {
   at::Tensor parameter, stored;
 };
+using StoredParts = std::vector<std::vector<StoredWeight>>;
 
-/// The parts of one model. A part that nobody holds costs no memory: its parameters are the views of the file. Used by one
-/// thread; another one, inside, reads ahead.
+/// Where the values of a model's parts come from. What belongs to a part is done with it in this order.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  /// Brings the values near, from any thread; the parameters stay as they are.
+  virtual void fetch(size_t part) = 0;
+  /// The parameters have their values, in the dtype and on the device that forward passes want.
+  virtual void show(size_t part) = 0;
+  /// The parameters keep their shapes; their values cost no memory any more.
+  virtual void let_go(size_t part) = 0;
+  /// Whether fetch() is an exchange with other processes, which must fetch the same parts in the same order.
+  virtual bool is_exchange() const = 0;
+};
+
+/// Weights in their files. Where the stored ones have the dtype and device of `options` they are read in place, otherwise converted
+/// when they are shown.
+std::unique_ptr<WeightSource> stored_weights(StoredParts parts, at::TensorOptions options);
+
+/// The parts of one model. A part that nobody holds costs no memory. Used by one thread; another one, inside, reads ahead.
 class WeightStream {
  public:
-  /// `options`: dtype and device that forward passes want the weights in. Where the stored ones have them they are read in place,
-  /// otherwise converted when their part is held.
-  WeightStream(std::vector<std::vector<StoredWeight>> parts, at::TensorOptions options);
+  explicit WeightStream(std::unique_ptr<WeightSource> source) : source_(std::move(source)) {}
 
   /// Lets go of its part at the end of its scope.
   class Held {
    public:
-    Held(WeightStream& stream, size_t part) : stream_(&stream), part_(part) {}
-    Held(Held&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)), part_(other.part_) {}
+    Held(WeightSource& source, size_t part) : source_(&source), part_(part) {}
+    Held(Held&& other) noexcept : source_(std::exchange(other.source_, nullptr)), part_(other.part_) {}
     Held& operator=(Held&&) = delete;
     ~Held() {
-      if (stream_ != nullptr) stream_->let_go(part_);
+      if (source_ != nullptr) source_->let_go(part_);
     }
 
    private:
-    WeightStream* stream_;
+    WeightSource* source_;
     size_t part_;
   };
 
-  /// Part `part`, in memory and in the wanted dtype and device; part `next`, if any, is read meanwhile.
+  /// Part `part`, in memory; part `next`, if any, is fetched meanwhile.
   Held hold(size_t part, std::optional<size_t> next = std::nullopt);
 
-  size_t num_parts() const { return parts_.size(); }
+  bool is_exchange() const { return source_->is_exchange(); }
 
  private:
-  void let_go(size_t part);
-  bool is_read_in_place(const at::Tensor& stored) const;
-
-  std::vector<std::vector<StoredWeight>> parts_;
-  const at::TensorOptions options_;
-  std::optional<size_t> coming_;    // the part that is being read ahead
-  std::future<void> reading_;       // of it
+  std::unique_ptr<WeightSource> source_;
+  std::optional<size_t> coming_;  // the part that is being fetched ahead
+  std::future<void> fetching_;    // of it; its end is waited for before source_ goes
 };
 
 }  // namespace vlsi
