@@ -15,6 +15,7 @@ struct PlanCommandOptions {
   RunOptions run;
   std::string only = "all";
   bool resume = false, json = false;
+  int64_t num_ranks = 1;
 };
 
 int run(const PlanCommandOptions& options) {
@@ -26,7 +27,7 @@ int run(const PlanCommandOptions& options) {
   check(config, options.run.file.string());
   parse_device(config.device);
   use_threads(config.threads);
-  const auto plan = make_plan(config, {step_kinds().at(options.only), /*measures=*/true, options.resume});
+  const auto plan = make_plan(config, {step_kinds().at(options.only), /*measures=*/true, options.resume, options.num_ranks});
   if (options.json) {
     std::cout << to_json(plan).dump(2) << "\n";
   } else {
@@ -43,6 +44,9 @@ void add_plan(CLI::App& program, Action& action) {
   add_run_options(*command, options->run);
   add_only_option(*command, options->only);
   command->add_flag("--resume", options->resume, "what is left of the run in its folder, from its newest checkpoint on");
+  command->add_option("--ranks", options->num_ranks, "processes that will train together: the memory is one's, with its share of a sharded teacher")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "as JSON, in bytes and seconds");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

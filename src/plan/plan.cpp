@@ -67,6 +67,7 @@ class Planner {
   Planner(const RunConfig& config, const PlanOptions& options)
       : config_(config),
         only_(options.only),
+        num_ranks_(options.num_ranks),
         dtype_(parse_dtype(config.dtype, "dtype")),
         done_(checkpoint_of(config, options.resume)),
         steps_(steps_left(config, options.only, done_)) {
@@ -114,7 +115,7 @@ class Planner {
 
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
   std::vector<StepPlan> plan_steps(const RunConfig& config) const {
-    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_};
+    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_, num_ranks_};
     std::vector<StepPlan> plans;
     for (const auto& step : steps_left(config, only_, done_)) {
       StepPlan plan;
@@ -148,6 +149,7 @@ class Planner {
     }
     if (teacher_ && config_.teacher.residency == Residency::kResident) {
       attempt("teacher.residency: streamed", [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
+      if (num_ranks_ > 1) attempt("teacher.residency: sharded", [](RunConfig& config) { config.teacher.residency = Residency::kSharded; });
     }
     if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && config_.interact.intermediate_loss != LossKind::kL2 &&
         config_.interact.last_loss != LossKind::kL2) {
@@ -222,6 +224,7 @@ class Planner {
 
   const RunConfig& config_;
   const Only only_;
+  const int64_t num_ranks_;
   const at::ScalarType dtype_;
   const std::optional<CheckpointState> done_;
   const std::vector<std::string> steps_;

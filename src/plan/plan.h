@@ -49,6 +49,7 @@ struct PlanOptions {
   Only only = Only::kAll;
   bool measures = true;  // the machine's rates
   bool resume = false;   // what is left of the run in its folder, from its newest checkpoint on
+  int64_t num_ranks = 1; // the memory is that of one of them
 };
 
 /// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first records of the

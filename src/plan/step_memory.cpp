@@ -95,12 +95,24 @@ class Step {
   /// The student is not read while the teacher is verbalized: its views leave memory.
   double student_weights() const { return runs_student_ ? resident_weights(run_.student) : run_.student.all.converted_bytes; }
 
+  /// Where the teacher is; a rank alone holds all of a sharded one.
+  Residency residency() const {
+    const auto residency = run_.config.teacher.residency;
+    return residency == Residency::kSharded && run_.num_ranks == 1 ? Residency::kResident : residency;
+  }
+
   double teacher_weights() const {
     const auto& teacher = *run_.teacher;
-    if (run_.config.teacher.residency == Residency::kResident) return resident_weights(teacher);
+    if (residency() == Residency::kResident) return resident_weights(teacher);
     // Converted as a whole when loaded: what every pass needs throughout.
     const double kept = teacher.table.converted_bytes +
                         (teacher.config.text.tie_word_embeddings ? 0 : teacher.part("embeddings").converted_bytes);
+    if (residency() == Residency::kSharded) {
+      // A share of all layers and of the tower; a layer and the next one, whole, or the tower.
+      const double tower = teacher.part("vision").bytes() + teacher.part("projector").bytes();
+      return kept + (teacher.part("decoder").bytes() + tower) / static_cast<double>(run_.num_ranks) +
+             std::max(2 * teacher.largest_layer.bytes(), tower + teacher.table.viewed_bytes);
+    }
     // A layer and the next one, which is read ahead as it is stored.
     const double layers = std::max(teacher.largest_layer.viewed_bytes, teacher.largest_layer.converted_bytes) +
                           teacher.largest_layer.stored_bytes;
@@ -149,7 +161,7 @@ class Step {
   double loading() const {
     const auto stored = [](const ModelSizes& model) { return model.all.stored_bytes - model.all.viewed_bytes + model.all.converted_bytes; };
     const double student = stored(run_.student);
-    if (!runs_teacher_ || run_.config.teacher.residency == Residency::kStreamed) return run_.program_bytes + student;
+    if (!runs_teacher_ || residency() != Residency::kResident) return run_.program_bytes + student;
     return run_.program_bytes + std::max(student, student_weights() + kFloatBytes * adapter_values(run_) + stored(*run_.teacher));
   }
 
@@ -205,10 +217,10 @@ class Step {
     return batch_.largest_picture * (b_ * (6 * e + 4 * f) + kFloatBytes * 4 * e);
   }
 
-  /// A streamed teacher's micro-batches are under way together.
+  /// The micro-batches of a teacher that is in memory layer by layer are under way together.
   double teacher_at_work() const {
     const auto& text = run_.teacher->config.text;
-    const double together = run_.config.teacher.residency == Residency::kStreamed ? accumulate_ - 1 : 0;
+    const double together = residency() == Residency::kResident ? 0 : accumulate_ - 1;
     return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size), tower_at_work(*run_.teacher)) +
            wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
   }

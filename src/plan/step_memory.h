@@ -26,6 +26,7 @@ struct PlannedRun {
   const ModelSizes* teacher;         // null for a run that loads none
   double given_adapter_values = 0;   // of student.adapter
   double program_bytes = 0;          // of the program with its libraries and tokenizers, before any weight is read
+  int64_t num_ranks = 1;             // that hold a sharded teacher together
 };
 
 /// Values that learn in `step`, beside base weights in the run's dtype and in float32.

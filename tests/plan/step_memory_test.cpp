@@ -107,7 +107,8 @@ class Pair {
 
   const ModelSizes& student() const { return student_.sizes(); }
   const ModelSizes& teacher() const { return teacher_.sizes(); }
-  PlannedRun run() const { return {config, at::kBFloat16, student(), &teacher()}; }
+  int64_t num_ranks = 1;
+  PlannedRun run() const { return {config, at::kBFloat16, student(), &teacher(), 0, 0, num_ranks}; }
   std::vector<MemoryPart> parts(const std::string& step) const { return step_memory(run(), step, shape_of(text_batch(4, 128, 32)), 1); }
   double bytes(const std::string& name, const std::string& step = "interact") const { return part(parts(step), name); }
 
@@ -139,6 +140,18 @@ TEST(InteractMemory, OfAStreamedTeacherIsTwoLayersOrTheHead) {
   const double sixteen = pair.bytes("activations");
   pair.config.interact.optimizer.accumulate = 64;
   EXPECT_GT(pair.bytes("activations"), sixteen);  // its micro-batches are under way together
+}
+
+TEST(InteractMemory, OfAShardedTeacherIsARanksShareAndTwoLayersOrTheHead) {
+  Pair pair;
+  const double resident = pair.bytes("teacher weights");
+  pair.config.teacher.residency = Residency::kSharded;
+  EXPECT_EQ(pair.bytes("teacher weights"), resident) << "alone";
+  pair.num_ranks = 4;
+  const auto& teacher = pair.teacher();
+  const double tower = 2 * (teacher.part("vision").values + teacher.part("projector").values);
+  EXPECT_EQ(pair.bytes("teacher weights"), (2 * teacher.part("decoder").values + tower) / 4 +
+                                               std::max(4 * teacher.largest_layer.values, tower + 2.0 * 512 * 128));
 }
 
 TEST(InteractMemory, OfACachedTeacherHasNoTeacher) {
