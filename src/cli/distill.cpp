@@ -33,7 +33,7 @@ int run(const DistillOptions& options, bool finetune_alone) {
   const at::Device device(config.device);
   return run_as_rank(device, [&](const Ranks& ranks) {
     if (ranks.is_first() && !options.force && device.is_cpu()) {
-      check_fits(config, {only, /*measures=*/false, options.resume}, room_for(config));
+      check_fits(config, {only, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
     }
     const auto outcome = distill(config, {only, options.resume}, ranks);
     return outcome == Outcome::kFinished ? 0 : 1;

@@ -150,7 +150,8 @@ class Run {
     step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
     if (outcome == Outcome::kInterrupted) return outcome;
-    if (ranks_.is_first()) verbalizers->save(config_.out / folder, backbone_of(model).fingerprint());
+    const auto& fingerprint = backbone_of(model).fingerprint();  // of a sharded teacher, all ranks' work
+    if (ranks_.is_first()) verbalizers->save(config_.out / folder, fingerprint);
     ranks_.wait_for_all();  // the interaction reads them
     return outcome;
   }
@@ -237,7 +238,8 @@ class Run {
 
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
-    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency);
+    const auto gather = [this](const at::Tensor& part, const at::Tensor& whole) { ranks_.all_gather(part, whole); };
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency, {ranks_.rank(), ranks_.size(), gather});
     teacher_->set_vision_cache(config_.vision_cache);
     return teacher_;
   }

@@ -112,12 +112,14 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
       request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
   TORCH_CHECK(!is_streamed() || !at::GradMode::is_enabled(), "a streamed model has no gradient");
+  const bool is_exchange = stream_ && stream_->is_exchange();  // then it runs in step with other processes, whatever their batches
+  if (batches.empty() && !is_exchange) return {};
   const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled() && cache == nullptr;
 
   std::vector<Passage> passages;
   {
     const bool has_pictures = std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
-    const auto tower = has_pictures || (stream_ && stream_->is_exchange()) ? hold(0) : std::nullopt;
+    const auto tower = has_pictures || is_exchange ? hold(0) : std::nullopt;
     for (const auto& batch : batches) {
       DecoderContext context{mrope_table(batch.positions, config_.text, dtype()), find_runs(batch.sequence_starts), cache};
       passages.emplace_back(batch, request, std::move(context), embed(batch));

@@ -79,6 +79,8 @@ class Training {
     int64_t num_answers = 0, num_tokens = 0;
     for (int64_t i = 0; i < num_batches_; ++i) {
       auto batch = loader_->next();
+      // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
+      if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batch, device_));
       num_answers += batch.num_answers();
       num_tokens += batch.num_tokens();
       if (i >= first_ && i < end_) batches.push_back(std::move(batch));
@@ -110,10 +112,7 @@ class Training {
   Account run_batches(std::vector<Batch>& batches, int64_t num_answers) {
     Account account;
     skip_draws(first_);
-    if (!batches.empty()) {
-      if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batches.front(), device_));
-      if (step_.prepare) step_.prepare(batches);
-    }
+    if (step_.prepare) step_.prepare(batches);
     for (auto& batch : batches) {
       ranks_.check();
       if (interrupted()) {

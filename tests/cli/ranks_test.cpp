@@ -84,6 +84,12 @@ const fs::path& two_rank_run() {
 
 TEST(TwoRanks, GiveTheLossesOfOneWithTwiceTheAccumulation) { expect_same_losses(two_rank_run(), one_rank_run()); }
 
+TEST(TwoRanks, HoldATeacherTogetherWithTheSameNumbers) {
+  const Folder folder;
+  expect_success(start_ranks(folder, with(kTwenty, {"--set", "teacher.residency=sharded"})));
+  expect_same_run(folder / "run", two_rank_run());
+}
+
 /// The training data with a first record that cannot be read, in `folder`, as a setting.
 std::string broken_data(const Folder& folder) {
   auto records = content_of(tiny("train.json"));
