@@ -24,7 +24,7 @@ void flatten(const YAML::Node& node, const std::string& key, Values& values) {
   }
 }
 
-std::string find(const Values& values, const std::string& key) {
+std::string value_of(const Values& values, const std::string& key) {
   const auto found = std::find_if(values.begin(), values.end(), [&](const auto& item) { return item.first == key; });
   return found == values.end() ? "nothing" : found->second;
 }
@@ -37,11 +37,11 @@ std::string settings_difference(const YAML::Node& before, const YAML::Node& now)
   flatten(now, "", is);
   auto keys = is;
   for (const auto& item : was) {
-    if (find(is, item.first) == "nothing") keys.push_back(item);
+    if (value_of(is, item.first) == "nothing") keys.push_back(item);
   }
   std::vector<std::pair<std::string, std::string>> groups;  // both values, the keys that have them
   for (const auto& [key, unused] : keys) {
-    const auto a = find(was, key), b = find(is, key);
+    const auto a = value_of(was, key), b = value_of(is, key);
     if (a == b) continue;
     const auto values = concat(a, ", now ", b);
     const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == values; });
