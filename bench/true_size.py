@@ -4,8 +4,9 @@
     bench/true_size.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
 
 PYTHON is an interpreter with torch, its launcher beside it, transformers 5.23 and peft. `smoke` runs
-runs/qwen2vl-2b-from-7b.sh --smoke, whose models take 21 GB of disk and stay in runs/out; the other keys use models of 4 or 12 layers
-of the 2B's shapes and its whole vocabulary. Prints and, with --json, writes {key: value}.
+runs/qwen2vl-2b-from-7b.sh --smoke, whose models take 21 GB of disk in runs/out, and removes what was not there before; the other keys
+use models of 4 or 12 layers of the true shapes with the whole vocabulary. The two sides of a ratio take turns; it is that of their
+medians, printed with its range over the rounds. Prints and, with --json, writes {key: value}.
 """
 
 import argparse
@@ -27,6 +28,7 @@ SMOKE = ROOT / "runs/out/qwen2vl-2b-from-7b"
 IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
 VOCABULARY = 151936
 LAYER_2B, LAYER_7B = 46.8e6, 233.1e6  # weights of a decoder layer
+LAST_PRODUCT_2B = 13.8e6  # those of the map that ends it
 WIDTH_2B, WIDTH_7B = 1536, 3584
 LAYERS, TARGETS = 28, 7
 TEMPLATE_TOKENS = 21  # of a conversation of one turn, beside what is said
@@ -49,6 +51,10 @@ def durations(lines):
     return [b["seconds"] - a["seconds"] for a, b in zip(lines, lines[1:])]
 
 
+def arguments(settings):
+    return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -58,16 +64,16 @@ class Bench:
     def peer(self, *arguments):
         return json.loads(run(self.options.peer_python, ROOT / "bench/peers/true_size_peer.py", *arguments).splitlines()[-1])
 
-    def model(self, num_layers, vision_depth=1):
-        """A model of the 2B's shapes with fewer layers and vision blocks."""
-        name = f"{num_layers}-{vision_depth}"
+    def model(self, num_layers, vision_depth=1, size="2b"):
+        """A model of the 2B's or the 7B's shapes with fewer layers and vision blocks."""
+        name = f"{size}-{num_layers}-{vision_depth}"
         if name in self.models:
             return self.models[name]
         tokenizer = self.folder / "tokenizer"
         if not tokenizer.exists():
             run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", tokenizer)
             run("python3", ROOT / "runs/qwen2vl/smoke.py", "inputs", ROOT / ".deps/easy-vqa/easy_vqa", self.folder)
-        config = json.loads((ROOT / "runs/qwen2vl/model-2b.json").read_text())
+        config = json.loads((ROOT / f"runs/qwen2vl/model-{size}.json").read_text())
         config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, vision_depth
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(config))
@@ -102,17 +108,14 @@ class Bench:
 
     def train(self, command, step, iterations, ranks=1, **settings):
         """The metrics of a run of the recipe with other settings, on one process or several."""
-        out = Path(tempfile.mkdtemp(dir=self.folder))
         for key in ("verbalize", "interact", "finetune"):
             settings.setdefault(f"{key}.epochs", 0)
             settings.setdefault(f"{key}.iterations", iterations if key == step else 0)
-        arguments = [f"{key}={value}" for key, value in {"out": out / "run", "checkpoint.every": 100000, **settings}.items()]
         launcher = Path(self.options.peer_python).absolute().parent / "torchrun"
         start = [launcher, "--no-python", "--nproc-per-node", ranks, VLSI] if ranks > 1 else [VLSI]
-        run(*start, command, RECIPE, *(part for argument in arguments for part in ("--set", argument)))
-        lines = metrics(out / "run", step)
-        shutil.rmtree(out)
-        return lines
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            run(*start, command, RECIPE, *arguments({"out": f"{out}/run", "checkpoint.every": 100000, **settings}))
+            return metrics(Path(out) / "run", step)
 
     def finetune(self, data, iterations, **settings):
         return self.train("finetune", "finetune", iterations, **{
@@ -125,10 +128,12 @@ class Bench:
             "data.train": f'[{{path: "{self.folder / "data.json"}", images: "{IMAGES}"}}]', "student.layers": "[]", "teacher.layers": "[]",
             "interact.intermediate_loss": "none", "data.batch_tokens": 1024, "data.sample_tokens": 1024, "optimizer.accumulate": 4, **settings})
 
-    def rounds(self, *sides):
-        """Medians of the sides, which take turns."""
-        columns = zip(*([side() for side in sides] for _ in range(self.options.rounds)))
-        return [statistics.median(column) for column in columns]
+    def rounds(self, one, other):
+        """Medians of two sides, which take turns; prints the range of their ratio."""
+        pairs = [(one(), other()) for _ in range(self.options.rounds)]
+        ratios = [a / b for a, b in pairs]
+        print(f"first ÷ second side over {len(pairs)} rounds: {min(ratios):.3f} to {max(ratios):.3f}")
+        return [statistics.median(column) for column in zip(*pairs)]
 
     # ---- the keys ----
 
@@ -137,9 +142,9 @@ class Bench:
         one = {"data.batch_tokens": 512, "data.sample_tokens": 512}
         lines = self.finetune(data, 2, **one)
         tokens, answers = lines[0]["tokens"], lines[0]["answer_tokens"]
-        ours, theirs = self.rounds(
-            lambda: statistics.median(durations(self.finetune(data, 8, **one))[3:]),
-            lambda: self.peer("step", "--model", self.model(STUDENT_LAYERS), "--tokens", tokens, "--answers", answers)["seconds"])
+        theirs, ours = self.rounds(
+            lambda: self.peer("step", "--model", self.model(STUDENT_LAYERS), "--tokens", tokens, "--answers", answers)["seconds"],
+            lambda: statistics.median(durations(self.finetune(data, 8, **one))[3:]))
         print(f"a LoRA step, {tokens} tokens, {answers} answer positions: {ours:.2f} s, transformers + PEFT {theirs:.2f} s")
         return {"peft_to_ours": theirs / ours}
 
@@ -199,53 +204,75 @@ class Bench:
         return {"two_ranks_speedup": 2 * one / two}
 
     def torch_adamw_to_ours(self):
-        result = json.loads(run(ROOT / "build/release/bench/adamw_bench"))
+        """The program takes turns between the two itself; the worse of its two cases."""
+        results = [json.loads(run(ROOT / "build/release/bench/adamw_bench")) for _ in range(self.options.rounds)]
+        ratios = {}
         for name in ("lora_64_on_2b", "one_tensor_of_1e8"):
-            print(f"AdamW, {name}: ours {result[name]['our_seconds']:.3f} s, torch {result[name]['torch_seconds']:.3f} s")
-        return {"torch_adamw_to_ours": result["torch_adamw_to_ours"]}
+            ours, theirs = (statistics.median(result[name][side] for result in results) for side in ("our_seconds", "torch_seconds"))
+            each = [result[name]["torch_to_ours"] for result in results]
+            ratios[name] = theirs / ours
+            print(f"AdamW, {name}: ours {ours:.3f} s, torch {theirs:.3f} s; {len(each)} rounds: {min(each):.2f} to {max(each):.2f}")
+        return {"torch_adamw_to_ours": min(ratios.values())}
+
+    def live_to_cached_step(self):
+        """A step of interaction with a live teacher against one with its cache, as a share of the ratio of their FLOPs."""
+        common = {"student.model": self.model(STUDENT_LAYERS), "teacher.model": self.model(STUDENT_LAYERS, size="7b"),
+                  "student.layers": "[2]", "teacher.layers": "[2]", "teacher.residency": "resident", "optimizer.accumulate": 1,
+                  "data.train": f'[{{path: "{self.folder / "data.json"}", images: "{IMAGES}"}}]', "data.batch_tokens": 1024,
+                  "data.sample_tokens": 1024}
+        verbalized, cache = self.folder / "verbalized", self.folder / "cache"
+        run(VLSI, "distill", RECIPE, "--only", "verbalize",
+            *arguments({**common, "out": verbalized, "verbalize.epochs": 0, "verbalize.iterations": 1, "checkpoint.every": 100000}))
+        common |= {f"{who}.verbalizers": verbalized / f"{who}-verbalizers" for who in ("student", "teacher")}
+        run(VLSI, "cache", RECIPE, *arguments({**common, "out": self.folder / "unused"}), "--out", cache)
+
+        def step(**settings):
+            lines = self.train("distill", "interact", 7, **common, **settings)
+            return statistics.median(durations(lines)), statistics.mean(line["tokens"] for line in lines), \
+                statistics.mean(line["answer_tokens"] for line in lines)
+
+        _, tokens, answers = step()  # the same batches in every run
+        with_teacher, alone = interaction_flops(tokens, answers, STUDENT_LAYERS, 1)
+        live, cached = self.rounds(lambda: step()[0], lambda: step(**{"teacher.cache": cache})[0])
+        print(f"a step of interaction on {tokens:.0f} tokens, {answers:.0f} answers, {STUDENT_LAYERS} layers each: "
+              f"live teacher {live:.2f} s, cached {cached:.2f} s; FLOP ratio {with_teacher / alone:.2f}")
+        return {"live_to_cached_step": live / cached / (with_teacher / alone)}
 
     def smoke(self):
-        """Memory and speed of the recipe itself, and a step with the teacher's cache in the place of the teacher."""
-        log = run(ROOT / "runs/qwen2vl-2b-from-7b.sh", "--smoke")
-        planned = json.loads(run(VLSI, "plan", SMOKE / "run/config.yaml", "--json"))["peak_bytes"]
+        """Memory and speed of the recipe itself."""
+        was_there = SMOKE.exists()
+        try:
+            log = run(ROOT / "runs/qwen2vl-2b-from-7b.sh", "--smoke")
+            planned = json.loads(run(VLSI, "plan", SMOKE / "run/config.yaml", "--json"))["peak_bytes"]
+            lines = metrics(SMOKE / "run", "interact")
+            peak = json.loads((SMOKE / "run/summary.json").read_text())["peak_memory_bytes"]
+        finally:
+            if not was_there:
+                shutil.rmtree(SMOKE, ignore_errors=True)
         print(log[log.index("step  "):], end="")
         rate = self.peer("rate")["flops"]
-        last = metrics(SMOKE / "run", "interact")
-        live = durations(last)[-1]
-        tokens, answers = last[-1]["tokens"], last[-1]["answer_tokens"]
-        with_teacher, alone = interaction_flops(tokens, answers)
-        peak = json.loads((SMOKE / "run/summary.json").read_text())["peak_memory_bytes"]
-        print(f"a step of {with_teacher / 1e12:.1f} TFLOP in {live:.1f} s; bfloat16 products run at {rate / 1e12:.2f} TFLOP/s")
-
-        source = [RECIPE, "--set", f"teacher.model={SMOKE / 'teacher'}"]
-        common = {"student.model": SMOKE / "student", "teacher.verbalizers": SMOKE / "run/teacher-verbalizers",
-                  "student.verbalizers": SMOKE / "run/student-verbalizers", "data.batch_tokens": 1024, "data.sample_tokens": 1024,
-                  "data.train": f'[{{path: "{SMOKE / "data.json"}", images: "{IMAGES}"}}]', "optimizer.accumulate": 2}
-        cache = self.folder / "cache"
-        run(VLSI, "cache", *source, *(p for k, v in common.items() for p in ("--set", f"{k}={v}")), "--set", f"out={self.folder / 'x'}",
-            "--out", cache)
-        cached = statistics.median(durations(self.train("distill", "interact", 4, **common, **{"teacher.cache": cache})))
-        print(f"with the teacher's cache {cached:.1f} s")
-        return {"smoke_peak_gib": peak / 2**30, "plan_error": abs(peak - planned) / peak, "step_to_flop_bound": live * rate / with_teacher,
-                "live_to_cached_step": (live / cached) / (with_teacher / alone)}
+        seconds, (flops, _) = durations(lines)[-1], interaction_flops(lines[-1]["tokens"], lines[-1]["answer_tokens"], LAYERS, TARGETS)
+        print(f"a step of {flops / 1e12:.1f} TFLOP in {seconds:.1f} s; bfloat16 products run at {rate / 1e12:.2f} TFLOP/s")
+        return {"smoke_peak_gib": peak / 2**30, "plan_error": abs(peak - planned) / peak, "step_to_flop_bound": seconds * rate / flops}
 
 
-def interaction_flops(tokens, answers):
+def interaction_flops(tokens, answers, num_layers, num_targets):
     """Multiplications and additions of a step of interaction, 7B to 2B: with the teacher, and of the student alone.
 
-    The student's layers forward, again, and for the gradient of their input; head passes are two products, logits and averaged
-    rows, for each target layer and the last one."""
-    layers = TARGETS + 1
-    teacher = 2 * LAYERS * LAYER_7B * tokens + answers * layers * 2 * VOCABULARY * (WIDTH_7B + WIDTH_2B)
-    teacher += answers * TARGETS * 6 * WIDTH_7B**2
-    student = 6 * LAYERS * LAYER_2B * tokens + answers * layers * 4 * VOCABULARY * WIDTH_2B
+    The student's layers forward, again but for their last product, and for the gradient of their input; head passes are two products,
+    logits and averaged rows, for each target layer and the last one."""
+    heads = num_targets + 1
+    teacher = 2 * num_layers * LAYER_7B * tokens + answers * heads * 2 * VOCABULARY * (WIDTH_7B + WIDTH_2B)
+    teacher += answers * num_targets * 6 * WIDTH_7B**2
+    student = num_layers * (6 * LAYER_2B - 2 * LAST_PRODUCT_2B) * tokens + answers * heads * 4 * VOCABULARY * WIDTH_2B
     return teacher + student, student
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--peer-python", required=True)
 parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,two_ranks_speedup,torch_adamw_to_ours,smoke")
+parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,two_ranks_speedup,"
+                    "torch_adamw_to_ours,live_to_cached_step,smoke")
 parser.add_argument("--json")
 options = parser.parse_args()
 
