@@ -85,6 +85,12 @@ void check_tiling(const std::map<std::string, TensorInfo>& tensors, uint64_t dat
 
 }  // namespace
 
+double num_values(const TensorInfo& info) {
+  double values = 1;
+  for (const int64_t size : info.shape) values *= static_cast<double>(size);
+  return values;
+}
+
 std::shared_ptr<const SafetensorsFile> SafetensorsFile::open(const fs::path& path) {
   auto result = std::make_shared<SafetensorsFile>();
   result->file_ = MappedFile::open(path);

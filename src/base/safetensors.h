@@ -21,6 +21,9 @@ struct TensorInfo {
   uint64_t begin, end;  // bytes in the file, from its start
 };
 
+/// The product of the shape, for estimates.
+double num_values(const TensorInfo& info);
+
 /// One mapped and validated .safetensors file.
 class SafetensorsFile {
  public:

@@ -11,13 +11,13 @@
 namespace vlsi {
 namespace {
 
-struct DistillOptions {
+struct DistillCommandOptions {
   RunOptions run;
   std::string only = "all";
   bool resume = false, force = false;
 };
 
-RunConfig read_config(const DistillOptions& options, bool finetune_alone) {
+RunConfig read_config(const DistillCommandOptions& options, bool finetune_alone) {
   auto config = load_run_config(options.run.file, options.run.overrides);
   if (finetune_alone) config.verbalize.iterations = config.interact.iterations = 0;
   check(config, options.run.file.string());
@@ -25,7 +25,7 @@ RunConfig read_config(const DistillOptions& options, bool finetune_alone) {
   return config;
 }
 
-int run(const DistillOptions& options, bool finetune_alone) {
+int run(const DistillCommandOptions& options, bool finetune_alone) {
   const auto config = read_config(options, finetune_alone);
   use_threads(config.threads);
   catch_interrupts();
@@ -40,8 +40,8 @@ int run(const DistillOptions& options, bool finetune_alone) {
   });
 }
 
-std::shared_ptr<DistillOptions> add_options(CLI::App& command) {
-  auto options = std::make_shared<DistillOptions>();
+std::shared_ptr<DistillCommandOptions> add_options(CLI::App& command) {
+  auto options = std::make_shared<DistillCommandOptions>();
   add_run_options(command, options->run);
   command.add_flag("--resume", options->resume, "continue the run in its folder from the newest checkpoint");
   command.add_flag("--force", options->force, "start also where the plan says that memory or disk will not be enough");

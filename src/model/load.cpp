@@ -17,11 +17,7 @@ namespace fs = std::filesystem;
 /// A model is built as config.json says before its tensors are compared: not one that the weights are nowhere near to.
 void check_size(const ModelConfig& config, const Checkpoint& checkpoint, const fs::path& directory) {
   double num_stored = 0;
-  for (const auto& name : checkpoint.names()) {
-    double size = 1;
-    for (const int64_t dimension : checkpoint.info(name).shape) size *= static_cast<double>(dimension);
-    num_stored += size;
-  }
+  for (const auto& name : checkpoint.names()) num_stored += num_values(checkpoint.info(name));
   constexpr double kMostTimes = 8, kAlwaysFits = 1e7;
   if (num_parameters(config) > std::max(kMostTimes * num_stored, kAlwaysFits)) {
     fail("loading the model in ", directory.string(), ": config.json describes ", num_parameters(config),

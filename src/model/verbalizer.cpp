@@ -153,18 +153,17 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
   const auto description = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();
   const auto trained_on = require<Json>(description, "backbone", place);
-  const auto check = [&](const char* what, const auto& expected) {
+  const auto check = [&](const char* what, const auto& expected, const char* hint = "") {
     const auto found = require<std::decay_t<decltype(expected)>>(trained_on, what, place + ", backbone");
     if (found != expected) {
       fail("loading verbalizers: ", place, ": they were trained on a backbone whose ", what, " is ", found,
-           ", this one's is ", expected,
-           std::string_view(what) == "head" ? "; its language head was trained since, or it is another model (vlsi lens: --head names the model they are for)" : "");
+           ", this one's is ", expected, hint);
     }
   };
   check("width", backbone.width);
   check("num_layers", backbone.num_layers);
   check("vocab_size", backbone.vocab_size);
-  check("head", backbone.head);
+  check("head", backbone.head, "; its language head was trained since, or it is another model (vlsi lens: --head names the model they are for)");
   if (require<std::string>(trained_on, "layers", place + ", backbone") != backbone.layers) {
     log_info("the verbalizers in " + directory.string() + " were trained on other decoder weights of the same architecture");
   }

@@ -10,8 +10,7 @@ namespace {
 
 TensorSizes sizes_of(const TensorInfo& info, at::ScalarType dtype) {
   TensorSizes sizes;
-  sizes.values = 1;
-  for (const int64_t size : info.shape) sizes.values *= static_cast<double>(size);
+  sizes.values = num_values(info);
   sizes.stored_bytes = static_cast<double>(info.end - info.begin);
   const double bytes = sizes.values * static_cast<double>(c10::elementSize(dtype));
   (info.dtype == dtype ? sizes.viewed_bytes : sizes.converted_bytes) = bytes;

@@ -76,20 +76,13 @@ class Planner {
     }
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.config, "student.layers", config.out.string());
-    const bool wants_teacher = std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) {
-      return step == "verbalize-teacher" || (step == "interact" && config.teacher.cache.empty());
-    });
-    if (wants_teacher) {
+    if (std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) { return wants_teacher(config, step); })) {
       teacher_ = read_model_sizes(config.teacher.model, dtype_);
       check_layers(config.teacher.layers, teacher_->config, "teacher.layers", config.out.string());
     }
     if (!config.student.adapter.empty()) {
       const auto adapter = SafetensorsFile::open(config.student.adapter / "adapter_model.safetensors");
-      for (const auto& [name, info] : adapter->tensors()) {
-        double values = 1;
-        for (const int64_t size : info.shape) values *= static_cast<double>(size);
-        adapter_values_ += values;
-      }
+      for (const auto& [name, info] : adapter->tensors()) adapter_values_ += num_values(info);
     }
   }
 

@@ -7,7 +7,6 @@
 
 #include "method/interaction.h"
 #include "objective/self_check.h"
-#include "objective/tile_products.h"
 
 // (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers, V vocabulary
 // rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
@@ -364,9 +363,12 @@ TrainedValues trained_values(const PlannedRun& run, const std::string& step) {
   return trained;
 }
 
+bool wants_teacher(const RunConfig& config, const std::string& step) {
+  return step == "verbalize-teacher" || (step == "interact" && config.teacher.cache.empty());
+}
+
 bool step_runs_teacher(const PlannedRun& run, const std::string& step) {
-  if (run.teacher == nullptr) return false;
-  return step == "verbalize-teacher" || (step == "interact" && run.config.teacher.cache.empty());
+  return run.teacher != nullptr && wants_teacher(run.config, step);
 }
 
 std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data, double iterations) {

@@ -41,7 +41,8 @@ double adapter_values(const PlannedRun& run);
 /// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
 
-/// Whether `step` of the run reads its teacher, as a model.
+/// Whether `step` of a run of `config` reads the teacher, as a model; and whether one does whose teacher was found.
+bool wants_teacher(const RunConfig& config, const std::string& step);
 bool step_runs_teacher(const PlannedRun& run, const std::string& step);
 
 /// The largest resident memory of the process in `step`, pages of weight files included, on a CPU: the same parts in the same order for

@@ -1,12 +1,10 @@
 // Activation checkpointing: the same losses and gradients bit for bit, in less memory.
 #include "model/checkpointed_layer.h"
 
-#include <c10/core/Allocator.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
-
 #include "model/initialize.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
+#include "tests/support/peak_bytes.h"
 
 namespace vlsi {
 namespace {
@@ -56,20 +54,6 @@ TEST_P(CheckpointedLayer, GivesTheSameLossAndGradientsBitForBit) {
   }
 }
 
-/// Bytes of tensors that this thread has, and the most it had, from when it is made.
-class MemoryMeter : public c10::MemoryReportingInfoBase {
- public:
-  void reportMemoryUsage(void*, int64_t bytes, size_t, size_t, c10::Device) override {
-    current_ += bytes;
-    peak_ = std::max(peak_, current_);
-  }
-  bool memoryProfilingEnabled() const override { return true; }
-  int64_t peak() const { return peak_; }
-
- private:
-  int64_t current_ = 0, peak_ = 0;
-};
-
 TEST(ActivationCheckpointing, LowersThePeakOfMemory) {
   auto config = load_model_config(fixtures::directory("untied"));
   config.text.num_hidden_layers = 12;
@@ -86,11 +70,10 @@ TEST(ActivationCheckpointing, LowersThePeakOfMemory) {
   sample.next_position = 400;
   const auto batch = pack({sample});
   const auto peak_of = [&](bool checkpointing) {
-    const auto meter = std::make_shared<MemoryMeter>();
-    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, meter);
-    model->set_activation_checkpointing(checkpointing);
-    fixtures::summed_loss(*model, batch).backward();
-    return meter->peak();
+    return peak_bytes([&] {
+      model->set_activation_checkpointing(checkpointing);
+      fixtures::summed_loss(*model, batch).backward();
+    });
   };
   const int64_t without = peak_of(false), with = peak_of(true);
   ASSERT_GT(without, 12 * 400 * 48 * 4) << "the meter sees the activations";

@@ -86,7 +86,7 @@ int64_t status_bytes(const std::string& key) {
 }
 
 /// How far memory, file pages included, rises above where it is while `action` runs.
-int64_t peak_bytes(const std::function<void()>& action) {
+int64_t peak_resident_bytes(const std::function<void()>& action) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the high water mark is the present level again
   const int64_t before = status_bytes("VmRSS");
   action();
@@ -123,13 +123,13 @@ TEST(StreamedMemory, IsAFewPartsHowEverLargeTheModel) {
   forward(Residency::kStreamed, at::kBFloat16);
   constexpr int64_t kMiB = int64_t{1} << 20, kLayer = 26 * kMiB, kModel = 312 * kMiB, kRest = 40 * kMiB;  // rest: activations
   at::Tensor resident, streamed;
-  const int64_t with_resident = peak_bytes([&] { resident = forward(Residency::kResident, at::kBFloat16); });
+  const int64_t with_resident = peak_resident_bytes([&] { resident = forward(Residency::kResident, at::kBFloat16); });
   EXPECT_GT(with_resident, kModel - kLayer) << "or this test would say little";
-  const int64_t with_streamed = peak_bytes([&] { streamed = forward(Residency::kStreamed, at::kBFloat16); });
+  const int64_t with_streamed = peak_resident_bytes([&] { streamed = forward(Residency::kStreamed, at::kBFloat16); });
   EXPECT_LT(with_streamed, 2 * kLayer + kRest) << "the layer at work and the one that is read ahead";
   EXPECT_TRUE(at::equal(streamed, resident));
   // A converted layer is twice as large, and the next one is read as it is stored.
-  const int64_t with_converted = peak_bytes([&] { forward(Residency::kStreamed, at::kFloat); });
+  const int64_t with_converted = peak_resident_bytes([&] { forward(Residency::kStreamed, at::kFloat); });
   EXPECT_LT(with_converted, 4 * kLayer + kRest);
 }
 

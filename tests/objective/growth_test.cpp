@@ -5,7 +5,7 @@
 #include "objective/verbal_kl.h"
 #include "tests/objective/counted_products.h"
 #include "tests/objective/near.h"
-#include "tests/objective/peak_bytes.h"
+#include "tests/support/peak_bytes.h"
 
 namespace vlsi {
 namespace {

@@ -4,7 +4,7 @@
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
 #include "model/verbalizer.h"
-#include "tests/objective/peak_bytes.h"
+#include "tests/support/peak_bytes.h"
 #include "tests/plan/plan_fixture.h"
 #include "train/optimizer.h"
 

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
-#include "tests/objective/peak_bytes.h"
+#include "tests/support/peak_bytes.h"
 #include "tests/support/in_ranks.h"
 
 namespace vlsi {
