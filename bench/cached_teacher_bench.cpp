@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/json.h"
-#include "method/cache_writer.h"
-#include "method/teacher_cache.h"
+#include "cache/cache_writer.h"
+#include "cache/teacher_cache.h"
 #include "objective/cross_entropy.h"
 #include "objective/layer_matching.h"
 #include "objective/verbal_kl.h"

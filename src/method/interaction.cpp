@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "method/answer_words.h"
-#include "method/finite.h"
 #include "objective/cross_entropy.h"
+#include "objective/finite.h"
 #include "objective/verbal_kl.h"
 
 namespace vlsi {

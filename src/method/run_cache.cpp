@@ -39,6 +39,15 @@ CacheOrigin known_origin(const RunConfig& config, const Processor& processor, co
   return origin;
 }
 
+Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers) {
+  Teacher teacher;
+  teacher.summarize = [=](const Batch& batch) { return cache->load(batch, layers); };
+  teacher.layers = layers;
+  teacher.vocab_size = cache->vocab_size();
+  teacher.read_ahead = [=](const Sample& sample) { cache->read_ahead(sample); };
+  return teacher;
+}
+
 Teacher open_cached_teacher(const RunConfig& config, const Processor& processor, const Vlm& student) {
   const auto origin = known_origin(config, processor, student);
   const auto cache = std::make_shared<TeacherCache>(config.teacher.cache, origin);

@@ -5,9 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "cache/teacher_cache.h"
 #include "input/processor.h"
 #include "method/config.h"
-#include "method/teacher_cache.h"
+#include "method/teacher.h"
 #include "model/vlm.h"
 
 namespace vlsi {
@@ -24,6 +25,9 @@ CacheOrigin known_origin(const RunConfig& config, const Processor& processor, co
 
 /// Fingerprint of a set of verbalizers, description and weights.
 std::string fingerprint_of_verbalizers(const std::filesystem::path& directory);
+
+/// A teacher that is read from a cache, at its target layers `layers`.
+Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers);
 
 /// The cache of the run as its teacher. Error where TeacherCache has one.
 Teacher open_cached_teacher(const RunConfig& config, const Processor& processor, const Vlm& student);

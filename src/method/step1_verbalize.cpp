@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 
 #include "method/answer_words.h"
-#include "method/finite.h"
 #include "objective/cross_entropy.h"
+#include "objective/finite.h"
 
 namespace vlsi {
 

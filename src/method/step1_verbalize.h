@@ -1,7 +1,7 @@
 // Step 1, verbalization: every target layer of a frozen backbone learns to say the answer through the backbone's own head.
 #pragma once
 
-#include "method/frozen_rows.h"
+#include "model/frozen_rows.h"
 #include "model/verbalizer.h"
 #include "train/trainer.h"
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "method/finite.h"
+#include "objective/finite.h"
 #include "objective/self_check.h"
 
 namespace vlsi {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "input/batch.h"
-#include "method/frozen_rows.h"
+#include "model/frozen_rows.h"
 #include "model/verbalizer.h"
 #include "model/vlm.h"
 #include "objective/verbal_kl.h"

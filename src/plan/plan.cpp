@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
-#include "method/cache_format.h"
+#include "cache/cache_format.h"
 #include "method/pair.h"
 #include "method/planned_steps.h"
 #include "method/run_verbalizers.h"

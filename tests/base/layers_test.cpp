@@ -19,7 +19,7 @@ constexpr int kLineLimit = 400;
 
 /// The height of each folder of src/. Folders of one height do not know each other.
 const std::map<std::string, int> kHeights = {
-    {"base", 0},   {"input", 1}, {"model", 2},  {"objective", 3}, {"train", 4}, {"generate", 4},
+    {"base", 0},   {"input", 1}, {"model", 2},  {"objective", 3}, {"cache", 4}, {"train", 4}, {"generate", 4},
     {"method", 5}, {"plan", 6},  {"eval", 6},   {"report", 6},    {"serve", 6}, {"cli", 7},
 };
 

@@ -1,6 +1,6 @@
 #include "method/make_cache.h"
 
-#include "tests/method/cache_fixture.h"
+#include "tests/cache/cache_fixture.h"
 
 namespace vlsi {
 namespace {

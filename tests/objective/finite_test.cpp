@@ -1,4 +1,4 @@
-#include "method/finite.h"
+#include "objective/finite.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "method/teacher_cache.h"
+#include "cache/teacher_cache.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -111,15 +111,6 @@ void TeacherCache::read_ahead(const Sample& sample) const {
   for (const auto* part : {&found.rows, &found.entropy}) {
     vlsi::read_ahead({static_cast<const std::byte*>(part->const_data_ptr()), part->nbytes()});
   }
-}
-
-Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers) {
-  Teacher teacher;
-  teacher.summarize = [=](const Batch& batch) { return cache->load(batch, layers); };
-  teacher.layers = layers;
-  teacher.vocab_size = cache->vocab_size();
-  teacher.read_ahead = [=](const Sample& sample) { cache->read_ahead(sample); };
-  return teacher;
 }
 
 }  // namespace vlsi

@@ -1,4 +1,4 @@
-#include "method/cache_format.h"
+#include "cache/cache_format.h"
 
 #include <ATen/ATen.h>
 

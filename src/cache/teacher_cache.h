@@ -7,9 +7,10 @@
 #include <memory>
 #include <vector>
 
-#include "method/cache_format.h"
-#include "method/sample_index.h"
-#include "method/teacher.h"
+#include "cache/cache_format.h"
+#include "cache/sample_index.h"
+#include "input/batch.h"
+#include "objective/verbal_kl.h"
 
 namespace vlsi {
 
@@ -45,8 +46,5 @@ class TeacherCache {
   SampleIndex index_;
   std::vector<std::vector<bool>> verified_;  // of each shard's records
 };
-
-/// A teacher that is read from a cache, at its target layers `layers`.
-Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers);
 
 }  // namespace vlsi

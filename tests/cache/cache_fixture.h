@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "method/cache_writer.h"
+#include "cache/cache_writer.h"
 #include "method/teacher.h"
 #include "tests/method/method_fixture.h"
 #include "tests/support/errors.h"

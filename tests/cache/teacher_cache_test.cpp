@@ -1,12 +1,13 @@
 // A cached teacher against the live one, and what makes a cache unusable.
-#include "method/teacher_cache.h"
+#include "cache/teacher_cache.h"
 
 #include <ATen/ATen.h>
 
 #include <set>
 
+#include "method/run_cache.h"
 #include "method/step2_interact.h"
-#include "tests/method/cache_fixture.h"
+#include "tests/cache/cache_fixture.h"
 
 namespace vlsi {
 namespace {

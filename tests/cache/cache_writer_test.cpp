@@ -1,10 +1,10 @@
-#include "method/cache_writer.h"
+#include "cache/cache_writer.h"
 
 #include <ATen/ATen.h>
 
 #include <cmath>
 
-#include "tests/method/cache_fixture.h"
+#include "tests/cache/cache_fixture.h"
 
 namespace vlsi {
 namespace {

@@ -1,4 +1,4 @@
-#include "method/frozen_rows.h"
+#include "model/frozen_rows.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/directory_lock.h"
+#include "cache/cache_format.h"
+#include "cache/sample_index.h"
 #include "input/batch.h"
-#include "method/cache_format.h"
-#include "method/sample_index.h"
 
 namespace vlsi {
 

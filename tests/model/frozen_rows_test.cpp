@@ -1,9 +1,8 @@
 // Rows of a streamed teacher, prepared for an iteration and given out batch by batch.
-#include "method/frozen_rows.h"
+#include "model/frozen_rows.h"
 
 #include <ATen/ATen.h>
 
-#include "method/teacher.h"
 #include "tests/method/method_fixture.h"
 
 namespace vlsi {
@@ -47,18 +46,6 @@ TEST(FrozenRows, AreNotGivenToAnotherBatch) {
   FrozenRows streamed(streamed_teacher(), {});
   streamed.prepare({load_batch(0), load_batch(1)});
   EXPECT_THROW(streamed.read(load_batch(1)), c10::Error);
-}
-
-TEST(StreamedTeacher, SummarizesAsAResidentOne) {
-  const Speaker student("student"), teacher("teacher");
-  const auto resident = live_teacher(teacher.model, teacher.verbalizers, student.model);
-  const auto streamed = live_teacher(streamed_teacher(), teacher.verbalizers, student.model);
-  streamed.prepare({load_batch(0), load_batch(1)});
-  for (const int i : {0, 1}) {
-    const auto found = streamed.summarize(load_batch(i)), expected = resident.summarize(load_batch(i));
-    EXPECT_TRUE(at::equal(found.expected_row, expected.expected_row));
-    EXPECT_TRUE(at::equal(found.entropy, expected.entropy));
-  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "method/sample_index.h"
+#include "cache/sample_index.h"
 
 #include <utility>
 

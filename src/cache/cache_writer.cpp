@@ -1,4 +1,4 @@
-#include "method/cache_writer.h"
+#include "cache/cache_writer.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -8,7 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "method/finite.h"
+#include "objective/finite.h"
 
 namespace vlsi {
 namespace {

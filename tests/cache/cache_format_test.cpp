@@ -1,11 +1,11 @@
 // The files of a cache, and how they may be broken.
-#include "method/cache_format.h"
+#include "cache/cache_format.h"
 
 #include <ATen/ATen.h>
 
 #include <cstring>
 
-#include "tests/method/cache_fixture.h"
+#include "tests/cache/cache_fixture.h"
 
 namespace vlsi {
 namespace {
