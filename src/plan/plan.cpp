@@ -46,6 +46,15 @@ Length length_of(const RunConfig& config, const std::string& step) {
   return step == "finetune" ? of(config.finetune) : of(config.verbalize);
 }
 
+/// The last of `layers`, the one before the last but one, and so on, ascending.
+std::vector<int64_t> every_other(const std::vector<int64_t>& layers) {
+  std::vector<int64_t> kept;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if ((layers.size() - i) % 2 == 1) kept.push_back(layers[i]);
+  }
+  return kept;
+}
+
 /// The steps of `config` that are not over at the checkpoint `done`.
 std::vector<std::string> steps_left(const RunConfig& config, Only only, const std::optional<CheckpointState>& done) {
   static const std::vector<std::string> order{"verbalize-student", "verbalize-teacher", "interact", "finetune"};
@@ -153,6 +162,10 @@ class Planner {
         if (config.student.lora.rank == 0) config.student.lora.rank = 64;
         config.interact.train = config.finetune.train = {"lora"};
       });
+    }
+    const auto fewer = every_other(config_.teacher.layers);
+    if (!done_ && config_.teacher.verbalizers.empty() && config_.teacher.cache.empty() && fewer.size() >= config_.student.layers.size()) {
+      attempt(concat("fewer target layers: teacher.layers: ", OrderedJson(fewer).dump()), [&](RunConfig& config) { config.teacher.layers = fewer; });
     }
     attempt("half of every batch_tokens, twice the accumulate", [](RunConfig& config) {
       for (auto* data : {&config.verbalize.student_data, &config.verbalize.data, &config.interact.data, &config.finetune.data}) {

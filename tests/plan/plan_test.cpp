@@ -93,6 +93,23 @@ TEST(Plan, SaysWhatToChange) {
   EXPECT_FALSE(plan.advice.empty());
 }
 
+TEST(Plan, OffersEveryOtherTargetLayerWhereTheTeachersVerbalizersAreNotMadeYet) {
+  const auto advises = [](const RunConfig& config, const std::string& change) {
+    const auto plan = make_plan(config, {Only::kAll, false});
+    return std::any_of(plan.advice.begin(), plan.advice.end(), [&](const auto& advice) { return advice.change == change; });
+  };
+  Folder folder;  // of a teacher wide enough for its verbalizers to weigh beside the program
+  StoredModel(folder.path() / "wide", small_config(3, 512, true), at::kFloat, at::kFloat);
+  PlannedPair pair;
+  pair.config.teacher.model = folder.path() / "wide";
+  pair.config.student.layers = {1};
+  pair.config.teacher.layers = {1, 2, 3};
+  EXPECT_TRUE(advises(pair.config, "fewer target layers: teacher.layers: [1,3]"));
+  pair.config.student.layers = {1, 2};
+  pair.config.teacher.layers = {2, 3};
+  EXPECT_FALSE(advises(pair.config, "fewer target layers: teacher.layers: [3]")) << "not fewer than the student's";
+}
+
 TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
   PlannedPair pair;
   pair.config.checkpoint.keep = 1;
