@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -12,20 +13,24 @@ class Problems {
  public:
   template <class... Parts>
   void add(const Parts&... parts) {
-    text_ += concat(count_++ == 0 ? "" : "; ", parts...);
+    problems_.push_back(concat(parts...));
   }
 
-  size_t count() const { return count_; }
+  size_t count() const { return problems_.size(); }
 
-  /// With problems, an Error: the parts, then every problem, separated by semicolons.
+  /// One line: the problems in their order, separated by semicolons. Those that differ in one number between points alone, such as
+  /// the layer in a tensor's name, are one entry: "missing model.layers.{0-3,5}.mlp.up_proj.weight". Behind 20 entries it
+  /// says how many problems follow.
+  std::string text() const;
+
+  /// With problems, an Error: the parts, then text().
   template <class... Parts>
   void fail_if_any(const Parts&... parts) const {
-    if (count_ > 0) fail(parts..., text_);
+    if (count() > 0) fail(parts..., text());
   }
 
  private:
-  std::string text_;
-  size_t count_ = 0;
+  std::vector<std::string> problems_;
 };
 
 }  // namespace vlsi

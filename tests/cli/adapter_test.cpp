@@ -192,7 +192,7 @@ TEST(GivenAdapter, OfAnotherModelIsRefused) {
     }
     if (command == std::string("evaluate")) arguments.insert(arguments.end(), {"--benchmark", "easy-vqa"});
     expect_refusal(vlsi_program(arguments),
-                   {adapter, "does not fit the model", "missing model.layers.2.mlp.down_proj.lora_A.weight"});
+                   {adapter, "does not fit the model", "problem(s): ", "missing model.layers.2.mlp.down_proj.lora_A.weight"});
   }
   expect_refusal(vlsi_program({"generate", "--model", adapter, "--prompt", "x"}), {"it holds an adapter"});
   expect_refusal(
