@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/quoted.h"
+
 namespace vlsi {
 namespace {
 
@@ -47,6 +49,39 @@ void check_divides(int64_t divisor, const char* divisor_name, int64_t value, con
   if (value % divisor != 0) fail(place, ": ", name, " ", value, " is not a multiple of ", divisor_name, " ", divisor);
 }
 
+/// What the decoder or the tower would compute otherwise than this program does is refused, never passed over.
+void expect_word(const Json& object, const char* key, const char* expected, const std::string& place) {
+  const auto found = find<std::string>(object, key, place).value_or(expected);
+  if (found != expected) fail(place, ": key '", key, "' is ", quoted(found), ", which is not supported; expected ", quoted(expected));
+}
+
+void refuse_other_rotation(const Json& rope, const char* key, const std::string& place) {
+  for (const char* name : {"type", "rope_type"}) {
+    const auto type = find<std::string>(rope, name, place).value_or("default");
+    if (type != "default" && type != "mrope") {
+      fail(place, ": key '", key, ".", name, "' is ", quoted(type), ", which is not supported; expected \"mrope\" or \"default\"");
+    }
+  }
+}
+
+/// Layers from `max_window_layers` on would attend to a window of tokens.
+void refuse_windows(const Lookup& lookup, int64_t num_layers, const std::string& place) {
+  bool has_window = false;
+  int64_t first = 80;
+  lookup.read("use_sliding_window", has_window);
+  lookup.read("max_window_layers", first);
+  if (has_window && first < num_layers) {
+    fail(place, ": key 'use_sliding_window' is true for the layers from ", first, " on, which is not supported; expected false");
+  }
+  std::vector<std::string> layer_types;
+  lookup.read("layer_types", layer_types);
+  for (const auto& type : layer_types) {
+    if (type != "full_attention") {
+      fail(place, ": key 'layer_types' has ", quoted(type), ", which is not supported; expected \"full_attention\"");
+    }
+  }
+}
+
 TextConfig parse_text(const Json& json, const std::string& place) {
   const Json inner = nested(json, "text_config", place);
   const Lookup lookup(inner, json, place);
@@ -66,6 +101,7 @@ TextConfig parse_text(const Json& json, const std::string& place) {
   }
   for (const char* key : {"rope_scaling", "rope_parameters"}) {
     const Json rope = lookup.object(key);
+    refuse_other_rotation(rope, key, place);
     if (auto theta = find<double>(rope, "rope_theta", place)) text.rope_theta = *theta;
     if (auto section = find<std::vector<int64_t>>(rope, "mrope_section", place)) {
       if (section->size() != 3) fail(place, ": mrope_section has ", section->size(), " entries, expected 3");
@@ -73,7 +109,15 @@ TextConfig parse_text(const Json& json, const std::string& place) {
     }
   }
 
+  expect_word(inner.contains("hidden_act") ? inner : json, "hidden_act", "silu", place);
+  refuse_windows(lookup, text.num_hidden_layers, place);
+
   check_divides(text.num_attention_heads, "num_attention_heads", text.hidden_size, "hidden_size", place);
+  int64_t head_dim = text.head_dim();
+  lookup.read("head_dim", head_dim);
+  if (head_dim != text.head_dim()) {
+    fail(place, ": key 'head_dim' is ", head_dim, ", expected hidden_size / num_attention_heads, which is ", text.head_dim());
+  }
   check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads", place);
   const auto& section = text.mrope_section;
   for (const int64_t part : section) {
@@ -102,6 +146,7 @@ VisionConfig parse_vision(const Json& json, const TextConfig& text, const std::s
   lookup.read_size("patch_size", vision.patch_size, 1024);
   lookup.read_size("spatial_merge_size", vision.spatial_merge_size, 64);
   lookup.read_size("temporal_patch_size", vision.temporal_patch_size, 64);
+  expect_word(inner, "hidden_act", "quick_gelu", place + ", vision_config");
 
   if (!(vision.mlp_ratio > 0 && vision.mlp_ratio < 1024)) fail(place, ", vision_config: mlp_ratio is ", vision.mlp_ratio);
   check_divides(vision.num_heads, "num_heads", vision.embed_dim, "vision embed_dim", place);
@@ -121,6 +166,12 @@ ModelConfig parse_model_config(const Json& json, const std::string& place) {
   if (!json.is_object()) fail(place, ": is ", describe(json), ", expected an object");
   const std::string type = require<std::string>(json, "model_type", place);
   if (type != "qwen2_vl") fail(place, ": model_type is '", type, "', expected 'qwen2_vl'");
+
+  if (const auto quantized = find<Json>(json, "quantization_config", place)) {
+    fail(place, ": key 'quantization_config' says that the weights are quantized (",
+         quantized->is_object() ? find<std::string>(*quantized, "quant_method", place).value_or("by no method that it names") : describe(*quantized),
+         "), expected float32, bfloat16 or float16 weights");
+  }
 
   ModelConfig config;
   config.text = parse_text(json, place);

@@ -53,8 +53,9 @@ struct ModelConfig {
 };
 
 /// Reads a config.json object: flat, flat with `text_config`, nested, or pruned to what differs from the class defaults.
-/// Error naming `place` and key for another `model_type`, wrong types, sizes that are not positive or do not divide, and
-/// sizes beyond any real model (2^24 rows, 2^12 layers).
+/// Error naming `place` and key for another `model_type`, wrong types, sizes that are not positive or do not divide, sizes
+/// beyond any real model (2^24 rows, 2^12 layers), and what asks for another computation: quantized weights, other
+/// activations, attention windows, scaled rotation.
 ModelConfig parse_model_config(const Json& json, const std::string& place);
 
 /// parse_model_config of `directory`/config.json.

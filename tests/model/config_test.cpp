@@ -177,6 +177,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"/rope_scaling/mrope_section", Json::array({2, 2, 3}), "sums to 7"},
         BadConfig{"/rope_scaling/mrope_section", Json::array({-2, 4, 4}), "entry -2"},
         BadConfig{"/rope_scaling/mrope_section", Json::array({2, 2, "2"}), "mrope_section"},
+        BadConfig{"/rope_scaling/type", "yarn", "'rope_scaling.type' is \"yarn\""},
+        BadConfig{"/rope_scaling/rope_type", "linear", "'rope_scaling.rope_type' is \"linear\""},
+        BadConfig{"/rope_parameters", Json{{"rope_type", "dynamic"}}, "'rope_parameters.rope_type' is \"dynamic\""},
+        BadConfig{"/hidden_act", "gelu", "'hidden_act' is \"gelu\""},
+        BadConfig{"/text_config", Json{{"hidden_act", "relu"}}, "'hidden_act' is \"relu\""},
+        BadConfig{"/vision_config/hidden_act", "silu", "expected \"quick_gelu\""},
+        BadConfig{"/head_dim", 16, "head_dim' is 16"}, BadConfig{"/text_config", Json{{"head_dim", 16}}, "head_dim' is 16"},
+        BadConfig{"/layer_types", Json::array({"full_attention", "sliding_attention"}), "\"sliding_attention\""},
+        BadConfig{"/quantization_config", Json{{"quant_method", "awq"}}, "quantized (awq)"},
+        BadConfig{"/quantization_config", "int4", "quantized (a string)"},
         BadConfig{"/image_token_id", -1, "id -1"}, BadConfig{"/image_token_id", 128, "id 128"},
         BadConfig{"/vision_config", Json::array(), "vision_config"},
         BadConfig{"/vision_config/depth", 0, "depth' is 0"},
@@ -186,6 +196,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"/vision_config/mlp_ratio", -2, "mlp_ratio is -2"},
         BadConfig{"/vision_config/patch_size", 1000000, "patch_size' is 1000000"},
         BadConfig{"/vision_config/spatial_merge_size", -1, "spatial_merge_size' is -1"}));
+
+TEST(ModelConfig, RefusesAWindowOnlyWhereALayerHasOne) {
+  Json json = flat();
+  json["use_sliding_window"] = true;
+  EXPECT_NO_THROW(parse_model_config(json, "config"));  // max_window_layers is the number of layers in the hub's files
+  json["max_window_layers"] = 1;
+  EXPECT_NE(message_of([&] { parse_model_config(json, "config"); }).find("'use_sliding_window' is true for the layers from 1 on"),
+            std::string::npos);
+  json["use_sliding_window"] = false;
+  EXPECT_NO_THROW(parse_model_config(json, "config"));
+}
 
 TEST(ModelConfig, RefusesAFileThatIsNoObject) {
   EXPECT_NE(message_of([] { parse_model_config(Json::array(), "config"); }).find("expected an object"),
