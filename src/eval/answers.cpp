@@ -49,7 +49,7 @@ LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dt
   LoadedModel model;
   model.vlm = load_vlm(directory, dtype, device);
   model.processor = load_processor(directory, special_text);
-  check_token_ids(model.vlm->config(), model.processor->tokenizer());
+  check_processor(model.vlm->config(), *model.processor);
   model.stop_tokens = stop_tokens(directory, model.vlm->config());
   return model;
 }
@@ -69,7 +69,7 @@ std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file,
     progress.update(pass.num_done());
   }
   std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
-  report_skipped(pass.skipped(), "answering");
+  pass.finish("answering");
   return answers;
 }
 
@@ -92,7 +92,7 @@ void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_t
     for (const auto& score : scores) each(score);
     progress.update(pass.num_done());
   }
-  report_skipped(pass.skipped(), "scoring");
+  pass.finish("scoring");
 }
 
 }  // namespace vlsi

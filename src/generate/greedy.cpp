@@ -68,8 +68,14 @@ std::vector<int64_t> stop_tokens(const std::filesystem::path& directory, const M
   const Json json = read_json(path);
   const std::string place = path.string(), key = "eos_token_id";
   if (!json.is_object() || !json.contains(key) || json[key].is_null()) return {config.eos_token_id};
-  if (json[key].is_array()) return require<std::vector<int64_t>>(json, key, place);
-  return {require<int64_t>(json, key, place)};
+  const auto tokens = json[key].is_array() ? require<std::vector<int64_t>>(json, key, place) : std::vector{require<int64_t>(json, key, place)};
+  for (const int64_t token : tokens) {
+    if (token < 0 || token >= config.text.vocab_size) {
+      fail(place, ": key 'eos_token_id' has ", token, ", expected ids of the vocabulary's ", config.text.vocab_size, " rows");
+    }
+  }
+  if (tokens.empty()) fail(place, ": key 'eos_token_id' is an empty list, expected the tokens that end an answer");
+  return tokens;
 }
 
 }  // namespace vlsi

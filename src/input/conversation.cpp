@@ -118,6 +118,9 @@ class Reader {
   }
 
   void read_pictures() {
+    for (const char* key : {"video", "videos"}) {
+      if (has(record_, key) && !record_[key].empty()) fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: videos are not read");
+    }
     for (const char* key : {"image", "images"}) {
       if (!has(record_, key)) continue;
       const Json& value = record_[key];
@@ -239,6 +242,7 @@ Conversation parse_conversation(const Json& record, const std::filesystem::path&
                                 const std::string& default_id, bool answers_required) {
   if (!record.is_object()) fail(place, ": is ", describe(record), ", expected an object");
   Conversation conversation;
+  conversation.images = images.empty() ? "." : images;
   conversation.id = read_id(record, place, default_id);
   conversation.category = find<std::string>(record, "category", place).value_or("");
   conversation.turns = Reader(record, images, place).turns();

@@ -27,11 +27,12 @@ struct Conversation {
   std::string id;        // the record's `id` (string or number) or `idx`, else its number in the file
   std::string category;  // the record's `category`, for figures per question type; may be empty
   std::vector<Turn> turns;
+  std::filesystem::path images = {};  // where relative picture paths started; empty where they did not come from a data file
 };
 
 /// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
-/// or `images`: a path, a list of paths, or null. Relative paths are under `images`.
+/// or `images`: a path, a list of paths, or null. Relative paths are under `images`. A `video` is an Error.
 ///
 /// `<image>` markers are taken from user turns only, in order, each standing for the next picture, as does {type:
 /// image}; one newline next to a marker goes with it. A part that names its picture ({type: image, image: path}, {type:

@@ -1,6 +1,7 @@
 // From a conversation to a sample: the only code of the input side that knows a model family.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,6 +17,12 @@ struct ProcessorFingerprint {
   std::string tokenizer;       // of the tokenizer's file
   std::string chat_template;   // of what a conversation is rendered to
   std::string pre_processing;  // of pictures, in words
+};
+
+/// What pictures become, which the model that reads them must agree with.
+struct PictureLayout {
+  int64_t patch_size, temporal_patch_size, merge_size, num_channels;
+  int32_t image_token;  // stands where a picture's rows go
 };
 
 /// A family's tokenizer, chat template and image pre-processing. Immutable; used from several threads at once.
@@ -34,6 +41,7 @@ class Processor {
   /// The token that ends an answer.
   virtual int32_t end_of_turn() const = 0;
 
+  virtual PictureLayout picture_layout() const = 0;
   virtual ProcessorFingerprint fingerprint() const = 0;
 };
 

@@ -97,6 +97,16 @@ class SampleBuilder {
   MropePositions positions_;
 };
 
+/// A picture of a data file that is not there is most often looked for in another folder than the user thinks.
+Image read_picture(const std::filesystem::path& path, const std::filesystem::path& images) {
+  std::error_code unknown;
+  if (!images.empty() && !std::filesystem::exists(path, unknown) && !unknown) {
+    fail("there is no picture ", path.string(), "; relative paths start in ", images.string(),
+         ": `images` beside the `path` of a run's data, or --images, names another folder");
+  }
+  return read_image(path);
+}
+
 }  // namespace
 
 Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, SpecialText special_text)
@@ -124,6 +134,11 @@ Sample Qwen2VlProcessor::encode_prompt(const Conversation& conversation) const {
   sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
   sample.labels.clear();
   return sample;
+}
+
+PictureLayout Qwen2VlProcessor::picture_layout() const {
+  const auto& c = image_config_;
+  return {c.patch_size, c.temporal_patch_size, c.merge_size, std::ssize(c.mean), image_token_};
 }
 
 ProcessorFingerprint Qwen2VlProcessor::fingerprint() const {
@@ -170,7 +185,7 @@ Sample Qwen2VlProcessor::render(const Conversation& conversation, size_t num_tur
       }
       flush();
       builder.add_control(vision_start_);
-      builder.add_picture(cut_patches(read_image(content.image), image_config_, content.image.string()),
+      builder.add_picture(cut_patches(read_picture(content.image, conversation.images), image_config_, content.image.string()),
                           image_config_.merge_size);
       builder.add_control(vision_end_);
     }

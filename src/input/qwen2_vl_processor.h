@@ -38,6 +38,7 @@ class Qwen2VlProcessor : public Processor {
   Sample encode_prompt(const Conversation& conversation) const override;
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   int32_t end_of_turn() const override { return end_of_turn_; }
+  PictureLayout picture_layout() const override;
   ProcessorFingerprint fingerprint() const override;
   const Qwen2VlImageConfig& image_config() const { return image_config_; }
 

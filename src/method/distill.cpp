@@ -46,7 +46,7 @@ class Run {
     student_ = load_student(config, dtype_, device_);
     student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
-    check_token_ids(student_->config(), processor_->tokenizer());
+    check_processor(student_->config(), *processor_);
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
     if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
     if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");

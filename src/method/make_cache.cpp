@@ -117,7 +117,7 @@ class Pass {
         if (progress) progress->update(num_done, concat(writer_->num_positions(), " answer positions"));
       }
       add_waiting();
-      report_skipped(pass.skipped(), "caching the teacher");
+      pass.finish("caching the teacher");
       num_before += file.size();
     }
     writer_->finish();

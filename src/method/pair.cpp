@@ -17,7 +17,7 @@ void check_pair(const RunConfig& config, const Processor& student_processor, con
   const std::string place = config.out.string();
   const auto teacher = load_model_config(config.teacher.model);
   const auto teacher_processor = load_processor(config.teacher.model, config.data.special_tokens);
-  check_token_ids(teacher, teacher_processor->tokenizer());
+  check_processor(teacher, *teacher_processor);
   check_same_vocabulary(student_processor.tokenizer(), teacher_processor->tokenizer());
   check_layers(config.teacher.layers, teacher, "teacher.layers", place);
   const auto &s = student.vision, &t = teacher.vision;

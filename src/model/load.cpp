@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <map>
+#include <tuple>
 
 #include "base/problems.h"
 #include "base/safetensors.h"
@@ -87,10 +88,28 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   return model;
 }
 
-void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer) {
-  if (tokenizer.size() <= model.text.vocab_size) return;
-  fail("loading the model in ", tokenizer.directory().string(), ": its tokenizer has ids up to ", tokenizer.size() - 1,
-       ", its embedding and language head ", model.text.vocab_size, " rows; expected a row for every id");
+void check_processor(const ModelConfig& model, const Processor& processor) {
+  const auto& tokenizer = processor.tokenizer();
+  const auto action = "loading the model in " + tokenizer.directory().string();
+  if (tokenizer.size() > model.text.vocab_size) {
+    fail(action, ": its tokenizer has ids up to ", tokenizer.size() - 1, ", its embedding and language head ", model.text.vocab_size,
+         " rows; expected a row for every id");
+  }
+  const auto layout = processor.picture_layout();
+  const auto& vision = model.vision;
+  for (const auto& [what, found, expected] : {std::tuple("patch_size", layout.patch_size, vision.patch_size),
+                                              std::tuple("temporal_patch_size", layout.temporal_patch_size, vision.temporal_patch_size),
+                                              std::tuple("merge_size", layout.merge_size, vision.spatial_merge_size),
+                                              std::tuple("number of channels", layout.num_channels, vision.in_channels)}) {
+    if (found != expected) {
+      fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ", expected,
+           "; expected the same");
+    }
+  }
+  if (layout.image_token != model.image_token_id) {
+    fail(action, ": the picture token of its tokenizer has the id ", layout.image_token, ", config.json has image_token_id ",
+         model.image_token_id, "; expected the same");
+  }
 }
 
 at::ScalarType parse_dtype(const std::string& name, const std::string& place) {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "input/tokenizer.h"
+#include "input/processor.h"
 #include "model/sharded_weights.h"
 #include "model/vlm.h"
 
@@ -24,8 +24,9 @@ enum class Residency {
 std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device = at::kCPU,
                               Residency residency = Residency::kResident, const WeightSharing& sharing = {});
 
-/// Error unless the model's embedding has a row for every id of `tokenizer`, which stands beside it.
-void check_token_ids(const ModelConfig& model, const Tokenizer& tokenizer);
+/// Error unless `processor`, of the model's own directory, gives what the model reads: ids that all have a row in its embedding,
+/// and patches and picture tokens as its config.json has them.
+void check_processor(const ModelConfig& model, const Processor& processor);
 
 /// "float32", "bfloat16" or "float16"; Error naming `place` for another.
 at::ScalarType parse_dtype(const std::string& name, const std::string& place);

@@ -100,7 +100,7 @@ class Planner {
   /// The micro-batches that the steps begin with.
   void look_at_data() {
     const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
-    check_token_ids(student_.config, processor->tokenizer());
+    check_processor(student_.config, *processor);
     if (teacher_) check_pair(config_, *processor, student_.config);
     for (const auto& step : steps_) data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
     program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes;

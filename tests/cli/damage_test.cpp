@@ -37,8 +37,30 @@ TEST(DamagedModel, IsRefusedInOneLineNamingTheFile) {
                  "lstrip": false, "rstrip": false, "normalized": false, "special": true},)");
          write_text(d / "tokenizer.json", tokenizer);
        }, {"ids up to 320", "320 rows"}},
+      {"other patches", [](const fs::path& d) {
+         auto settings = content_of(d / "preprocessor_config.json");
+         replace(settings, "\"patch_size\": 8", "\"patch_size\": 14");
+         write_text(d / "preprocessor_config.json", settings);
+       }, {"patch_size of its picture settings is 14", "vision tower 8"}},
+      {"other frames", [](const fs::path& d) {
+         auto settings = content_of(d / "preprocessor_config.json");
+         replace(settings, "\"temporal_patch_size\": 2", "\"temporal_patch_size\": 1");
+         write_text(d / "preprocessor_config.json", settings);
+       }, {"temporal_patch_size of its picture settings is 1", "vision tower 2"}},
+      {"another merge", [](const fs::path& d) {
+         auto settings = content_of(d / "preprocessor_config.json");
+         replace(settings, "\"merge_size\": 2", "\"merge_size\": 4");
+         write_text(d / "preprocessor_config.json", settings);
+       }, {"merge_size of its picture settings is 4", "vision tower 2"}},
+      {"another picture token", [](const fs::path& d) {
+         auto config = content_of(d / "config.json");
+         replace(config, "\"image_token_id\": 318", "\"image_token_id\": 5");
+         write_text(d / "config.json", config);
+       }, {"has the id 318", "image_token_id 5"}},
       {"no image settings", [](const fs::path& d) { fs::remove(d / "preprocessor_config.json"); }, {"preprocessor_config.json"}},
       {"broken generation settings", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": "x"})"); }, {"generation_config.json", "eos_token_id"}},
+      {"no end of answers", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": []})"); }, {"generation_config.json", "an empty list"}},
+      {"an end outside the vocabulary", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": [314, 320]})"); }, {"'eos_token_id' has 320", "320 rows"}},
       {"another width", [](const fs::path& d) {
          auto config = content_of(d / "config.json");
          replace(config, "\"intermediate_size\": 64", "\"intermediate_size\": 65");

@@ -36,7 +36,8 @@ TEST(Data, ABadRecordIsNamedByFileRecordAndKey) {
       {"no answer", R"({"conversations": [{"from": "human", "value": "x"}]})", {"no answer"}},
       {"a picture of a wrong type", R"({"image": 5, "conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})", {"image", "expected a path"}},
       {"a place without a picture", R"({"conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})", {"1 places", "0 pictures"}},
-      {"a picture that is not there", kNoPicture, {"absent.png"}},
+      {"a picture that is not there", kNoPicture, {"there is no picture", "absent.png; relative paths start in", "`images`", "--images"}},
+      {"a video", R"({"video": "a.mp4", "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]})", {"video", "videos are not read"}},
       {"bytes that are not UTF-8", "{\"conversations\": [{\"from\": \"human\", \"value\": \"\xFF\xFE\"}, {\"from\": \"gpt\", \"value\": \"y\"}]}", {"UTF-8"}}};
   for (const auto& [name, record, parts] : cases) {
     SCOPED_TRACE(name);
@@ -90,6 +91,21 @@ TEST(Data, SkippedRecordsAreCountedAndListed) {
     EXPECT_NE(text.find("record 3"), std::string::npos) << text;
     EXPECT_NE(text.find("absent.png"), std::string::npos) << text;
   }
+}
+
+TEST(Data, OfWhichEveryRecordIsBadIsRefusedAlsoWhereBadOnesAreSkipped) {
+  const Folder folder;
+  write_text(folder / "data.json", concat("[", kNoPicture, "]"));
+  write_text(folder / "scores.jsonl", "earlier");
+  const std::vector<std::string> parts{"every one of the 1 records", "data.json", "left out", "absent.png"};
+  expect_refusal(score(folder, folder / "data.json", {"--skip-bad-records"}), parts);
+  EXPECT_EQ(content_of(folder / "scores.jsonl"), "earlier");
+  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", folder / "data.json", "--out", folder / "answers.json",
+                               "--skip-bad-records"}),
+                 parts);
+  expect_refusal(distill(folder, {"--only", "finetune", "--set", "data.on_error=skip", "--set",
+                                  "data.validation=[{path: " + (folder / "data.json").string() + "}]"}),
+                 parts);
 }
 
 TEST(Data, ABrokenPictureIsNamed) {

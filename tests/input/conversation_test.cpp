@@ -91,6 +91,7 @@ TEST(Conversation, PutsPicturesWithoutMarkersInFrontOfTheFirstQuestion) {
 }
 
 TEST(Conversation, ReadsTextOnlyRecords) {
+  EXPECT_EQ(shape(parse(ask("Q", R"("video": null, "videos": [],)"))), "user(Q) assistant(yes)");
   for (const char* keys : {"", R"("image": null,)", R"("images": [],)", R"("image": null, "images": null,)"}) {
     EXPECT_EQ(shape(parse(ask("Q", keys))), "user(Q) assistant(yes)") << keys;
   }
@@ -153,6 +154,8 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(ask("Q", R"("images": ["/a", 3],)"), "images[1]: is ");
   expect_parsing_error(ask("Q", R"("image": "/a", "images": ["/b"],)"), "both 'image' and 'images'");
   expect_parsing_error(ask("Q", R"("category": 3,)"), "category");
+  expect_parsing_error(ask("Q", R"("video": "a.mp4",)"), "video: is a string, expected none");
+  expect_parsing_error(ask("Q", R"("videos": ["a.mp4"],)"), "videos: is an array");
   expect_parsing_error(message(R"([3])"), "messages[0].content[0]: is ");
   expect_parsing_error(message(R"({})"), "messages[0].content: is ");
   expect_parsing_error(message(R"([{"type": "video"}])"), "messages[0].content[0].type: 'video' is unknown");

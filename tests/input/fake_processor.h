@@ -39,6 +39,7 @@ class FakeProcessor : public Processor {
   Sample encode_prompt(const Conversation& conversation) const override { return encode(conversation); }
   const Tokenizer& tokenizer() const override { throw std::logic_error("there is none"); }
   int32_t end_of_turn() const override { return 0; }
+  PictureLayout picture_layout() const override { return {}; }
   ProcessorFingerprint fingerprint() const override { return {}; }
 
   mutable std::atomic<int> num_encoded = 0;

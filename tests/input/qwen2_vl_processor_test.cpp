@@ -295,7 +295,10 @@ TEST(Qwen2VlProcessor, RefusesAPromptWithoutAUserTurn) {
 
 TEST(Qwen2VlProcessor, NamesThePictureThatIsMissing) {
   const Conversation conversation{"c9", "", {{Role::kUser, {picture("/nowhere/cat.jpg")}}}};
-  expect_error([&] { shared_processor().encode(conversation); }, {"/nowhere/cat.jpg"});
+  expect_error([&] { shared_processor().encode(conversation); }, {"open /nowhere/cat.jpg"});
+  auto of_a_file = conversation;
+  of_a_file.images = "/nowhere";
+  expect_error([&] { shared_processor().encode(of_a_file); }, {"there is no picture /nowhere/cat.jpg", "relative paths start in /nowhere", "--images"});
 }
 
 TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
