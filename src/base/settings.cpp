@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/mapped_file.h"
+#include "base/utf8.h"
 
 namespace vlsi {
 namespace {
@@ -26,10 +27,19 @@ void refuse_duplicate_keys(const YAML::Node& node, const std::string& place) {
   }
 }
 
+/// A tag on everything that an override brought, so that messages do not blame a line of the file.
+constexpr const char* kOverrideTag = "--set";
+
+void mark_as_override(YAML::Node node) {
+  node.SetTag(kOverrideTag);
+  for (auto item : node) mark_as_override(node.IsMap() ? item.second : YAML::Node(item));
+}
+
 void apply_override(YAML::Node root, const std::string& override) {
   const auto equals = override.find('=');
   if (equals == std::string::npos || equals == 0) fail("--set '", override, "': expected key=value, as in optimizer.learning_rate=1e-3");
   const YAML::Node value = parse_yaml(override.substr(equals + 1), "--set " + override);
+  mark_as_override(value);
   YAML::Node node = root;
   std::string rest = override.substr(0, equals);
   for (size_t dot; (dot = rest.find('.')) != std::string::npos; rest = rest.substr(dot + 1)) {
@@ -44,7 +54,10 @@ void apply_override(YAML::Node root, const std::string& override) {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& place) {
   try {
-    YAML::Node node = YAML::Load(text);
+    if (const auto invalid = find_invalid_utf8(text); invalid != text.npos) fail("reading ", place, ": byte ", invalid, " is not UTF-8");
+    const auto documents = YAML::LoadAll(text);
+    if (documents.size() > 1) fail("reading ", place, ": holds ", documents.size(), " documents, expected one");
+    YAML::Node node = documents.empty() ? YAML::Node() : documents[0];
     refuse_duplicate_keys(node, place);
     return node;
   } catch (const YAML::Exception& error) {
@@ -84,7 +97,8 @@ void SettingsReader::finish() const {
   for (const auto& item : node_) {
     const auto& key = item.first.Scalar();
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    fail(settings_detail::place_of(item.first, file_, settings_detail::join(prefix_, key)), "is unknown; did you mean '",
+    const auto& place = item.second.Tag() == kOverrideTag ? item.second : item.first;
+    fail(settings_detail::place_of(place, file_, settings_detail::join(prefix_, key)), "is unknown; did you mean '",
          settings_detail::join(prefix_, nearest(key, known_)), "'?");
   }
 }
@@ -109,6 +123,7 @@ void read_number(const YAML::Node& node, const std::string& file, const std::str
 std::string join(const std::string& prefix, const std::string& key) { return prefix.empty() ? key : prefix + "." + key; }
 
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key) {
+  if (node.Tag() == kOverrideTag) return concat("--set: key '", key, "' ");
   const auto mark = node.Mark();
   return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "' ") : concat(file, ": key '", key, "' ");
 }

@@ -27,8 +27,8 @@ namespace vlsi {
 template <class E>
 struct EnumNames;
 
-/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML, an
-/// override without '=', and duplicate keys.
+/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML, what is not
+/// UTF-8, several documents, an override without '=', and duplicate keys.
 YAML::Node load_yaml(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 YAML::Node parse_yaml(const std::string& text, const std::string& place);
 

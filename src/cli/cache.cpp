@@ -36,7 +36,7 @@ void add_cache(CLI::App& program, Action& action) {
   add_run_options(*command, options->run);
   command->add_option("--out", options->cache.out, "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
   command->add_option("--shard-bytes", options->cache.shard_bytes, "size of a file of the cache; what an interrupt loses at most")
-      ->capture_default_str()->check(CLI::PositiveNumber);
+      ->capture_default_str()->check(whole_number_from(1));
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

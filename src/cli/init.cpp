@@ -59,7 +59,7 @@ void add_init(CLI::App& program, Action& action) {
   command->add_option("--initializer", options->initializer, "fan-in: std 1/sqrt(inputs); normal: std initializer_range")
       ->capture_default_str()->check(CLI::IsMember({"fan-in", "normal"}));
   command->add_option("--dtype", options->dtype, "of the written weights: float32 | bfloat16")->capture_default_str();
-  command->add_option("--seed", options->seed, "of the weights")->capture_default_str();
+  command->add_option("--seed", options->seed, "of the weights")->capture_default_str()->check(whole_number_from(0));
   add_shard_option(*command, options->max_shard_bytes);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -139,6 +139,7 @@ void inspect_run(const fs::path& directory) {
 }
 
 int run(const fs::path& directory) {
+  if (!fs::is_directory(directory)) fail("inspecting ", directory.string(), ": there is no such directory");
   if (fs::exists(directory / "verbalizers.json")) {
     inspect_verbalizers(directory);
   } else if (fs::exists(description_path(directory))) {

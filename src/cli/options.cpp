@@ -4,6 +4,8 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include <charconv>
+
 #include "base/error.h"
 #include "model/adapter.h"
 #include "model/load.h"
@@ -21,7 +23,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 void add_data_options(CLI::App& command, DataOptions& options) {
   command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON, or JSONL")->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
-  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")->capture_default_str()->check(CLI::PositiveNumber);
+  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")->capture_default_str()->check(whole_number_from(1));
   command.add_flag("--skip-bad-records", options.skip_bad_records, "count and list broken records instead of stopping at the first");
 }
 
@@ -46,7 +48,18 @@ void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes) {
       .add_option("--max-shard-bytes", max_shard_bytes,
                   "larger weights are split into files of at most this size, with an index")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number_from(1));
+}
+
+CLI::Validator whole_number_from(int64_t least) {
+  return CLI::Validator(
+      [least](std::string& text) {
+        int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool good = error == std::errc() && end == text.data() + text.size() && value >= least;
+        return good ? "" : concat("found ", text, ", expected a whole number from ", least, " up");
+      },
+      "");
 }
 
 void use_threads(int64_t threads) {
@@ -57,6 +70,7 @@ void use_threads(int64_t threads) {
 LoadedModel load(const ModelOptions& options, SpecialText special_text) {
   use_threads(options.threads);
   const auto dtype = parse_dtype(options.dtype, "--dtype");
+  if (dtype == at::kHalf) fail("--dtype is 'float16', in which such models overflow; expected float32 or bfloat16");
   auto model = load_model(options.model, dtype, parse_device(options.device), special_text);
   if (!options.adapter.empty()) load_adapter(*model.vlm, options.adapter);
   return model;
@@ -75,7 +89,7 @@ at::Device parse_device(const std::string& name) {
   } catch (const c10::Error&) {
     fail("--device is '", name, "', expected cpu, cuda or cuda:N");
   }
-  if (!device->is_cpu() && !device->is_cuda()) fail("--device is '", name, "', expected cpu, cuda or cuda:N");
+  if ((!device->is_cpu() || device->has_index()) && !device->is_cuda()) fail("--device is '", name, "', expected cpu, cuda or cuda:N");
   if (device->is_cuda() && !at::globalContext().hasCUDA()) fail("--device is '", name, "', but there is no GPU here that LibTorch can use");
   return *device;
 }

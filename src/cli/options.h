@@ -47,6 +47,9 @@ void add_prompt_options(CLI::App& command, PromptOptions& options);
 /// --max-shard-bytes, of commands that write a model.
 void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes);
 
+/// What an option with a whole number from `least` up accepts.
+CLI::Validator whole_number_from(int64_t least);
+
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 

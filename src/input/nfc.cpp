@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "input/utf8.h"
+#include "base/utf8.h"
 
 namespace vlsi {
 namespace {

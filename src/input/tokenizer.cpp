@@ -4,13 +4,13 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "input/added_tokens.h"
 #include "input/bpe.h"
 #include "input/byte_level.h"
 #include "input/nfc.h"
 #include "input/pretokenizer.h"
 #include "input/tokenizer_file.h"
-#include "input/utf8.h"
 
 namespace vlsi {
 

@@ -100,6 +100,10 @@ void check_data(const DataConfig& data, const char* key, const std::string& plac
   if (data.workers < 1 || data.workers > 256) fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
 }
 
+void check_learns(const std::vector<std::string>& parts, const char* key, const std::string& place) {
+  if (parts.empty()) fail(place, ": key '", key, "' is an empty list, expected the parts of the student that learn");
+}
+
 void check_network(const VerbalizerConfig& network, const std::string& place) {
   if (network.residual && reads_all_tokens(network.architecture)) {
     fail(place, ": key 'verbalize.residual' is true, but the architecture '", name_of(network.architecture),
@@ -188,10 +192,12 @@ void check(const RunConfig& config, const std::string& place) {
   }
   if (config.interact.iterations > 0) {
     check_data(config.interact.data, "interact.data", place);
+    check_learns(config.interact.train, "interact.train", place);
     check(config.interact.optimizer, place + ": interact.optimizer");
   }
   if (config.finetune.iterations > 0) {
     check_data(config.finetune.data, "finetune.data", place);
+    check_learns(config.finetune.train, "finetune.train", place);
     check(config.finetune.optimizer, place + ": finetune.optimizer");
   }
   const auto& lora = config.student.lora;

@@ -8,8 +8,8 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "generate/greedy.h"
-#include "input/utf8.h"
 #include "method/teacher.h"
 #include "model/fused.h"
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <span>
 
-#include "input/utf8.h"
+#include "base/utf8.h"
 
 namespace vlsi {
 namespace {

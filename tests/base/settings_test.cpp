@@ -192,7 +192,20 @@ TEST(Settings, RefuseOverridesThatAreNone) {
   EXPECT_ERROR(load_yaml(path, {"=1"}), "--set '=1': expected key=value");
   EXPECT_ERROR(load_yaml(path, {"floor.a=1"}), "--set 'floor.a=1': 'floor' has no keys inside");
   EXPECT_ERROR(load_yaml(path, {"floor=[1"}), "reading --set floor=[1");
-  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"flor=2"}), path), "key 'flor' is unknown; did you mean 'floor'?");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"flor=2"}), path), "--set: key 'flor' is unknown; did you mean 'floor'?");
+}
+
+TEST(Settings, BlameTheOverrideAndNotALineOfTheFile) {
+  const Folder folder;
+  const auto path = folder.write("room.yaml", "floor: 1\n");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamp.power=bright"}), path), "--set: key 'lamp.power' is 'bright', expected a number");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamps=[{nme: a}]"}), path), "--set: key 'lamps[0].nme' is unknown");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"sizes=[1, x]"}), path), "--set: key 'sizes[1]' is 'x'");
+}
+
+TEST(Settings, RefuseWhatIsNoUtf8AndSeveralDocuments) {
+  EXPECT_ERROR(room("lit: true\nlamp: {name: \xFF}"), "reading room.yaml: byte 23 is not UTF-8");
+  EXPECT_ERROR(room("lit: true\n---\nlit: false\n"), "reading room.yaml: holds 2 documents, expected one");
 }
 
 TEST(Settings, RefuseFilesThatHoldNoKeys) {

@@ -15,13 +15,15 @@ TEST(RunFile, AnUnknownKeyIsNamedWithTheNearestKnownOne) {
 
 TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
-      {"seed=tomorrow", {"seed", "'tomorrow'", "whole number"}},
+      {"seed=tomorrow", {"--set: key 'seed'", "'tomorrow'", "whole number"}},
       {"optimizer.learning_rate=nan", {"learning_rate", "nan"}},
       {"data.train=[]", {"data.train"}},
       {"data.train=[{path: absent.json}]", {"absent.json"}},
       {"student.layers=[2, 1]", {"student.layers", "ascending"}},
       {"student.layers=[1, 2, 3]", {"3 target layers", "the teacher 2"}},
       {"teacher.layers=[1, 99]", {"teacher.layers", "99", "3"}},
+      {"interact.train=[]", {"'interact.train' is an empty list", "parts of the student"}},
+      {"finetune.train=[]", {"'finetune.train' is an empty list"}},
       {"interact.train=[brain]", {"interact.train", "brain"}},
       {"interact.train=[lora]", {"lora"}},
       {"finetune.train=[decoder, brain]", {"finetune.train", "brain"}},

@@ -44,6 +44,13 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   expect_refusal(vlsi_program({"generate", "--model", "x"}), {"--prompt"});
   expect_refusal(vlsi_program({"distill", "run.yaml", "--only", "dream"}), {"--only", "dream", "verbalize"});
   expect_refusal(vlsi_program({"generate", "--model", "x", "--prompt", "y", "--max-new-tokens", "-1"}), {"--max-new-tokens"});
+  const Folder folder;
+  for (const char* number : {"0", "-3", "few"}) {
+    expect_refusal(vlsi_program({"score", "--model", "x", "--data", "y", "--out", "z", "--batch-tokens", number}),
+                   {concat("--batch-tokens: found ", number, ", expected a whole number from 1 up")});
+  }
+  expect_refusal(vlsi_program({"init", "--config", "x", "--tokenizer", "y", "--out", folder / "z", "--seed", "-1"}),
+                 {"--seed: found -1, expected a whole number from 0 up"});
 }
 
 TEST(CommandLine, RefusesDevicesAndTypesThatAreNotThere) {
@@ -53,6 +60,8 @@ TEST(CommandLine, RefusesDevicesAndTypesThatAreNotThere) {
     return vlsi_program(arguments);
   };
   expect_refusal(generate({"--device", "abacus"}), {"abacus", "expected cpu"});
+  expect_refusal(generate({"--device", "cpu:1"}), {"'cpu:1', expected cpu"});
+  expect_refusal(generate({"--dtype", "float16"}), {"--dtype is 'float16'", "expected float32 or bfloat16"});
   expect_refusal(generate({"--dtype", "int3"}), {"int3", "float32"});
 }
 

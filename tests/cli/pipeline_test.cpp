@@ -64,6 +64,7 @@ TEST(Inspect, TellsModelsVerbalizersAndRunsApart) {
   EXPECT_EQ(of_run.status, 0);
   EXPECT_NE(of_run.out.find("interact: 5 iterations"), std::string::npos) << of_run.out;
   expect_refusal(vlsi_program({"inspect", tiny("")}), {"config.json"});
+  expect_refusal(vlsi_program({"inspect", "/nowhere"}), {"inspecting /nowhere: there is no such directory"});
 }
 
 TEST(Distill, LeavesTheDocumentedRunDirectory) {

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "input/byte_level.h"
-#include "input/utf8.h"
 
 namespace vlsi {
 namespace {
