@@ -39,7 +39,17 @@ struct Loaded {
   std::shared_ptr<Vlm> head_owner;           // null: the model's own head
 };
 
-Loaded load(const LensOptions& options) {
+/// What --dtype is where it is not given: that of the backbone that the verbalizers were trained on.
+std::string usual_dtype(const std::filesystem::path& verbalizers) {
+  constexpr const char* kOtherwise = "float32";
+  if (verbalizers.empty()) return kOtherwise;
+  const auto path = verbalizers / "verbalizers.json";
+  const auto backbone = require<Json>(read_json(path), "backbone", path.string());
+  return find<std::string>(backbone, "dtype", path.string() + ", backbone").value_or(kOtherwise);
+}
+
+Loaded load(LensOptions options) {
+  if (options.model.dtype.empty()) options.model.dtype = usual_dtype(options.verbalizers);
   // What a person types is text, also where it looks like a control token.
   Loaded loaded{load(options.model, SpecialText::kPlain), nullptr, nullptr};
   const auto device = loaded.model.vlm->device();
@@ -137,7 +147,9 @@ int run(const LensOptions& options) {
 void add_lens(CLI::App& program, Action& action) {
   auto options = std::make_shared<LensOptions>();
   auto* command = program.add_subcommand("lens", "What every layer says about one input, token by token");
+  options->model.dtype.clear();
   add_model_options(*command, options->model);
+  command->get_option("--dtype")->description("float32 | bfloat16 [the verbalizers', else float32]");
   command->add_option("--verbalizers", options->verbalizers,
                       "trained ones; without them: the logit lens, final norm and language head on every layer");
   command->add_option(

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/safetensors.h"
 #include "model/fingerprint.h"
+#include "model/load.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -29,7 +30,7 @@ BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
     if (part_of(name) == "decoder") layers.add(name, weight);
   });
   return {model.config().text.hidden_size, model.num_layers(), model.config().text.vocab_size,
-          fingerprint({{"head", model.head()}}), layers.text()};
+          fingerprint({{"head", model.head()}}), layers.text(), dtype_name(model.dtype())};
 }
 
 Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers)
@@ -120,7 +121,8 @@ void Verbalizers::save(const std::filesystem::path& directory, const BackboneFin
                                            {"num_layers", backbone.num_layers},
                                            {"vocab_size", backbone.vocab_size},
                                            {"head", backbone.head},
-                                           {"layers", backbone.layers}}}});
+                                           {"layers", backbone.layers},
+                                           {"dtype", backbone.dtype}}}});
   NamedTensors tensors;
   for (const auto& item : named_parameters()) tensors.emplace_back(item.first, item.second.detach());
   write_safetensors(out.path() / kWeights, tensors);
@@ -163,7 +165,13 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
   check("width", backbone.width);
   check("num_layers", backbone.num_layers);
   check("vocab_size", backbone.vocab_size);
-  check("head", backbone.head, "; its language head was trained since, or it is another model (vlsi lens: --head names the model they are for)");
+  // Older sets do not have it.
+  if (const auto dtype = find<std::string>(trained_on, "dtype", place + ", backbone"); dtype && *dtype != backbone.dtype) {
+    fail("loading verbalizers: ", place, ": they were trained in ", *dtype, ", and are to read a model in ", backbone.dtype,
+         "; name the same dtype");
+  }
+  check("head", backbone.head, "; its language head was trained since, or it is another model or in another dtype "
+                               "(vlsi lens: --head names the model they are for)");
   if (require<std::string>(trained_on, "layers", place + ", backbone") != backbone.layers) {
     log_info("the verbalizers in " + directory.string() + " were trained on other decoder weights of the same architecture");
   }

@@ -21,6 +21,7 @@ struct BackboneFingerprint {
   int64_t width = 0, num_layers = 0, vocab_size = 0;
   std::string head;    // of the language head's weights
   std::string layers;  // of the decoder's weights
+  std::string dtype;   // of both, when they were made: other dtypes have other fingerprints
 
   static BackboneFingerprint of(const Vlm& model);
 };

@@ -260,6 +260,17 @@ TEST(Lens, WritesAPageOfTheSame) {
   EXPECT_EQ(data["lens"]["pictures"].size(), 1U);
 }
 
+TEST(Lens, ReadsAModelInTheDtypeOfItsVerbalizers) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--dtype", "bfloat16", "--only", "verbalize"}).status, 0);
+  const Arguments verbalizers{"--verbalizers", folder / "run/student-verbalizers", "--json"};
+  const auto usual = vlsi_program(lens(model("student"), verbalizers));
+  ASSERT_EQ(usual.status, 0) << usual.err;
+  EXPECT_EQ(vlsi_program(lens(model("student"), with(verbalizers, {"--dtype", "bfloat16"}))).out, usual.out);
+  expect_refusal(vlsi_program(lens(model("student"), with(verbalizers, {"--dtype", "float32"}))),
+                 {"trained in bfloat16, and are to read a model in float32"});
+}
+
 TEST(Lens, RefusesWrongInput) {
   const auto verbalizers = finished_run() / "run/student-verbalizers";
   expect_refusal(vlsi_program(lens(model("student"), {"--head", model("teacher")})), {"--head", "--verbalizers"});

@@ -12,7 +12,7 @@ using fixtures::by_name;
 using fixtures::difference;
 using fixtures::random;
 
-const BackboneFingerprint kBackbone{8, 5, 20, "aaaa", "bbbb"};
+const BackboneFingerprint kBackbone{8, 5, 20, "aaaa", "bbbb", "float32"};
 
 /// Sizes of a backbone; its FFN is wider than the decoder.
 TextConfig sizes(int64_t width = 8) {
@@ -217,6 +217,7 @@ TEST_F(VerbalizersTest, RefuseABackboneOfAnotherShapeOrHead) {
   expect(&BackboneFingerprint::num_layers, 6, "num_layers is 5, this one's is 6");
   expect(&BackboneFingerprint::vocab_size, 21, "vocab_size is 20, this one's is 21");
   expect(&BackboneFingerprint::head, "cccc", "head is aaaa, this one's is cccc");
+  expect(&BackboneFingerprint::dtype, "bfloat16", "trained in float32, and are to read a model in bfloat16");
 }
 
 TEST_F(VerbalizersTest, OnlyNoteOtherDecoderWeights) {
