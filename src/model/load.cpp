@@ -72,10 +72,11 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   }
   // A tied head is sometimes stored a second time.
   if (const auto head = stored_names.find("lm_head.weight"); head != stored_names.end()) {
-    if (checkpoint.info(head->second).shape == model->head().sizes() &&
-        at::equal(checkpoint.tensor(head->second).to(options), model->head())) {
-      stored_names.erase(head);
+    if (checkpoint.info(head->second).shape != model->head().sizes() ||
+        !at::equal(checkpoint.tensor(head->second).to(options), model->head())) {
+      problems.add("unexpected ", head->second, ", which is not the embedding that config.json ties it to (tie_word_embeddings)");
     }
+    stored_names.erase(head);
   }
   for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
