@@ -5,11 +5,12 @@ recipe_usage() {
 usage: $0 --teacher DIR --student DIR --data FILE.json --out DIR [--images DIR] [-- ARGUMENT...]
        $0 --smoke [--out DIR] [-- ARGUMENT...]
 
-  --teacher, --student   Hugging Face directories of the two Qwen2-VL models
+  --teacher, --student   Hugging Face directories of the two Qwen2-VL models; relative paths start where you are
   --data                 LLaVA/ShareGPT or messages JSON, or JSONL; --images: where its relative picture paths start
   --out                  the run directory; the result is in DIR/model. A second start continues a run that was stopped
   --smoke                two updates of each step on random models of the true shapes and 100 conversations of easy-VQA
   ARGUMENT...            for vlsi distill, such as --set optimizer.accumulate=8
+  VLSI_TORCH=cuda        in the environment: on a GPU, with a program that is built for it
 END
   exit 2
 }
@@ -17,7 +18,7 @@ END
 # recipe STUDENT TEACHER ARGUMENT...: the sizes, and what the user gave.
 recipe() {
   local student_size=$1 teacher_size=$2; shift 2
-  local name="qwen2vl-$student_size-from-$teacher_size" smoke=0 teacher= student= data= images= out=
+  local name="qwen2vl-$student_size-from-$teacher_size" smoke=0 teacher= student= data= images= out= key
   while [ $# -gt 0 ]; do
     case "$1" in
       --smoke) smoke=1; shift ;;
@@ -28,7 +29,11 @@ recipe() {
       *) echo "$name: unknown argument '$1'" >&2; recipe_usage ;;
     esac
   done
-  local key missing=
+  # The script works in the folder of the project, the user in the one before.
+  for key in teacher student data images out; do
+    case "${!key}" in "" | /*) ;; *) printf -v "$key" %s "$OLDPWD/${!key}" ;; esac
+  done
+  local missing=
   if [ $smoke = 0 ]; then
     for key in teacher student data out; do [ -n "${!key}" ] || missing+=" --$key"; done
     [ -z "$missing" ] || { echo "$name: missing$missing" >&2; recipe_usage; }
@@ -36,12 +41,14 @@ recipe() {
     echo "$name: --smoke makes its own models and data; give --out alone" >&2; recipe_usage
   fi
 
+  local preset=release python=.deps/python settings=()
+  if [ "${VLSI_TORCH:-cpu}" = cuda ]; then preset=cuda python=.deps/python-cuda settings=(--set device=cuda); fi
+  local vlsi=build/$preset/vlsi
   bash cmake/setup.sh
   mkdir -p build
-  cmake --preset release >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
-  cmake --build --preset release --target vlsi >build/build.log 2>&1 || { tail -n 30 build/build.log >&2; exit 1; }
+  cmake --preset $preset >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
+  cmake --build --preset $preset --target vlsi >build/build.log 2>&1 || { tail -n 30 build/build.log >&2; exit 1; }
 
-  local settings=()
   if [ $smoke = 1 ]; then
     out=${out:-runs/out/$name}
     make_smoke_inputs "$out" "$student_size" "$teacher_size"
@@ -54,7 +61,7 @@ recipe() {
   fi
   [ ! -f "$out/config.yaml" ] || settings+=(--resume)
   local source="{path: \"$data\"${images:+, images: \"$images\"}}"
-  build/release/vlsi distill "runs/qwen2vl/$student_size-from-$teacher_size.yaml" --set "out=$out" --set "teacher.model=$teacher" \
+  $vlsi distill "runs/qwen2vl/$student_size-from-$teacher_size.yaml" --set "out=$out" --set "teacher.model=$teacher" \
     --set "student.model=$student" --set "data.train=[$source]" "${settings[@]}" "$@"
   if [ $smoke = 1 ]; then python3 runs/qwen2vl/smoke.py report "$out"; fi
 }
@@ -63,13 +70,13 @@ recipe() {
 make_smoke_inputs() {
   local out=$1 role size
   if [ ! -d .deps/easy-vqa/easy_vqa ]; then
-    .deps/python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0
+    $python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0
   fi
   python3 tests/data/qwen2/make_tokenizer.py "$out/tokenizer"
   python3 runs/qwen2vl/smoke.py inputs .deps/easy-vqa/easy_vqa "$out"
   for role in student:$2 teacher:$3; do
     size=${role#*:} role=${role%:*}
-    [ -d "$out/$role" ] || build/release/vlsi init --config "runs/qwen2vl/model-$size.json" --tokenizer "$out/tokenizer" --dtype bfloat16 \
+    [ -d "$out/$role" ] || $vlsi init --config "runs/qwen2vl/model-$size.json" --tokenizer "$out/tokenizer" --dtype bfloat16 \
       --max-shard-bytes 4000000000 --initializer normal --seed "${size%b}" --out "$out/$role"
   done
 }
