@@ -1,5 +1,6 @@
 // vlsi plan: what it prints, its peak against that of the program, and runs that are refused for want of memory.
 #include "tests/cli/program.h"
+#include "tests/support/sanitizers.h"
 
 namespace vlsi::cli_test {
 namespace {
@@ -101,9 +102,7 @@ fs::path middle_model(const Folder& folder, const std::string& dtype) {
 }
 
 TEST(PlanCommand, HasThePeakOfTheProgram) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizers keep memory of their own";
-#endif
+  SKIP_WITH_SANITIZERS();
   const Folder folder;
   std::string question, answer;
   for (int i = 0; i < 12; ++i) question += "is there a circle? ";

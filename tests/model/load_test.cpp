@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "model/parts.h"
 #include "tests/model/model_directory.h"
+#include "tests/support/sanitizers.h"
 
 namespace vlsi {
 namespace {
@@ -199,9 +200,7 @@ int64_t anonymous_bytes() {
 }
 
 TEST_F(LoadVlm, OpensSixteenGigabytesAtOnceAndWithoutMemoryOfItsOwn) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer marks the memory of tensors that are never touched";
-#endif
+  SKIP_WITH_SANITIZERS();
   write_sparse_7b(path("7b"));
   const auto before = anonymous_bytes();
   ASSERT_GT(before, 0);

@@ -7,6 +7,7 @@
 #include "model/initialize.h"
 #include "model/save.h"
 #include "tests/model/model_directory.h"
+#include "tests/support/sanitizers.h"
 
 namespace vlsi {
 namespace {
@@ -106,9 +107,7 @@ ModelConfig large_config() {
 }
 
 TEST(StreamedMemory, IsAFewPartsHowEverLargeTheModel) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
-#endif
+  SKIP_WITH_SANITIZERS();
   at::NoGradGuard no_grad;
   const Folder folder;
   const auto config = large_config();

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "train/run_directory.h"
 #include "tests/plan/plan_fixture.h"
+#include "tests/support/sanitizers.h"
 
 namespace vlsi {
 namespace {
@@ -84,6 +85,7 @@ TEST(Plan, IsTheSameAsJsonAndAsText) {
 }
 
 TEST(Plan, SaysWhatToChange) {
+  SKIP_WITH_SANITIZERS();  // a change must weigh beside the program
   PlannedPair pair;
   pair.config.student.lora.rank = 0;
   pair.config.interact.train = {"decoder"};
@@ -94,6 +96,7 @@ TEST(Plan, SaysWhatToChange) {
 }
 
 TEST(Plan, OffersEveryOtherTargetLayerWhereTheTeachersVerbalizersAreNotMadeYet) {
+  SKIP_WITH_SANITIZERS();  // a change must weigh beside the program
   const auto advises = [](const RunConfig& config, const std::string& change) {
     const auto plan = make_plan(config, {Only::kAll, false});
     return std::any_of(plan.advice.begin(), plan.advice.end(), [&](const auto& advice) { return advice.change == change; });
@@ -182,6 +185,7 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   EXPECT_ERROR(make_plan(pair.config, {Only::kVerbalize, false, true}), "there is no step to plan");
   EXPECT_NO_THROW(check_fits(pair.config, {Only::kVerbalize, false, true}, {1, 0}));
 
+  SKIP_WITH_SANITIZERS();  // a step must weigh beside the program
   // The verbalization of the teacher, the largest step of this run by far, is over.
   pair.config.verbalize.network.architecture = VerbalizerArchitecture::kFfnX2;
   pair.config.interact.intermediate_loss = LossKind::kNone;
