@@ -11,6 +11,15 @@
 #include "train/rank_parts.h"
 
 namespace vlsi {
+namespace {
+
+std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& item : named) tensors.push_back(item.second);
+  return tensors;
+}
+
+}  // namespace
 
 void check(const OptimizerConfig& config, const std::string& place) {
   const auto demand = [&](bool good, const char* what) {
@@ -36,13 +45,13 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
          (config.learning_rate - config.final_learning_rate) * (1 + std::cos(std::numbers::pi * progress)) / 2;
 }
 
-AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks) : config_(config), ranks_(ranks) {
+AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks, int64_t at_once)
+    : config_(config), ranks_(ranks), at_once_(at_once), gradients_(tensors_of(parameters), ranks, at_once) {
   for (auto& [name, parameter] : parameters) {
     TORCH_CHECK(parameter.is_contiguous(), name, " is not contiguous");
     const auto part = part_of(parameter);
     const auto master = parameter.scalar_type() == at::kFloat ? part : part.to(at::kFloat);
-    entries_.push_back({name, parameter, at::Tensor(), master, at::zeros_like(master), at::zeros_like(master),
-                        at::zeros({}, at::kFloat)});
+    entries_.push_back({name, parameter, master, at::zeros_like(master), at::zeros_like(master), at::zeros({}, at::kFloat)});
   }
 }
 
@@ -51,62 +60,24 @@ at::Tensor AdamW::part_of(const at::Tensor& parameter) const {
   return parameter.detach().view(-1).narrow(0, begin, length);
 }
 
-void AdamW::collect_gradients() {
-  for (auto& entry : entries_) {
-    auto& gradient = entry.parameter.mutable_grad();
-    if (!gradient.defined()) continue;
-    if (entry.parameter.scalar_type() == at::kFloat) {
-      entry.gradient = gradient;
-      continue;
-    }
-    entry.gradient = entry.gradient.defined() ? entry.gradient.add_(gradient) : gradient.to(at::kFloat);
-    gradient = at::Tensor();
-  }
-}
-
-void AdamW::clear_gradients() {
-  for (auto& entry : entries_) {
-    entry.gradient = at::Tensor();
-    entry.parameter.mutable_grad() = at::Tensor();
-  }
-}
-
-std::vector<AdamW::Entry*> AdamW::used_entries() {
-  auto used = at::zeros({std::ssize(entries_)}, at::kByte);
-  for (size_t i = 0; i < entries_.size(); ++i) used[i] = entries_[i].gradient.defined();
-  if (ranks_.size() > 1) {
-    const auto all = at::empty({ranks_.size(), used.numel()}, at::kByte);
-    ranks_.all_gather(used, all);
-    used = all.amax(0);
-  }
-  std::vector<Entry*> found;
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    if (used[i].item<bool>()) found.push_back(&entries_[i]);
-  }
-  return found;
-}
-
 double AdamW::step(double rate) {
   at::NoGradGuard no_grad;
-  const auto used = used_entries();
-  if (used.empty()) return 0;
-  std::vector<at::Tensor> gradients;
-  for (const auto* entry : used) {
-    gradients.push_back(entry->gradient.defined() ? entry->gradient.contiguous()
-                                                  : at::zeros_like(entry->parameter, at::kFloat));
-  }
-  gradients = sum_to_parts(gradients, ranks_);
+  const auto gradients = gradients_.sum_to_parts();
+  std::vector<Entry*> used;
   std::vector<AdamwTensors> all;
   bool are_plain = true;
-  for (size_t i = 0; i < used.size(); ++i) {
-    used[i]->steps.add_(1);
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    auto& entry = entries_[i];
+    used.push_back(&entry);
+    entry.steps.add_(1);
     if (gradients[i].numel() == 0) continue;  // a small parameter has no part for the last ranks
-    all.push_back({used[i]->master, gradients[i], used[i]->exp_avg, used[i]->exp_avg_sq, used[i]->steps.item<double>()});
+    all.push_back({entry.master, gradients[i], entry.exp_avg, entry.exp_avg_sq, entry.steps.item<double>()});
     are_plain = are_plain && is_plain(all.back());
   }
+  if (used.empty()) return 0;
   const double norm = are_plain ? step_plain(all, rate) : step_on_device(all, rate);
   publish(used);
-  clear_gradients();
   return norm;
 }
 
@@ -116,7 +87,7 @@ void AdamW::publish(const std::vector<Entry*>& entries) const {
     if (entry->has_master()) part_of(entry->parameter).copy_(entry->master);
     parameters.push_back(entry->parameter.detach());
   }
-  share_parts(parameters, ranks_);
+  share_parts(parameters, ranks_, at_once_);
 }
 
 double AdamW::whole_norm(double mine) const {

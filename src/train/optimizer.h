@@ -12,6 +12,7 @@
 #include "base/safetensors_writer.h"
 #include "base/settings.h"
 #include "train/adamw_update.h"
+#include "train/gradients.h"
 #include "train/ranks.h"
 #include "train/run_directory.h"
 
@@ -68,15 +69,19 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
 /// parameter alone (rank_parts.h), updates it, and gets the others' parts of the new parameters from them.
 class AdamW {
  public:
-  /// Parameters are contiguous. `ranks` outlives it.
-  AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks = one_rank());
+  /// Parameters are contiguous. `ranks` outlives it. Exchanges move `at_once` values.
+  AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks = one_rank(), int64_t at_once = kExchangedAtOnce);
+  AdamW(const AdamW&) = delete;
+  AdamW& operator=(const AdamW&) = delete;
 
-  /// Takes over the gradients of one backward pass: for master copies, added to the float32 sum.
-  void collect_gradients();
+  /// As Gradients: takes over the gradients of one backward pass; the next one is the last before step(), and the ranks add up while it goes
+  /// on; it is over; forgets what was collected.
+  void collect_gradients() { gradients_.collect(); }
+  void expect_last_backward() { gradients_.expect_last_backward(); }
+  void start_sums() { gradients_.start_sums(); }
+  void clear_gradients() { gradients_.clear(); }
   /// Clips the collected gradient, updates the parameters, clears the gradient. Returns its norm before clipping.
   double step(double learning_rate);
-  /// Forgets the collected gradients.
-  void clear_gradients();
 
   /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back: the same for any number
   /// of ranks. Making a source's tensor is an exchange, which every rank takes part in, in one order. `load_state` is an Error as
@@ -88,15 +93,12 @@ class AdamW {
   struct Entry {
     std::string name;
     at::Tensor parameter;
-    at::Tensor gradient;                     // float32, of the parameter's shape; undefined without one
     at::Tensor master, exp_avg, exp_avg_sq;  // float32, flat: this rank's part
     at::Tensor steps;
 
     bool has_master() const { return !master.is_alias_of(parameter); }
   };
 
-  /// The entries of which some rank has a gradient.
-  std::vector<Entry*> used_entries();
   /// This rank's part of the parameter itself, flat.
   at::Tensor part_of(const at::Tensor& parameter) const;
   /// Rounds the masters into their parameters, everywhere.
@@ -113,6 +115,8 @@ class AdamW {
   std::vector<Entry> entries_;
   OptimizerConfig config_;
   const Ranks& ranks_;
+  const int64_t at_once_;
+  Gradients gradients_;
 };
 
 }  // namespace vlsi

@@ -80,21 +80,22 @@ class C10dRanks : public ProcessRanks {
     if (!monitor_->stop()) static_cast<void>(monitor_.release());
   }
 
-  using Ranks::all_gather;
-  void all_gather(const at::Tensor& part, const at::Tensor& whole) const override {
+  std::unique_ptr<Exchange> start_all_gather(const at::Tensor& part, const at::Tensor& whole) const override {
     auto input = part.view(-1), output = whole.view(-1);  // Gloo wants parts of the input's own shape
-    exchange([&] { return backend(part)->_allgather_base(output, input); });
+    return start([&] { return backend(part)->_allgather_base(output, input); });
   }
 
-  void reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const override {
+  std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const override {
     auto input = whole, output = part;
-    if (whole.is_cuda()) return exchange([&] { return nccl_->_reduce_scatter_base(output, input); });
+    if (whole.is_cuda()) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
     // Gloo would reduce everything on every rank: twice the way for the data, and a copy.
     auto received = at::empty_like(whole);
     std::vector<int64_t> evenly;
-    exchange([&] { return gloo_->alltoall_base(received, input, evenly, evenly); });
-    output.copy_(received[0]);
-    for (int64_t i = 1; i < size(); ++i) output.add_(received[i]);
+    const auto add_up = [output, received]() mutable {
+      output.copy_(received[0]);
+      for (int64_t i = 1; i < received.size(0); ++i) output.add_(received[i]);
+    };
+    return start([&] { return gloo_->alltoall_base(received, input, evenly, evenly); }, add_up);
   }
 
   void check() const override {
@@ -118,20 +119,44 @@ class C10dRanks : public ProcessRanks {
  private:
   c10d::Backend* backend(const at::Tensor& tensor) const { return tensor.is_cuda() ? nccl_.get() : gloo_.get(); }
 
-  template <class Start>
-  void exchange(const Start& start) const {
+  /// Runs `action`, of which every error is one of the ranks.
+  template <class Action>
+  auto among_ranks(const Action& action) const {
     try {
-      const auto work = start();
-      while (!work->isCompleted()) {
-        check();
-        std::this_thread::sleep_for(kPoll);
-      }
-      work->wait();
+      return action();
     } catch (const RanksError&) {
       throw;
     } catch (const std::exception& error) {
       throw RanksError(monitor_->explain("the ranks lost their connection: " + first_line(error.what())));
     }
+  }
+
+  /// What a backend works on, and what is left to do then.
+  class Work : public Exchange {
+   public:
+    Work(const C10dRanks& ranks, c10::intrusive_ptr<c10d::Work> work, std::function<void()> last)
+        : ranks_(ranks), work_(std::move(work)), last_(std::move(last)) {}
+
+    void wait() override {
+      ranks_.among_ranks([&] {
+        while (!work_->isCompleted()) {
+          ranks_.check();
+          std::this_thread::sleep_for(kPoll);
+        }
+        work_->wait();
+      });
+      if (last_) last_();
+    }
+
+   private:
+    const C10dRanks& ranks_;
+    const c10::intrusive_ptr<c10d::Work> work_;
+    const std::function<void()> last_;
+  };
+
+  template <class Begin>
+  std::unique_ptr<Exchange> start(const Begin& begin, std::function<void()> last = {}) const {
+    return std::make_unique<Work>(*this, among_ranks(begin), std::move(last));
   }
 
   const int64_t local_rank_;

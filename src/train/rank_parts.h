@@ -1,4 +1,4 @@
-// Tensors dealt to ranks in equal parts: sums of which each rank needs its part only, parts put together again. (R ranks)
+// Tensors dealt to ranks in equal parts, and put together again. (R ranks)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "train/rank_pieces.h"
 #include "train/ranks.h"
 
 namespace vlsi {
@@ -16,13 +17,6 @@ struct RankPart {
   int64_t begin, length;
 };
 RankPart rank_part(int64_t num_elements, const Ranks& ranks);
-
-/// Values that an exchange moves at once.
-inline constexpr int64_t kExchangedAtOnce = int64_t{1} << 22;
-
-/// This rank's parts of the sums over all ranks of each of `tensors`, flat: contiguous, of any shapes, of one type, on one device. With
-/// one rank they are views.
-std::vector<at::Tensor> sum_to_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);
 
 /// Fills `tensors`, of which each rank has its own part right, with the others' parts. Contiguous, on one device.
 void share_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,8 +17,17 @@ class RanksError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Ranks number 0..size - 1. Every rank calls the functions that exchange something in the same order and with equal shapes;
-/// they return when the data are there, or throw RanksError when another rank has failed or is gone.
+/// An exchange that goes on while this rank computes. Its tensors belong to it until it has been waited for.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  /// Returns when the data are there, or throws RanksError when another rank has failed or is gone. Called once.
+  virtual void wait() = 0;
+};
+
+/// Ranks number 0..size - 1. Every rank calls the functions that exchange something, or start to, in the same order and with equal
+/// shapes. Those that only start may be waited for in any order; the others return when the data are there, or throw RanksError when
+/// another rank has failed or is gone.
 class Ranks {
  public:
   Ranks(int64_t rank, int64_t size) : rank_(rank), size_(size) {}
@@ -31,14 +41,16 @@ class Ranks {
   bool is_first() const { return rank_ == 0; }
 
   /// whole[r] becomes rank r's `part`. part [n], whole [size, n], contiguous, of one type, on one device.
-  virtual void all_gather(const at::Tensor& part, const at::Tensor& whole) const = 0;
+  virtual std::unique_ptr<Exchange> start_all_gather(const at::Tensor& part, const at::Tensor& whole) const = 0;
   /// `part` becomes the sum of all ranks' whole[rank()], added in the order of the ranks on a CPU. The same shapes.
-  virtual void reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const = 0;
+  virtual std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const = 0;
   /// Throws RanksError when another rank has failed or is gone; exchanges nothing.
   virtual void check() const = 0;
   /// The device that this rank computes on where the configuration says `device`.
   virtual at::Device device_for(at::Device device) const = 0;
 
+  void all_gather(const at::Tensor& part, const at::Tensor& whole) const { start_all_gather(part, whole)->wait(); }
+  void reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const { start_reduce_scatter_sum(whole, part)->wait(); }
   /// Every rank's text, in their order. Any bytes, of any length.
   std::vector<std::string> all_gather(const std::string& text) const;
   /// Returns when every rank has called it.

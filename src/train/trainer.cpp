@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,23 @@
 
 namespace vlsi {
 namespace {
+
+/// Whether every rank goes on, asked and answered at different times, between which a rank need not wait for the others.
+class Vote {
+ public:
+  Vote(const Ranks& ranks, bool goes_on)
+      : mine_(at::full({1}, goes_on, at::kByte)), all_(at::empty({ranks.size(), 1}, at::kByte)), exchange_(ranks.start_all_gather(mine_, all_)) {}
+
+  bool is_unanimous() {
+    if (exchange_) exchange_->wait();
+    exchange_.reset();
+    return all_.all().item<bool>();
+  }
+
+ private:
+  const at::Tensor mine_, all_;
+  std::unique_ptr<Exchange> exchange_;
+};
 
 /// The moving parts of one step's training.
 class Training {
@@ -69,7 +88,6 @@ class Training {
   struct Account {
     MetricSums sums;
     OrderedJson lists = OrderedJson::object();
-    bool is_interrupted = false;
   };
 
   /// One optimizer step; false when an interrupt came first, with the state as it was before the iteration.
@@ -85,12 +103,13 @@ class Training {
       num_tokens += batch.num_tokens();
       if (i >= first_ && i < end_) batches.push_back(std::move(batch));
     }
-    const auto account = gather(run_batches(batches, num_answers));
-    if (account.is_interrupted) {
+    auto mine = run_batches(batches, num_answers);
+    if (!mine) {
       optimizer_.clear_gradients();
       if (step_.random != nullptr) step_.random->restore(random_before);
       return false;
     }
+    const auto account = gather(std::move(*mine));
     const double rate = learning_rate(step_.optimizer, iteration_, step_.iterations);
     auto means = account.sums.means();
     if (!means["loss"].is_number()) {
@@ -108,25 +127,35 @@ class Training {
     return true;
   }
 
-  /// This rank's share of an iteration: its gradients are with the optimizer then.
-  Account run_batches(std::vector<Batch>& batches, int64_t num_answers) {
+  /// This rank's share of an iteration: its gradients are with the optimizer then. None when an interrupt of any rank came first.
+  ///
+  /// During the last backward pass gradients begin to be exchanged, and no rank may stay behind. So each of them votes before its last
+  /// micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
+  std::optional<Account> run_batches(std::vector<Batch>& batches, int64_t num_answers) {
     Account account;
+    std::optional<Vote> vote;
     skip_draws(first_);
     if (step_.prepare) step_.prepare(batches);
     for (auto& batch : batches) {
       ranks_.check();
-      if (interrupted()) {
-        account.is_interrupted = true;
-        return account;
-      }
+      const bool goes_on = !interrupted(), is_last = &batch == &batches.back();
+      if (is_last || !goes_on) vote.emplace(ranks_, goes_on);
+      if (!goes_on) break;
       const int64_t batch_answers = batch.num_answers();
       auto output = step_.loss(to_device(std::move(batch), device_));
+      if (is_last) {
+        if (!vote->is_unanimous()) break;
+        optimizer_.expect_last_backward();
+      }
       (output.loss / static_cast<double>(num_answers)).backward();
       optimizer_.collect_gradients();
       account.sums.add("loss", {output.loss, batch_answers});
       for (const auto& [name, mean] : output.means) account.sums.add(name, mean);
       join(account.lists, output.lists);
     }
+    if (!vote) vote.emplace(ranks_, !interrupted());  // there is no micro-batch for this rank
+    if (!vote->is_unanimous()) return std::nullopt;
+    optimizer_.start_sums();
     skip_draws(num_batches_ - end_);
     return account;
   }
@@ -148,7 +177,6 @@ class Training {
     const Cursor cursor = loader_->cursor();
     const auto bytes = OrderedJson::to_msgpack({{"sums", mine.sums.packed()},
                                                 {"lists", mine.lists},
-                                                {"is_interrupted", mine.is_interrupted},
                                                 {"cursor", {cursor.epoch, cursor.index}}});
     Account whole;
     OrderedJson first_cursor;
@@ -157,7 +185,6 @@ class Training {
       const auto part = OrderedJson::from_msgpack(texts[rank]);
       whole.sums.add(part.at("sums"));
       join(whole.lists, part.at("lists"));
-      whole.is_interrupted |= part.at("is_interrupted").get<bool>();
       if (rank == 0) first_cursor = part.at("cursor");
       if (part.at("cursor") != first_cursor) {
         fail(step_.name, ": after iteration ", iteration_ + 1, " rank 0 stands at [epoch, record] ", first_cursor.dump(), " of the data, rank ",

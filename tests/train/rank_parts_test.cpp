@@ -1,4 +1,4 @@
-// Tensors dealt to ranks: sums and parts against whole tensors, for any number of ranks and size of an exchange.
+// Tensors dealt to ranks: parts against whole tensors, for any number of ranks and size of an exchange.
 #include "train/rank_parts.h"
 
 #include <ATen/ATen.h>
@@ -8,7 +8,6 @@
 
 namespace vlsi {
 namespace {
-
 
 /// Whole numbers, whose sums are exact, in shapes that no number of ranks divides; a scalar and an empty one among them.
 std::vector<at::Tensor> tensors_of(int64_t rank, at::ScalarType dtype) {
@@ -48,22 +47,6 @@ class RankParts : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
     EXPECT_EQ(in_ranks(size_, action), std::vector<std::string>(size_));
   }
 };
-
-TEST_P(RankParts, OfSumsAreThoseOfTheWholeSums) {
-  expect_in_ranks([&](const Ranks& ranks) {
-    const auto parts = sum_to_parts(tensors_of(ranks.rank(), at::kFloat), ranks, at_once_);
-    auto sums = tensors_of(0, at::kFloat);
-    for (int64_t rank = 1; rank < size_; ++rank) {
-      const auto more = tensors_of(rank, at::kFloat);
-      for (size_t i = 0; i < sums.size(); ++i) sums[i].add_(more[i]);
-    }
-    ASSERT_EQ(parts.size(), sums.size());
-    for (size_t i = 0; i < parts.size(); ++i) {
-      const auto [begin, length] = rank_part(sums[i].numel(), ranks);
-      EXPECT_TRUE(at::equal(parts[i], sums[i].view(-1).narrow(0, begin, length))) << i;
-    }
-  });
-}
 
 TEST_P(RankParts, AreSharedWithAllRanks) {
   expect_in_ranks([&](const Ranks& ranks) {

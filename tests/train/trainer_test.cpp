@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <atomic>
+
 #include "input/qwen2_vl_processor.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -321,6 +323,66 @@ TEST(Trainer, StopsWhenTheGradientIsNotFinite) {
   expect_error([&] { train_in(folder / "run", task, 1); }, {"pull", "gradient of iteration 1", "not finite"});
   EXPECT_FALSE(fs::exists(folder / "run/checkpoints"));
 }
+
+TEST(TrainerOnRanks, StopsWhereTheLossOfOneIsNotFinite) {
+  const Folder folder;
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    const auto loss = task.step.loss;
+    task.step.loss = [&](const Batch& batch) {
+      auto output = loss(batch);
+      // The last micro-batch of iteration 3, whose gradients are on their way to the other rank before its loss is.
+      if (ranks.rank() == 1 && task.losses.size() == 6) output.loss = output.loss * std::numeric_limits<double>::infinity();
+      return output;
+    };
+    train_in(folder / "run", task, 1, ranks);
+  });
+  for (const auto& error : errors) EXPECT_NE(error.find("pull: the loss of iteration 3 is not finite"), std::string::npos) << error;
+  EXPECT_EQ(metrics_of(folder / "run").size(), 2);
+}
+
+/// Whether two ranks stop together before iteration 4, or before 3, when an interrupt comes while rank 1 is in its last micro-batch of
+/// iteration 3, and rank 0 in its last, too, or in its first.
+bool ranks_stop_together(bool is_rank_0_in_its_last) {
+  const Folder folder;
+  std::atomic<bool> is_rank_1_in_its_last = false, is_interrupted = false;
+  const int64_t finished = is_rank_0_in_its_last ? 3 : 2;
+  std::vector<Outcome> outcomes(2, Outcome::kFinished);
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    Task task;
+    const auto loss = task.step.loss;
+    task.step.loss = [&](const Batch& batch) {
+      auto output = loss(batch);
+      const auto wait_for = [](const std::atomic<bool>& what) {
+        while (!what) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      };
+      if (ranks.rank() == 1 && task.losses.size() == 6) {
+        is_rank_1_in_its_last = true;
+        wait_for(is_interrupted);
+      }
+      if (ranks.rank() == 0 && task.losses.size() == (is_rank_0_in_its_last ? 6 : 5)) {
+        wait_for(is_rank_1_in_its_last);
+        request_interrupt();
+        is_interrupted = true;
+      }
+      return output;
+    };
+    outcomes[ranks.rank()] = train_in(folder / "run", task, 100, ranks);
+  });
+  const RunDirectory run(folder / "run", kSettings, true);
+  const auto& found = run.checkpoint();
+  return errors == kTwoGoodEnds && outcomes == std::vector(2, Outcome::kInterrupted) && found && found->state.iteration == finished &&
+         std::ssize(metrics_of(folder / "run")) == finished;
+}
+
+class RanksDeathTest : public testing::TestWithParam<bool> {};
+
+TEST_P(RanksDeathTest, StopTogetherWhereOneIsInterruptedWhileTheOtherIsInItsLastMicroBatch) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(::_exit(ranks_stop_together(GetParam()) ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Rank0, RanksDeathTest, testing::Bool(), [](const auto& where) { return where.param ? "InItsLast" : "InItsFirst"; });
 
 TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
