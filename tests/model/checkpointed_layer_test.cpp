@@ -9,14 +9,14 @@
 namespace vlsi {
 namespace {
 
-struct Gradients {
+struct LossAndGradients {
   at::Tensor loss;
   std::map<std::string, at::Tensor> of;
 };
 
-Gradients gradients(Vlm& model, const Batch& batch, bool checkpointing) {
+LossAndGradients gradients(Vlm& model, const Batch& batch, bool checkpointing) {
   model.set_activation_checkpointing(checkpointing);
-  Gradients result;
+  LossAndGradients result;
   for (auto& [name, parameter] : model.named_parameters()) parameter.mutable_grad() = at::Tensor();
   const auto hidden = model.forward(batch, {{1, 2}, /*final_rows=*/true});
   result.loss =

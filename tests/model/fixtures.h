@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
 #include <filesystem>
@@ -102,8 +103,8 @@ inline double difference(const at::Tensor& a, const at::Tensor& b) {
 }
 
 inline at::Tensor random(at::IntArrayRef shape, uint64_t seed, at::ScalarType dtype = at::kFloat) {
-  at::manual_seed(seed);
-  return at::randn(shape, at::TensorOptions(dtype));
+  const auto generator = at::detail::createCPUGenerator(seed);  // of its own: ranks of a test are threads
+  return at::randn(shape, generator, at::TensorOptions(dtype));
 }
 
 inline std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
