@@ -24,13 +24,26 @@ std::string place_of(const ExportOptions& options) {
   return "exporting " + options.out.string();
 }
 
+/// The student of a finished run, with the adapters that it kept.
+std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConfig& config) {
+  auto student = load_vlm(config.student.model, parse_dtype(config.dtype, "dtype"));
+  load_adapter(*student, options.run / "adapter");
+  return student;
+}
+
 void export_model(const ExportOptions& options, const RunConfig& config) {
   const auto dtype = parse_dtype(options.dtype.empty() ? config.dtype : options.dtype, "--dtype");
   const auto finished = options.run / "model";
-  const auto student =
-      fs::exists(finished) ? load_vlm(finished, dtype) : trained_student(options.run, place_of(options));
-  save_vlm(options.out, *student, dtype, fs::exists(finished) ? finished : config.student.model,
-           options.max_shard_bytes);
+  const bool is_finished = fs::exists(finished);
+  std::shared_ptr<Vlm> student;
+  if (!is_finished) {
+    student = trained_student(options.run, place_of(options));
+  } else if (dtype_name(dtype) != config.dtype && fs::exists(options.run / "adapter")) {
+    student = adapted_student(options, config);  // model/ is rounded to the run's dtype already
+  } else {
+    student = load_vlm(finished, dtype);
+  }
+  save_vlm(options.out, *student, dtype, is_finished ? finished : config.student.model, options.max_shard_bytes);
 }
 
 /// Error when the run's newest checkpoint holds more than adapters.
@@ -52,8 +65,7 @@ void check_adapters_alone(const ExportOptions& options, const FoundCheckpoint& f
 void export_adapter(const ExportOptions& options, const RunConfig& config) {
   std::shared_ptr<Vlm> student;
   if (fs::exists(options.run / "adapter")) {
-    student = load_vlm(config.student.model, parse_dtype(config.dtype, "dtype"));
-    load_adapter(*student, options.run / "adapter");
+    student = adapted_student(options, config);
   } else {
     student = trained_student(options.run, place_of(options));
     check_adapters_alone(options, *newest_checkpoint(options.run));

@@ -144,6 +144,24 @@ TEST(ExportedModel, CanBeShardedAndRounded) {
   EXPECT_LE(largest_difference(losses(folder, folder / "out"), losses(folder, adapter_run() / "run/model")), 0.1);
 }
 
+TEST(ExportedModel, OfAnotherDtypeThanTheRunsIsRoundedOnce) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, with(kAdaptersAlone, {"--dtype", "bfloat16"})).status, 0);
+  ASSERT_EQ(export_run(folder / "run", folder / "out", {"--dtype", "float32"}).status, 0);
+  const std::string map = "layers.0.self_attn.q_proj";
+  const auto factors = SafetensorsFile::open(folder / "run/adapter" / kWeights);
+  const auto factor = [&](const char* which) {
+    return factors->tensor("base_model.model.model.language_model." + map + ".lora_" + which + ".weight").to(at::kDouble);
+  };
+  const auto weight_in = [&](const fs::path& directory) {
+    return SafetensorsFile::open(directory / "model.safetensors")->tensor("model." + map + ".weight");
+  };
+  // The run's weights are bfloat16; alpha / rank is 2.
+  const auto expected = weight_in(model("student")).to(at::kBFloat16).to(at::kDouble) + 2 * factor("B").matmul(factor("A"));
+  // Weights below one, in float32; bfloat16 would be 1e-3 away.
+  EXPECT_LE((weight_in(folder / "out").to(at::kDouble) - expected).abs().max().item<double>(), 1e-6);
+}
+
 TEST(Export, RefusesWhatIsNotThere) {
   const Folder folder;
   expect_refusal(export_run(folder / "nothing", folder / "out"), {(folder / "nothing").string(), "no config.yaml"});
