@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -148,6 +149,15 @@ VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) 
   return config;
 }
 
+namespace {
+
+/// Whether there are layers, each deeper than the one before.
+bool is_ascending(const std::vector<int64_t>& layers) {
+  return !layers.empty() && std::adjacent_find(layers.begin(), layers.end(), std::greater_equal<>()) == layers.end();
+}
+
+}  // namespace
+
 std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& directory, const TextConfig& text,
                                                const BackboneFingerprint& backbone,
                                                const std::vector<int64_t>& layers) {
@@ -177,6 +187,12 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
   }
 
   const auto stored = require<std::vector<int64_t>>(description, "layers", place);
+  for (const auto* list : {&stored, &layers}) {
+    if (!is_ascending(*list)) {
+      fail("loading verbalizers: ", place, ": the layers ", at::IntArrayRef(*list), " are ",
+           list == &stored ? "in it" : "asked for", ", expected ascending ones");
+    }
+  }
   for (const int64_t layer : layers) {
     if (std::find(stored.begin(), stored.end(), layer) == stored.end()) {
       fail("loading verbalizers: ", place, ": there is none for layer ", layer, ", but for ", at::IntArrayRef(stored));

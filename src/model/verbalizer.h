@@ -62,7 +62,7 @@ class Verbalizers : public Module {
 
   /// Reads what `save` wrote, frozen, for a model of sizes `text`. Error when it was trained on a backbone of another
   /// width, depth or language head; other decoder weights are noted in the log. Layers that `layers` does not name are
-  /// left out; a missing one is an Error.
+  /// left out; a missing one is an Error, and so are layers, stored or named, that do not ascend.
   static std::shared_ptr<Verbalizers> load(const std::filesystem::path& directory, const TextConfig& text,
                                            const BackboneFingerprint& backbone, const std::vector<int64_t>& layers);
 

@@ -236,6 +236,19 @@ TEST_F(VerbalizersTest, NameTheLayerThatIsMissing) {
   EXPECT_NE(message.find("none for layer 2"), std::string::npos) << message;
 }
 
+TEST_F(VerbalizersTest, RefuseLayersThatDoNotAscend) {
+  for (const std::vector<int64_t>& layers : {std::vector<int64_t>{}, {3, 1}, {1, 1}}) {
+    const auto message = load_error(kBackbone, layers);
+    EXPECT_NE(message.find("are asked for, expected ascending ones"), std::string::npos) << message;
+  }
+  const auto directory = save();
+  auto description = read_json(directory / "verbalizers.json");
+  description["layers"] = {3, 3};
+  std::ofstream(directory / "verbalizers.json") << description;
+  const auto message = message_of([&] { Verbalizers::load(directory, sizes(), kBackbone, {3}); });
+  EXPECT_NE(message.find("verbalizers.json: the layers [3, 3] are in it, expected ascending ones"), std::string::npos) << message;
+}
+
 TEST_F(VerbalizersTest, RefuseFilesThatDoNotFitTogether) {
   const auto directory = save();
   const auto weights = directory / "verbalizers.safetensors";
