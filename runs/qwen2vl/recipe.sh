@@ -31,7 +31,7 @@ recipe() {
   done
   # The script works in the folder of the project, the user in the one before.
   for key in teacher student data images out; do
-    case "${!key}" in "" | /*) ;; *) printf -v "$key" %s "$OLDPWD/${!key}" ;; esac
+    case "${!key}" in "" | /*) ;; *) [ "$OLDPWD" = "$PWD" ] || printf -v "$key" %s "$OLDPWD/${!key}" ;; esac
   done
   local missing=
   if [ $smoke = 0 ]; then

@@ -31,7 +31,7 @@ std::string value_of(const Values& values, const std::string& key) {
 
 }  // namespace
 
-std::string settings_difference(const YAML::Node& before, const YAML::Node& now) {
+std::string settings_difference(const YAML::Node& before, const YAML::Node& now, const std::vector<std::string>& free_keys) {
   Values was, is;
   flatten(before, "", was);
   flatten(now, "", is);
@@ -42,7 +42,7 @@ std::string settings_difference(const YAML::Node& before, const YAML::Node& now)
   std::vector<std::pair<std::string, std::string>> groups;  // both values, the keys that have them
   for (const auto& [key, unused] : keys) {
     const auto a = value_of(was, key), b = value_of(is, key);
-    if (a == b) continue;
+    if (a == b || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end()) continue;
     const auto values = concat(a, ", now ", b);
     const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == values; });
     if (group == groups.end()) {

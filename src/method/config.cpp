@@ -147,6 +147,22 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   return config;
 }
 
+const std::vector<std::string>& free_keys() {
+  static const std::vector<std::string> keys{"out",
+                                             "threads",
+                                             "activation_checkpointing",
+                                             "vision_cache",
+                                             "teacher.residency",
+                                             "checkpoint.every",
+                                             "checkpoint.keep",
+                                             "data.workers",
+                                             "verbalize.data.workers",
+                                             "verbalize.student_data.workers",
+                                             "interact.data.workers",
+                                             "finetune.data.workers"};
+  return keys;
+}
+
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");

@@ -242,6 +242,10 @@ enum class Only { kAll, kVerbalize, kInteract, kFinetune };
 /// as they are (relative to the working directory). Error for unknown keys, wrong types, and values that contradict.
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
+/// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by `threads`:
+/// another value of theirs may continue it.
+const std::vector<std::string>& free_keys();
+
 /// Checks what the steps that will run need (models, layers, data), before anything is loaded.
 void check(const RunConfig& config, const std::string& place);
 

@@ -41,7 +41,7 @@ class Run {
         ranks_(ranks),
         device_(ranks.device_for(at::Device(config.device))),
         dtype_(parse_dtype(config.dtype, "dtype")),
-        directory_(config.out, write_settings(config), options.resume, ranks),
+        directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
         steps_(planned_steps(config, options.only)) {
     student_ = load_student(config, dtype_, device_);
     student_->set_activation_checkpointing(config.activation_checkpointing);

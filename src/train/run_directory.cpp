@@ -49,8 +49,8 @@ std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::pat
 }
 
 /// Error naming the keys in which the run's configuration differs from this one.
-void refuse_other_config(const fs::path& path, const std::string& config) {
-  const auto difference = settings_difference(load_yaml(path, {}), parse_yaml(config, "the configuration"));
+void refuse_other_config(const fs::path& path, const std::string& config, const std::vector<std::string>& free_keys) {
+  const auto difference = settings_difference(load_yaml(path, {}), parse_yaml(config, "the configuration"), free_keys);
   if (difference.empty()) return;
   fail("resuming the run in ", path.parent_path().string(), ": the configuration differs from the one that it was started with, ", path.string(),
        ": ", difference);
@@ -105,13 +105,14 @@ std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
   return open_checkpoint(state, where);
 }
 
-RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume, const Ranks& ranks)
+RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume, const Ranks& ranks,
+                           const std::vector<std::string>& free_keys)
     : ranks_(ranks), path_(std::move(path)) {
-  if (ranks.is_first()) open(config, resume);
+  if (ranks.is_first()) open(config, resume, free_keys);
   if (ranks.size() > 1) follow_first(config);
 }
 
-void RunDirectory::open(const std::string& config, bool resume) {
+void RunDirectory::open(const std::string& config, bool resume, const std::vector<std::string>& free_keys) {
   make_directories(path_);
   check_writable(path_);
   if (fs::exists(path_ / "checkpoints")) check_writable(path_ / "checkpoints");
@@ -125,7 +126,7 @@ void RunDirectory::open(const std::string& config, bool resume) {
   const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && !has_checkpoint;
   if (fs::exists(config_path) && !never_began) {
     if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
-    refuse_other_config(config_path, config);
+    refuse_other_config(config_path, config, free_keys);
     checkpoint_ = newest_checkpoint(path_);
   } else if (has_checkpoint) {
     fail("starting a run in ", path_.string(), ": there are checkpoints, but no config.yaml of the run that wrote them; expected both or neither");

@@ -48,12 +48,13 @@ class RunDirectory {
  public:
   /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one in it;
   /// `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a run is there
-  /// and `resume` is false, when the configuration differs from the one that the run was started with (naming the keys), or when there
-  /// are checkpoints without a configuration. Nothing of an earlier run is changed before the first line of metrics is appended.
+  /// and `resume` is false, when the configuration differs from the one that the run was started with in other keys than `free_keys`
+  /// (naming them), or when there are checkpoints without a configuration. Nothing of an earlier run is changed before the first line of metrics is appended.
   ///
   /// The first of `ranks`, which outlive it, opens it and is the one that writes; the others, which see the same folder, read what it
   /// found. Error when a rank has another configuration.
-  RunDirectory(std::filesystem::path path, const std::string& config, bool resume, const Ranks& ranks = one_rank());
+  RunDirectory(std::filesystem::path path, const std::string& config, bool resume, const Ranks& ranks = one_rank(),
+               const std::vector<std::string>& free_keys = {});
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
@@ -71,7 +72,7 @@ class RunDirectory {
   void write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep);
 
  private:
-  void open(const std::string& config, bool resume);
+  void open(const std::string& config, bool resume, const std::vector<std::string>& free_keys);
   /// Takes the checkpoint that the first rank took.
   void follow_first(const std::string& config);
 

@@ -25,6 +25,11 @@ TEST(SettingsDifference, PutsKeysOfTheSameValuesTogether) {
   EXPECT_EQ(difference("a: 1\nb: {a: 1}\nc: 5\n", "a: 2\nb: {a: 2}\nc: 6\n"), "a, b.a: '1', now '2'; c: '5', now '6'");
 }
 
+TEST(SettingsDifference, PassesOverFreeKeys) {
+  const auto before = YAML::Load("a: 1\nb: {a: 1, c: 2}\nold: 1"), now = YAML::Load("a: 2\nb: {a: 2, c: 3}\nnew: 4");
+  EXPECT_EQ(settings_difference(before, now, {"a", "b.c", "old", "new", "c"}), "b.a: '1', now '2'");
+}
+
 TEST(SettingsDifference, SaysWhatOnlyOneOfThemHas) {
   EXPECT_EQ(difference("a: 1\nold: {x: 2}\n", "a: 1\nnew: 3\n"), "new: nothing, now '3'; old.x: '2', now nothing");
   EXPECT_EQ(difference("a: []\nb: {}\n", "a: [1]\nb: {c: 1}\n"), "a[0], b.c: nothing, now '1'; a: [], now nothing; b: {}, now nothing");

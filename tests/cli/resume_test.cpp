@@ -203,6 +203,17 @@ TEST(Resuming, WithAChangedConfigurationNamesTheKeys) {
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before);
 }
 
+TEST(Resuming, ElsewhereAndOtherwiseGivesTheSameRun) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
+  fs::rename(folder / "run", folder / "moved");
+  const auto result = distill(folder, {"--resume", "--set", "out=" + (folder / "moved").string(), "--set", "checkpoint.keep=1", "--set",
+                                       "data.workers=3", "--set", "teacher.residency=streamed", "--set", "activation_checkpointing=true",
+                                       "--set", "vision_cache=" + (folder / "pictures").string()});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_same_run(folder / "moved", undisturbed_run());
+}
+
 TEST(Resuming, FromCheckpointsOfAnotherRunListsWhatDoesNotFit) {
   const Arguments last_layer{"--only", "interact", "--set", "interact.intermediate_loss=none"};
   const Folder folder, older;

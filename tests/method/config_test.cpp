@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/input/data_files.h"
 
 namespace vlsi {
@@ -227,6 +229,16 @@ TEST(Check, RefusesASecondResidualAroundADecoderLayer) {
 
 TEST(Check, LooksAtNoStepThatIsLeftOut) {
   EXPECT_NO_THROW(check_with({"interact.iterations=0", "interact.data.train=[]", "interact.optimizer.eps=0"}));
+}
+
+TEST(FreeKeys, AreKeysOfARun) {
+  const auto settings = parse_yaml(write_settings(RunConfig{}), "defaults");
+  for (const auto& key : free_keys()) {
+    YAML::Node node = settings;
+    std::stringstream parts(key);
+    for (std::string part; std::getline(parts, part, '.');) node.reset(node[part]);
+    EXPECT_TRUE(node.IsScalar()) << key;
+  }
 }
 
 }  // namespace

@@ -101,6 +101,8 @@ TEST(RunDirectory, NamesTheKeysInWhichTheConfigurationDiffers) {
   expect_error([&] { RunDirectory(folder / "run", "out: other\nmore: 1\n", true); },
                {"out: 'run', now 'other'; more: nothing, now '1'; seed: '1', now nothing"});
   EXPECT_NO_THROW(RunDirectory(folder / "run", "seed: 1  # the same\nout: run\n", true));
+  EXPECT_NO_THROW(RunDirectory(folder / "run", "seed: 1\nout: elsewhere\n", true, one_rank(), {"out"}));
+  expect_error([&] { RunDirectory(folder / "run", "seed: 2\nout: elsewhere\n", true, one_rank(), {"out"}); }, {"config.yaml: seed: '1', now '2'"});
   write_text(folder / "run/config.yaml", "seed: [1\n");
   expect_error([&] { RunDirectory(folder / "run", kConfig, true); }, {"config.yaml: line "});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n");
