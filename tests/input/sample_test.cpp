@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
@@ -54,6 +55,10 @@ TEST(CheckLength, NamesTheLimitThatIsPassed) {
   EXPECT_EQ(error(3, 3), "none");
   EXPECT_EQ(error(2, 2), "sample has 3 tokens, more than sample_tokens 2 allows");
   EXPECT_EQ(error(3, 2), "sample has 3 tokens, more than batch_tokens 2 allows");
+  auto with_picture = sample();
+  with_picture.image_token_positions = {1};
+  expect_error([&] { check_length(with_picture, 2, 2); },
+               {"sample has 3 tokens (1 for pictures: max_pixels in preprocessor_config.json bounds them), more than sample_tokens 2 allows"});
 }
 
 }  // namespace
