@@ -89,6 +89,14 @@ OrderedJson validate(const Vlm& model, const Processor& processor, const DataCon
   return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
 }
 
+void check_validation(const Processor& processor, const DataConfig& config) {
+  if (config.on_error == OnError::kSkip) return;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass(file, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
+  }
+}
+
 void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
   const auto shown = [](const std::string& bytes) { return bytes.empty() ? "no token" : "'" + printable(bytes) + "'"; };
   std::string differences;

@@ -27,6 +27,9 @@ int64_t iterations_of_epochs(double epochs, int64_t accumulate, const DataConfig
 /// without validation data.
 OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config);
 
+/// Error when the first record of a file of `config.validation` cannot be used, where bad ones are not left out.
+void check_validation(const Processor& processor, const DataConfig& config);
+
 /// Error unless both tokenizers give the same ids their meaning; names the first ids that differ.
 void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher);
 

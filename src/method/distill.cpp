@@ -50,7 +50,9 @@ class Run {
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
     if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
     if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
-    // Found now, not after hours of the student's verbalization.
+    // Found now, not after hours of training.
+    if (takes_step("interact")) check_validation(*processor_, config.interact.data);
+    if (takes_step("finetune")) check_validation(*processor_, config.finetune.data);
     if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
     count_iterations();
     const bool interacts = takes_step("interact") && !is_over("interact"), is_cached = !config.teacher.cache.empty();

@@ -54,6 +54,14 @@ TEST(Data, ABadRecordStopsTrainingInTheSameWords) {
   expect_refusal(train_on(folder, data_with(folder, kNoPicture)), {"data.json", "record 3", "absent.png"});
 }
 
+TEST(Data, OfTheValidationThatCannotBeReadStopsARunBeforeItTrains) {
+  const Folder folder;
+  write_text(folder / "data.json", concat("[", kNoPicture, "]"));
+  expect_refusal(distill(folder, {"--set", "data.validation=[{path: " + (folder / "data.json").string() + "}]"}),
+                 {"data.json, record 1", "absent.png"});
+  EXPECT_TRUE(metrics_of(folder / "run").empty());
+}
+
 TEST(Data, AFileOfAnotherKindIsRefused) {
   const std::vector<std::tuple<std::string, std::string, std::vector<std::string>>> cases{
       {"empty", "", {"empty"}}, {"no records", "[]", {"empty"}}, {"no JSON", "hello", {"line 1", "'h'"}}, {"cut off", R"([{"conversations": [)", {"line 1", "ends inside record 1"}}};
