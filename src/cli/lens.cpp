@@ -102,7 +102,7 @@ OrderedJson panel_json(const LensOptions& options, const Readings& readings, con
   return json;
 }
 
-void write_page(const LensOptions& options, OrderedJson panel) {
+void write_page(const LensOptions& options, OrderedJson panel, AtomicFile& page) {
   OrderedJson pictures = OrderedJson::array();
   for (const auto& image : options.prompt.images) pictures.push_back(picture_uri(image));
   const OrderedJson sample{{"id", ""},
@@ -112,10 +112,13 @@ void write_page(const LensOptions& options, OrderedJson panel) {
                            {"pictures", std::move(pictures)},
                            {"problem", nullptr},
                            {"panels", OrderedJson::array({std::move(panel)})}};
-  write_file(options.html, page_html(lens_page_data(sample)));
+  page.write(page_html(lens_page_data(sample)));
+  page.commit();
 }
 
 int run(const LensOptions& options) {
+  std::optional<AtomicFile> page;
+  if (!options.html.empty()) page.emplace(options.html);
   const auto loaded = load(options);
   const auto& tokenizer = loaded.model.processor->tokenizer();
   Lens lens{*loaded.model.vlm, tokenizer.size(), loaded.verbalizers.get()};
@@ -133,7 +136,7 @@ int run(const LensOptions& options) {
   }
 
   auto panel = panel_json(options, readings, tokenizer);
-  if (!options.html.empty()) write_page(options, panel);
+  if (page) write_page(options, panel, *page);
   if (options.json) {
     std::cout << page_json(panel) << "\n";
   } else if (options.html.empty()) {

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include <iostream>
+#include <optional>
 
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -36,20 +37,22 @@ HttpResponse answer(const HttpRequest& request, const Access& access, const Repo
   return {404, "text/plain; charset=utf-8", "there is only /\n"};
 }
 
-int serve(const ReportOptions& options, Report& report) {
+int serve(const ReportOptions& options) {
   catch_interrupts();
   const Access access(options.host);
   HttpServerConfig config;
   config.host = options.host;
   config.port = *options.port;
-  HttpServer server(config, [&](const HttpRequest& request) { return answer(request, access, report); });
+  std::optional<Report> report;  // read when the port is known to be free, and before anything is answered
+  HttpServer server(config, [&](const HttpRequest& request) { return answer(request, access, *report); });
+  report.emplace(options.runs, options.samples);
   const bool is_ipv6 = options.host.find(':') != std::string::npos;
   std::cout << "http://" << (is_ipv6 ? "[" : "") << options.host << (is_ipv6 ? "]" : "") << ":" << server.port() << "/"
             << (access.token().empty() ? "" : "?token=" + access.token()) << std::endl;
   log_info("serving until Ctrl-C");
   int64_t version = 0;
   server.run(std::chrono::milliseconds(500), [&] {
-    if (report.refresh()) server.send_event(std::to_string(++version));
+    if (report->refresh()) server.send_event(std::to_string(++version));
     return !interrupted();
   });
   return 0;
@@ -61,9 +64,11 @@ int run(const ReportOptions& options) {
   parse_device(options.samples.device);
   if (std::filesystem::is_directory(options.out))
     fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
+  if (options.port) return serve(options);
+  AtomicFile out(options.out);
   Report report(options.runs, options.samples);
-  if (options.port) return serve(options, report);
-  write_file(options.out, page_html(report.data(/*live=*/false)));
+  out.write(page_html(report.data(/*live=*/false)));
+  out.commit();
   std::cout << options.out.string() << "\n";
   return 0;
 }
