@@ -58,14 +58,13 @@ void Gradients::send(size_t index) {
 }
 
 std::vector<bool> Gradients::used() const {
-  const auto mine = at::zeros({std::ssize(parameters_)}, at::kByte);
-  for (size_t i = 0; i < parameters_.size(); ++i) mine[i] = is_sent_[i] || gradients_[i].defined();
-  const auto all = at::empty({ranks_.size(), mine.numel()}, at::kByte);
+  const auto mine = at::zeros({std::ssize(parameters_)}, at::kByte), all = at::empty({ranks_.size(), mine.numel()}, at::kByte);
+  auto* flags = mine.mutable_data_ptr<uint8_t>();
+  for (size_t i = 0; i < parameters_.size(); ++i) flags[i] = is_sent_[i] || gradients_[i].defined();
   ranks_.all_gather(mine, all);
   const auto any = all.amax(0);
-  std::vector<bool> used;
-  for (size_t i = 0; i < parameters_.size(); ++i) used.push_back(any[i].item<bool>());
-  return used;
+  const auto* begin = any.const_data_ptr<uint8_t>();
+  return std::vector<bool>(begin, begin + any.numel());
 }
 
 void Gradients::start_sums() {
