@@ -1,7 +1,7 @@
 // docs/configuration.md against the program: every key, with its default.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <optional>

@@ -1,7 +1,8 @@
 """Checks that what the program writes loads elsewhere and computes the same: a sharded model directory and a merged run in
 transformers, a run's adapter in PEFT.
 
-Versions: torch 2.13.0 with transformers 5.23.0 and peft 0.21.2; also with transformers 4.53.3 without peft (models alone).
+Versions: torch 2.13.0 with transformers 5.23.0 and peft 0.21.2, and with transformers 4.53.3 and peft 0.17.1; without peft it checks
+models alone.
     python tests/oracle/check_export.py build/release/vlsi [--keep DIR]
 
 The program makes a small model in shards, trains adapters on it for a few iterations, exports the result, and scores answers about
