@@ -44,7 +44,7 @@ void add_plan(CLI::App& program, Action& action) {
   add_run_options(*command, options->run);
   add_only_option(*command, options->only);
   command->add_flag("--resume", options->resume, "what is left of the run in its folder, from its newest checkpoint on");
-  command->add_option("--ranks", options->num_ranks, "processes that will train together: the memory is one's, with its share of a sharded teacher")
+  command->add_option("--ranks", options->num_ranks, "processes that will train together: memory, work and time are one's, on a machine of its own")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   command->add_flag("--json", options->json, "as JSON, in bytes and seconds");

@@ -35,12 +35,12 @@ const DataConfig& data_of(const RunConfig& config, const std::string& step) {
 }
 
 struct Length {
-  double iterations, epochs, accumulate;
+  double iterations, epochs;
 };
 
 Length length_of(const RunConfig& config, const std::string& step) {
   const auto of = [](const auto& part) {
-    return Length{static_cast<double>(part.iterations), part.epochs, static_cast<double>(part.optimizer.accumulate)};
+    return Length{static_cast<double>(part.iterations), part.epochs};
   };
   if (step == "interact") return of(config.interact);
   return step == "finetune" ? of(config.finetune) : of(config.verbalize);
@@ -117,7 +117,8 @@ class Planner {
 
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
   std::vector<StepPlan> plan_steps(const RunConfig& config) const {
-    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_, num_ranks_};
+    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_, num_ranks_,
+                         done_ ? static_cast<double>(done_->ranks) : 0};
     std::vector<StepPlan> plans;
     for (const auto& step : steps_left(config, only_, done_)) {
       StepPlan plan;
@@ -126,7 +127,7 @@ class Planner {
       const double smaller = static_cast<double>(data_of(config, step).batch_tokens) / static_cast<double>(data_of(config_, step).batch_tokens);
       if (smaller < 1) shrink(plan.data, smaller);
       const auto length = length_of(config, step);
-      plan.samples = plan.data.mean.samples * length.accumulate;
+      plan.samples = plan.data.mean.samples * num_micro_batches(run, step);
       plan.iterations = length.epochs > 0 ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples)) : length.iterations;
       if (done_ && done_->step == step) plan.iterations = std::max(0.0, plan.iterations - static_cast<double>(done_->iteration));
       plan.memory = step_memory(run, step, plan.data, plan.iterations);

@@ -18,9 +18,9 @@ struct StepPlan {
   std::string step;
   DataShape data;
   double iterations = 0;        // counted from the mean micro-batch where the configuration says epochs
-  double samples = 0;           // of an iteration
+  double samples = 0;           // of an iteration, of all ranks
   std::vector<MemoryPart> memory;
-  StepWork work;                // of an iteration
+  StepWork work;                // of an iteration, of one rank
   std::optional<double> seconds;  // of an iteration; with measured rates
 };
 
@@ -49,7 +49,7 @@ struct PlanOptions {
   Only only = Only::kAll;
   bool measures = true;  // the machine's rates
   bool resume = false;   // what is left of the run in its folder, from its newest checkpoint on
-  int64_t num_ranks = 1; // the memory is that of one of them
+  int64_t num_ranks = 1; // memory, work and time are those of one of them, on a machine of its own
 };
 
 /// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first records of the

@@ -7,6 +7,7 @@
 
 #include "method/interaction.h"
 #include "objective/self_check.h"
+#include "train/rank_pieces.h"
 
 // (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers, V vocabulary
 // rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
@@ -26,18 +27,7 @@ bool names(const std::vector<std::string>& parts, const std::string& part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
 
-const std::vector<std::string>& learning_parts(const RunConfig& config, const std::string& step) {
-  static const std::vector<std::string> none;
-  if (step == "interact") return config.interact.train;
-  return step == "finetune" ? config.finetune.train : none;
-}
-
 bool is_verbalization(const std::string& step) { return step.starts_with("verbalize"); }
-
-const OptimizerConfig& optimizer_of(const RunConfig& config, const std::string& step) {
-  if (step == "interact") return config.interact.optimizer;
-  return step == "finetune" ? config.finetune.optimizer : config.verbalize.optimizer;
-}
 
 /// One step of one run.
 class Step {
@@ -49,7 +39,8 @@ class Step {
         batch_(data.largest),
         iterations_(iterations),
         b_(element_size(run)),
-        accumulate_(static_cast<double>(optimizer_of(run.config, name).accumulate)),
+        accumulate_(micro_batches_of_a_rank(run, name)),
+        ranks_(static_cast<double>(run.num_ranks)),
         runs_student_(name != "verbalize-teacher"),
         runs_teacher_(step_runs_teacher(run, name)),
         trained_(trained_values(run, name)) {}
@@ -61,7 +52,8 @@ class Step {
             {"teacher weights", runs_teacher_ ? teacher_weights() : 0},
             {"trained weights", trained_weights()},
             {"gradients", gradients()},
-            {"optimizer", 2 * kFloatBytes * trained_.all()},
+            {"optimizer", 2 * kFloatBytes * trained_.all() / ranks_},
+            {"exchange", exchange()},
             {"verbalizers", verbalizers()},
             {"activations", activations()},
             {"head passes", head_passes()},
@@ -109,7 +101,7 @@ class Step {
     if (residency() == Residency::kSharded) {
       // A share of all layers and of the tower; a layer and the next one, whole, or the tower.
       const double tower = teacher.part("vision").bytes() + teacher.part("projector").bytes();
-      return kept + (teacher.part("decoder").bytes() + tower) / static_cast<double>(run_.num_ranks) +
+      return kept + (teacher.part("decoder").bytes() + tower) / ranks_ +
              std::max(2 * teacher.largest_layer.bytes(), tower + teacher.table.viewed_bytes);
     }
     // A layer and the next one, which is read ahead as it is stored.
@@ -120,7 +112,7 @@ class Step {
     return kept + std::max(layers, tower + teacher.table.viewed_bytes);
   }
 
-  /// Copies of what learns, which must not be a view of a file, and their float32 masters; and all adapters.
+  /// Copies of what learns, which must not be a view of a file, and a rank's part of their float32 masters; and all adapters.
   double trained_weights() const {
     double base = trained_.base;
     if (name_ == "finetune" && run_.config.interact.iterations > 0) {
@@ -129,7 +121,7 @@ class Step {
         if (!names(run_.config.finetune.train, part)) base += run_.student.part(part).values;
       }
     }
-    const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base;
+    const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base / ranks_;
     return b_ * base + masters + kFloatBytes * adapter_values(run_);
   }
 
@@ -142,6 +134,14 @@ class Step {
     if (names(learns, "embeddings")) bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
     if (names(learns, "head")) bytes += b_ * run_.student.part("head").values;
     return bytes;
+  }
+
+  /// With several ranks: this one's part of the summed gradient, and what the exchanges under way receive and add up. What they send is no
+  /// longer among the gradients.
+  double exchange() const {
+    if (run_.num_ranks == 1) return 0;
+    const double under_way = std::min(trained_.all(), static_cast<double>(kExchangedAtOnce * int64_t{kExchangesUnderWay}));
+    return kFloatBytes * (trained_.all() / ranks_ + under_way * (1 + 1 / ranks_));
   }
 
   double verbalizers() const {
@@ -314,62 +314,18 @@ class Step {
     return base + kShareOfLayers * kept_by_all_layers();
   }
 
-  double total_without_gaps() const { return trained_weights() + gradients() + verbalizers() + activations() + head_passes() + caches(); }
+  double total_without_gaps() const { return trained_weights() + gradients() + exchange() + verbalizers() + activations() + head_passes() + caches(); }
 
   const PlannedRun& run_;
   const std::string& name_;
   const DataShape& data_;
   const BatchShape& batch_;
-  const double iterations_, b_, accumulate_;
+  const double iterations_, b_, accumulate_, ranks_;
   const bool runs_student_, runs_teacher_;
   const TrainedValues trained_;
 };
 
 }  // namespace
-
-double adapter_values(const PlannedRun& run) {
-  const auto& lora = run.config.student.lora;
-  return run.given_adapter_values + run.student.lora_values(lora.rank, lora.targets);
-}
-
-double verbalizer_values(const PlannedRun& run, const ModelSizes& model) {
-  const auto& text = model.config.text;
-  if (!run.config.interact.head && &model == &run.student && run.teacher != nullptr) {
-    const auto d = static_cast<double>(text.hidden_size), out = static_cast<double>(run.teacher->config.text.hidden_size);
-    return 2 * d * out + out * out;
-  }
-  return static_cast<double>(num_parameters(run.config.verbalize.network.architecture, text));
-}
-
-TrainedValues trained_values(const PlannedRun& run, const std::string& step) {
-  const auto& config = run.config;
-  TrainedValues trained;
-  if (step == "verbalize-student") {
-    trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
-  } else if (step == "verbalize-teacher") {
-    trained.verbalizers = verbalizer_values(run, *run.teacher) * static_cast<double>(config.teacher.layers.size());
-  } else {
-    for (const auto& part : learning_parts(config, step)) {
-      if (part == "lora") {
-        trained.adapters = adapter_values(run);
-      } else {
-        trained.base += run.student.part(part).values;
-      }
-    }
-    if (step == "interact" && !config.interact.head) {
-      trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
-    }
-  }
-  return trained;
-}
-
-bool wants_teacher(const RunConfig& config, const std::string& step) {
-  return step == "verbalize-teacher" || (step == "interact" && config.teacher.cache.empty());
-}
-
-bool step_runs_teacher(const PlannedRun& run, const std::string& step) {
-  return run.teacher != nullptr && wants_teacher(run.config, step);
-}
 
 std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data, double iterations) {
   return Step(run, step, data, iterations).parts();

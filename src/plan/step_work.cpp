@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
-// (T tokens, N answer positions, P patches of an iteration; D width, L layers, V vocabulary rows)
+// (T tokens, N answer positions, P patches of a rank's iteration; D width, L layers, V vocabulary rows)
 
 namespace vlsi {
 namespace {
 
 class Work {
  public:
-  Work(const PlannedRun& run, const std::string& step, const DataShape& data) : run_(run), step_(step), batch_(data.mean) {
-    const auto& config = run.config;
-    const auto& optimizer = step == "interact" ? config.interact.optimizer
-                            : step == "finetune" ? config.finetune.optimizer
-                                                 : config.verbalize.optimizer;
-    batches_ = static_cast<double>(optimizer.accumulate);
-  }
+  Work(const PlannedRun& run, const std::string& step, const DataShape& data)
+      : run_(run), step_(step), batch_(data.mean), batches_(micro_batches_of_a_rank(run, step)) {}
 
   StepWork of_iteration() const {
     StepWork work;
@@ -116,7 +111,7 @@ class Work {
   const PlannedRun& run_;
   const std::string& step_;
   const BatchShape& batch_;
-  double batches_ = 1;
+  const double batches_;
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ struct StepWork {
   double read_bytes = 0;     // of a streamed teacher's files
 };
 
-/// Pictures are looked at, as in a first epoch.
+/// Of one rank. Pictures are looked at, as in a first epoch.
 StepWork step_work(const PlannedRun& run, const std::string& step, const DataShape& data);
 
 }  // namespace vlsi

@@ -50,11 +50,14 @@ void Gradients::open_sums() {
   sums_.emplace(num_elements, parameters_.front().options().dtype(at::kFloat).requires_grad(false), ranks_, at_once_);
 }
 
-void Gradients::send(size_t index) {
-  auto gradient = std::exchange(gradients_[index], at::Tensor()).contiguous();
+at::Tensor Gradients::take(size_t index) {
   parameters_[index].mutable_grad() = at::Tensor();
+  return std::exchange(gradients_[index], at::Tensor()).contiguous();
+}
+
+void Gradients::send(size_t index) {
   is_sent_[index] = true;
-  sums_->add(*place_[index], std::move(gradient));
+  sums_->add(*place_[index], take(index));
 }
 
 std::vector<bool> Gradients::used() const {
@@ -93,9 +96,9 @@ std::vector<at::Tensor> Gradients::sum_to_parts() {
       continue;
     }
     others.push_back(i);
-    gradients.push_back(gradients_[i].defined() ? gradients_[i].contiguous() : at::zeros_like(parameters_[i], at::kFloat));
+    gradients.push_back(gradients_[i].defined() ? take(i) : at::zeros_like(parameters_[i], at::kFloat));
   }
-  const auto other_sums = vlsi::sum_to_parts(gradients, ranks_, at_once_);
+  const auto other_sums = vlsi::sum_to_parts(std::move(gradients), ranks_, at_once_);
   for (size_t i = 0; i < others.size(); ++i) parts[others[i]] = other_sums[i];
   clear();
 

@@ -40,6 +40,8 @@ class Gradients {
   void collect(size_t index);
   /// Opens the sums of the expected parameters.
   void open_sums();
+  /// A parameter's gradient, which is gone here then.
+  at::Tensor take(size_t index);
   /// Adds an expected parameter's gradient to the sums.
   void send(size_t index);
   /// Whether some rank had a gradient, by parameter.

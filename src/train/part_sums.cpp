@@ -77,7 +77,7 @@ void PartSums::receive() {
   under_way_.pop_front();
 }
 
-std::vector<at::Tensor> sum_to_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int64_t at_once) {
+std::vector<at::Tensor> sum_to_parts(std::vector<at::Tensor> tensors, const Ranks& ranks, int64_t at_once) {
   std::vector<at::Tensor> parts;
   if (tensors.empty()) return parts;
   if (ranks.size() == 1) {
@@ -87,7 +87,7 @@ std::vector<at::Tensor> sum_to_parts(const std::vector<at::Tensor>& tensors, con
   std::vector<int64_t> num_elements;
   for (const auto& tensor : tensors) num_elements.push_back(tensor.numel());
   PartSums sums(num_elements, tensors.front().options(), ranks, at_once);
-  for (size_t i = 0; i < tensors.size(); ++i) sums.add(i, tensors[i]);
+  for (size_t i = 0; i < tensors.size(); ++i) sums.add(i, std::move(tensors[i]));
   return sums.finish();
 }
 

@@ -56,7 +56,8 @@ class PartSums {
   std::deque<Departed> under_way_;
 };
 
-/// The sums of tensors that are all known: contiguous, of one type, on one device. With one rank they are views.
-std::vector<at::Tensor> sum_to_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);
+/// The sums of tensors that are all known: contiguous, of one type, on one device; each is dropped when it has left. With one rank they
+/// are views.
+std::vector<at::Tensor> sum_to_parts(std::vector<at::Tensor> tensors, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);
 
 }  // namespace vlsi

@@ -1,5 +1,8 @@
 // vlsi plan: what it prints, its peak against that of the program, and runs that are refused for want of memory.
-#include "tests/cli/program.h"
+#include <map>
+
+#include "base/error.h"
+#include "tests/cli/two_ranks.h"
 #include "tests/support/sanitizers.h"
 
 namespace vlsi::cli_test {
@@ -90,7 +93,11 @@ TEST(Distill, RefusesWhatMemoryIsNotEnoughForUnlessForced) {
 }
 
 /// A model of some hundred MB, so that the program's own memory does not count for much.
-fs::path middle_model(const Folder& folder, const std::string& dtype) {
+const fs::path& middle_model(const std::string& dtype) {
+  static const Folder folder;
+  static std::map<std::string, fs::path> made;
+  auto& path = made[dtype];
+  if (!path.empty()) return path;
   auto config = Json::parse(content_of(tiny("student.json")));
   config.update({{"hidden_size", 1024}, {"intermediate_size", 4096}, {"num_hidden_layers", 4}, {"num_attention_heads", 8}, {"vocab_size", 4000}});
   config["vision_config"]["hidden_size"] = 1024;
@@ -98,10 +105,22 @@ fs::path middle_model(const Folder& folder, const std::string& dtype) {
   write_text(folder / (dtype + ".json"), config.dump());
   const auto result = vlsi_program({"init", "--config", folder / (dtype + ".json"), "--tokenizer", tiny("tokenizer"), "--dtype", dtype, "--out", folder / dtype});
   EXPECT_EQ(result.status, 0) << result.err;
-  return folder / dtype;
+  return path = folder / dtype;
 }
 
-TEST(PlanCommand, HasThePeakOfTheProgram) {
+struct PeakCase {
+  std::string dtype;
+  bool lora, checkpoints;
+  int num_ranks = 1;
+
+  std::string name() const {
+    return dtype + (lora ? "Adapters" : "Full") + (checkpoints ? "Checkpointing" : "") + (num_ranks == 2 ? "OnTwoRanks" : "");
+  }
+};
+
+class PlannedPeak : public testing::TestWithParam<PeakCase> {};
+
+TEST_P(PlannedPeak, IsThatOfTheProgram) {
   SKIP_WITH_SANITIZERS();
   const Folder folder;
   std::string question, answer;
@@ -114,36 +133,35 @@ TEST(PlanCommand, HasThePeakOfTheProgram) {
   write_text(folder / "data.json", records.dump());
   write_text(folder / "run.yaml", "out: " + (folder / "run").string() + "\nthreads: 1\ndata: {train: [{path: " + (folder / "data.json").string() +
                                       "}], batch_tokens: 512, sample_tokens: 512}\noptimizer: {accumulate: 2}\nverbalize: {iterations: 0}\n"
-                                      "interact: {iterations: 0}\nfinetune: {iterations: 1}\ncheckpoint: {keep: 1}\n");
-  for (const std::string dtype : {"bfloat16", "float32"}) {
-    const auto model = middle_model(folder, dtype);
-    for (const bool lora : {true, false}) {
-      for (const std::string checkpoints : {"true", "false"}) {
-        SCOPED_TRACE(dtype + (lora ? ", adapters" : ", full") + ", checkpointing " + checkpoints);
-        const std::vector<std::string> settings{"dtype=" + dtype, "student.model=" + model.string(), "activation_checkpointing=" + checkpoints,
-                                                lora ? "student.lora.rank=32" : "student.lora.rank=0",
-                                                lora ? "finetune.train=[lora]" : "finetune.train=[decoder, embeddings]"};
-        Arguments arguments{folder / "run.yaml"};
-        for (const auto& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
-        const auto with = [&](const std::string& first, const Arguments& last) {
-          Arguments all{first};
-          all.insert(all.end(), arguments.begin(), arguments.end());
-          all.insert(all.end(), last.begin(), last.end());
-          return vlsi_program(all);
-        };
-        const auto planned = with("plan", {"--json"});
-        ASSERT_EQ(planned.status, 0) << planned.err;
-        const auto ran = with("distill", {});
-        ASSERT_EQ(ran.status, 0) << ran.err;
-        const auto measured = Json::parse(content_of(folder / "run/summary.json")).at("peak_memory_bytes").get<double>();
-        // A tenth; and what the allocator keeps between tensors differs by up to 60 MB from one run to the next, whatever its size.
-        EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, std::max(0.1 * measured, 120e6)) << planned.out;
-        fs::remove_all(folder / "run");
-      }
-    }
-    fs::remove_all(model);
+                                      "interact: {iterations: 0}\ncheckpoint: {keep: 1}\n");
+  const auto& [dtype, lora, checkpoints, num_ranks] = GetParam();
+  const bool is_alone = num_ranks == 1;
+  Arguments run{folder / "run.yaml"};
+  // (Ranks exchange gradients in another way from the second iteration on.)
+  for (const auto& setting : {"dtype=" + dtype, "student.model=" + middle_model(dtype).string(), concat("activation_checkpointing=", checkpoints ? "true" : "false"),
+                              concat("student.lora.rank=", lora ? 32 : 0), concat("finetune.train=", lora ? "[lora]" : "[decoder, embeddings]"),
+                              concat("finetune.iterations=", is_alone ? 1 : 2)}) {
+    run.insert(run.end(), {"--set", setting});
   }
+  const auto planned = vlsi_program(with(with({"plan"}, run), {"--json", "--ranks", std::to_string(num_ranks)}));
+  ASSERT_EQ(planned.status, 0) << planned.err;
+  if (is_alone) {
+    const auto ran = vlsi_program(with({"distill"}, run));
+    ASSERT_EQ(ran.status, 0) << ran.err;
+  } else {
+    expect_success(start_two_ranks(with({"distill"}, run)));
+  }
+  const auto measured = Json::parse(content_of(folder / "run/summary.json")).at("peak_memory_bytes").get<double>();
+  // A tenth; and what the allocator keeps between tensors differs by up to 60 MB from one run to the next, whatever its size.
+  EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, std::max(0.1 * measured, 120e6)) << planned.out;
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, PlannedPeak,
+                         testing::Values(PeakCase{"bfloat16", true, true}, PeakCase{"bfloat16", true, false}, PeakCase{"bfloat16", false, true},
+                                         PeakCase{"bfloat16", false, false}, PeakCase{"bfloat16", false, false, 2}, PeakCase{"float32", true, true},
+                                         PeakCase{"float32", true, false}, PeakCase{"float32", false, true}, PeakCase{"float32", false, false},
+                                         PeakCase{"float32", false, false, 2}),
+                         [](const auto& test) { return test.param.name(); });
 
 }  // namespace
 }  // namespace vlsi::cli_test

@@ -1,39 +1,12 @@
 // Runs of two ranks, as a launcher starts them: two processes that are told of each other by their environment.
-#include <memory>
-
-#include "tests/cli/program.h"
-#include "tests/support/in_ranks.h"
+#include "tests/cli/two_ranks.h"
 
 namespace vlsi::cli_test {
 namespace {
 
-using Processes = std::vector<std::unique_ptr<Program>>;
-
 /// `vlsi distill` of the run in `folder` on two ranks; the second may have arguments of its own.
 Processes start_ranks(const Folder& folder, const Arguments& more = {}, const Arguments& second = {}) {
-  const uint16_t port = free_port();
-  Processes ranks;
-  for (const std::string rank : {"0", "1"}) {
-    Surroundings surroundings;
-    surroundings.environment = {{"RANK", rank}, {"LOCAL_RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", std::to_string(port)}};
-    auto arguments = with({"distill", write_run(folder)}, more);
-    if (rank == "1") {
-      arguments = with(arguments, second);
-      wait_for_first(port, [&] { return ranks[0]->is_running(); });
-    }
-    ranks.push_back(std::make_unique<Program>(arguments, surroundings));
-  }
-  return ranks;
-}
-
-std::vector<Result> wait(const Processes& ranks) {
-  std::vector<Result> results;
-  for (const auto& rank : ranks) results.push_back(rank->wait());
-  return results;
-}
-
-void expect_success(const Processes& ranks) {
-  for (const auto& result : wait(ranks)) EXPECT_EQ(result.status, 0) << result.err;
+  return start_two_ranks(with({"distill", write_run(folder)}, more), second);
 }
 
 std::vector<std::string> checkpoints_in(const fs::path& run) {

@@ -4,6 +4,7 @@
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
 #include "model/verbalizer.h"
+#include "tests/support/in_ranks.h"
 #include "tests/support/peak_bytes.h"
 #include "tests/plan/plan_fixture.h"
 #include "train/optimizer.h"
@@ -35,37 +36,65 @@ double tensors_of(const std::vector<MemoryPart>& parts) {
   return total_bytes(parts) - part(parts, "program") - part(parts, "student weights") - part(parts, "allocator gaps");
 }
 
-/// Two micro-batches and an update.
-void run_iteration(NamedTensors parameters, const OptimizerConfig& config, const std::function<at::Tensor()>& loss) {
-  AdamW optimizer(std::move(parameters), config);
-  for (int i = 0; i < 2; ++i) {
-    loss().backward();
-    optimizer.collect_gradients();
+/// Two micro-batches and an update, twice: ranks exchange the gradients behind the first iteration's last pass, and during the second's.
+void run_iterations(NamedTensors parameters, const OptimizerConfig& config, const std::function<at::Tensor()>& loss,
+                    const Ranks& ranks = one_rank()) {
+  AdamW optimizer(std::move(parameters), config, ranks);
+  for (int iteration = 0; iteration < 2; ++iteration) {
+    for (const bool is_last : {false, true}) {
+      const auto sum = loss();
+      if (is_last) optimizer.expect_last_backward();
+      sum.backward();
+      optimizer.collect_gradients();
+    }
+    optimizer.step(1e-4);
   }
-  optimizer.step(1e-4);
 }
 
-class FinetuneMemory : public testing::TestWithParam<Case> {};
+class FinetuneMemory : public testing::TestWithParam<Case> {
+ protected:
+  /// Bytes of the step's tensors: as planned, of those the exchanges under way, and of those that lived at once.
+  struct Bytes {
+    double planned, under_way, measured;
+  };
+
+  Bytes bytes_on(const Ranks& ranks) const {
+    const auto test = GetParam();
+    const auto config = config_of(test);
+    const auto batch = text_batch(4, 128, 32);
+    const auto student = load_vlm(stored_.path(), test.dtype);
+    student->set_activation_checkpointing(test.checkpoints);
+    const auto measured = static_cast<double>(peak_bytes([&] {
+      if (test.lora) student->add_lora(16, 16, config.student.lora.targets, /*seed=*/1, "test");
+      const auto parameters = make_trainable(*student, config.finetune.train, "test");
+      run_iterations(parameters, config.finetune.optimizer, [&] { return finetune(*student, batch, -1).loss; }, ranks);
+    }));
+    const PlannedRun run{config, test.dtype, stored_.sizes(), nullptr, 0, 0, ranks.size()};
+    const auto parts = step_memory(run, "finetune", shape_of(batch), 1);
+    const double mine = ranks.size() > 1 ? 4 * trained_values(run, "finetune").all() / static_cast<double>(ranks.size()) : 0;
+    // The float64 check, which the plan has as the largest head pass, did not run.
+    return {tensors_of(parts) - part(parts, "head passes"), part(parts, "exchange") - mine, measured};
+  }
+
+ private:
+  const Folder folder_;
+  const StoredModel stored_{folder_.path() / "model", small_config(kLayers, kWidth, /*tied=*/true), GetParam().dtype, GetParam().dtype};
+};
 
 TEST_P(FinetuneMemory, IsThatOfTheTensorsThatLiveAtOnce) {
-  const auto test = GetParam();
-  const Folder folder;
-  const StoredModel stored(folder.path() / "model", small_config(kLayers, kWidth, /*tied=*/true), test.dtype, test.dtype);
-  const auto config = config_of(test);
-  const auto batch = text_batch(4, 128, 32);
-  const auto student = load_vlm(stored.path(), test.dtype);
-  student->set_activation_checkpointing(test.checkpoints);
-  const auto measured = static_cast<double>(peak_bytes([&] {
-    if (test.lora) student->add_lora(16, 16, config.student.lora.targets, /*seed=*/1, "test");
-    const auto parameters = make_trainable(*student, config.finetune.train, "test");
-    run_iteration(parameters, config.finetune.optimizer, [&] { return finetune(*student, batch, -1).loss; });
-  }));
-  const PlannedRun run{config, test.dtype, stored.sizes(), nullptr};
-  const auto parts = step_memory(run, "finetune", shape_of(batch), 1);
-  // The float64 check, which the plan has as the largest head pass, did not run.
-  const double planned = tensors_of(parts) - part(parts, "head passes");
+  const auto bytes = bytes_on(one_rank());
   // Formulas leave out small tensors, and have the last layer's inside whole.
-  EXPECT_NEAR(planned / measured, 1, 0.10) << planned << " planned, " << measured << " measured";
+  EXPECT_NEAR(bytes.planned / bytes.measured, 1, 0.10) << bytes.planned << " planned, " << bytes.measured << " measured";
+}
+
+TEST_P(FinetuneMemory, OfARankIsThatOfItsTensors) {
+  const auto errors = in_ranks(2, [&](const Ranks& ranks) {
+    const auto bytes = bytes_on(ranks);
+    // As above; and exchanges get under way when the layers' activations begin to go.
+    EXPECT_LT(bytes.measured, 1.10 * bytes.planned);
+    EXPECT_GT(bytes.measured, 0.90 * (bytes.planned - bytes.under_way)) << bytes.planned << " planned, " << bytes.under_way << " under way";
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, FinetuneMemory,
@@ -84,7 +113,7 @@ TEST(VerbalizeMemory, IsThatOfTheTensorsThatLiveAtOnce) {
     auto parameters = verbalizers->trained_parameters();
     for (auto& item : parameters) item.second.set_requires_grad(true);
     FrozenRows rows(student, verbalizers->request(/*final_rows=*/false));
-    run_iteration(parameters, config.verbalize.optimizer, [&] { return verbalize(rows, *verbalizers, batch, -1).loss; });
+    run_iterations(parameters, config.verbalize.optimizer, [&] { return verbalize(rows, *verbalizers, batch, -1).loss; });
   }));
   const PlannedRun run{config, at::kFloat, stored.sizes(), nullptr};
   const auto parts = step_memory(run, "verbalize-student", shape_of(batch), 1);
@@ -152,6 +181,27 @@ TEST(InteractMemory, OfAShardedTeacherIsARanksShareAndTwoLayersOrTheHead) {
   const double tower = 2 * (teacher.part("vision").values + teacher.part("projector").values);
   EXPECT_EQ(pair.bytes("teacher weights"), (2 * teacher.part("decoder").values + tower) / 4 +
                                                std::max(4 * teacher.largest_layer.values, tower + 2.0 * 512 * 128));
+}
+
+TEST(InteractMemory, OfARankHasItsShareOfTheStateAndItsMicroBatches) {
+  Pair pair;
+  pair.config.interact.train = {"decoder"};
+  const double values = pair.student().part("decoder").values;
+  EXPECT_EQ(pair.bytes("exchange"), 0);
+  const double weights = pair.bytes("trained weights"), gradients = pair.bytes("gradients");
+  pair.num_ranks = 4;
+  EXPECT_EQ(pair.bytes("optimizer"), 8 * values / 4);
+  EXPECT_EQ(weights - pair.bytes("trained weights"), 4 * values * 3 / 4) << "of masters";
+  EXPECT_EQ(pair.bytes("gradients"), gradients) << "whole on every rank";
+  EXPECT_EQ(pair.bytes("exchange"), 4 * (values / 4 + values * 1.25)) << "all of them are under way at once";
+
+  pair.config.interact.optimizer.accumulate = 6;
+  auto run = pair.run();
+  EXPECT_EQ(num_micro_batches(run, "interact"), 24);
+  EXPECT_EQ(micro_batches_of_a_rank(run, "interact"), 6);
+  run.ranks_at_start = 3;
+  EXPECT_EQ(num_micro_batches(run, "interact"), 18);
+  EXPECT_EQ(micro_batches_of_a_rank(run, "interact"), 5) << "the most of any";
 }
 
 TEST(InteractMemory, OfACachedTeacherHasNoTeacher) {

@@ -1,0 +1,51 @@
+// A run as its plan counts it: which models, what learns, and how many micro-batches.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "method/config.h"
+#include "plan/model_sizes.h"
+
+namespace vlsi {
+
+/// What the formulas read. All of it outlives them.
+struct PlannedRun {
+  const RunConfig& config;
+  at::ScalarType dtype;
+  const ModelSizes& student;
+  const ModelSizes* teacher;         // null for a run that loads none
+  double given_adapter_values = 0;   // of student.adapter
+  double program_bytes = 0;          // of the program with its libraries and tokenizers, before any weight is read
+  int64_t num_ranks = 1;             // that train together
+  double ranks_at_start = 0;         // of a run that is continued on another number of them; else 0
+};
+
+/// Micro-batches of an iteration of `step`: of all ranks, and the most that one of them takes.
+double num_micro_batches(const PlannedRun& run, const std::string& step);
+double micro_batches_of_a_rank(const PlannedRun& run, const std::string& step);
+
+/// Values that learn in `step`, beside base weights in the run's dtype and in float32.
+struct TrainedValues {
+  double base = 0;                         // weights of the model, in the run's dtype
+  double adapters = 0, verbalizers = 0;    // in float32
+  double all() const { return base + adapters + verbalizers; }
+};
+TrainedValues trained_values(const PlannedRun& run, const std::string& step);
+/// Of all the student's adapters, whether they learn or not.
+double adapter_values(const PlannedRun& run);
+/// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
+double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
+
+/// Whether `step` of a run of `config` reads the teacher, as a model; and whether one does whose teacher was found.
+bool wants_teacher(const RunConfig& config, const std::string& step);
+bool step_runs_teacher(const PlannedRun& run, const std::string& step);
+
+/// The parts of the student, and the settings of the optimizer, by which `step` learns.
+const std::vector<std::string>& learning_parts(const RunConfig& config, const std::string& step);
+const OptimizerConfig& optimizer_of(const RunConfig& config, const std::string& step);
+
+}  // namespace vlsi
