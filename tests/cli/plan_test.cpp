@@ -152,8 +152,10 @@ TEST_P(PlannedPeak, IsThatOfTheProgram) {
     expect_success(start_two_ranks(with({"distill"}, run)));
   }
   const auto measured = Json::parse(content_of(folder / "run/summary.json")).at("peak_memory_bytes").get<double>();
-  // A tenth; and what the allocator keeps between tensors differs by up to 60 MB from one run to the next, whatever its size.
-  EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, std::max(0.1 * measured, 120e6)) << planned.out;
+  // A tenth; of ranks a fifth, since it is chance which exchanges are under way when activations go. And what the allocator keeps between
+  // tensors differs by up to 60 MB from one run to the next, whatever its size.
+  const double tolerance = std::max((is_alone ? 0.1 : 0.2) * measured, 120e6);
+  EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, tolerance) << planned.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, PlannedPeak,
