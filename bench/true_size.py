@@ -29,6 +29,7 @@ IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
 VOCABULARY = 151936
 LAYER_2B, LAYER_7B = 46.8e6, 233.1e6  # weights of a decoder layer
 LAST_PRODUCT_2B = 13.8e6  # those of the map that ends it
+ADAPTERS_2B = 2.64e6  # those of its adapters of rank 64
 WIDTH_2B, WIDTH_7B = 1536, 3584
 LAYERS, TARGETS = 28, 7
 TEMPLATE_TOKENS = 21  # of a conversation of one turn, beside what is said
@@ -265,12 +266,12 @@ class Bench:
 def interaction_flops(tokens, answers, num_layers, num_targets):
     """Multiplications and additions of a step of interaction, 7B to 2B: with the teacher, and of the student alone.
 
-    The student's layers forward, again but for their last product, and for the gradient of their input; head passes are two products,
-    logits and averaged rows, for each target layer and the last one."""
+    The student's layers forward, again but for their last product, and for the gradient of their input; its adapters the same, and for
+    their own gradient; head passes are two products, logits and averaged rows, for each target layer and the last one."""
     heads = num_targets + 1
     teacher = 2 * num_layers * LAYER_7B * tokens + answers * heads * 2 * VOCABULARY * (WIDTH_7B + WIDTH_2B)
     teacher += answers * num_targets * 6 * WIDTH_7B**2
-    student = num_layers * (6 * LAYER_2B - 2 * LAST_PRODUCT_2B) * tokens + answers * heads * 4 * VOCABULARY * WIDTH_2B
+    student = num_layers * (6 * LAYER_2B - 2 * LAST_PRODUCT_2B + 8 * ADAPTERS_2B) * tokens + answers * heads * 4 * VOCABULARY * WIDTH_2B
     return teacher + student, student
 
 
