@@ -50,7 +50,6 @@ class Ranks {
   virtual at::Device device_for(at::Device device) const = 0;
 
   void all_gather(const at::Tensor& part, const at::Tensor& whole) const { start_all_gather(part, whole)->wait(); }
-  void reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const { start_reduce_scatter_sum(whole, part)->wait(); }
   /// Every rank's text, in their order. Any bytes, of any length.
   std::vector<std::string> all_gather(const std::string& text) const;
   /// Returns when every rank has called it.

@@ -12,15 +12,13 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "input/byte_level.h"
+#include "tests/support/rapidcheck_seed.h"
 
 namespace vlsi {
 namespace {
 
 const std::filesystem::path kQwen2 = VLSI_SOURCE_DIR "/build/test-data/qwen2";
 const std::filesystem::path kFixtures = VLSI_TEST_DATA "/tokenizer";
-
-// The same cases in every run, unless the environment asks for others.
-[[maybe_unused]] const int kSeedIsSet = setenv("RC_PARAMS", "seed=1", /*overwrite=*/0);
 
 const Tokenizer& qwen2() {
   static const Tokenizer tokenizer = [] {

@@ -10,12 +10,10 @@
 #include <vector>
 
 #include "objective/layer_matching.h"
+#include "tests/support/rapidcheck_seed.h"
 
 namespace vlsi {
 namespace {
-
-// The same cases in every run, unless the environment asks for others.
-[[maybe_unused]] const int kSeedOfExpectedIsSet = setenv("RC_PARAMS", "seed=1", /*overwrite=*/0);
 
 /// A matrix with more teacher than student layers, and which constraints hold.
 struct ConstrainedCase {

@@ -1,5 +1,6 @@
 // Layer matching: Algorithm 1's promises over random matrices, its distribution, and the variants.
 #include "objective/layer_matching.h"
+#include "tests/support/rapidcheck_seed.h"
 
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
@@ -13,9 +14,6 @@
 
 namespace vlsi {
 namespace {
-
-// The same cases in every run, unless the environment asks for others.
-[[maybe_unused]] const int kSeedIsSet = setenv("RC_PARAMS", "seed=1", /*overwrite=*/0);
 
 struct Case {
   int64_t num_student, num_teacher;

@@ -25,7 +25,7 @@ TEST_P(Exchanges, GatherAndSumTheRanksParts) {
     // Rank r gives 10^r in the row of rank i, plus i.
     const auto whole = at::arange(size).to(at::kFloat).unsqueeze(1).repeat({1, 2}) + std::pow(10.0, ranks.rank());
     auto sum = at::empty({2}, at::kFloat);
-    ranks.reduce_scatter_sum(whole, sum);
+    ranks.start_reduce_scatter_sum(whole, sum)->wait();
     const double expected = static_cast<double>(size * ranks.rank()) + (size == 2 ? 11 : 111);
     EXPECT_TRUE(at::equal(sum, at::full({2}, expected, at::kFloat))) << sum;
   }), Errors(size));
@@ -71,7 +71,7 @@ TEST(Failures, AreHeardBetweenExchanges) {
 TEST(OneRank, ExchangesWithItself) {
   const auto part = at::arange(3), whole = at::zeros({1, 3}, at::kLong), sum = at::zeros({3}, at::kLong);
   one_rank().all_gather(part, whole);
-  one_rank().reduce_scatter_sum(whole, sum);
+  one_rank().start_reduce_scatter_sum(whole, sum)->wait();
   EXPECT_TRUE(at::equal(sum, part));
   EXPECT_EQ(one_rank().all_gather("text"), Errors{"text"});
   one_rank().wait_for_all();
