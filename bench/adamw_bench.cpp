@@ -1,5 +1,6 @@
 // One AdamW step with gradient clipping, gradients dropped afterwards: torch::optim::AdamW, or the program's own.
-//   adamw_bench torch|ours default|kept    the optimizer; freed memory as LibTorch has it by default, or kept as the program keeps it
+//   adamw_bench torch|ours default|kept    the optimizer; freed memory as LibTorch has it by default, or kept as the
+//   program keeps it
 // Prints one JSON object: the median seconds of each case.
 #include <ATen/Parallel.h>
 #include <torch/nn/utils/clip_grad.h>
@@ -46,7 +47,9 @@ double median_seconds(std::vector<at::Tensor>& parameters, const std::function<v
       parameter.mutable_grad() = torch::full_like(parameter, 0.01, torch::requires_grad(false));
     const auto started = std::chrono::steady_clock::now();
     step();
-    if (i > 0) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());  // 0 allocates
+    if (i > 0)
+      seconds.push_back(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());  // 0 allocates
   }
   std::nth_element(seconds.begin(), seconds.begin() + kSteps / 2, seconds.end());
   return seconds[kSteps / 2];
@@ -67,7 +70,8 @@ double seconds_of(bool ours, const Shapes& shapes) {
       adamw.step(1e-4);
     });
   }
-  torch::optim::AdamW adamw(parameters, torch::optim::AdamWOptions(1e-4).betas({0.9, 0.999}).eps(1e-8).weight_decay(0.01));
+  torch::optim::AdamW adamw(parameters,
+                            torch::optim::AdamWOptions(1e-4).betas({0.9, 0.999}).eps(1e-8).weight_decay(0.01));
   return median_seconds(parameters, [&] {
     torch::nn::utils::clip_grad_norm_(parameters, 1.0);
     adamw.step();
@@ -85,6 +89,8 @@ int main(int argc, char** argv) {
   }
   if (memory == "kept") keep_freed_memory();
   const bool ours = optimizer == "ours";
-  std::cout << OrderedJson{{"lora_64_on_2b", seconds_of(ours, lora_shapes())}, {"one_tensor_of_1e8", seconds_of(ours, {{100'000, 1000}})}}.dump()
+  std::cout << OrderedJson{{"lora_64_on_2b", seconds_of(ours, lora_shapes())},
+                           {"one_tensor_of_1e8", seconds_of(ours, {{100'000, 1000}})}}
+                   .dump()
             << "\n";
 }

@@ -1,11 +1,13 @@
 // A cached teacher at real sizes: what a step with it costs, and what its rounding changes. Prints one JSON object.
 //   cached_teacher_bench [SCRATCH_DIR]      2 to 10 minutes of two cores, 2 GB of memory, 10 MB of disk
 //
-// cached_step_to_ce_step   the objective of a step, forward and backward, of 8 + 1 student heads at N = 256: KL to a teacher that is
+// cached_step_to_ce_step   the objective of a step, forward and backward, of 8 + 1 student heads at N = 256: KL to a
+// teacher that is
 //                          read from a cache, divided by cross entropy. Medians of interleaved repetitions.
 // cached_loss_difference   largest difference of a matched pair's KL, cached against live, in nats.
-// equal_matches            share of seeded draws of Algorithm 1 (4 student, 8 teacher layers) that are the same from both.
-// float16_*, bfloat16_*    the same differences when the rows are stored in these types; float16 is what a cache has.
+// equal_matches            share of seeded draws of Algorithm 1 (4 student, 8 teacher layers) that are the same from
+// both. float16_*, bfloat16_*    the same differences when the rows are stored in these types; float16 is what a cache
+// has.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <unistd.h>
@@ -85,23 +87,22 @@ std::vector<double> values_of(const at::Tensor& matrix) {
 }
 
 /// What storing the expected rows in `dtype` changes.
-void compare_stored(const char* name, at::ScalarType dtype, const Rows& rows, const at::Tensor& head, const TeacherSummary& live,
-                    OrderedJson& results) {
+void compare_stored(const char* name, at::ScalarType dtype, const Rows& rows, const at::Tensor& head,
+                    const TeacherSummary& live, OrderedJson& results) {
   at::NoGradGuard no_grad;
   const TeacherSummary stored{live.expected_row.to(dtype).to(at::kFloat), live.entropy};
   const auto exact = all_pairs_kl(rows.student, head, live), rounded = all_pairs_kl(rows.student, head, stored);
   const double difference = (exact - rounded).abs().max().item<double>();
   // Every other student layer against all teacher layers, so that there is something to choose.
-  const auto matrix = [](const at::Tensor& kl) {
-    return values_of(kl.slice(0, 0, kLayers, 2).narrow(1, 0, kLayers));
-  };
+  const auto matrix = [](const at::Tensor& kl) { return values_of(kl.slice(0, 0, kLayers, 2).narrow(1, 0, kLayers)); };
   const auto of_live = matrix(exact), of_stored = matrix(rounded);
   Random random_live(1), random_stored(1);
   int num_equal = 0;
   for (int i = 0; i < kDraws; ++i) {
     const auto a = match_layers(of_live, kLayers / 2, kLayers, {}, random_live);
     const auto b = match_layers(of_stored, kLayers / 2, kLayers, {}, random_stored);
-    num_equal += std::equal(a.begin(), a.end(), b.begin(), [](const Match& x, const Match& y) { return x.teacher == y.teacher; });
+    num_equal += std::equal(a.begin(), a.end(), b.begin(),
+                            [](const Match& x, const Match& y) { return x.teacher == y.teacher; });
   }
   // A position's own KL: the mean over positions hides its error.
   const auto per_position = (live.expected_row - stored.expected_row).mul(rows.student.to(at::kFloat)).sum(-1).abs();
@@ -111,8 +112,8 @@ void compare_stored(const char* name, at::ScalarType dtype, const Rows& rows, co
 }
 
 /// The batch's summaries, read back from a cache in `scratch`.
-std::shared_ptr<TeacherCache> make_cache(const std::filesystem::path& scratch, const Batch& batch, const TeacherSummary& summary,
-                                         const std::vector<int64_t>& layers) {
+std::shared_ptr<TeacherCache> make_cache(const std::filesystem::path& scratch, const Batch& batch,
+                                         const TeacherSummary& summary, const std::vector<int64_t>& layers) {
   const CacheOrigin origin{"t", "c", "p", "l", "v", "h", "bfloat16", layers, kWidth, kVocabulary};
   CacheWriter writer(scratch, origin, int64_t{1} << 30);
   writer.add(batch, summary);

@@ -38,10 +38,11 @@ StepResult step_ours(const Heads& heads, const Hidden& hidden);
 
 /// Two readings of Algorithm 1 where all logits are there.
 enum class Reading {
-  kPairByPair,  // to the letter: each candidate's KL on its own, from the two layers' logits through log_softmax and kl_div; the
-                // loss adds the one that was drawn
-  kShared,      // kindly: a layer's log-probabilities are made once, and its logits dropped; a candidate's KL is made without
-                // gradient, for the choice alone, and not at all where there is no choice; the one drawn again with gradient
+  kPairByPair,  // to the letter: each candidate's KL on its own, from the two layers' logits through log_softmax and
+                // kl_div; the loss adds the one that was drawn
+  kShared,  // kindly: a layer's log-probabilities are made once, and its logits dropped; a candidate's KL is made
+            // without gradient, for the choice alone, and not at all where there is no choice; the one drawn again with
+            // gradient
 };
 
 /// The same with every layer's logits over the whole vocabulary, in `dtype` (bfloat16 or float32), and PyTorch's

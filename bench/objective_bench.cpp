@@ -148,7 +148,8 @@ void add_steps(HeadStore& store) {
     add_materialised("materialised_shared", at::kBFloat16, Reading::kShared);
     if (shape.positions > kPositions) continue;  // the others take more memory than a common machine has
     add_materialised("materialised", at::kBFloat16, Reading::kPairByPair);
-    if (shape.teacher_width == kNarrowTeacher) add_materialised("materialised_float32", at::kFloat, Reading::kPairByPair);
+    if (shape.teacher_width == kNarrowTeacher)
+      add_materialised("materialised_float32", at::kFloat, Reading::kPairByPair);
   }
 }
 

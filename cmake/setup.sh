@@ -16,7 +16,8 @@ packages=(
   libpcre2-dev libutf8proc-dev
   libjpeg62-turbo-dev libpng-dev libwebp-dev
   libxxhash-dev libsimdjson-dev libgloo-dev
-  libgtest-dev librapidcheck-dev libbenchmark-dev
+  libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
+  libcpp-httplib-dev
 )
 case "${1:-}" in
   "") ;;

@@ -24,7 +24,8 @@ std::string describe(const CLI::ParseError& error, const CLI::App& program) {
 int main(int argc, char** argv) {
   using namespace vlsi;
   keep_freed_memory();
-  CLI::App program("Distil a large vision-language model into a small one by Verbalized Layers-to-Interactions.", "vlsi");
+  CLI::App program("Distil a large vision-language model into a small one by Verbalized Layers-to-Interactions.",
+                   "vlsi");
   program.require_subcommand(1);
   program.fallthrough();
   Action action;

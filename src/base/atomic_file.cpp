@@ -162,9 +162,7 @@ void AtomicDirectory::commit() {
   if (!earlier.empty()) fs::remove_all(earlier, error);
 }
 
-bool is_temporary(const fs::path& path) {
-  return path.filename().string().find(kTemporaryMark) != std::string::npos;
-}
+bool is_temporary(const fs::path& path) { return path.filename().string().find(kTemporaryMark) != std::string::npos; }
 
 void remove_leftovers(const fs::path& directory) {
   std::error_code ignored;

@@ -25,9 +25,7 @@ void Checksum::update(std::span<const std::byte> bytes) {
   XXH3_64bits_update(&state_->value, bytes.data(), bytes.size());
 }
 
-uint64_t Checksum::value() const {
-  return XXH3_64bits_digest(&state_->value);
-}
+uint64_t Checksum::value() const { return XXH3_64bits_digest(&state_->value); }
 
 std::string hexadecimal(uint64_t value) {
   std::array<char, 17> text{};

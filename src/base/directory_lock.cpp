@@ -44,16 +44,16 @@ std::string holder(const std::filesystem::path& directory) {
 
 DirectoryLock::DirectoryLock(const std::filesystem::path& directory, const std::string& action)
     : descriptor_(lock(directory, action)) {
-  if (descriptor_ < 0) fail(action, " in ", directory.string(), ": another process", holder(directory), " is running there");
+  if (descriptor_ < 0)
+    fail(action, " in ", directory.string(), ": another process", holder(directory), " is running there");
 }
 
-std::unique_ptr<DirectoryLock> DirectoryLock::try_to_lock(const std::filesystem::path& directory, const std::string& action) {
+std::unique_ptr<DirectoryLock> DirectoryLock::try_to_lock(const std::filesystem::path& directory,
+                                                          const std::string& action) {
   const int descriptor = lock(directory, action);
   return std::unique_ptr<DirectoryLock>(descriptor < 0 ? nullptr : new DirectoryLock(descriptor));
 }
 
-DirectoryLock::~DirectoryLock() {
-  ::close(descriptor_);
-}
+DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
 
 }  // namespace vlsi

@@ -7,7 +7,8 @@
 
 namespace vlsi {
 
-/// Bytes that this process may still write in the folder that `path` is, or will be, in. Error "`action`: .." where the system does not say.
+/// Bytes that this process may still write in the folder that `path` is, or will be, in. Error "`action`: .." where the
+/// system does not say.
 int64_t free_disk_bytes(const std::filesystem::path& path, const std::string& action);
 
 /// Bytes of all files below `folder`; 0 when there is none.

@@ -183,13 +183,9 @@ T convert(const Json& value, const std::string& place, const auto& key) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& place) {
-  return Builder(text, place).build();
-}
+Json parse_json(std::string_view text, const std::string& place) { return Builder(text, place).build(); }
 
-Json read_json(const std::filesystem::path& path) {
-  return parse_json(MappedFile::open(path)->text(), path.string());
-}
+Json read_json(const std::filesystem::path& path) { return parse_json(MappedFile::open(path)->text(), path.string()); }
 
 void write_json(const std::filesystem::path& path, const OrderedJson& value) {
   std::string text;
@@ -203,23 +199,15 @@ void write_json(const std::filesystem::path& path, const OrderedJson& value) {
 
 std::string describe(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null:
-      return "nothing";
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::string:
-      return "a string";
-    case Json::value_t::boolean:
-      return "a boolean";
+    case Json::value_t::null: return "nothing";
+    case Json::value_t::object: return "an object";
+    case Json::value_t::array: return "an array";
+    case Json::value_t::string: return "a string";
+    case Json::value_t::boolean: return "a boolean";
     case Json::value_t::number_integer:
-    case Json::value_t::number_unsigned:
-      return "an integer";
-    case Json::value_t::number_float:
-      return "a number";
-    default:
-      return "binary data";
+    case Json::value_t::number_unsigned: return "an integer";
+    case Json::value_t::number_float: return "a number";
+    default: return "binary data";
   }
 }
 

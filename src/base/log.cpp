@@ -19,40 +19,25 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
+    case LogLevel::kDebug: return spdlog::level::debug;
+    case LogLevel::kInfo: return spdlog::level::info;
+    case LogLevel::kWarning: return spdlog::level::warn;
   }
   return spdlog::level::info;
 }
 
 }  // namespace
 
-void set_log_level(LogLevel level) {
-  logger().set_level(spdlog_level(level));
-}
+void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 
-void set_log_origin(const std::string& origin) {
-  logger().set_pattern("%H:%M:%S %^%l%$ " + origin + ": %v");
-}
+void set_log_origin(const std::string& origin) { logger().set_pattern("%H:%M:%S %^%l%$ " + origin + ": %v"); }
 
-bool log_shows(LogLevel level) {
-  return logger().should_log(spdlog_level(level));
-}
+bool log_shows(LogLevel level) { return logger().should_log(spdlog_level(level)); }
 
-void log_debug(const std::string& message) {
-  logger().log(spdlog::level::debug, message);
-}
+void log_debug(const std::string& message) { logger().log(spdlog::level::debug, message); }
 
-void log_info(const std::string& message) {
-  logger().log(spdlog::level::info, message);
-}
+void log_info(const std::string& message) { logger().log(spdlog::level::info, message); }
 
-void log_warning(const std::string& message) {
-  logger().log(spdlog::level::warn, message);
-}
+void log_warning(const std::string& message) { logger().log(spdlog::level::warn, message); }
 
 }  // namespace vlsi

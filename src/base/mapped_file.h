@@ -37,8 +37,8 @@ void read_ahead(std::span<const std::byte> bytes);
 /// Has the pages of `bytes`, a part of a mapped file, in memory when it returns.
 void read_now(std::span<const std::byte> bytes);
 
-/// Takes the pages of `bytes`, a part of a mapped file and of nothing else, out of this process's memory. The system may keep them
-/// in its page cache; the next touch has them back.
+/// Takes the pages of `bytes`, a part of a mapped file and of nothing else, out of this process's memory. The system
+/// may keep them in its page cache; the next touch has them back.
 void release(std::span<const std::byte> bytes);
 
 }  // namespace vlsi

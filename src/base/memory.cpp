@@ -29,7 +29,8 @@ std::optional<int64_t> number_behind(const std::string& key, const fs::path& pat
   return std::nullopt;
 }
 
-/// The files of a control group's memory, and where its hierarchy stands; `line` is how /proc/self/cgroup begins to name it.
+/// The files of a control group's memory, and where its hierarchy stands; `line` is how /proc/self/cgroup begins to
+/// name it.
 struct Hierarchy {
   const char *line, *folder, *limit, *usage, *cached;
 };

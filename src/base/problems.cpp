@@ -21,7 +21,8 @@ std::optional<Number> find_number(const std::string& text) {
   for (size_t point = text.find('.'); point != std::string::npos; point = text.find('.', point + 1)) {
     const size_t begin = point + 1, end = text.find_first_not_of("0123456789", begin);
     if (end == std::string::npos) return std::nullopt;
-    if (text[end] == '.' && end > begin && end - begin <= kMostDigits) return Number{begin, end, std::stoll(text.substr(begin, end - begin))};
+    if (text[end] == '.' && end > begin && end - begin <= kMostDigits)
+      return Number{begin, end, std::stoll(text.substr(begin, end - begin))};
   }
   return std::nullopt;
 }
@@ -52,7 +53,8 @@ std::vector<Entry> merged(const std::vector<std::string>& problems) {
   std::map<std::pair<std::string, std::string>, size_t> places;
   for (const auto& problem : problems) {
     const auto number = find_number(problem);
-    const auto before = number ? problem.substr(0, number->begin) : problem, after = number ? problem.substr(number->end) : "";
+    const auto before = number ? problem.substr(0, number->begin) : problem,
+               after = number ? problem.substr(number->end) : "";
     const auto [place, is_new] = places.emplace(std::pair(before, after), entries.size());
     if (is_new) entries.push_back({before, after, {}, 0});
     auto& entry = entries[place->second];

@@ -18,9 +18,9 @@ class Problems {
 
   size_t count() const { return problems_.size(); }
 
-  /// One line: the problems in their order, separated by semicolons. Those that differ in one number between points alone, such as
-  /// the layer in a tensor's name, are one entry: "missing model.layers.{0-3,5}.mlp.up_proj.weight". Behind 20 entries it
-  /// says how many problems follow.
+  /// One line: the problems in their order, separated by semicolons. Those that differ in one number between points
+  /// alone, such as the layer in a tensor's name, are one entry: "missing model.layers.{0-3,5}.mlp.up_proj.weight".
+  /// Behind 20 entries it says how many problems follow.
   std::string text() const;
 
   /// With problems, an Error: the parts, then text().

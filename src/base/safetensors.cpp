@@ -52,7 +52,8 @@ TensorInfo read_entry(const Json& entry, uint64_t data, uint64_t data_bytes, con
   if (offsets.size() != 2) fail(place, ": data_offsets has ", offsets.size(), " numbers, expected 2");
   if (offsets[0] < 0 || offsets[1] < offsets[0] || static_cast<uint64_t>(offsets[1]) > data_bytes) {
     fail(place, ": data_offsets are [", offsets[0], ", ", offsets[1], "], expected an ascending pair within the ",
-         data_bytes, " bytes of data", static_cast<uint64_t>(std::max<int64_t>(0, offsets[1])) > data_bytes ? "; the file may be cut off" : "");
+         data_bytes, " bytes of data",
+         static_cast<uint64_t>(std::max<int64_t>(0, offsets[1])) > data_bytes ? "; the file may be cut off" : "");
   }
   const auto found = static_cast<uint64_t>(offsets[1] - offsets[0]);
   const auto expected = count_bytes(info, place);

@@ -25,8 +25,7 @@ constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
 
 /// The header's JSON. Tensors stand in the order of their data.
-std::string make_header(const std::vector<TensorSource>& order,
-                        const std::map<std::string, std::string>& metadata) {
+std::string make_header(const std::vector<TensorSource>& order, const std::map<std::string, std::string>& metadata) {
   std::string header = concat("{\"", kMetadataKey, "\":", Json(metadata).dump());
   uint64_t reached = 0;
   for (const auto& source : order) {
@@ -64,7 +63,8 @@ void sort_as_written(std::vector<TensorSource>& sources) {
   const auto key = [](const auto& source) {
     return std::pair(safetensors_dtype_rank(source.dtype), std::string_view(source.name));
   };
-  std::sort(sources.begin(), sources.end(), [&](const auto& left, const auto& right) { return key(left) < key(right); });
+  std::sort(sources.begin(), sources.end(),
+            [&](const auto& left, const auto& right) { return key(left) < key(right); });
 }
 
 void stream_safetensors(const fs::path& path, std::vector<TensorSource> sources,

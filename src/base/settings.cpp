@@ -37,14 +37,16 @@ void mark_as_override(YAML::Node node) {
 
 void apply_override(YAML::Node root, const std::string& override) {
   const auto equals = override.find('=');
-  if (equals == std::string::npos || equals == 0) fail("--set '", override, "': expected key=value, as in optimizer.learning_rate=1e-3");
+  if (equals == std::string::npos || equals == 0)
+    fail("--set '", override, "': expected key=value, as in optimizer.learning_rate=1e-3");
   const YAML::Node value = parse_yaml(override.substr(equals + 1), "--set " + override);
   mark_as_override(value);
   YAML::Node node = root;
   std::string rest = override.substr(0, equals);
   for (size_t dot; (dot = rest.find('.')) != std::string::npos; rest = rest.substr(dot + 1)) {
     YAML::Node next = node[rest.substr(0, dot)];
-    if (next && !next.IsNull() && !next.IsMap()) fail("--set '", override, "': '", rest.substr(0, dot), "' has no keys inside");
+    if (next && !next.IsNull() && !next.IsMap())
+      fail("--set '", override, "': '", rest.substr(0, dot), "' has no keys inside");
     node.reset(next);
   }
   node[rest] = value;
@@ -54,7 +56,8 @@ void apply_override(YAML::Node root, const std::string& override) {
 
 YAML::Node parse_yaml(const std::string& text, const std::string& place) {
   try {
-    if (const auto invalid = find_invalid_utf8(text); invalid != text.npos) fail("reading ", place, ": byte ", invalid, " is not UTF-8");
+    if (const auto invalid = find_invalid_utf8(text); invalid != text.npos)
+      fail("reading ", place, ": byte ", invalid, " is not UTF-8");
     const auto documents = YAML::LoadAll(text);
     if (documents.size() > 1) fail("reading ", place, ": holds ", documents.size(), " documents, expected one");
     YAML::Node node = documents.empty() ? YAML::Node() : documents[0];
@@ -69,7 +72,8 @@ YAML::Node load_yaml(const std::filesystem::path& path, const std::vector<std::s
   const auto file = MappedFile::open(path);
   YAML::Node root = parse_yaml(std::string(file->text()), path.string());
   if (root.IsNull()) root = YAML::Node(YAML::NodeType::Map);
-  if (!root.IsMap()) fail("reading ", path.string(), ": the file is ", settings_detail::describe(root), ", expected keys and values");
+  if (!root.IsMap())
+    fail("reading ", path.string(), ": the file is ", settings_detail::describe(root), ", expected keys and values");
   for (const auto& override : overrides) apply_override(root, override);
   return root;
 }
@@ -107,7 +111,8 @@ namespace settings_detail {
 namespace {
 
 template <class Number>
-void read_number(const YAML::Node& node, const std::string& file, const std::string& key, Number& value, const char* expected) {
+void read_number(const YAML::Node& node, const std::string& file, const std::string& key, Number& value,
+                 const char* expected) {
   if (node.IsScalar()) {
     const auto& text = node.Scalar();
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -120,12 +125,15 @@ void read_number(const YAML::Node& node, const std::string& file, const std::str
 
 }  // namespace
 
-std::string join(const std::string& prefix, const std::string& key) { return prefix.empty() ? key : prefix + "." + key; }
+std::string join(const std::string& prefix, const std::string& key) {
+  return prefix.empty() ? key : prefix + "." + key;
+}
 
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key) {
   if (node.Tag() == kOverrideTag) return concat("--set: key '", key, "' ");
   const auto mark = node.Mark();
-  return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "' ") : concat(file, ": key '", key, "' ");
+  return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "' ")
+                        : concat(file, ": key '", key, "' ");
 }
 
 std::string describe(const YAML::Node& node) {
@@ -155,7 +163,8 @@ void read_scalar(const YAML::Node& node, const std::string& file, const std::str
   if (!node.IsScalar()) fail(place_of(node, file, key), "is ", describe(node), ", expected text");
   value = node.Scalar();
 }
-void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::filesystem::path& value) {
+void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key,
+                 std::filesystem::path& value) {
   std::string text;
   read_scalar(node, file, key, text);
   value = text;

@@ -27,8 +27,8 @@ namespace vlsi {
 template <class E>
 struct EnumNames;
 
-/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML, what is not
-/// UTF-8, several documents, an override without '=', and duplicate keys.
+/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML,
+/// what is not UTF-8, several documents, an override without '=', and duplicate keys.
 YAML::Node load_yaml(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 YAML::Node parse_yaml(const std::string& text, const std::string& place);
 
@@ -42,7 +42,9 @@ struct Ignore {
   void operator()(const char*, T&, const char*) {}
 };
 template <class T>
-concept Struct = requires(Ignore& v, T& c) { fields(v, c); };
+concept Struct = requires(Ignore& v, T& c) {
+  fields(v, c);
+};
 template <class T>
 concept Enum = std::is_enum_v<T>;
 template <class T>

@@ -11,7 +11,8 @@ namespace {
 
 using Values = std::vector<std::pair<std::string, std::string>>;  // key, value; in the order of the text
 
-/// Every value below `node` with its key: of a list, each entry's. An empty block, or an empty list, is a value of its own.
+/// Every value below `node` with its key: of a list, each entry's. An empty block, or an empty list, is a value of its
+/// own.
 void flatten(const YAML::Node& node, const std::string& key, Values& values) {
   if (node.IsMap() && node.size() > 0) {
     for (const auto& item : node) flatten(item.second, settings_detail::join(key, item.first.Scalar()), values);
@@ -31,7 +32,8 @@ std::string value_of(const Values& values, const std::string& key) {
 
 }  // namespace
 
-std::string settings_difference(const YAML::Node& before, const YAML::Node& now, const std::vector<std::string>& free_keys) {
+std::string settings_difference(const YAML::Node& before, const YAML::Node& now,
+                                const std::vector<std::string>& free_keys) {
   Values was, is;
   flatten(before, "", was);
   flatten(now, "", is);
@@ -44,7 +46,8 @@ std::string settings_difference(const YAML::Node& before, const YAML::Node& now,
     const auto a = value_of(was, key), b = value_of(is, key);
     if (a == b || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end()) continue;
     const auto values = concat(a, ", now ", b);
-    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == values; });
+    const auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == values; });
     if (group == groups.end()) {
       groups.emplace_back(values, key);
     } else {

@@ -79,9 +79,7 @@ int64_t count(const Json& json, const char* key, const std::string& place) {
 
 }  // namespace
 
-fs::path description_path(const fs::path& cache) {
-  return cache / "cache.json";
-}
+fs::path description_path(const fs::path& cache) { return cache / "cache.json"; }
 
 CacheDescription read_description(const fs::path& cache) {
   const auto path = description_path(cache);
@@ -141,9 +139,7 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
   return text;
 }
 
-int64_t bytes_per_position(int64_t num_layers, int64_t width) {
-  return num_layers * (2 * width + 4);
-}
+int64_t bytes_per_position(int64_t num_layers, int64_t width) { return num_layers * (2 * width + 4); }
 
 int64_t shard_number(const fs::path& path) {
   const auto name = path.filename().string();
@@ -166,7 +162,8 @@ std::vector<fs::path> find_shards(const fs::path& cache) {
   for (const auto& entry : fs::directory_iterator(cache)) {
     if (shard_number(entry.path()) >= 0) shards.push_back(entry.path());
   }
-  std::sort(shards.begin(), shards.end(), [](const auto& a, const auto& b) { return shard_number(a) < shard_number(b); });
+  std::sort(shards.begin(), shards.end(),
+            [](const auto& a, const auto& b) { return shard_number(a) < shard_number(b); });
   return shards;
 }
 
@@ -192,11 +189,12 @@ CacheShard CacheShard::open(const fs::path& path, const CacheOrigin& origin) {
     bool fits = info.dtype == dtype && info.shape.size() == shape.size();
     for (size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || info.shape[i] == shape[i];
     if (!fits) {
-      fail("reading ", path.string(), ": tensor ", name, " is ", c10::toString(info.dtype), ' ', at::IntArrayRef(info.shape),
-           ", expected ", c10::toString(dtype), ' ', at::IntArrayRef(shape), " (-1: any)");
+      fail("reading ", path.string(), ": tensor ", name, " is ", c10::toString(info.dtype), ' ',
+           at::IntArrayRef(info.shape), ", expected ", c10::toString(dtype), ' ', at::IntArrayRef(shape), " (-1: any)");
     }
     // Such a tensor would have to be copied, and a shard may be larger than the memory.
-    if (info.begin % c10::elementSize(dtype) != 0) fail("reading ", path.string(), ": tensor ", name, " is not aligned");
+    if (info.begin % c10::elementSize(dtype) != 0)
+      fail("reading ", path.string(), ": tensor ", name, " is not aligned");
     return file->tensor(name);
   };
   const int64_t num_layers = static_cast<int64_t>(origin.layers.size()) + 1;
@@ -210,7 +208,8 @@ CacheShard CacheShard::open(const fs::path& path, const CacheOrigin& origin) {
   shard.id_starts = take("id_starts", at::kLong, {shard.num_records() + 1});
   shard.ids = take("ids", at::kByte, {-1});
   if (metadata_at("index") != index_checksum(shard)) {
-    fail("reading ", path.string(), ": the checksum of its index is wrong: the shard is damaged; remove it and run vlsi cache again");
+    fail("reading ", path.string(),
+         ": the checksum of its index is wrong: the shard is damaged; remove it and run vlsi cache again");
   }
   check_starts(shard.starts, shard.num_positions(), /*strictly=*/true, "starts", path);
   check_starts(shard.id_starts, shard.ids.size(0), /*strictly=*/false, "id_starts", path);

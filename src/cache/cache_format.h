@@ -19,16 +19,16 @@ namespace vlsi {
 struct CacheOrigin {
   std::string tokenizer, chat_template, pre_processing;  // ProcessorFingerprint's
   std::string teacher, teacher_verbalizers, student_head;
-  std::string dtype;           // of both models
-  std::vector<int64_t> layers; // target layers of the teacher; the last layer's rows follow them
-  int64_t width = 0;           // D
-  int64_t vocab_size = 0;      // rows that both heads have
+  std::string dtype;            // of both models
+  std::vector<int64_t> layers;  // target layers of the teacher; the last layer's rows follow them
+  int64_t width = 0;            // D
+  int64_t vocab_size = 0;       // rows that both heads have
 };
 
 /// cache.json.
 struct CacheDescription {
   CacheOrigin origin;
-  bool complete = false;  // all of the data that it was last made for are in
+  bool complete = false;                                       // all of the data that it was last made for are in
   int64_t num_shards = 0, num_samples = 0, num_positions = 0;  // of a complete one
 };
 
@@ -37,8 +37,9 @@ std::filesystem::path description_path(const std::filesystem::path& cache);
 CacheDescription read_description(const std::filesystem::path& cache);
 void write_description(const std::filesystem::path& cache, const CacheDescription& description);
 
-/// In words, everything in which a cache's origin differs from what a run would make ("its tokenizer is .., the run's is ..");
-/// empty when nothing does. What `run` leaves empty is not compared; with `any_layers`, the cache may hold more layers.
+/// In words, everything in which a cache's origin differs from what a run would make ("its tokenizer is .., the run's
+/// is .."); empty when nothing does. What `run` leaves empty is not compared; with `any_layers`, the cache may hold
+/// more layers.
 std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool any_layers);
 
 /// Bytes of an answer position: two a number of a row, four for the entropy, in every layer.
@@ -50,7 +51,8 @@ std::filesystem::path shard_path(const std::filesystem::path& cache, int64_t num
 /// The shards in a cache, by number.
 std::vector<std::filesystem::path> find_shards(const std::filesystem::path& cache);
 
-/// The tensors of a shard; record r has positions starts[r] to starts[r + 1] and bytes id_starts[r] to [r + 1] of the ids.
+/// The tensors of a shard; record r has positions starts[r] to starts[r + 1] and bytes id_starts[r] to [r + 1] of the
+/// ids.
 struct CacheShard {
   std::filesystem::path path;
   at::Tensor rows;       // [P, L, D] float16, TeacherSummary::expected_row
@@ -67,16 +69,16 @@ struct CacheShard {
   int64_t start(int64_t record) const { return starts.const_data_ptr<int64_t>()[record]; }
   std::string id(int64_t record) const;
 
-  /// Maps a shard and checks everything but its records' values: names, dtypes, shapes, the order of the starts, the checksum of
-  /// the index, and that it is of a cache of `origin`. Error otherwise. No tensor is copied.
+  /// Maps a shard and checks everything but its records' values: names, dtypes, shapes, the order of the starts, the
+  /// checksum of the index, and that it is of a cache of `origin`. Error otherwise. No tensor is copied.
   static CacheShard open(const std::filesystem::path& path, const CacheOrigin& origin);
 };
 
 /// Writes the tensors of `shard` to its path, whole or not at all.
 void write_shard(const CacheShard& shard, const CacheOrigin& origin);
 
-/// XXH3 over the rows and entropies of a record, n positions, contiguous; `sample` is its seed, so that two records that
-/// changed places are found.
+/// XXH3 over the rows and entropies of a record, n positions, contiguous; `sample` is its seed, so that two records
+/// that changed places are found.
 uint64_t record_checksum(uint64_t sample, const at::Tensor& rows, const at::Tensor& entropy);
 
 }  // namespace vlsi

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 template <class T>
 at::Tensor view_of(const std::vector<T>& values, at::ScalarType dtype) {
-  return at::from_blob(const_cast<T*>(values.data()), {static_cast<int64_t>(values.size())}, at::TensorOptions().dtype(dtype));
+  return at::from_blob(const_cast<T*>(values.data()), {static_cast<int64_t>(values.size())},
+                       at::TensorOptions().dtype(dtype));
 }
 
 /// Whether there is anything in `directory` that no cache has.
@@ -40,14 +41,16 @@ CacheWriter::CacheWriter(const fs::path& directory, const CacheOrigin& origin, i
   remove_leftovers(directory_);
   if (!fs::exists(description_path(directory_))) {
     if (has_other_files(directory_)) {
-      fail("making a teacher cache in ", directory_.string(), ": the folder holds other files, expected an empty one or none");
+      fail("making a teacher cache in ", directory_.string(),
+           ": the folder holds other files, expected an empty one or none");
     }
     write_description(directory_, {origin_});
     return;
   }
   const auto description = read_description(directory_);
   if (const auto text = differences(description.origin, origin_, /*any_layers=*/false); !text.empty()) {
-    fail("making a teacher cache in ", directory_.string(), ": another one is there: ", text, "; remove it, or choose another folder");
+    fail("making a teacher cache in ", directory_.string(), ": another one is there: ", text,
+         "; remove it, or choose another folder");
   }
   for (const auto& path : find_shards(directory_)) {
     const auto shard = CacheShard::open(path, origin_);
@@ -69,7 +72,8 @@ void CacheWriter::add(const Batch& batch, const TeacherSummary& summary) {
   at::NoGradGuard no_grad;
   const auto names = layer_names("teacher", origin_.layers, /*with_last=*/true);
   check_finite(summary.entropy, "entropy", names, batch);
-  check_finite(summary.expected_row.abs().amax(-1).to(at::kHalf).to(at::kFloat), "expected row in float16", names, batch);
+  check_finite(summary.expected_row.abs().amax(-1).to(at::kHalf).to(at::kFloat), "expected row in float16", names,
+               batch);
   if (num_positions_ > 0 && num_positions_ + batch.num_answers() > max_positions_) write_open_shard();
   const int64_t room = std::max(max_positions_, batch.num_answers());
   if (!rows_.defined() || rows_.size(0) < room) {

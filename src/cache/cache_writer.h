@@ -16,15 +16,15 @@ namespace vlsi {
 
 class CacheWriter {
  public:
-  /// Opens `directory`, new or with the shards of an earlier start. A shard ends before it has more than `shard_bytes` of
-  /// rows and entropies, but holds at least one batch. Error naming what differs when a cache of another origin is there, for
-  /// a directory with other contents, and for damaged shards.
+  /// Opens `directory`, new or with the shards of an earlier start. A shard ends before it has more than `shard_bytes`
+  /// of rows and entropies, but holds at least one batch. Error naming what differs when a cache of another origin is
+  /// there, for a directory with other contents, and for damaged shards.
   CacheWriter(const std::filesystem::path& directory, const CacheOrigin& origin, int64_t shard_bytes);
 
   /// Whether all samples of the batch are in the cache.
   bool has(const Batch& batch) const;
-  /// Adds those that are not. A whole batch is in one shard, so that a repeated run cuts shards at the same places. Error
-  /// naming sample and layer when a value is not finite.
+  /// Adds those that are not. A whole batch is in one shard, so that a repeated run cuts shards at the same places.
+  /// Error naming sample and layer when a value is not finite.
   void add(const Batch& batch, const TeacherSummary& summary);
   /// Writes the last shard, and marks the cache as complete.
   void finish();

@@ -30,7 +30,8 @@ at::Tensor places_of(const std::vector<int64_t>& layers, const std::vector<int64
 TeacherCache::TeacherCache(const fs::path& directory, const CacheOrigin& run)
     : directory_(directory), description_(read_description(directory)) {
   const std::string action = "opening teacher cache " + directory.string();
-  if (const auto text = differences(description_.origin, run, /*any_layers=*/true); !text.empty()) fail(action, ": ", text);
+  if (const auto text = differences(description_.origin, run, /*any_layers=*/true); !text.empty())
+    fail(action, ": ", text);
   if (!description_.complete) fail(action, ": it is not complete; finish it with vlsi cache");
   const auto paths = find_shards(directory);
   if (std::ssize(paths) < description_.num_shards) {
@@ -44,7 +45,8 @@ TeacherCache::TeacherCache(const fs::path& directory, const CacheOrigin& run)
     shards_.push_back(CacheShard::open(path, description_.origin));
     const int64_t num_records = shards_.back().num_records();
     verified_.emplace_back(num_records);
-    for (int64_t i = 0; i < num_records; ++i) index_.insert(shards_.back().sample(i), {shard, static_cast<uint32_t>(i)});
+    for (int64_t i = 0; i < num_records; ++i)
+      index_.insert(shards_.back().sample(i), {shard, static_cast<uint32_t>(i)});
   }
 }
 
@@ -60,7 +62,8 @@ void TeacherCache::fail_to_find(const Batch& batch, int64_t index) const {
     for (int64_t i = 0; i < shard.num_records(); ++i) {
       if (shard.id(i) != id) continue;
       fail("teacher cache ", directory_.string(), ": sample '", id,
-           "' has other text, answers or pictures than the one of that id in the cache; make it with vlsi cache on these data");
+           "' has other text, answers or pictures than the one of that id in the cache; make it with vlsi cache on "
+           "these data");
     }
   }
   fail("teacher cache ", directory_.string(), ": has no sample '", id, "'; add it with vlsi cache on these data");
@@ -96,7 +99,9 @@ TeacherSummary TeacherCache::load(const Batch& batch, const std::vector<int64_t>
     const int64_t start = batch.answer_starts[i], length = batch.answer_starts[i + 1] - start;
     if (length == 0) continue;
     const auto found = find(batch, i);
-    const auto chosen = [&](const at::Tensor& values) { return (all ? values : values.index_select(1, places)).transpose(0, 1); };
+    const auto chosen = [&](const at::Tensor& values) {
+      return (all ? values : values.index_select(1, places)).transpose(0, 1);
+    };
     rows.narrow(1, start, length).copy_(chosen(found.rows));
     entropy.narrow(1, start, length).copy_(chosen(found.entropy));
   }

@@ -14,15 +14,17 @@
 
 namespace vlsi {
 
-/// A cache on disk, mapped: it costs page cache, and 32 to 64 bytes of memory a sample. Used by one thread, but for read_ahead.
+/// A cache on disk, mapped: it costs page cache, and 32 to 64 bytes of memory a sample. Used by one thread, but for
+/// read_ahead.
 class TeacherCache {
  public:
-  /// Opens a complete cache for a run whose values would be of `run`, which may name fewer layers. Error naming what differs,
-  /// for a cache that is not complete, and for a missing or damaged shard.
+  /// Opens a complete cache for a run whose values would be of `run`, which may name fewer layers. Error naming what
+  /// differs, for a cache that is not complete, and for a missing or damaged shard.
   TeacherCache(const std::filesystem::path& directory, const CacheOrigin& run);
 
-  /// What the teacher says of the batch's samples at `layers` (among the cache's) and at the last layer: float32, on the
-  /// batch's device. Checks a record's checksum when it is first read. Error for a sample that is not in the cache, naming it.
+  /// What the teacher says of the batch's samples at `layers` (among the cache's) and at the last layer: float32, on
+  /// the batch's device. Checks a record's checksum when it is first read. Error for a sample that is not in the cache,
+  /// naming it.
   TeacherSummary load(const Batch& batch, const std::vector<int64_t>& layers);
 
   /// Has the system read a sample's record in the background. Any thread, at any time.

@@ -23,7 +23,8 @@ Json with_answer(Json record, const std::string& answer) {
   const char* role_key = is_messages ? "role" : "from";
   const auto is_user = [&](const Json& turn) { return turn[role_key] == "user" || turn[role_key] == "human"; };
   while (!turns.empty() && !is_user(turns.back())) turns.erase(turns.size() - 1);
-  turns.push_back(is_messages ? Json{{"role", "assistant"}, {"content", answer}} : Json{{"from", "gpt"}, {"value", answer}});
+  turns.push_back(is_messages ? Json{{"role", "assistant"}, {"content", answer}}
+                              : Json{{"from", "gpt"}, {"value", answer}});
   return record;
 }
 
@@ -32,7 +33,8 @@ int run(const AnswerOptions& options) {
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
   const auto model = load(options.model);
-  const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
+  const auto answers =
+      answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {
@@ -45,7 +47,8 @@ int run(const AnswerOptions& options) {
   }
   out.write("\n]\n");
   out.commit();
-  log_info(concat("wrote ", num_written, " answers to ", options.out.string(), num_empty > 0 ? concat("; ", num_empty, " were empty and left out") : ""));
+  log_info(concat("wrote ", num_written, " answers to ", options.out.string(),
+                  num_empty > 0 ? concat("; ", num_empty, " were empty and left out") : ""));
   return 0;
 }
 
@@ -53,11 +56,14 @@ int run(const AnswerOptions& options) {
 
 void add_answer(CLI::App& program, Action& action) {
   auto options = std::make_shared<AnswerOptions>();
-  auto* command = program.add_subcommand("answer", "Answer a data file's questions; the result is a data file (teacher labels)");
+  auto* command =
+      program.add_subcommand("answer", "Answer a data file's questions; the result is a data file (teacher labels)");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);
   command->add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -31,12 +31,17 @@ int run(CacheOptions options) {
 }  // namespace
 
 void add_cache(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("cache", "The teacher's part of step 2, once, to disk: later runs need no teacher");
+  auto* command =
+      program.add_subcommand("cache", "The teacher's part of step 2, once, to disk: later runs need no teacher");
   auto options = std::make_shared<CacheOptions>();
   add_run_options(*command, options->run);
-  command->add_option("--out", options->cache.out, "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
-  command->add_option("--shard-bytes", options->cache.shard_bytes, "size of a file of the cache; what an interrupt loses at most")
-      ->capture_default_str()->check(whole_number_from(1));
+  command->add_option("--out", options->cache.out,
+                      "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
+  command
+      ->add_option("--shard-bytes", options->cache.shard_bytes,
+                   "size of a file of the cache; what an interrupt loses at most")
+      ->capture_default_str()
+      ->check(whole_number_from(1));
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

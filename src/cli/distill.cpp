@@ -58,7 +58,8 @@ void add_distill(CLI::App& program, Action& action) {
 }
 
 void add_finetune(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("finetune", "Supervised fine-tuning of the student alone, by the finetune part of the file");
+  auto* command = program.add_subcommand(
+      "finetune", "Supervised fine-tuning of the student alone, by the finetune part of the file");
   auto options = add_options(*command);
   command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/true); }; });
 }

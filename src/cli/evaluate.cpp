@@ -36,7 +36,9 @@ OrderedJson to_json(const ExactMatch& match) {
     if (category.empty()) continue;
     categories[category] = {{"accuracy", tally.accuracy()}, {"right", tally.right}, {"total", tally.total}};
   }
-  return {{"accuracy", match.overall().accuracy()}, {"right", match.overall().right}, {"total", match.overall().total},
+  return {{"accuracy", match.overall().accuracy()},
+          {"right", match.overall().right},
+          {"total", match.overall().total},
           {"categories", categories}};
 }
 
@@ -46,7 +48,8 @@ int run(const EvaluateOptions& options) {
   make_directories(options.out);
   check_writable(options.out);
   const auto model = load(options.model);
-  const auto answers = answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
+  const auto answers =
+      answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   ExactMatch match;
   AtomicFile predictions(options.out / "predictions.jsonl");
   for (const auto& answer : answers) {
@@ -54,11 +57,17 @@ int run(const EvaluateOptions& options) {
     const auto expected = expected_answer(conversation, file.place(answer.record));
     const bool right = ExactMatch::is_right(answer.text, expected);
     match.add(conversation.category, right);
-    predictions.write(OrderedJson{{"id", conversation.id}, {"category", conversation.category}, {"answer", answer.text},
-                                  {"expected", expected}, {"right", right}}.dump() + "\n");
+    predictions.write(OrderedJson{{"id", conversation.id},
+                                  {"category", conversation.category},
+                                  {"answer", answer.text},
+                                  {"expected", expected},
+                                  {"right", right}}
+                          .dump() +
+                      "\n");
   }
   predictions.commit();
-  OrderedJson results{{"benchmark", options.benchmark}, {"model", options.model.model.string()}, {"data", options.data.data.string()}};
+  OrderedJson results{
+      {"benchmark", options.benchmark}, {"model", options.model.model.string()}, {"data", options.data.data.string()}};
   if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
   results.update(to_json(match));
   write_json(options.out / "results.json", results);
@@ -81,10 +90,15 @@ void add_evaluate(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("evaluate", "Accuracy on a benchmark, by greedy generation");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);
-  command->add_option("--benchmark", options->benchmark, "easy-vqa: exact match, per question type (the records' `category`)")
-      ->required()->check(CLI::IsMember({"easy-vqa"}));
+  command
+      ->add_option("--benchmark", options->benchmark,
+                   "easy-vqa: exact match, per question type (the records' `category`)")
+      ->required()
+      ->check(CLI::IsMember({"easy-vqa"}));
   command->add_option("--out", options->out, "folder for results.json and predictions.jsonl")->required();
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")->capture_default_str()->check(CLI::Range(1, 1 << 20));
+  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

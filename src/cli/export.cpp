@@ -20,9 +20,7 @@ struct ExportOptions {
   uint64_t max_shard_bytes = kMaxShardBytes;
 };
 
-std::string place_of(const ExportOptions& options) {
-  return "exporting " + options.out.string();
-}
+std::string place_of(const ExportOptions& options) { return "exporting " + options.out.string(); }
 
 /// The student of a finished run, with the adapters that it kept.
 std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConfig& config) {

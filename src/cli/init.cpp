@@ -21,12 +21,13 @@ int run(const InitOptions& options) {
   const auto config = parse_model_config(read_json(options.config), options.config.string());
   const auto tokenizer = Tokenizer::load(options.tokenizer);
   if (tokenizer.size() > config.text.vocab_size) {
-    fail(options.config.string(), ": vocab_size is ", config.text.vocab_size, ", the tokenizer in ", options.tokenizer.string(),
-         " needs ", tokenizer.size());
+    fail(options.config.string(), ": vocab_size is ", config.text.vocab_size, ", the tokenizer in ",
+         options.tokenizer.string(), " needs ", tokenizer.size());
   }
   const auto image_token = tokenizer.require("<|image_pad|>");
   if (image_token != config.image_token_id) {
-    fail(options.config.string(), ": image_token_id is ", config.image_token_id, ", the tokenizer's <|image_pad|> is ", image_token);
+    fail(options.config.string(), ": image_token_id is ", config.image_token_id, ", the tokenizer's <|image_pad|> is ",
+         image_token);
   }
   const auto& folder = options.tokenizer;
   if (!std::filesystem::exists(folder / "preprocessor_config.json") &&
@@ -55,9 +56,12 @@ void add_init(CLI::App& program, Action& action) {
                    "directory with tokenizer.json and preprocessor_config.json or processor_config.json")
       ->required();
   command->add_option("--out", options->out, "the new directory")->required();
-  command->add_option("--vision-from", options->vision_from, "take the vision tower (without its merger) of this model");
-  command->add_option("--initializer", options->initializer, "fan-in: std 1/sqrt(inputs); normal: std initializer_range")
-      ->capture_default_str()->check(CLI::IsMember({"fan-in", "normal"}));
+  command->add_option("--vision-from", options->vision_from,
+                      "take the vision tower (without its merger) of this model");
+  command
+      ->add_option("--initializer", options->initializer, "fan-in: std 1/sqrt(inputs); normal: std initializer_range")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fan-in", "normal"}));
   command->add_option("--dtype", options->dtype, "of the written weights: float32 | bfloat16")->capture_default_str();
   command->add_option("--seed", options->seed, "of the weights")->capture_default_str()->check(whole_number_from(0));
   add_shard_option(*command, options->max_shard_bytes);

@@ -36,21 +36,23 @@ struct Contents {
   void print() const {
     std::cout << "  tensors     " << num_tensors << "\n  values      " << num_values << " (";
     bool first = true;
-    for (const auto& [dtype, values] : values_by_dtype) std::cout << (std::exchange(first, false) ? "" : ", ") << values << " " << dtype;
+    for (const auto& [dtype, values] : values_by_dtype)
+      std::cout << (std::exchange(first, false) ? "" : ", ") << values << " " << dtype;
     std::cout << ")\n  size        " << size_text(num_bytes) << "\n";
   }
 };
 
 void inspect_model(const fs::path& directory) {
   const auto config = load_model_config(directory);
-  const auto &text = config.text;
-  const auto &vision = config.vision;
+  const auto& text = config.text;
+  const auto& vision = config.vision;
   std::cout << directory.string() << ": a Qwen2-VL model\n"
-            << "  decoder     " << text.num_hidden_layers << " layers x " << text.hidden_size << ", heads " << text.num_attention_heads
-            << "/" << text.num_key_value_heads << ", FFN " << text.intermediate_size << "\n"
-            << "  vocabulary  " << text.vocab_size << " rows, head " << (text.tie_word_embeddings ? "tied" : "separate") << "\n"
-            << "  vision      " << vision.depth << " blocks x " << vision.embed_dim << ", heads " << vision.num_heads << ", patch "
-            << vision.patch_size << ", merge " << vision.spatial_merge_size << "\n";
+            << "  decoder     " << text.num_hidden_layers << " layers x " << text.hidden_size << ", heads "
+            << text.num_attention_heads << "/" << text.num_key_value_heads << ", FFN " << text.intermediate_size << "\n"
+            << "  vocabulary  " << text.vocab_size << " rows, head " << (text.tie_word_embeddings ? "tied" : "separate")
+            << "\n"
+            << "  vision      " << vision.depth << " blocks x " << vision.embed_dim << ", heads " << vision.num_heads
+            << ", patch " << vision.patch_size << ", merge " << vision.spatial_merge_size << "\n";
   const auto checkpoint = Checkpoint::open(directory);
   Contents contents;
   for (const auto& name : checkpoint.names()) contents.add(checkpoint.info(name));
@@ -65,9 +67,11 @@ void inspect_verbalizers(const fs::path& directory) {
   std::cout << directory.string() << ": verbalizers (" << name_of(config.architecture)
             << (config.residual ? ", residual" : "") << (config.final_norm ? ", final norm" : "")
             << ")\n  layers      ";
-  for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string())) std::cout << layer << " ";
+  for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string()))
+    std::cout << layer << " ";
   std::cout << "\n  backbone    " << require<int64_t>(backbone, "num_layers", path.string()) << " layers x "
-            << require<int64_t>(backbone, "width", path.string()) << ", head " << require<std::string>(backbone, "head", path.string()) << "\n";
+            << require<int64_t>(backbone, "width", path.string()) << ", head "
+            << require<std::string>(backbone, "head", path.string()) << "\n";
   Contents contents;
   const auto file = SafetensorsFile::open(directory / "verbalizers.safetensors");
   for (const auto& [name, info] : file->tensors()) contents.add(info);
@@ -85,11 +89,15 @@ void inspect_cache(const fs::path& directory) {
     num_positions += shard.num_positions();
   }
   const int64_t per_position = bytes_per_position(static_cast<int64_t>(origin.layers.size()) + 1, origin.width);
-  std::cout << directory.string() << ": a teacher cache" << (description.complete ? "" : ", not complete") << "\n  layers      ";
+  std::cout << directory.string() << ": a teacher cache" << (description.complete ? "" : ", not complete")
+            << "\n  layers      ";
   for (const int64_t layer : origin.layers) std::cout << layer << " ";
-  std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.vocab_size << " vocabulary rows\n"
-            << "  samples     " << num_samples << " with " << num_positions << " answer positions, in " << num_shards << " shards\n"
-            << "  size        " << size_text(num_positions * per_position) << ", " << per_position << " bytes a position\n"
+  std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.vocab_size
+            << " vocabulary rows\n"
+            << "  samples     " << num_samples << " with " << num_positions << " answer positions, in " << num_shards
+            << " shards\n"
+            << "  size        " << size_text(num_positions * per_position) << ", " << per_position
+            << " bytes a position\n"
             << "  teacher     " << origin.teacher << ", dtype " << origin.dtype << "\n"
             << "  verbalizers " << origin.teacher_verbalizers << "\n  student     head " << origin.student_head << "\n"
             << "  input       tokenizer " << origin.tokenizer << ", chat template " << origin.chat_template << "\n"
@@ -132,7 +140,8 @@ void inspect_run(const fs::path& directory) {
   }
   if (fs::is_directory(directory / "checkpoints")) {
     for (const auto& entry : fs::directory_iterator(directory / "checkpoints")) {
-      if (entry.path().filename().string().front() != '.') std::cout << "  checkpoint " << entry.path().filename().string() << "\n";
+      if (entry.path().filename().string().front() != '.')
+        std::cout << "  checkpoint " << entry.path().filename().string() << "\n";
     }
   }
   std::cout << (fs::exists(directory / "model") ? "  finished: the result is in model/\n" : "  not finished\n");
@@ -152,7 +161,8 @@ int run(const fs::path& directory) {
     inspect_adapter(directory);
   } else {
     fail("inspecting ", directory.string(),
-         ": it is no model (config.json), adapter (adapter_config.json), verbalizer set (verbalizers.json), teacher cache "
+         ": it is no model (config.json), adapter (adapter_config.json), verbalizer set (verbalizers.json), teacher "
+         "cache "
          "(cache.json) or run (metrics.jsonl)");
   }
   return 0;

@@ -23,8 +23,11 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 void add_data_options(CLI::App& command, DataOptions& options) {
   command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON, or JSONL")->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
-  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")->capture_default_str()->check(whole_number_from(1));
-  command.add_flag("--skip-bad-records", options.skip_bad_records, "count and list broken records instead of stopping at the first");
+  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")
+      ->capture_default_str()
+      ->check(whole_number_from(1));
+  command.add_flag("--skip-bad-records", options.skip_bad_records,
+                   "count and list broken records instead of stopping at the first");
 }
 
 Conversation PromptOptions::conversation() const {
@@ -89,8 +92,10 @@ at::Device parse_device(const std::string& name) {
   } catch (const c10::Error&) {
     fail("--device is '", name, "', expected cpu, cuda or cuda:N");
   }
-  if ((!device->is_cpu() || device->has_index()) && !device->is_cuda()) fail("--device is '", name, "', expected cpu, cuda or cuda:N");
-  if (device->is_cuda() && !at::globalContext().hasCUDA()) fail("--device is '", name, "', but there is no GPU here that LibTorch can use");
+  if ((!device->is_cpu() || device->has_index()) && !device->is_cuda())
+    fail("--device is '", name, "', expected cpu, cuda or cuda:N");
+  if (device->is_cuda() && !at::globalContext().hasCUDA())
+    fail("--device is '", name, "', but there is no GPU here that LibTorch can use");
   return *device;
 }
 

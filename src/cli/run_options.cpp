@@ -9,21 +9,27 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--set", options.overrides, "key=value over the file, as --set optimizer.learning_rate=1e-3");
   for (const char* key : {"device", "dtype", "threads", "seed"}) {
     command.add_option_function<std::string>(
-        std::string("--") + key, [&options, key](const std::string& value) { options.overrides.push_back(concat(key, '=', value)); },
+        std::string("--") + key,
+        [&options, key](const std::string& value) { options.overrides.push_back(concat(key, '=', value)); },
         concat("the same as --set ", key, "=..."));
   }
-  command.footer([] { return "Keys of the run's file, with their defaults:\n\n" + write_settings(RunConfig{}, /*with_comments=*/true); });
+  command.footer([] {
+    return "Keys of the run's file, with their defaults:\n\n" + write_settings(RunConfig{}, /*with_comments=*/true);
+  });
 }
 
 const std::map<std::string, Only>& step_kinds() {
-  static const std::map<std::string, Only> kinds{
-      {"all", Only::kAll}, {"verbalize", Only::kVerbalize}, {"interact", Only::kInteract}, {"finetune", Only::kFinetune}};
+  static const std::map<std::string, Only> kinds{{"all", Only::kAll},
+                                                 {"verbalize", Only::kVerbalize},
+                                                 {"interact", Only::kInteract},
+                                                 {"finetune", Only::kFinetune}};
   return kinds;
 }
 
 void add_only_option(CLI::App& command, std::string& only) {
   command.add_option("--only", only, "all | verbalize | interact | finetune")
-      ->capture_default_str()->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
+      ->capture_default_str()
+      ->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
 }
 
 }  // namespace vlsi

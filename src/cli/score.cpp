@@ -26,7 +26,8 @@ int run(const ScoreOptions& options) {
                           {"loss", score.loss},
                           {"num_prompt_tokens", score.num_prompt_tokens},
                           {"num_image_tokens", score.num_image_tokens}}
-                  .dump() + "\n");
+                  .dump() +
+              "\n");
   });
   out.commit();
   return 0;
@@ -36,7 +37,8 @@ int run(const ScoreOptions& options) {
 
 void add_score(CLI::App& program, Action& action) {
   auto options = std::make_shared<ScoreOptions>();
-  auto* command = program.add_subcommand("score", "Log-probabilities of the answers in a data file, one JSON line a conversation");
+  auto* command =
+      program.add_subcommand("score", "Log-probabilities of the answers in a data file, one JSON line a conversation");
   add_model_options(*command, options->model);
   add_data_options(*command, options->data);
   command->add_option("--out", options->out, "JSONL file to write")->required();

@@ -23,7 +23,8 @@ void stop_if_interrupted() {
 Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
   Score score;
   score.id = batch.ids[sample];
-  const auto labels = batch.labels.cpu(), positions = batch.answer_positions.cpu(), image_tokens = batch.image_token_positions.cpu();
+  const auto labels = batch.labels.cpu(), positions = batch.answer_positions.cpu(),
+             image_tokens = batch.image_token_positions.cpu();
   const auto values = losses.to(at::kCPU, at::kDouble);
   double sum = 0;
   for (int64_t i = batch.answer_starts[sample]; i < batch.answer_starts[sample + 1]; ++i) {
@@ -34,7 +35,8 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
   score.loss = score.tokens.empty() ? 0 : sum / static_cast<double>(score.tokens.size());
   const int64_t first = batch.sequence_starts[sample], end = batch.sequence_starts[sample + 1];
   const int64_t first_answer = batch.answer_starts[sample];
-  score.num_prompt_tokens = score.tokens.empty() ? end - first : positions.const_data_ptr<int64_t>()[first_answer] + 1 - first;
+  score.num_prompt_tokens =
+      score.tokens.empty() ? end - first : positions.const_data_ptr<int64_t>()[first_answer] + 1 - first;
   score.num_image_tokens = 0;
   for (int64_t i = 0; i < image_tokens.numel(); ++i) {
     const int64_t position = image_tokens.const_data_ptr<int64_t>()[i];
@@ -45,7 +47,8 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
 
 }  // namespace
 
-LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device, SpecialText special_text) {
+LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device,
+                       SpecialText special_text) {
   LoadedModel model;
   model.vlm = load_vlm(directory, dtype, device);
   model.processor = load_processor(directory, special_text);
@@ -54,8 +57,8 @@ LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dt
   return model;
 }
 
-std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens, int64_t batch_tokens,
-                               OnError on_error) {
+std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens,
+                               int64_t batch_tokens, OnError on_error) {
   OnePass pass(file, *model.processor, {Encoding::kPrompt, batch_tokens, on_error});
   Progress progress("answering", "questions", file.size());
   std::vector<Answer> answers;
@@ -64,7 +67,8 @@ std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file,
     const auto batch = to_device(std::move(part->batch), model.vlm->device());
     const auto generated = generate_greedy(*model.vlm, batch, {max_new_tokens, model.stop_tokens});
     for (size_t i = 0; i < generated.size(); ++i) {
-      answers.push_back({part->records[i], model.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
+      answers.push_back(
+          {part->records[i], model.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
     }
     progress.update(pass.num_done());
   }

@@ -31,8 +31,8 @@ struct Answer {
 };
 
 /// The greedy answer to every record's last user turn, in the file's order; bad records are left out with kSkip.
-std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens, int64_t batch_tokens,
-                               OnError on_error);
+std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens,
+                               int64_t batch_tokens, OnError on_error);
 
 struct Score {
   int64_t record;

@@ -12,7 +12,9 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-bool ExactMatch::is_right(std::string_view answer, std::string_view expected) { return trimmed(answer) == trimmed(expected); }
+bool ExactMatch::is_right(std::string_view answer, std::string_view expected) {
+  return trimmed(answer) == trimmed(expected);
+}
 
 void ExactMatch::add(const std::string& category, bool right) {
   for (auto* tally : {&overall_, &by_category_[category]}) {

@@ -40,7 +40,8 @@ std::vector<Generated> generate_greedy(const Vlm& model, const Batch& prompts, c
     for (size_t row = 0; row < sequences.size(); ++row) {
       const int64_t token = on_cpu.const_data_ptr<int64_t>()[row];
       auto& answer = answers[sequences[row]];
-      answer.stopped = std::find(config.stop_tokens.begin(), config.stop_tokens.end(), token) != config.stop_tokens.end();
+      answer.stopped =
+          std::find(config.stop_tokens.begin(), config.stop_tokens.end(), token) != config.stop_tokens.end();
       if (answer.stopped) continue;
       answer.tokens.push_back(static_cast<int32_t>(token));
       if (on_token) on_token(sequences[row], static_cast<int32_t>(token));
@@ -68,10 +69,12 @@ std::vector<int64_t> stop_tokens(const std::filesystem::path& directory, const M
   const Json json = read_json(path);
   const std::string place = path.string(), key = "eos_token_id";
   if (!json.is_object() || !json.contains(key) || json[key].is_null()) return {config.eos_token_id};
-  const auto tokens = json[key].is_array() ? require<std::vector<int64_t>>(json, key, place) : std::vector{require<int64_t>(json, key, place)};
+  const auto tokens = json[key].is_array() ? require<std::vector<int64_t>>(json, key, place)
+                                           : std::vector{require<int64_t>(json, key, place)};
   for (const int64_t token : tokens) {
     if (token < 0 || token >= config.text.vocab_size) {
-      fail(place, ": key 'eos_token_id' has ", token, ", expected ids of the vocabulary's ", config.text.vocab_size, " rows");
+      fail(place, ": key 'eos_token_id' has ", token, ", expected ids of the vocabulary's ", config.text.vocab_size,
+           " rows");
     }
   }
   if (tokens.empty()) fail(place, ": key 'eos_token_id' is an empty list, expected the tokens that end an answer");

@@ -21,13 +21,14 @@ struct Generated {
   bool stopped = false;         // by a stop token; otherwise by max_new_tokens
 };
 
-/// Continues every prompt of the batch, whose answer positions are the prompts' last tokens. In the batch's order. Logits are
-/// compared in float32, the lowest id first among equals. `on_tokens`, where given, is told each step's token of every sequence
-/// that goes on.
+/// Continues every prompt of the batch, whose answer positions are the prompts' last tokens. In the batch's order.
+/// Logits are compared in float32, the lowest id first among equals. `on_tokens`, where given, is told each step's
+/// token of every sequence that goes on.
 std::vector<Generated> generate_greedy(const Vlm& model, const Batch& prompts, const GreedyConfig& config,
                                        const std::function<void(int64_t sequence, int32_t token)>& on_token = {});
 
-/// The stop tokens of a model directory: generation_config.json's eos_token_id (a number or a list), else config.json's.
+/// The stop tokens of a model directory: generation_config.json's eos_token_id (a number or a list), else
+/// config.json's.
 std::vector<int64_t> stop_tokens(const std::filesystem::path& directory, const ModelConfig& config);
 
 }  // namespace vlsi

@@ -9,9 +9,7 @@ namespace vlsi {
 namespace {
 
 // Printable characters of Latin-1 stand for themselves; the other 68 bytes are, in order, U+0100 to U+0143.
-bool is_printable(int byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-}
+bool is_printable(int byte) { return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE; }
 
 constexpr int kAlphabetEnd = 0x144;
 
@@ -40,9 +38,7 @@ const Alphabet& alphabet() {
 
 }  // namespace
 
-const std::string& byte_level_order() {
-  return alphabet().order;
-}
+const std::string& byte_level_order() { return alphabet().order; }
 
 std::optional<std::string> byte_level_decode(std::string_view spelling) {
   const Alphabet& a = alphabet();

@@ -119,7 +119,8 @@ class Reader {
 
   void read_pictures() {
     for (const char* key : {"video", "videos"}) {
-      if (has(record_, key) && !record_[key].empty()) fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: videos are not read");
+      if (has(record_, key) && !record_[key].empty())
+        fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: videos are not read");
     }
     for (const char* key : {"image", "images"}) {
       if (!has(record_, key)) continue;

@@ -27,7 +27,8 @@ struct Conversation {
   std::string id;        // the record's `id` (string or number) or `idx`, else its number in the file
   std::string category;  // the record's `category`, for figures per question type; may be empty
   std::vector<Turn> turns;
-  std::filesystem::path images = {};  // where relative picture paths started; empty where they did not come from a data file
+  std::filesystem::path images =
+      {};  // where relative picture paths started; empty where they did not come from a data file
 };
 
 /// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one

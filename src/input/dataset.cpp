@@ -181,9 +181,7 @@ void shuffle_front(std::vector<T>& values, int64_t count, std::mt19937_64& rando
   for (int64_t i = 0; i < count; ++i) std::swap(values[i], values[i + draw(random, values.size() - i)]);
 }
 
-int64_t records_of(int64_t size, double weight) {
-  return std::llround(static_cast<double>(size) * weight);
-}
+int64_t records_of(int64_t size, double weight) { return std::llround(static_cast<double>(size) * weight); }
 
 }  // namespace
 

@@ -17,8 +17,8 @@ namespace vlsi {
 class RecordFile {
  public:
   /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
-  /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture paths
-  /// start; empty for the data file's own folder.
+  /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture
+  /// paths start; empty for the data file's own folder.
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {});
 
   const std::filesystem::path& path() const { return file_->path(); }

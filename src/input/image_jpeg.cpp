@@ -75,15 +75,9 @@ class JpegReader {
   void read_header() {
     if (!try_read_header()) fail("cannot read JPEG picture ", place_, ": ", error_.message);
     switch (info_.num_components) {
-      case 1:
-        info_.out_color_space = JCS_GRAYSCALE;
-        break;
-      case 3:
-        info_.out_color_space = JCS_RGB;
-        break;
-      case 4:
-        info_.out_color_space = JCS_CMYK;
-        break;
+      case 1: info_.out_color_space = JCS_GRAYSCALE; break;
+      case 3: info_.out_color_space = JCS_RGB; break;
+      case 4: info_.out_color_space = JCS_CMYK; break;
       default:
         fail("cannot read JPEG picture ", place_, ": found ", info_.num_components,
              " colour components, expected 1, 3 or 4");

@@ -16,14 +16,10 @@ constexpr size_t kRiffHeaderBytes = 12, kChunkHeaderBytes = 8;
 std::string_view describe_status(VP8StatusCode status) {
   switch (status) {
     case VP8_STATUS_NOT_ENOUGH_DATA:
-    case VP8_STATUS_SUSPENDED:
-      return "the file ends too early";
-    case VP8_STATUS_OUT_OF_MEMORY:
-      return "not enough memory";
-    case VP8_STATUS_UNSUPPORTED_FEATURE:
-      return "it uses a feature that libwebp does not support";
-    default:
-      return "the data is broken";
+    case VP8_STATUS_SUSPENDED: return "the file ends too early";
+    case VP8_STATUS_OUT_OF_MEMORY: return "not enough memory";
+    case VP8_STATUS_UNSUPPORTED_FEATURE: return "it uses a feature that libwebp does not support";
+    default: return "the data is broken";
   }
 }
 

@@ -229,14 +229,8 @@ Loader::Loader(const Mixture& mixture, const Processor& processor, const LoaderC
 
 Loader::~Loader() = default;
 
-Batch Loader::next() {
-  return state_->next();
-}
-Cursor Loader::cursor() const {
-  return state_->cursor_;
-}
-const Skipped& Loader::skipped() const {
-  return state_->skipped_;
-}
+Batch Loader::next() { return state_->next(); }
+Cursor Loader::cursor() const { return state_->cursor_; }
+const Skipped& Loader::skipped() const { return state_->skipped_; }
 
 }  // namespace vlsi

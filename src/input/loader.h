@@ -45,8 +45,8 @@ struct Skipped {
 /// Warns on the log, "JOB: 3 records were skipped" with the reasons; silent when there were none.
 void report_skipped(const Skipped& skipped, const std::string& job);
 
-/// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do: each
-/// takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`.
+/// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do:
+/// each takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`.
 class Loader {
  public:
   /// `mixture` and `processor` must outlive the loader.
@@ -54,8 +54,8 @@ class Loader {
   ~Loader();
 
   /// The next batch. Errors of a record (or its pictures) are thrown here, in order, naming file and record; with kSkip
-  /// they are counted instead, and an epoch without a single good sample is an Error. A sample above `sample_tokens`, or
-  /// above `batch_tokens`, is an error of that record. After an error every further call throws the same one.
+  /// they are counted instead, and an epoch without a single good sample is an Error. A sample above `sample_tokens`,
+  /// or above `batch_tokens`, is an error of that record. After an error every further call throws the same one.
   Batch next();
 
   /// The cursor after the last batch given out: a loader started there continues with the batch that follows it.

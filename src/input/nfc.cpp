@@ -44,9 +44,7 @@ constexpr Range kInert[] = {
     {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF},
 };
 
-[[noreturn]] void fail_to_normalise(utf8proc_ssize_t error) {
-  fail("normalising text: ", utf8proc_errmsg(error));
-}
+[[noreturn]] void fail_to_normalise(utf8proc_ssize_t error) { fail("normalising text: ", utf8proc_errmsg(error)); }
 
 void append_by_newest_tables(std::string_view text, std::string& result) {
   constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE);

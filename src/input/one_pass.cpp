@@ -62,8 +62,8 @@ Sample OnePass::encode(int64_t record) const {
 
 void OnePass::finish(const std::string& job) const {
   if (skipped_.count == file_.size()) {
-    fail(job, ": every one of the ", file_.size(), " records of ", file_.path().string(), " was left out; the first: ",
-         skipped_.reasons.front());
+    fail(job, ": every one of the ", file_.size(), " records of ", file_.path().string(),
+         " was left out; the first: ", skipped_.reasons.front());
   }
   report_skipped(skipped_, job);
 }

@@ -30,7 +30,8 @@ class Processor {
  public:
   virtual ~Processor() = default;
 
-  /// The whole conversation; answer positions are those whose next token is content or end-of-turn of an assistant turn.
+  /// The whole conversation; answer positions are those whose next token is content or end-of-turn of an assistant
+  /// turn.
   virtual Sample encode(const Conversation& conversation) const = 0;
 
   /// The conversation up to its last user turn, followed by the generation prompt. `answer_positions` is the last token

@@ -18,12 +18,9 @@ constexpr std::string_view kVideoToken = "<|video_pad|>";
 
 std::string_view role_name(Role role) {
   switch (role) {
-    case Role::kSystem:
-      return "system";
-    case Role::kUser:
-      return "user";
-    case Role::kAssistant:
-      return "assistant";
+    case Role::kSystem: return "system";
+    case Role::kUser: return "user";
+    case Role::kAssistant: return "assistant";
   }
   TORCH_CHECK(false, "unknown role");
 }
@@ -185,8 +182,9 @@ Sample Qwen2VlProcessor::render(const Conversation& conversation, size_t num_tur
       }
       flush();
       builder.add_control(vision_start_);
-      builder.add_picture(cut_patches(read_picture(content.image, conversation.images), image_config_, content.image.string()),
-                          image_config_.merge_size);
+      builder.add_picture(
+          cut_patches(read_picture(content.image, conversation.images), image_config_, content.image.string()),
+          image_config_.merge_size);
       builder.add_control(vision_end_);
     }
     flush();

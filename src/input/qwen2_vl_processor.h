@@ -27,7 +27,8 @@ struct Qwen2VlImageConfig {
 std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qwen2VlImageConfig& config,
                                          const std::string& place);
 
-/// Resize, scale to 0..1, normalise, cut into patches ordered (frame, block row, block column, row and column in block).
+/// Resize, scale to 0..1, normalise, cut into patches ordered (frame, block row, block column, row and column in
+/// block).
 ImagePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place);
 
 class Qwen2VlProcessor : public Processor {

@@ -57,9 +57,7 @@ Taps make_taps(int64_t in_size, int64_t out_size) {
   return taps;
 }
 
-uint8_t to_byte(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255));
-}
+uint8_t to_byte(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kPrecisionBits, 0, 255)); }
 
 Image resize_width(const Image& image, int64_t width) {
   const Taps taps = make_taps(image.width, width);

@@ -46,9 +46,12 @@ void check_length(const Sample& sample, int64_t sample_tokens, int64_t batch_tok
   const int64_t length = std::ssize(sample.tokens), num_of_pictures = std::ssize(sample.image_token_positions);
   if (length <= sample_tokens && length <= batch_tokens) return;
   const auto pictures =
-      num_of_pictures > 0 ? concat(" (", num_of_pictures, " for pictures: max_pixels in preprocessor_config.json bounds them)") : "";
+      num_of_pictures > 0
+          ? concat(" (", num_of_pictures, " for pictures: max_pixels in preprocessor_config.json bounds them)")
+          : "";
   fail("sample has ", length, " tokens", pictures, ", more than ",
-       length > sample_tokens ? concat("sample_tokens ", sample_tokens) : concat("batch_tokens ", batch_tokens), " allows");
+       length > sample_tokens ? concat("sample_tokens ", sample_tokens) : concat("batch_tokens ", batch_tokens),
+       " allows");
 }
 
 }  // namespace vlsi

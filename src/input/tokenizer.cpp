@@ -134,9 +134,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
   return replace_invalid_utf8(bytes);
 }
 
-std::string Tokenizer::bytes(int32_t id) const {
-  return std::string(state_->bytes(id));
-}
+std::string Tokenizer::bytes(int32_t id) const { return std::string(state_->bytes(id)); }
 
 bool Tokenizer::is_special(int32_t id) const {
   const auto it = state_->added_by_id.find(id);
@@ -156,13 +154,9 @@ int32_t Tokenizer::require(std::string_view token) const {
   fail("tokenizer in ", directory().string(), ": token '", token, "' is not in the vocabulary");
 }
 
-int64_t Tokenizer::size() const {
-  return state_->size;
-}
+int64_t Tokenizer::size() const { return state_->size; }
 
-const std::filesystem::path& Tokenizer::directory() const {
-  return state_->directory;
-}
+const std::filesystem::path& Tokenizer::directory() const { return state_->directory; }
 
 std::string TextStream::push(int32_t id) {
   if (tokenizer_.is_special(id)) return "";

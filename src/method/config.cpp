@@ -22,9 +22,8 @@ const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>
 }
 
 const std::vector<std::pair<std::string, Residency>>& EnumNames<Residency>::all() {
-  static const std::vector<std::pair<std::string, Residency>> names{{"resident", Residency::kResident},
-                                                                    {"streamed", Residency::kStreamed},
-                                                                    {"sharded", Residency::kSharded}};
+  static const std::vector<std::pair<std::string, Residency>> names{
+      {"resident", Residency::kResident}, {"streamed", Residency::kStreamed}, {"sharded", Residency::kSharded}};
   return names;
 }
 
@@ -93,11 +92,14 @@ void check_data(const DataConfig& data, const char* key, const std::string& plac
   // A later step's file is looked for now, not when its turn comes.
   for (const auto* sources : {&data.train, &data.validation}) {
     for (const auto& source : *sources) {
-      if (!std::filesystem::exists(source.path)) fail(place, ": key '", key, "': there is no file ", source.path.string());
+      if (!std::filesystem::exists(source.path))
+        fail(place, ": key '", key, "': there is no file ", source.path.string());
     }
   }
-  if (data.batch_tokens < 1 || data.sample_tokens < 1) fail(place, ": key '", key, "': token budgets must be 1 or more");
-  if (data.workers < 1 || data.workers > 256) fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
+  if (data.batch_tokens < 1 || data.sample_tokens < 1)
+    fail(place, ": key '", key, "': token budgets must be 1 or more");
+  if (data.workers < 1 || data.workers > 256)
+    fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
 }
 
 void check_learns(const std::vector<std::string>& parts, const char* key, const std::string& place) {
@@ -129,7 +131,8 @@ void check_without_head(const RunConfig& config, const std::string& place) {
 
 /// A cache holds expected rows of a head that stays as it is: what other losses read of a teacher is not in it.
 void check_cached(const InteractConfig& interact, const std::string& place) {
-  for (const auto& [key, loss] : {std::pair("intermediate_loss", interact.intermediate_loss), std::pair("last_loss", interact.last_loss)}) {
+  for (const auto& [key, loss] :
+       {std::pair("intermediate_loss", interact.intermediate_loss), std::pair("last_loss", interact.last_loss)}) {
     if (loss == LossKind::kL2) {
       fail(place, ": key 'teacher.cache' is given, but interact.", key,
            " is l2, which reads the teacher's own rows; a cache serves kl, ce and none");
@@ -176,9 +179,12 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.verbalize.iterations + config.interact.iterations + config.finetune.iterations == 0) {
     fail(place, ": every step has 0 iterations: there is nothing to do");
   }
-  if (config.checkpoint.every < 1 || config.checkpoint.keep < 1) fail(place, ": checkpoint.every and .keep must be 1 or more");
-  if (config.threads < 0 || config.threads > 1024) fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
-  if (config.dtype == "float16") fail(place, ": key 'dtype' is 'float16', which overflows in training; expected float32 or bfloat16");
+  if (config.checkpoint.every < 1 || config.checkpoint.keep < 1)
+    fail(place, ": checkpoint.every and .keep must be 1 or more");
+  if (config.threads < 0 || config.threads > 1024)
+    fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
+  if (config.dtype == "float16")
+    fail(place, ": key 'dtype' is 'float16', which overflows in training; expected float32 or bfloat16");
 
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
@@ -222,7 +228,8 @@ void check(const RunConfig& config, const std::string& place) {
          ": student.adapter brings adapters of its own rank, and student.lora.rank asks for new ones; name one of the "
          "two");
   }
-  if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0)) fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
+  if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0))
+    fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
 }
 
 }  // namespace vlsi

@@ -100,7 +100,9 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
-  v("residency", c.residency, "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration; sharded: a part of each layer in every rank");
+  v("residency", c.residency,
+    "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration; sharded: a "
+    "part of each layer in every rank");
 }
 
 struct StudentConfig {
@@ -224,7 +226,8 @@ void fields(Visitor& v, RunConfig& c) {
   v("threads", c.threads, "0: one a core");
   v("activation_checkpointing", c.activation_checkpointing,
     "keep only the inputs of the student's decoder layers and run each again for its gradient");
-  v("vision_cache", c.vision_cache, "directory for what frozen vision towers say of pictures: computed once, read by later epochs and runs");
+  v("vision_cache", c.vision_cache,
+    "directory for what frozen vision towers say of pictures: computed once, read by later epochs and runs");
   v("teacher", c.teacher, "the large model");
   v("student", c.student, "the small model");
   v("data", c.data, "training data of every step that names no other");
@@ -238,12 +241,13 @@ void fields(Visitor& v, RunConfig& c) {
 /// Which of the three steps a run takes.
 enum class Only { kAll, kVerbalize, kInteract, kFinetune };
 
-/// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative paths stay
-/// as they are (relative to the working directory). Error for unknown keys, wrong types, and values that contradict.
+/// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative
+/// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, and values that
+/// contradict.
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
-/// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by `threads`:
-/// another value of theirs may continue it.
+/// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by
+/// `threads`: another value of theirs may continue it.
 const std::vector<std::string>& free_keys();
 
 /// Checks what the steps that will run need (models, layers, data), before anything is loaded.

@@ -50,7 +50,9 @@ std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConf
   loader.announce = std::move(announce);
   const auto mixture = std::make_shared<Mixture>(config.train);
   // The function holds the mixture that its loaders borrow.
-  return [mixture, loader, &processor](Cursor start) { return std::make_unique<Loader>(*mixture, processor, loader, start); };
+  return [mixture, loader, &processor](Cursor start) {
+    return std::make_unique<Loader>(*mixture, processor, loader, start);
+  };
 }
 
 int64_t iterations_of_epochs(double epochs, int64_t accumulate, const DataConfig& config, const Processor& processor,

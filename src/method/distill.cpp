@@ -56,7 +56,8 @@ class Run {
     if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
     count_iterations();
     const bool interacts = takes_step("interact") && !is_over("interact"), is_cached = !config.teacher.cache.empty();
-    if (takes_step("verbalize-teacher") || (interacts && !is_cached)) check_pair(config, *processor_, student_->config());
+    if (takes_step("verbalize-teacher") || (interacts && !is_cached))
+      check_pair(config, *processor_, student_->config());
     if (interacts) {
       check_head_stays(config.interact, student_->config(), place_, is_cached);
       if (is_cached) cached_teacher_ = open_cached_teacher(config, *processor_, *student_);
@@ -84,15 +85,18 @@ class Run {
 
   // ---- which steps ----
 
-  bool takes_step(const std::string& step) const { return std::find(steps_.begin(), steps_.end(), step) != steps_.end(); }
+  bool takes_step(const std::string& step) const {
+    return std::find(steps_.begin(), steps_.end(), step) != steps_.end();
+  }
 
   /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
   void count_iterations() {
     const auto count = [&](const char* name, const auto& step, const DataConfig& data) {
       const bool by_epochs = step.iterations > 0 && step.epochs > 0;
       const int64_t num_batches = step.optimizer.accumulate * directory_.ranks_at_start();
-      const int64_t iterations = by_epochs ? iterations_of_epochs(step.epochs, num_batches, data, *processor_, config_.seed, name)
-                                           : step.iterations;
+      const int64_t iterations =
+          by_epochs ? iterations_of_epochs(step.epochs, num_batches, data, *processor_, config_.seed, name)
+                    : step.iterations;
       if (by_epochs) log_info(concat(name, ": ", step.epochs, " epochs are ", iterations, " iterations"));
       iterations_.emplace_back(name, iterations);
     };
@@ -103,7 +107,8 @@ class Run {
   }
 
   int64_t iterations_of(const std::string& step) const {
-    return std::find_if(iterations_.begin(), iterations_.end(), [&](const auto& item) { return item.first == step; })->second;
+    return std::find_if(iterations_.begin(), iterations_.end(), [&](const auto& item) { return item.first == step; })
+        ->second;
   }
 
   int64_t iterations_before(const std::string& step) const {
@@ -122,8 +127,10 @@ class Run {
   }
 
   Outcome run_step(const std::string& step) {
-    if (step == "verbalize-student") return verbalize_model(step, student_, config_.verbalize.student_data, kStudentVerbalizers);
-    if (step == "verbalize-teacher") return verbalize_model(step, teacher(), config_.verbalize.data, kTeacherVerbalizers);
+    if (step == "verbalize-student")
+      return verbalize_model(step, student_, config_.verbalize.student_data, kStudentVerbalizers);
+    if (step == "verbalize-teacher")
+      return verbalize_model(step, teacher(), config_.verbalize.data, kTeacherVerbalizers);
     if (step == "interact") return interact_step();
     return finetune_step();
   }
@@ -138,15 +145,17 @@ class Run {
     const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
-    const auto verbalizers =
-        verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers, derive_seed(config_.seed, name));
+    const auto verbalizers = verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers,
+                                                  derive_seed(config_.seed, name));
     NamedTensors parameters;
     for (auto& item : verbalizers->trained_parameters()) {
       parameters.emplace_back(item.first, item.second.set_requires_grad(true));
     }
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
-    step.check = [&](const Batch& batch) { check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch); };
+    step.check = [&](const Batch& batch) {
+      check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch);
+    };
     FrozenRows rows(model, verbalizers->request(/*final_rows=*/false));
     step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
     step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
@@ -163,7 +172,8 @@ class Run {
     const auto& settings = config_.interact;
     const auto* running = cached_teacher_ ? nullptr : &backbone_of(teacher());
     const auto verbalizers = interaction_verbalizers(config_, backbone_of(student_), running);
-    const auto teacher_in_use = cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_);
+    const auto teacher_in_use =
+        cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_);
     TrainingStep step = describe("interact", settings.optimizer, settings.data, teacher_in_use.read_ahead);
     step.parameters = make_trainable(*student_, settings.train, "interact.train");
     step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
@@ -179,18 +189,14 @@ class Run {
       log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
       grams = head_grams(student_->head(), teacher()->head());
     }
-    const Interaction interaction{*student_,
-                                  verbalizers.student.get(),
-                                  teacher_in_use,
-                                  settings,
-                                  random,
-                                  processor_->end_of_turn(),
-                                  grams ? &*grams : nullptr};
+    const Interaction interaction{*student_, verbalizers.student.get(), teacher_in_use,           settings,
+                                  random,    processor_->end_of_turn(), grams ? &*grams : nullptr};
     step.check = [&](const Batch& batch) {
       const bool reads_heads = settings.head;
       check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch);
       if (cached_teacher_) return;
-      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher", batch);
+      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher",
+                      batch);
     };
     if (teacher_is_read(settings)) step.prepare = teacher_in_use.prepare;
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
@@ -241,7 +247,8 @@ class Run {
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
     const auto gather = [this](const at::Tensor& part, const at::Tensor& whole) { ranks_.all_gather(part, whole); };
-    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency, {ranks_.rank(), ranks_.size(), gather});
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency,
+                        {ranks_.rank(), ranks_.size(), gather});
     teacher_->set_vision_cache(config_.vision_cache);
     return teacher_;
   }
@@ -259,7 +266,8 @@ class Run {
     const auto& parts = config_.interact.train;
     for (auto& item : student_->named_parameters()) {
       const bool changed = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
-      const bool trained = std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.first; });
+      const bool trained =
+          std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.first; });
       if (changed && !trained) carried.emplace_back(item.first, item.second);
     }
     return carried;
@@ -281,7 +289,8 @@ class Run {
 
   void finish() {
     if (!ranks_.is_first()) return;
-    const bool student_changed = std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
+    const bool student_changed =
+        std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
     if (student_changed) {
       save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
       if (trained_adapters_alone()) {
@@ -290,7 +299,7 @@ class Run {
         fs::remove_all(config_.out / "adapter");  // of an earlier step alone
       }
     }
-    struct rusage usage{};
+    struct rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
     write_json(config_.out / "summary.json", {{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}});
     log_info("done: " + (student_changed ? (config_.out / "model").string() : config_.out.string()));

@@ -11,9 +11,9 @@ struct DistillOptions {
   bool resume = false;
 };
 
-/// Runs the steps of `config` (checked by check()) in config.out: student-verbalizers/, teacher-verbalizers/, metrics.jsonl,
-/// checkpoints/, summary.json, and model/, the student as a Hugging Face directory. kInterrupted after Ctrl-C, with a checkpoint to
-/// resume from. All `ranks` call it; the first writes.
+/// Runs the steps of `config` (checked by check()) in config.out: student-verbalizers/, teacher-verbalizers/,
+/// metrics.jsonl, checkpoints/, summary.json, and model/, the student as a Hugging Face directory. kInterrupted after
+/// Ctrl-C, with a checkpoint to resume from. All `ranks` call it; the first writes.
 Outcome distill(const RunConfig& config, const DistillOptions& options, const Ranks& ranks = one_rank());
 
 }  // namespace vlsi

@@ -84,7 +84,9 @@ bool logits_are_compared(const InteractConfig& config) {
   return config.last_loss == LossKind::kL2 || (config.intermediate_loss == LossKind::kL2 && config.head);
 }
 
-bool teacher_is_read(const InteractConfig& config) { return takes(config, LossKind::kKl) || takes(config, LossKind::kL2); }
+bool teacher_is_read(const InteractConfig& config) {
+  return takes(config, LossKind::kKl) || takes(config, LossKind::kL2);
+}
 
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
                       bool cached_teacher) {
@@ -92,9 +94,10 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
   const bool tied = student.text.tie_word_embeddings;
   const std::string changes_head = tied ? "embeddings" : "head";
   if (std::find(config.train.begin(), config.train.end(), changes_head) == config.train.end()) return;
-  fail(place, ": key 'interact.train' names '", changes_head, "'", tied ? ", which is the language head too" : "", ", but ",
-       cached_teacher ? "a teacher cache is for one head and" : "the loss l2 through the heads",
-       " needs a head that stays as it is; train other parts, or ", cached_teacher ? "run the teacher itself" : "take kl");
+  fail(place, ": key 'interact.train' names '", changes_head, "'", tied ? ", which is the language head too" : "",
+       ", but ", cached_teacher ? "a teacher cache is for one head and" : "the loss l2 through the heads",
+       " needs a head that stays as it is; train other parts, or ",
+       cached_teacher ? "run the teacher itself" : "take kl");
 }
 
 InteractionLosses interaction_losses(const Interaction& interaction, const Batch& batch, StepOutput& output) {

@@ -30,13 +30,13 @@ bool logits_are_compared(const InteractConfig& config);
 /// Whether a loss reads the teacher at all.
 bool teacher_is_read(const InteractConfig& config);
 
-/// Error naming `place` when interact.train changes the student's head, but logits are compared, or the teacher is read from a
-/// cache, which holds averages of the head's rows.
+/// Error naming `place` when interact.train changes the student's head, but logits are compared, or the teacher is read
+/// from a cache, which holds averages of the head's rows.
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
                       bool cached_teacher = false);
 
-/// Means over the N positions, with gradient to the student alone (and its verbalizers, where they learn); undefined where the
-/// configuration has no such loss.
+/// Means over the N positions, with gradient to the student alone (and its verbalizers, where they learn); undefined
+/// where the configuration has no such loss.
 struct InteractionLosses {
   at::Tensor pairs;    // [t_s, t_l], of every student layer with every teacher layer: KL, or squared difference
   at::Tensor answers;  // [], summed over the target layers where they learn the answers and not from the teacher

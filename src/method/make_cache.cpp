@@ -66,7 +66,8 @@ void check_cacheable(const RunConfig& config, const ModelConfig& student) {
   const std::string place = config.out.string();
   const auto& interact = config.interact;
   if (interact.intermediate_loss != LossKind::kKl && interact.last_loss != LossKind::kKl) {
-    fail(place, ": neither interact.intermediate_loss nor interact.last_loss is kl: there is nothing of the teacher to cache");
+    fail(place,
+         ": neither interact.intermediate_loss nor interact.last_loss is kl: there is nothing of the teacher to cache");
   }
   if (config.teacher.model.empty()) fail(place, ": key 'teacher.model' is missing: a cache is made by the teacher");
   check_head_stays(interact, student, place, /*cached_teacher=*/true);
@@ -104,7 +105,9 @@ class Pass {
     int64_t num_before = 0;
     for (const auto& file : files) {
       const auto& data = config_.interact.data;
-      OnePass pass(file, processor_, {Encoding::kWhole, data.batch_tokens, data.on_error, std::min(data.sample_tokens, data.batch_tokens)});
+      OnePass pass(
+          file, processor_,
+          {Encoding::kWhole, data.batch_tokens, data.on_error, std::min(data.sample_tokens, data.batch_tokens)});
       int64_t num_done = num_before;
       while (auto part = pass.next()) {
         if (interrupted()) return false;
@@ -152,7 +155,8 @@ class Pass {
 void check_room(int64_t needed_bytes, int64_t available_bytes, const fs::path& place) {
   if (needed_bytes <= available_bytes) return;
   fail("making a teacher cache in ", place.string(), ": it needs ", size_text(needed_bytes), ", but only ",
-       size_text(available_bytes), " are free there; make room, name another folder with --out, or take fewer data or layers");
+       size_text(available_bytes),
+       " are free there; make room, name another folder with --out, or take fewer data or layers");
 }
 
 Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& options) {
@@ -171,8 +175,8 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
                 finished = finished_bytes(options.out);
   log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
                   " answer positions x ", num_layers, " layers x (2 x ", width, " + 4) bytes = ", size_text(total),
-                  finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ", options.out.string(), ": ",
-                  size_text(available)));
+                  finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ",
+                  options.out.string(), ": ", size_text(available)));
   check_room(std::max<int64_t>(0, total - finished), available, options.out);
 
   Pass pass(config, *processor, options);
@@ -183,8 +187,8 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
                     " finished shards stay; the same command goes on from there"));
     return Outcome::kInterrupted;
   }
-  log_info(concat("done: ", writer.num_samples(), " samples, ", writer.num_positions(), " answer positions in ", writer.num_shards(),
-                  " shards; distill with teacher.cache=", options.out.string()));
+  log_info(concat("done: ", writer.num_samples(), " samples, ", writer.num_positions(), " answer positions in ",
+                  writer.num_shards(), " shards; distill with teacher.cache=", options.out.string()));
   return Outcome::kFinished;
 }
 

@@ -13,10 +13,10 @@ struct MakeCacheOptions {
   int64_t shard_bytes = int64_t{256} << 20;
 };
 
-/// Writes the teacher's part of step 2 of `config` (checked by check()) to options.out: an expected row and an entropy for
-/// every answer position of interact.data, at the target layers and the last one. Step 1 must be done. Says how large it
-/// will be before any model is loaded; Error when the disk has no room for it, and when the run's losses read what no cache
-/// holds. Samples that are in the cache are passed over; kInterrupted after Ctrl-C.
+/// Writes the teacher's part of step 2 of `config` (checked by check()) to options.out: an expected row and an entropy
+/// for every answer position of interact.data, at the target layers and the last one. Step 1 must be done. Says how
+/// large it will be before any model is loaded; Error when the disk has no room for it, and when the run's losses read
+/// what no cache holds. Samples that are in the cache are passed over; kInterrupted after Ctrl-C.
 Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& options);
 
 /// Error naming `place` unless `free_bytes` are enough for `needed_bytes`.

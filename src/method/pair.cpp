@@ -6,7 +6,8 @@
 
 namespace vlsi {
 
-void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key, const std::string& place) {
+void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key,
+                  const std::string& place) {
   const int64_t num_layers = model.text.num_hidden_layers;
   if (!layers.empty() && layers.back() > num_layers) {
     fail(place, ": key '", key, "' names layer ", layers.back(), ", the model has ", num_layers);
@@ -21,7 +22,8 @@ void check_pair(const RunConfig& config, const Processor& student_processor, con
   check_same_vocabulary(student_processor.tokenizer(), teacher_processor->tokenizer());
   check_layers(config.teacher.layers, teacher, "teacher.layers", place);
   const auto &s = student.vision, &t = teacher.vision;
-  if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size || s.spatial_merge_size != t.spatial_merge_size) {
+  if (s.patch_values() != t.patch_values() || s.patch_size != t.patch_size ||
+      s.spatial_merge_size != t.spatial_merge_size) {
     fail(place, ": the student's patches are ", s.patch_size, " pixels wide, merged by ", s.spatial_merge_size,
          ", the teacher's ", t.patch_size, ", merged by ", t.spatial_merge_size, "; both must read the same pictures");
   }

@@ -10,11 +10,12 @@
 
 namespace vlsi {
 
-/// Error unless the teacher shares the student's vocabulary, reads the same pictures, and has its target layers. Reads the
-/// teacher's configuration and tokenizer alone.
+/// Error unless the teacher shares the student's vocabulary, reads the same pictures, and has its target layers. Reads
+/// the teacher's configuration and tokenizer alone.
 void check_pair(const RunConfig& config, const Processor& student_processor, const ModelConfig& student);
 
 /// Error when the last of `layers`, the key `key`'s, is above what the model has.
-void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key, const std::string& place);
+void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key,
+                  const std::string& place);
 
 }  // namespace vlsi

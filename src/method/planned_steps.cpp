@@ -5,7 +5,9 @@
 namespace vlsi {
 
 std::vector<std::string> planned_steps(const RunConfig& config, Only only) {
-  const auto wants = [&](Only step, int64_t iterations) { return iterations > 0 && (only == Only::kAll || only == step); };
+  const auto wants = [&](Only step, int64_t iterations) {
+    return iterations > 0 && (only == Only::kAll || only == step);
+  };
   std::vector<std::string> steps;
   if (wants(Only::kVerbalize, config.verbalize.iterations)) {
     if (config.student.verbalizers.empty() || config.verbalize.initial) steps.push_back("verbalize-student");

@@ -8,8 +8,8 @@
 
 namespace vlsi {
 
-/// Of "verbalize-student", "verbalize-teacher", "interact" and "finetune", in this order, those that a start with `only` takes. With
-/// verbalizers that are given, or a teacher cache that is there, their verbalization is left out.
+/// Of "verbalize-student", "verbalize-teacher", "interact" and "finetune", in this order, those that a start with
+/// `only` takes. With verbalizers that are given, or a teacher cache that is there, their verbalization is left out.
 std::vector<std::string> planned_steps(const RunConfig& config, Only only);
 
 }  // namespace vlsi

@@ -35,7 +35,8 @@ CacheOrigin known_origin(const RunConfig& config, const Processor& processor, co
   origin.layers = cached_layers(config);
   origin.width = student.head().size(1);
   const auto verbalizers = verbalizers_path(config, config.teacher.verbalizers, kTeacherVerbalizers);
-  if (!origin.layers.empty() && fs::exists(verbalizers)) origin.teacher_verbalizers = fingerprint_of_verbalizers(verbalizers);
+  if (!origin.layers.empty() && fs::exists(verbalizers))
+    origin.teacher_verbalizers = fingerprint_of_verbalizers(verbalizers);
   return origin;
 }
 

@@ -19,8 +19,8 @@ bool has_cache(const RunConfig& config);
 /// The teacher's target layers that step 2's losses read: none where it takes no KL at target layers.
 std::vector<int64_t> cached_layers(const RunConfig& config);
 
-/// What a cache of this run depends on, as far as it is known without the teacher. Its verbalizers are known where they are
-/// there: step 1's in config.out, else the given ones.
+/// What a cache of this run depends on, as far as it is known without the teacher. Its verbalizers are known where they
+/// are there: step 1's in config.out, else the given ones.
 CacheOrigin known_origin(const RunConfig& config, const Processor& processor, const Vlm& student);
 
 /// Fingerprint of a set of verbalizers, description and weights.

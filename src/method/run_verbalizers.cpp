@@ -12,7 +12,8 @@ std::string describe(const VerbalizerConfig& network) {
 }
 
 /// The student's verb-FFNs end in the teacher's width, so that their rows compare; the teacher's stay as they start.
-InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const Backbone& student, const Backbone& teacher) {
+InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const Backbone& student,
+                                                const Backbone& teacher) {
   VerbalizerConfig network;
   network.output_width = teacher.model().config().text.hidden_size;
   InteractionVerbalizers found;
@@ -62,21 +63,25 @@ std::shared_ptr<Verbalizers> load_verbalizers(const Backbone& backbone, const st
   return verbalizers;
 }
 
-std::filesystem::path verbalizers_path(const RunConfig& config, const std::filesystem::path& given, const char* folder) {
+std::filesystem::path verbalizers_path(const RunConfig& config, const std::filesystem::path& given,
+                                       const char* folder) {
   const auto own = config.out / folder;
   return std::filesystem::exists(own) || given.empty() ? own : given;
 }
 
-std::filesystem::path find_verbalizers(const RunConfig& config, const std::filesystem::path& given, const char* folder) {
+std::filesystem::path find_verbalizers(const RunConfig& config, const std::filesystem::path& given,
+                                       const char* folder) {
   const auto path = verbalizers_path(config, given, folder);
   if (!std::filesystem::exists(path)) {
-    fail(config.out.string(), ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
+    fail(config.out.string(),
+         ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
          path.string(), ")");
   }
   return path;
 }
 
-InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student, const Backbone* teacher) {
+InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student,
+                                               const Backbone* teacher) {
   const auto loss = config.interact.intermediate_loss;
   InteractionVerbalizers found;
   if (loss == LossKind::kNone) return found;

@@ -16,7 +16,8 @@ namespace vlsi {
 /// Error naming the key when given verbalizers have another architecture or other options than `verbalize` says.
 void check_given_verbalizers(const RunConfig& config);
 
-/// A model that verbalizers stand on. Its fingerprint, for which every weight is read, is made once, when it is first asked for.
+/// A model that verbalizers stand on. Its fingerprint, for which every weight is read, is made once, when it is first
+/// asked for.
 class Backbone {
  public:
   explicit Backbone(std::shared_ptr<const Vlm> model) : model_(std::move(model)) {}
@@ -55,6 +56,7 @@ struct InteractionVerbalizers {
 
 /// Those that step 1 left in config.out, else the given ones. Without heads: new ones of the run's seed (a teacher's
 /// may be given). `teacher` is null for one that does not run: then the student's alone. Error when there are none.
-InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student, const Backbone* teacher);
+InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student,
+                                               const Backbone* teacher);
 
 }  // namespace vlsi

@@ -39,7 +39,8 @@ void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at:
                      const Batch& batch) {
   at::NoGradGuard no_grad;
   const int64_t num_rows = std::min(model.head().size(0), rows.size(0));
-  check_head_summary(verbal_rows(model, verbalizers, batch), model.head().narrow(0, 0, num_rows), rows.narrow(0, 0, num_rows),
+  check_head_summary(verbal_rows(model, verbalizers, batch), model.head().narrow(0, 0, num_rows),
+                     rows.narrow(0, 0, num_rows),
                      layer_names(whose, verbalizers != nullptr ? verbalizers->layers() : std::vector<int64_t>{},
                                  /*with_last=*/true));
 }
@@ -55,8 +56,12 @@ Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Ver
     at::NoGradGuard no_grad;
     return summarize_teacher(joined(read(batch)), model->head(), student->head());
   };
-  return {summarize, verbalizers ? verbalizers->layers() : std::vector<int64_t>{}, model->head().size(0),
-          RunningTeacher{read, model->head().detach()}, [rows](const auto& batches) { rows->prepare(batches); }, /*read_ahead=*/{}};
+  return {summarize,
+          verbalizers ? verbalizers->layers() : std::vector<int64_t>{},
+          model->head().size(0),
+          RunningTeacher{read, model->head().detach()},
+          [rows](const auto& batches) { rows->prepare(batches); },
+          /*read_ahead=*/{}};
 }
 
 }  // namespace vlsi

@@ -81,9 +81,7 @@ std::set<std::string> target_names(const LinearMaps& maps, const Naming& named) 
   return is_exact ? names : paths;
 }
 
-Json number(double value) {
-  return value == std::floor(value) ? Json(static_cast<int64_t>(value)) : Json(value);
-}
+Json number(double value) { return value == std::floor(value) ? Json(static_cast<int64_t>(value)) : Json(value); }
 
 Json describe_adapters(const LinearMaps& maps, const std::string& base_model, const Naming& named) {
   using Size = std::pair<int64_t, double>;  // rank, alpha

@@ -115,9 +115,7 @@ T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const st
   return otherwise;
 }
 
-std::string end_of_path(const std::string& pattern) {
-  return "(.*\\.)?(" + pattern + ")";
-}
+std::string end_of_path(const std::string& pattern) { return "(.*\\.)?(" + pattern + ")"; }
 
 }  // namespace
 
@@ -201,9 +199,7 @@ bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
   return false;
 }
 
-int64_t AdapterConfig::rank(const std::string& module) const {
-  return pattern_value(rank_pattern_, module, rank_);
-}
+int64_t AdapterConfig::rank(const std::string& module) const { return pattern_value(rank_pattern_, module, rank_); }
 
 double AdapterConfig::scale(const std::string& module) const {
   const auto size = static_cast<double>(rank(module));

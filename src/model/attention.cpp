@@ -31,8 +31,9 @@ at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::
     const auto heads_first = [&](const at::Tensor& x) {
       return x.view({run.count, run.length, x.size(1), head_dim}).transpose(1, 2);
     };
-    const auto attended = at::scaled_dot_product_attention(heads_first(q_runs[i]), heads_first(k_runs[i]), heads_first(v_runs[i]),
-                                                           {}, 0.0, causal, std::nullopt, grouped);  // [count, H, length, d]
+    const auto attended =
+        at::scaled_dot_product_attention(heads_first(q_runs[i]), heads_first(k_runs[i]), heads_first(v_runs[i]), {},
+                                         0.0, causal, std::nullopt, grouped);  // [count, H, length, d]
     outputs.push_back(attended.transpose(1, 2).reshape({sizes[i], q.size(1), head_dim}));
   }
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);

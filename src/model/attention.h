@@ -16,8 +16,8 @@ struct SequenceRun {
 /// The runs of the sequences that begin at `starts` [B + 1].
 std::vector<SequenceRun> find_runs(const std::vector<int64_t>& starts);
 
-/// softmax(q kᵀ / √d) v inside each sequence; causal or not. q [T, H, d], k and v [T, K, d] with H a multiple of K: key head j
-/// serves query heads j·H/K ... (j+1)·H/K - 1. Returns [T, H, d].
+/// softmax(q kᵀ / √d) v inside each sequence; causal or not. q [T, H, d], k and v [T, K, d] with H a multiple of K: key
+/// head j serves query heads j·H/K ... (j+1)·H/K - 1. Returns [T, H, d].
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<SequenceRun>& runs, bool causal);
 

@@ -45,21 +45,24 @@ Json nested(const Json& json, const std::string& key, const std::string& place) 
   return object;
 }
 
-void check_divides(int64_t divisor, const char* divisor_name, int64_t value, const char* name, const std::string& place) {
+void check_divides(int64_t divisor, const char* divisor_name, int64_t value, const char* name,
+                   const std::string& place) {
   if (value % divisor != 0) fail(place, ": ", name, " ", value, " is not a multiple of ", divisor_name, " ", divisor);
 }
 
 /// What the decoder or the tower would compute otherwise than this program does is refused, never passed over.
 void expect_word(const Json& object, const char* key, const char* expected, const std::string& place) {
   const auto found = find<std::string>(object, key, place).value_or(expected);
-  if (found != expected) fail(place, ": key '", key, "' is ", quoted(found), ", which is not supported; expected ", quoted(expected));
+  if (found != expected)
+    fail(place, ": key '", key, "' is ", quoted(found), ", which is not supported; expected ", quoted(expected));
 }
 
 void refuse_other_rotation(const Json& rope, const char* key, const std::string& place) {
   for (const char* name : {"type", "rope_type"}) {
     const auto type = find<std::string>(rope, name, place).value_or("default");
     if (type != "default" && type != "mrope") {
-      fail(place, ": key '", key, ".", name, "' is ", quoted(type), ", which is not supported; expected \"mrope\" or \"default\"");
+      fail(place, ": key '", key, ".", name, "' is ", quoted(type),
+           ", which is not supported; expected \"mrope\" or \"default\"");
     }
   }
 }
@@ -71,7 +74,8 @@ void refuse_windows(const Lookup& lookup, int64_t num_layers, const std::string&
   lookup.read("use_sliding_window", has_window);
   lookup.read("max_window_layers", first);
   if (has_window && first < num_layers) {
-    fail(place, ": key 'use_sliding_window' is true for the layers from ", first, " on, which is not supported; expected false");
+    fail(place, ": key 'use_sliding_window' is true for the layers from ", first,
+         " on, which is not supported; expected false");
   }
   std::vector<std::string> layer_types;
   lookup.read("layer_types", layer_types);
@@ -116,12 +120,15 @@ TextConfig parse_text(const Json& json, const std::string& place) {
   int64_t head_dim = text.head_dim();
   lookup.read("head_dim", head_dim);
   if (head_dim != text.head_dim()) {
-    fail(place, ": key 'head_dim' is ", head_dim, ", expected hidden_size / num_attention_heads, which is ", text.head_dim());
+    fail(place, ": key 'head_dim' is ", head_dim, ", expected hidden_size / num_attention_heads, which is ",
+         text.head_dim());
   }
-  check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads", place);
+  check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads",
+                place);
   const auto& section = text.mrope_section;
   for (const int64_t part : section) {
-    if (part < 0 || part > text.head_dim()) fail(place, ": mrope_section has the entry ", part, ", expected 0 to head_dim / 2");
+    if (part < 0 || part > text.head_dim())
+      fail(place, ": mrope_section has the entry ", part, ", expected 0 to head_dim / 2");
   }
   if (2 * (section[0] + section[1] + section[2]) != text.head_dim()) {
     fail(place, ": mrope_section sums to ", section[0] + section[1] + section[2], ", expected half of head_dim ",
@@ -148,10 +155,12 @@ VisionConfig parse_vision(const Json& json, const TextConfig& text, const std::s
   lookup.read_size("temporal_patch_size", vision.temporal_patch_size, 64);
   expect_word(inner, "hidden_act", "quick_gelu", place + ", vision_config");
 
-  if (!(vision.mlp_ratio > 0 && vision.mlp_ratio < 1024)) fail(place, ", vision_config: mlp_ratio is ", vision.mlp_ratio);
+  if (!(vision.mlp_ratio > 0 && vision.mlp_ratio < 1024))
+    fail(place, ", vision_config: mlp_ratio is ", vision.mlp_ratio);
   check_divides(vision.num_heads, "num_heads", vision.embed_dim, "vision embed_dim", place);
   if (vision.embed_dim / vision.num_heads % 4 != 0) {
-    fail(place, ": the vision head width ", vision.embed_dim / vision.num_heads, " is not a multiple of 4, as 2-D rotary needs");
+    fail(place, ": the vision head width ", vision.embed_dim / vision.num_heads,
+         " is not a multiple of 4, as 2-D rotary needs");
   }
   if (vision.hidden_size != text.hidden_size) {
     fail(place, ": vision_config.hidden_size ", vision.hidden_size, " differs from the decoder's hidden_size ",
@@ -169,7 +178,9 @@ ModelConfig parse_model_config(const Json& json, const std::string& place) {
 
   if (const auto quantized = find<Json>(json, "quantization_config", place)) {
     fail(place, ": key 'quantization_config' says that the weights are quantized (",
-         quantized->is_object() ? find<std::string>(*quantized, "quant_method", place).value_or("by no method that it names") : describe(*quantized),
+         quantized->is_object()
+             ? find<std::string>(*quantized, "quant_method", place).value_or("by no method that it names")
+             : describe(*quantized),
          "), expected float32, bfloat16 or float16 weights");
   }
 
@@ -221,7 +232,8 @@ double num_parameters(const ModelConfig& config) {
 OrderedJson to_json(const ModelConfig& config, const std::string& dtype) {
   // The hub's files say 4, not 4.0.
   const double ratio = config.vision.mlp_ratio;
-  const OrderedJson mlp_ratio = ratio == std::floor(ratio) ? OrderedJson(static_cast<int64_t>(ratio)) : OrderedJson(ratio);
+  const OrderedJson mlp_ratio =
+      ratio == std::floor(ratio) ? OrderedJson(static_cast<int64_t>(ratio)) : OrderedJson(ratio);
   const auto& [text, vision, bos, eos, vision_start, vision_end, vision_token, image, video, range] = config;
   return {
       {"architectures", {"Qwen2VLForConditionalGeneration"}},

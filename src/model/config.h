@@ -52,10 +52,10 @@ struct ModelConfig {
   double initializer_range = 0.02;
 };
 
-/// Reads a config.json object: flat, flat with `text_config`, nested, or pruned to what differs from the class defaults.
-/// Error naming `place` and key for another `model_type`, wrong types, sizes that are not positive or do not divide, sizes
-/// beyond any real model (2^24 rows, 2^12 layers), and what asks for another computation: quantized weights, other
-/// activations, attention windows, scaled rotation.
+/// Reads a config.json object: flat, flat with `text_config`, nested, or pruned to what differs from the class
+/// defaults. Error naming `place` and key for another `model_type`, wrong types, sizes that are not positive or do not
+/// divide, sizes beyond any real model (2^24 rows, 2^12 layers), and what asks for another computation: quantized
+/// weights, other activations, attention windows, scaled rotation.
 ModelConfig parse_model_config(const Json& json, const std::string& place);
 
 /// parse_model_config of `directory`/config.json.
@@ -64,7 +64,8 @@ ModelConfig load_model_config(const std::filesystem::path& directory);
 /// Values in all tensors of such a model. Exact below 2^53, and never overflows.
 double num_parameters(const ModelConfig& config);
 
-/// The flat layout that every reader of the ecosystem takes, with a complete vision_config. `dtype`: "float32", "bfloat16".
+/// The flat layout that every reader of the ecosystem takes, with a complete vision_config. `dtype`: "float32",
+/// "bfloat16".
 OrderedJson to_json(const ModelConfig& config, const std::string& dtype);
 
 }  // namespace vlsi

@@ -32,14 +32,16 @@ struct DecoderContext {
   RotaryTable rotary;
   std::vector<SequenceRun> runs;  // of the packed sequences
   KvCache* cache = nullptr;       // filled by a prompt, read and extended by the tokens after it
-  bool values_are_read = true;    // of a layer's output; where not, only its gradients are, and its last product is left out
+  bool values_are_read =
+      true;  // of a layer's output; where not, only its gradients are, and its last product is left out
 };
 
 class SelfAttention : public Module {
  public:
   explicit SelfAttention(const TextConfig& config);
   /// x [T, D] -> [N, D]: all rows attend, `rows` [N] (undefined: all) go through the output projection.
-  at::Tensor forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index, const at::Tensor& rows) const;
+  at::Tensor forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index,
+                     const at::Tensor& rows) const;
 
  private:
   int64_t num_heads_, num_key_value_heads_, head_dim_;
@@ -59,7 +61,8 @@ class Mlp : public Module {
 class DecoderLayer : public Module {
  public:
   explicit DecoderLayer(const TextConfig& config);
-  /// The residual stream after this layer. With `rows`, only those rows of it: nothing else is computed after attention.
+  /// The residual stream after this layer. With `rows`, only those rows of it: nothing else is computed after
+  /// attention.
   at::Tensor forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index,
                      const at::Tensor& rows = {}) const;
 

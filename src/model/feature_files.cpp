@@ -40,7 +40,8 @@ int64_t number_of(const fs::path& path) {
 }
 
 [[noreturn]] void fail_damaged(const fs::path& path, const std::string& what) {
-  fail("reading picture features ", path.string(), ": ", what, "; remove the file, and its pictures are looked at again");
+  fail("reading picture features ", path.string(), ": ", what,
+       "; remove the file, and its pictures are looked at again");
 }
 
 }  // namespace
@@ -75,13 +76,17 @@ void FeatureFiles::open_shard(const fs::path& path) {
     if (found == file->tensors().end()) fail_damaged(path, concat("tensor '", name, "' is missing"));
     const auto& [_, info] = *found;
     if (info.dtype != dtype || static_cast<int64_t>(info.shape.size()) != dimensions) {
-      fail_damaged(path, concat("tensor '", name, "' is ", info.dtype, ' ', at::IntArrayRef(info.shape), ", expected ", dtype,
-                                " in ", dimensions, " dimensions"));
+      fail_damaged(path, concat("tensor '", name, "' is ", info.dtype, ' ', at::IntArrayRef(info.shape), ", expected ",
+                                dtype, " in ", dimensions, " dimensions"));
     }
     return file->tensor(name);
   };
-  Shard shard{path, tensor("features", dtype_, 2), tensor("pictures", at::kUInt64, 1), tensor("checksums", at::kUInt64, 1),
-              tensor("starts", at::kLong, 1), {}};
+  Shard shard{path,
+              tensor("features", dtype_, 2),
+              tensor("pictures", at::kUInt64, 1),
+              tensor("checksums", at::kUInt64, 1),
+              tensor("starts", at::kLong, 1),
+              {}};
   const auto tower = file->metadata().find("tower");
   if (tower == file->metadata().end() || tower->second != tower_) {
     fail_damaged(path, concat("it is of ", tower == file->metadata().end() ? "no tower" : "tower " + tower->second,
@@ -102,7 +107,8 @@ void FeatureFiles::open_shard(const fs::path& path) {
 }
 
 std::optional<at::Tensor> FeatureFiles::find(uint64_t picture) {
-  if (const auto waiting = pending_of_.find(picture); waiting != pending_of_.end()) return pending_[waiting->second].second;
+  if (const auto waiting = pending_of_.find(picture); waiting != pending_of_.end())
+    return pending_[waiting->second].second;
   const auto found = places_.find(picture);
   if (found == places_.end()) return std::nullopt;
   const auto [shard_index, record] = found->second;
@@ -144,7 +150,8 @@ void FeatureFiles::write_pending() {
   std::snprintf(name, sizeof name, "features-%06lld.safetensors", static_cast<long long>(next_number_++));
   write_safetensors(
       folder_ / name,
-      {{"features", at::cat(features)}, {"pictures", pictures}, {"checksums", checksums}, {"starts", starts}}, {{"tower", tower_}});
+      {{"features", at::cat(features)}, {"pictures", pictures}, {"checksums", checksums}, {"starts", starts}},
+      {{"tower", tower_}});
   pending_.clear();
   pending_of_.clear();
   pending_bytes_ = 0;

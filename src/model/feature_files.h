@@ -1,4 +1,5 @@
-// Features of pictures on disk: what a frozen vision tower said, for later epochs and later runs. (P patches, E tower width)
+// Features of pictures on disk: what a frozen vision tower said, for later epochs and later runs. (P patches, E tower
+// width)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,13 +17,13 @@
 
 namespace vlsi {
 
-/// The files of one tower, in a folder of its own: shards of features exactly as the tower gave them, each record with a checksum.
-/// They are mapped, and cost page cache and some 50 bytes of memory a picture. Used by one thread. One process at a time adds to a
-/// folder; others read what they find there when they open it, and compute the rest.
+/// The files of one tower, in a folder of its own: shards of features exactly as the tower gave them, each record with
+/// a checksum. They are mapped, and cost page cache and some 50 bytes of memory a picture. Used by one thread. One
+/// process at a time adds to a folder; others read what they find there when they open it, and compute the rest.
 class FeatureFiles {
  public:
-  /// Opens, or begins, the folder of the tower with this fingerprint below `directory`. Error naming the file for a shard that is
-  /// damaged or of another tower.
+  /// Opens, or begins, the folder of the tower with this fingerprint below `directory`. Error naming the file for a
+  /// shard that is damaged or of another tower.
   FeatureFiles(const std::filesystem::path& directory, const std::string& tower, int64_t width, at::ScalarType dtype,
                int64_t shard_bytes = kShardBytes);
   FeatureFiles(const FeatureFiles&) = delete;
@@ -30,10 +31,11 @@ class FeatureFiles {
   /// Writes what is left. A failure is a warning.
   ~FeatureFiles();
 
-  /// [P, E], or nothing. Error for a record whose bytes changed since it was written; they are checked when it is first read.
+  /// [P, E], or nothing. Error for a record whose bytes changed since it was written; they are checked when it is first
+  /// read.
   std::optional<at::Tensor> find(uint64_t picture);
-  /// Keeps the features of a picture that was not found; a shard is written whenever `shard_bytes` have come together. Error when
-  /// that fails.
+  /// Keeps the features of a picture that was not found; a shard is written whenever `shard_bytes` have come together.
+  /// Error when that fails.
   void insert(uint64_t picture, const at::Tensor& features);
 
   int64_t num_pictures() const { return static_cast<int64_t>(places_.size() + pending_of_.size()); }

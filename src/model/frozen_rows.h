@@ -1,4 +1,5 @@
-// Hidden rows of a frozen model, micro-batch by micro-batch; of a streamed one for all micro-batches of an iteration at once.
+// Hidden rows of a frozen model, micro-batch by micro-batch; of a streamed one for all micro-batches of an iteration at
+// once.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,15 @@ namespace vlsi {
 
 class FrozenRows {
  public:
-  FrozenRows(std::shared_ptr<const Vlm> model, HiddenRequest request) : model_(std::move(model)), request_(std::move(request)) {}
+  FrozenRows(std::shared_ptr<const Vlm> model, HiddenRequest request)
+      : model_(std::move(model)), request_(std::move(request)) {}
 
-  /// Runs a streamed model over all of `batches`, any device, so that its weights are read once for them; `read` must then be
-  /// asked for them in this order. What an earlier call left is dropped. Nothing happens for a resident model.
+  /// Runs a streamed model over all of `batches`, any device, so that its weights are read once for them; `read` must
+  /// then be asked for them in this order. What an earlier call left is dropped. Nothing happens for a resident model.
   void prepare(const std::vector<Batch>& batches);
 
-  /// The rows of `batch`, on the model's device, without gradient: prepared ones, which are given out once, or computed now.
+  /// The rows of `batch`, on the model's device, without gradient: prepared ones, which are given out once, or computed
+  /// now.
   Hidden read(const Batch& batch);
 
   const Vlm& model() const { return *model_; }

@@ -51,7 +51,9 @@ Number* mutable_data_of(const at::Tensor& x) {
   return const_cast<Number*>(data_of<Number>(x));
 }
 
-bool is_plain(const at::Tensor& x) { return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16); }
+bool is_plain(const at::Tensor& x) {
+  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
 
 /// body(a number of x's type), for its type.
 template <class Body>
@@ -59,7 +61,8 @@ void with_number_of(const at::Tensor& x, const Body& body) {
   x.scalar_type() == at::kFloat ? body(float{}) : body(Bfloat16Bits{});
 }
 
-/// 1 / (1 + e^-x): e to a power between ±ln 2 / 2 by its series, whose rest is below 1e-8, times a power of two. Below -88 it is 0.
+/// 1 / (1 + e^-x): e to a power between ±ln 2 / 2 by its series, whose rest is below 1e-8, times a power of two. Below
+/// -88 it is 0.
 inline float sigmoid(float x) {
   constexpr float kShift = 12582912.0F;  // 1.5 · 2^23: adding it leaves the nearest integer in the low bits
   const float t = std::max(-x, -87.0F);  // a power of two that float32 has
@@ -67,7 +70,8 @@ inline float sigmoid(float x) {
   const float n = shifted - kShift;
   const float r = t - n * 0.693359375F + n * 2.12194440e-4F;  // ln 2 in two parts
   const float series =
-      1 + r * (1 + r * (0.5F + r * (1 / 6.0F + r * (1 / 24.0F + r * (1 / 120.0F + r * (1 / 720.0F + r * (1 / 5040.0F)))))));
+      1 +
+      r * (1 + r * (0.5F + r * (1 / 6.0F + r * (1 / 24.0F + r * (1 / 120.0F + r * (1 / 720.0F + r * (1 / 5040.0F)))))));
   const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kShift) + 127U) << 23;
   return x < -88 ? 0 : 1 / (1 + series * std::bit_cast<float>(exponent));
 }
@@ -124,7 +128,8 @@ void normalize(const at::Tensor& x, const at::Tensor& weight, float eps, const a
       const float s = 1 / std::sqrt(squares / static_cast<float>(width) + eps);
       scales[t] = s;
 #pragma omp simd
-      for (int64_t i = 0; i < width; ++i) out[t * width + i] = narrow<Number>(wide(narrow<Number>(wide(row[i]) * s)) * wide(w[i]));
+      for (int64_t i = 0; i < width; ++i)
+        out[t * width + i] = narrow<Number>(wide(narrow<Number>(wide(row[i]) * s)) * wide(w[i]));
     }
   });
 }
@@ -147,7 +152,8 @@ void normalize_backward(const at::Tensor& x, const at::Tensor& weight, const at:
       for (int64_t i = 0; i < width; ++i) dot += wide(g_row[i]) * wide(w[i]) * wide(row[i]);
       const float pull = dot * s * s * s / static_cast<float>(width);
 #pragma omp simd
-      for (int64_t i = 0; i < width; ++i) out[t * width + i] = narrow<Number>(wide(g_row[i]) * wide(w[i]) * s - wide(row[i]) * pull);
+      for (int64_t i = 0; i < width; ++i)
+        out[t * width + i] = narrow<Number>(wide(g_row[i]) * wide(w[i]) * s - wide(row[i]) * pull);
       if (sums == nullptr) continue;
 #pragma omp simd
       for (int64_t i = 0; i < width; ++i) sums[task * width + i] += wide(g_row[i]) * wide(row[i]) * s;
@@ -169,7 +175,8 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1], &scale = saved[2];
     const auto gy = gradients[0].contiguous();
-    const auto sums = context->needs_input_grad(1) ? at::zeros({num_row_blocks(x.size(0)), x.size(1)}, scale.options()) : at::Tensor();
+    const auto sums = context->needs_input_grad(1) ? at::zeros({num_row_blocks(x.size(0)), x.size(1)}, scale.options())
+                                                   : at::Tensor();
     auto gx = at::empty_like(x);
     with_number_of(x, [&](auto number) { normalize_backward<decltype(number)>(x, weight, scale, gy, gx, sums); });
     return {gx, sums.defined() ? sums.sum(0).to(weight.scalar_type()) : at::Tensor(), at::Tensor()};
@@ -188,7 +195,8 @@ void gate_rows(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& y
       const Number *g_row = g[t], *u_row = u[t];
       Number* out_row = out + t * width;
 #pragma omp simd
-      for (int64_t i = 0; i < width; ++i) out_row[i] = narrow<Number>(wide(g_row[i]) * sigmoid(wide(g_row[i])) * wide(u_row[i]));
+      for (int64_t i = 0; i < width; ++i)
+        out_row[i] = narrow<Number>(wide(g_row[i]) * sigmoid(wide(g_row[i])) * wide(u_row[i]));
     }
   });
 }
@@ -236,7 +244,8 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
 
 /// One rotation by the given angles; by their negatives it is the gradient.
 template <class Number>
-void rotate_rows(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction, const at::Tensor& y) {
+void rotate_rows(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction,
+                 const at::Tensor& y) {
   const int64_t num_heads = x.size(1), half = x.size(2) / 2;
   const Rows<Number> in(x);
   const Number *c = data_of<Number>(cos), *s = data_of<Number>(sin);
@@ -249,7 +258,8 @@ void rotate_rows(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& s
         Number* to = out + (t * num_heads + head) * 2 * half;
 #pragma omp simd
         for (int64_t j = 0; j < half; ++j) {
-          const float first = wide(from[j]), second = wide(from[half + j]), stay = wide(cos_row[j]), turn = direction * wide(sin_row[j]);
+          const float first = wide(from[j]), second = wide(from[half + j]), stay = wide(cos_row[j]),
+                      turn = direction * wide(sin_row[j]);
           to[j] = narrow<Number>(first * stay - second * turn);
           to[half + j] = narrow<Number>(second * stay + first * turn);
         }
@@ -267,7 +277,8 @@ at::Tensor rotated(const at::Tensor& input, const at::Tensor& cos, const at::Ten
 
 class Rotate : public torch::autograd::Function<Rotate> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& cos,
+                            const at::Tensor& sin) {
     context->save_for_backward({cos, sin});
     return rotated(x, cos, sin, 1);
   }

@@ -1,6 +1,7 @@
-// The decoder's small operations. Each has a plain definition in PyTorch operations, which is its meaning and its oracle, and
-// one pass over memory, forward and backward, for float32 and bfloat16 on the CPU. In bfloat16 that pass computes in float32
-// and rounds its results once, where the plain operations round each of theirs. (T tokens, H heads, D width, d head width)
+// The decoder's small operations. Each has a plain definition in PyTorch operations, which is its meaning and its
+// oracle, and one pass over memory, forward and backward, for float32 and bfloat16 on the CPU. In bfloat16 that pass
+// computes in float32 and rounds its results once, where the plain operations round each of theirs. (T tokens, H heads,
+// D width, d head width)
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -26,7 +26,8 @@ void KvCache::store_prompt(int64_t layer_index, const at::Tensor& k, const at::T
   }
 }
 
-at::Tensor KvCache::append_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+at::Tensor KvCache::append_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k,
+                                      const at::Tensor& v) {
   auto& layer = layers_[layer_index];
   const auto sequences = at::arange(static_cast<int64_t>(lengths_.size()), q.options().dtype(at::kLong));
   const auto lengths = at::tensor(lengths_, at::kLong).to(q.device());
@@ -34,10 +35,11 @@ at::Tensor KvCache::append_and_attend(int64_t layer_index, const at::Tensor& q, 
   layer.v.transpose(1, 2).index_put_({sequences, lengths}, v);
 
   const int64_t longest = *std::max_element(lengths_.begin(), lengths_.end()) + 1;
-  const auto mask = (at::arange(longest, lengths.options()).unsqueeze(0) <= lengths.unsqueeze(1)).unsqueeze(1).unsqueeze(1);
-  const auto attended = at::scaled_dot_product_attention(
-      q.unsqueeze(2), layer.k.narrow(2, 0, longest), layer.v.narrow(2, 0, longest), mask, 0.0, false, std::nullopt,
-      q.size(1) != k.size(1));  // [B, H, 1, d]
+  const auto mask =
+      (at::arange(longest, lengths.options()).unsqueeze(0) <= lengths.unsqueeze(1)).unsqueeze(1).unsqueeze(1);
+  const auto attended = at::scaled_dot_product_attention(q.unsqueeze(2), layer.k.narrow(2, 0, longest),
+                                                         layer.v.narrow(2, 0, longest), mask, 0.0, false, std::nullopt,
+                                                         q.size(1) != k.size(1));  // [B, H, 1, d]
   return attended.squeeze(2);
 }
 

@@ -22,7 +22,8 @@ class KvCache {
   bool has_prompt() const { return !lengths_.empty(); }
 
   /// Stores a layer's keys and values [T, K, d] of the packed prompts, whose runs are `runs`.
-  void store_prompt(int64_t layer_index, const at::Tensor& k, const at::Tensor& v, const std::vector<SequenceRun>& runs);
+  void store_prompt(int64_t layer_index, const at::Tensor& k, const at::Tensor& v,
+                    const std::vector<SequenceRun>& runs);
 
   /// Appends one token a sequence (k, v [B, K, d]) and lets q [B, H, d] attend to all tokens so far. Returns [B, H, d].
   at::Tensor append_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);

@@ -12,20 +12,21 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ as one operation: products add to what is there, forward and backward, where a graph of
-/// single ones would write each term and then their sum. x [T, in].
+/// y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ as one operation: products add to what is there, forward and backward, where a
+/// graph of single ones would write each term and then their sum. x [T, in].
 class AdaptedMap : public torch::autograd::Function<AdaptedMap> {
  public:
   using Optional = std::optional<at::Tensor>;
 
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const Optional& bias,
-                            const Optional& lora_a, const Optional& lora_b, double scale, bool with_values) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const Optional& bias, const Optional& lora_a, const Optional& lora_b, double scale,
+                            bool with_values) {
     const auto dtype = x.scalar_type();
-    auto y = with_values ? at::linear(x, weight, bias)
-                         : at::zeros({x.size(0), weight.size(0)}, x.options());
+    auto y = with_values ? at::linear(x, weight, bias) : at::zeros({x.size(0), weight.size(0)}, x.options());
     at::Tensor a, b, low_rank;
     if (lora_a) {
-      // In the activations' dtype: in float32, adapters of rank 64 would take longer than the maps that they stand beside.
+      // In the activations' dtype: in float32, adapters of rank 64 would take longer than the maps that they stand
+      // beside.
       a = lora_a->to(dtype);
       b = lora_b->to(dtype);
       low_rank = at::mm(x, a.t());  // [T, rank]
@@ -69,8 +70,11 @@ Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
 at::Tensor Linear::map(const at::Tensor& x, bool with_values) const {
   auto sizes = x.sizes().vec();
   sizes.back() = weight_.size(0);
-  const auto given = [](const at::Tensor& parameter) { return parameter.defined() ? std::optional(parameter) : std::nullopt; };
-  return AdaptedMap::apply(x.reshape({-1, weight_.size(1)}), weight_, given(bias_), given(lora_a_), given(lora_b_), lora_scale_, with_values)
+  const auto given = [](const at::Tensor& parameter) {
+    return parameter.defined() ? std::optional(parameter) : std::nullopt;
+  };
+  return AdaptedMap::apply(x.reshape({-1, weight_.size(1)}), weight_, given(bias_), given(lora_a_), given(lora_b_),
+                           lora_scale_, with_values)
       .view(sizes);
 }
 
@@ -103,7 +107,8 @@ at::Tensor Linear::merged_weight(at::ScalarType dtype) const {
 }
 
 std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps) {
-  constexpr int64_t kMaxJoinedValues = int64_t{1} << 18;  // above it a product is wide enough alone, and joining costs memory
+  constexpr int64_t kMaxJoinedValues = int64_t{1}
+                                       << 18;  // above it a product is wide enough alone, and joining costs memory
   int64_t num_values = 0;
   bool joinable = x.is_cpu();
   for (const auto* map : maps) {

@@ -19,8 +19,8 @@ class Linear : public Module {
 
   /// x [..., in] -> [..., out]
   at::Tensor forward(const at::Tensor& x) const;
-  /// Zeros in the shape of forward(x), with the gradients of forward(x): for a backward pass that runs a layer again and reads
-  /// nothing of what this map, its last one, gives.
+  /// Zeros in the shape of forward(x), with the gradients of forward(x): for a backward pass that runs a layer again
+  /// and reads nothing of what this map, its last one, gives.
   at::Tensor forward_without_values(const at::Tensor& x) const;
 
   /// Adds a float32 adapter that changes nothing yet: A uniform in ±1/√in from `generator`, B zero.
@@ -44,8 +44,8 @@ class Linear : public Module {
   double lora_scale_ = 0;
 };
 
-/// What several maps make of the same x [T, in]; one product over their joined weights where they are small, which keeps a narrow
-/// model's products wide. The results may be slices of one tensor.
+/// What several maps make of the same x [T, in]; one product over their joined weights where they are small, which
+/// keeps a narrow model's products wide. The results may be slices of one tensor.
 std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps);
 
 }  // namespace vlsi

@@ -74,14 +74,16 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   if (const auto head = stored_names.find("lm_head.weight"); head != stored_names.end()) {
     if (checkpoint.info(head->second).shape != model->head().sizes() ||
         !at::equal(checkpoint.tensor(head->second).to(options), model->head())) {
-      problems.add("unexpected ", head->second, ", which is not the embedding that config.json ties it to (tie_word_embeddings)");
+      problems.add("unexpected ", head->second,
+                   ", which is not the embedding that config.json ties it to (tie_word_embeddings)");
     }
     stored_names.erase(head);
   }
   for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
   model->set_views(std::move(views));
-  if (residency == Residency::kStreamed) model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(parts), options)));
+  if (residency == Residency::kStreamed)
+    model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(parts), options)));
   if (residency == Residency::kSharded) {
     model->set_stream(std::make_unique<WeightStream>(sharded_weights(parts, options, sharing)));
     model->release_memory();
@@ -93,23 +95,24 @@ void check_processor(const ModelConfig& model, const Processor& processor) {
   const auto& tokenizer = processor.tokenizer();
   const auto action = "loading the model in " + tokenizer.directory().string();
   if (tokenizer.size() > model.text.vocab_size) {
-    fail(action, ": its tokenizer has ids up to ", tokenizer.size() - 1, ", its embedding and language head ", model.text.vocab_size,
-         " rows; expected a row for every id");
+    fail(action, ": its tokenizer has ids up to ", tokenizer.size() - 1, ", its embedding and language head ",
+         model.text.vocab_size, " rows; expected a row for every id");
   }
   const auto layout = processor.picture_layout();
   const auto& vision = model.vision;
-  for (const auto& [what, found, expected] : {std::tuple("patch_size", layout.patch_size, vision.patch_size),
-                                              std::tuple("temporal_patch_size", layout.temporal_patch_size, vision.temporal_patch_size),
-                                              std::tuple("merge_size", layout.merge_size, vision.spatial_merge_size),
-                                              std::tuple("number of channels", layout.num_channels, vision.in_channels)}) {
+  for (const auto& [what, found, expected] :
+       {std::tuple("patch_size", layout.patch_size, vision.patch_size),
+        std::tuple("temporal_patch_size", layout.temporal_patch_size, vision.temporal_patch_size),
+        std::tuple("merge_size", layout.merge_size, vision.spatial_merge_size),
+        std::tuple("number of channels", layout.num_channels, vision.in_channels)}) {
     if (found != expected) {
-      fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ", expected,
-           "; expected the same");
+      fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ",
+           expected, "; expected the same");
     }
   }
   if (layout.image_token != model.image_token_id) {
-    fail(action, ": the picture token of its tokenizer has the id ", layout.image_token, ", config.json has image_token_id ",
-         model.image_token_id, "; expected the same");
+    fail(action, ": the picture token of its tokenizer has the id ", layout.image_token,
+         ", config.json has image_token_id ", model.image_token_id, "; expected the same");
   }
 }
 

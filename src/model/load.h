@@ -15,17 +15,19 @@ namespace vlsi {
 enum class Residency {
   kResident,  // in memory, once touched
   kStreamed,  // in their files; vision tower and decoder layers are in memory one by one (weight_stream.h)
-  kSharded,   // of vision tower and decoder layers: in the memory of several processes, a part in each (sharded_weights.h)
+  kSharded,   // of vision tower and decoder layers: in the memory of several processes, a part in each
+              // (sharded_weights.h)
 };
 
 /// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
 /// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
 /// Error that lists them all. `sharing` is of a sharded model; with a single process, such a one is resident.
-std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device = at::kCPU,
-                              Residency residency = Residency::kResident, const WeightSharing& sharing = {});
+std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
+                              at::Device device = at::kCPU, Residency residency = Residency::kResident,
+                              const WeightSharing& sharing = {});
 
-/// Error unless `processor`, of the model's own directory, gives what the model reads: ids that all have a row in its embedding,
-/// and patches and picture tokens as its config.json has them.
+/// Error unless `processor`, of the model's own directory, gives what the model reads: ids that all have a row in its
+/// embedding, and patches and picture tokens as its config.json has them.
 void check_processor(const ModelConfig& model, const Processor& processor);
 
 /// "float32", "bfloat16" or "float16"; Error naming `place` for another.

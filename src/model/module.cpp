@@ -7,7 +7,8 @@ namespace vlsi {
 NamedTensors Module::named_parameters() const {
   NamedTensors all = parameters_;
   for (const auto& [name, child] : children_) {
-    for (auto& [inner, parameter] : child->named_parameters()) all.emplace_back(name + "." + inner, std::move(parameter));
+    for (auto& [inner, parameter] : child->named_parameters())
+      all.emplace_back(name + "." + inner, std::move(parameter));
   }
   return all;
 }
@@ -15,7 +16,8 @@ NamedTensors Module::named_parameters() const {
 void Module::for_each_module(const std::function<void(const std::string&, Module&)>& visit) const {
   for (const auto& [name, child] : children_) {
     visit(name, *child);
-    child->for_each_module([&, prefix = name + "."](const std::string& inner, Module& module) { visit(prefix + inner, module); });
+    child->for_each_module(
+        [&, prefix = name + "."](const std::string& inner, Module& module) { visit(prefix + inner, module); });
   }
 }
 

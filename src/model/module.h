@@ -19,8 +19,8 @@ class Module {
  public:
   virtual ~Module() = default;
 
-  /// Every parameter with its dotted name, in the order of registration, children behind a module's own. The tensors are the
-  /// parameters themselves: set_data on one changes the module.
+  /// Every parameter with its dotted name, in the order of registration, children behind a module's own. The tensors
+  /// are the parameters themselves: set_data on one changes the module.
   NamedTensors named_parameters() const;
 
   /// Calls `visit` with every module below this one and its dotted name.

@@ -31,7 +31,8 @@ void check_parts(const Vlm& model, const std::vector<std::string>& parts, const 
     }
     // A tied head is the token embedding: naming it says nothing more than naming that.
     if (part == "head" && model.config().text.tie_word_embeddings) continue;
-    const bool present = std::any_of(names.begin(), names.end(), [&](const auto& item) { return part_of(item.first) == part; });
+    const bool present =
+        std::any_of(names.begin(), names.end(), [&](const auto& item) { return part_of(item.first) == part; });
     if (!present) fail(place, ": the model has no part '", part, "'", part == "lora" ? "; set student.lora.rank" : "");
   }
 }

@@ -10,8 +10,9 @@
 
 namespace vlsi {
 
-/// The part a parameter belongs to: "vision" (the tower without its merger), "projector" (the merger), "embeddings", "head"
-/// (an untied one), "lora" (the adapters), or "decoder" (every other parameter of the layers, and the final norm).
+/// The part a parameter belongs to: "vision" (the tower without its merger), "projector" (the merger), "embeddings",
+/// "head" (an untied one), "lora" (the adapters), or "decoder" (every other parameter of the layers, and the final
+/// norm).
 std::string_view part_of(std::string_view parameter_name);
 
 /// The names that part_of gives.
@@ -20,8 +21,8 @@ const std::vector<std::string>& part_names();
 /// Error naming `place` for an unknown part, or one that the model lacks.
 void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place);
 
-/// Freezes the model except `parts` and returns the parameters that learn, in the model's order. A trained tensor that is a
-/// view of a mapped file is copied first. Errors are those of check_parts.
+/// Freezes the model except `parts` and returns the parameters that learn, in the model's order. A trained tensor that
+/// is a view of a mapped file is copied first. Errors are those of check_parts.
 NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place);
 
 }  // namespace vlsi

@@ -39,7 +39,8 @@ RotaryTable vision_rotary_table(const std::vector<ImageGrid>& grids, const Visio
   }
   const int64_t head_dim = config.embed_dim / config.num_heads;
   const auto frequencies = inverse_frequencies(head_dim / 2, 10000.0, at::kCPU);
-  const auto angles = (at::cat(places).unsqueeze(-1).to(at::kFloat) * frequencies).flatten(1);  // [P, 2, d/4] -> [P, d/2]
+  const auto angles =
+      (at::cat(places).unsqueeze(-1).to(at::kFloat) * frequencies).flatten(1);  // [P, 2, d/4] -> [P, d/2]
   return {angles.cos().to(options), angles.sin().to(options)};
 }
 

@@ -65,7 +65,9 @@ class ShardedWeights : public WeightSource {
     for (size_t i = 0; i < stored.size(); ++i) {
       const int64_t first = shard.weights[i].first;
       const int64_t from = std::max(begin, first), to = std::min(begin + share, first + stored[i].stored.numel());
-      if (from < to) shard.values.narrow(0, from - begin, to - from).copy_(stored[i].stored.flatten().narrow(0, from - first, to - from));
+      if (from < to)
+        shard.values.narrow(0, from - begin, to - from)
+            .copy_(stored[i].stored.flatten().narrow(0, from - first, to - from));
       forget(stored[i].parameter);
     }
     return shard;
@@ -85,7 +87,8 @@ class ShardedWeights : public WeightSource {
 
 }  // namespace
 
-std::unique_ptr<WeightSource> sharded_weights(const StoredParts& parts, at::TensorOptions options, WeightSharing sharing) {
+std::unique_ptr<WeightSource> sharded_weights(const StoredParts& parts, at::TensorOptions options,
+                                              WeightSharing sharing) {
   return std::make_unique<ShardedWeights>(parts, options, std::move(sharing));
 }
 

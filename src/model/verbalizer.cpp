@@ -1,8 +1,8 @@
 #include "model/verbalizer.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,8 +30,8 @@ BackboneFingerprint BackboneFingerprint::of(const Vlm& model) {
   model.for_each_weight([&](const std::string& name, const at::Tensor& weight) {
     if (part_of(name) == "decoder") layers.add(name, weight);
   });
-  return {model.config().text.hidden_size, model.num_layers(), model.config().text.vocab_size,
-          fingerprint({{"head", model.head()}}), layers.text(), dtype_name(model.dtype())};
+  return {model.config().text.hidden_size,       model.num_layers(), model.config().text.vocab_size,
+          fingerprint({{"head", model.head()}}), layers.text(),      dtype_name(model.dtype())};
 }
 
 Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers)
@@ -84,8 +84,8 @@ HiddenRequest Verbalizers::request(bool final_rows) const {
 }
 
 at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) const {
-  TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ", networks_.size(),
-              " verbalizers");
+  TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ",
+              networks_.size(), " verbalizers");
   const auto input = hidden.to(at::kFloat);
   const bool attends = reads_all_tokens(config_.architecture);
   const auto context =
@@ -176,14 +176,17 @@ std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& dire
   check("num_layers", backbone.num_layers);
   check("vocab_size", backbone.vocab_size);
   // Older sets do not have it.
-  if (const auto dtype = find<std::string>(trained_on, "dtype", place + ", backbone"); dtype && *dtype != backbone.dtype) {
-    fail("loading verbalizers: ", place, ": they were trained in ", *dtype, ", and are to read a model in ", backbone.dtype,
-         "; name the same dtype");
+  if (const auto dtype = find<std::string>(trained_on, "dtype", place + ", backbone");
+      dtype && *dtype != backbone.dtype) {
+    fail("loading verbalizers: ", place, ": they were trained in ", *dtype, ", and are to read a model in ",
+         backbone.dtype, "; name the same dtype");
   }
-  check("head", backbone.head, "; its language head was trained since, or it is another model or in another dtype "
-                               "(vlsi lens: --head names the model they are for)");
+  check("head", backbone.head,
+        "; its language head was trained since, or it is another model or in another dtype "
+        "(vlsi lens: --head names the model they are for)");
   if (require<std::string>(trained_on, "layers", place + ", backbone") != backbone.layers) {
-    log_info("the verbalizers in " + directory.string() + " were trained on other decoder weights of the same architecture");
+    log_info("the verbalizers in " + directory.string() +
+             " were trained on other decoder weights of the same architecture");
   }
 
   const auto stored = require<std::vector<int64_t>>(description, "layers", place);

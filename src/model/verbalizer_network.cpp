@@ -18,22 +18,14 @@ struct Layout {
 
 Layout layout_of(Architecture architecture) {
   switch (architecture) {
-    case Architecture::kVerbFfn:
-      return {BlockKind::kVerbFfn, 1};
-    case Architecture::kVerbFfnX2:
-      return {BlockKind::kVerbFfn, 2};
-    case Architecture::kFfn:
-      return {BlockKind::kFfn, 1};
-    case Architecture::kFfnX2:
-      return {BlockKind::kFfn, 2};
-    case Architecture::kDecoder:
-      return {BlockKind::kDecoder, 1};
-    case Architecture::kDecoderX2:
-      return {BlockKind::kDecoder, 2};
-    case Architecture::kMlp:
-      return {BlockKind::kMlp, 1};
-    case Architecture::kMlpX2:
-      return {BlockKind::kMlp, 2};
+    case Architecture::kVerbFfn: return {BlockKind::kVerbFfn, 1};
+    case Architecture::kVerbFfnX2: return {BlockKind::kVerbFfn, 2};
+    case Architecture::kFfn: return {BlockKind::kFfn, 1};
+    case Architecture::kFfnX2: return {BlockKind::kFfn, 2};
+    case Architecture::kDecoder: return {BlockKind::kDecoder, 1};
+    case Architecture::kDecoderX2: return {BlockKind::kDecoder, 2};
+    case Architecture::kMlp: return {BlockKind::kMlp, 1};
+    case Architecture::kMlpX2: return {BlockKind::kMlp, 2};
   }
   TORCH_CHECK(false, "unknown architecture");
 }
@@ -74,14 +66,11 @@ int64_t block_parameters(BlockKind kind, const TextConfig& backbone) {
   const int64_t q = backbone.num_attention_heads * backbone.head_dim(),
                 k = backbone.num_key_value_heads * backbone.head_dim();
   switch (kind) {
-    case BlockKind::kVerbFfn:
-      return 3 * d * d;
-    case BlockKind::kFfn:
-      return 3 * d * f;
+    case BlockKind::kVerbFfn: return 3 * d * d;
+    case BlockKind::kFfn: return 3 * d * f;
     case BlockKind::kDecoder:
       return (d + 1) * (q + 2 * k) + q * d + 3 * d * f + 2 * d;  // q, k, v with bias; o; FFN; norms
-    case BlockKind::kMlp:
-      return d * d;
+    case BlockKind::kMlp: return d * d;
   }
   TORCH_CHECK(false, "unknown kind of block");
 }
@@ -104,9 +93,7 @@ std::string name_of(Architecture architecture) {
   TORCH_CHECK(false, "unknown architecture");
 }
 
-bool reads_all_tokens(Architecture architecture) {
-  return layout_of(architecture).kind == BlockKind::kDecoder;
-}
+bool reads_all_tokens(Architecture architecture) { return layout_of(architecture).kind == BlockKind::kDecoder; }
 
 int64_t num_parameters(Architecture architecture, const TextConfig& backbone) {
   const auto [kind, num_blocks] = layout_of(architecture);
@@ -136,18 +123,12 @@ std::vector<std::shared_ptr<VerbalizerBlock>> make_blocks(const VerbalizerConfig
   std::vector<std::shared_ptr<VerbalizerBlock>> blocks;
   for (int64_t i = 0; i < num_blocks; ++i) {
     switch (kind) {
-      case BlockKind::kVerbFfn:
-        blocks.push_back(std::make_shared<GatedFfn>(width, width, width));
-        break;
+      case BlockKind::kVerbFfn: blocks.push_back(std::make_shared<GatedFfn>(width, width, width)); break;
       case BlockKind::kFfn:
         blocks.push_back(std::make_shared<GatedFfn>(width, backbone.intermediate_size, width));
         break;
-      case BlockKind::kDecoder:
-        blocks.push_back(std::make_shared<DecoderBlock>(backbone));
-        break;
-      case BlockKind::kMlp:
-        blocks.push_back(std::make_shared<MlpMap>(width, /*after_another=*/i > 0));
-        break;
+      case BlockKind::kDecoder: blocks.push_back(std::make_shared<DecoderBlock>(backbone)); break;
+      case BlockKind::kMlp: blocks.push_back(std::make_shared<MlpMap>(width, /*after_another=*/i > 0)); break;
     }
   }
   return blocks;

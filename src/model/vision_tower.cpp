@@ -47,7 +47,7 @@ VisionTower::VisionTower(const VisionConfig& config) : config_(config) {
   const auto projection = patch_embed->register_module("proj", std::make_shared<Module>());
   patch_weight_ = projection->register_parameter(
       "weight", at::empty({config.embed_dim, config.in_channels, config.temporal_patch_size, config.patch_size,
-                              config.patch_size}));
+                           config.patch_size}));
   const auto list = register_module("blocks", std::make_shared<Module>());
   for (int64_t i = 0; i < config.depth; ++i) {
     blocks_.push_back(list->register_module(std::to_string(i), std::make_shared<VisionBlock>(config)));

@@ -43,7 +43,8 @@ class VisionTower : public Module {
  public:
   explicit VisionTower(const VisionConfig& config);
 
-  /// The tower without its merger: patches [P, channels * temporal_patch * patch²] of pictures with their grids -> [P, E].
+  /// The tower without its merger: patches [P, channels * temporal_patch * patch²] of pictures with their grids -> [P,
+  /// E].
   at::Tensor encode(const at::Tensor& patches, const std::vector<ImageGrid>& grids) const;
   /// The merger: features [P, E] -> [P / merge², D].
   at::Tensor merge(const at::Tensor& features) const;

@@ -33,7 +33,8 @@ at::Tensor Vlm::look_at_pictures(const Batch& batch) const {
   int64_t first = 0;
   for (size_t i = 0; i < batch.grids.size(); ++i) {
     const int64_t num_patches = batch.grids[i].num_patches();
-    features.push_back(look_at_picture(batch.fingerprints[i], batch.patches.narrow(0, first, num_patches), batch.grids[i]));
+    features.push_back(
+        look_at_picture(batch.fingerprints[i], batch.patches.narrow(0, first, num_patches), batch.grids[i]));
     first += num_patches;
   }
   return visual_->merge(at::cat(features));
@@ -42,7 +43,8 @@ at::Tensor Vlm::look_at_pictures(const Batch& batch) const {
 at::Tensor Vlm::look_at_picture(uint64_t picture, const at::Tensor& patches, const ImageGrid& grid) const {
   if (auto seen = features_.find(picture)) return *seen;
   if (!vision_cache_.empty() && !feature_files_) {
-    feature_files_ = std::make_unique<FeatureFiles>(vision_cache_, visual_->fingerprint(), config_.vision.embed_dim, dtype());
+    feature_files_ =
+        std::make_unique<FeatureFiles>(vision_cache_, visual_->fingerprint(), config_.vision.embed_dim, dtype());
   }
   auto features = feature_files_ ? feature_files_->find(picture) : std::nullopt;
   if (features) {
@@ -66,8 +68,8 @@ at::Tensor Vlm::embed(const Batch& batch) const {
 
 namespace {
 
-/// Rows of zeros to put behind a batch's tokens: a bfloat16 product on a CPU takes up to 1.4 times as long where the number of rows is
-/// no multiple of 8. They are a sequence of their own, and nobody reads them.
+/// Rows of zeros to put behind a batch's tokens: a bfloat16 product on a CPU takes up to 1.4 times as long where the
+/// number of rows is no multiple of 8. They are a sequence of their own, and nobody reads them.
 int64_t num_filler_rows(const at::Tensor& embedded, const KvCache* cache) {
   constexpr int64_t kMultiple = 8;
   if (cache != nullptr || !embedded.is_cpu() || embedded.scalar_type() != at::kBFloat16) return 0;
@@ -78,7 +80,8 @@ int64_t num_filler_rows(const at::Tensor& embedded, const KvCache* cache) {
 class Passage {
  public:
   /// `embedded` [T, D], the tokens of `batch`.
-  Passage(const Batch& batch, const HiddenRequest& request, const TextConfig& config, KvCache* cache, const at::Tensor& embedded)
+  Passage(const Batch& batch, const HiddenRequest& request, const TextConfig& config, KvCache* cache,
+          const at::Tensor& embedded)
       : batch_(batch), request_(request), x_(embedded) {
     auto positions = batch.positions;
     auto starts = batch.sequence_starts;
@@ -92,10 +95,12 @@ class Passage {
 
   /// Through layer `index`; `is_last`: of those that are needed, above which the answer positions are enough.
   void pass(const DecoderLayer& layer, int64_t index, bool is_last, bool checkpoints) {
-    const bool is_wanted = std::find(request_.layers.begin(), request_.layers.end(), index + 1) != request_.layers.end();
+    const bool is_wanted =
+        std::find(request_.layers.begin(), request_.layers.end(), index + 1) != request_.layers.end();
     const bool wanted_whole = is_wanted && request_.all_tokens;
     const auto rows = is_last && !wanted_whole ? batch_.answer_positions : at::Tensor();
-    x_ = checkpoints ? forward_checkpointed(layer, x_, context_, index, rows) : layer.forward(x_, context_, index, rows);
+    x_ =
+        checkpoints ? forward_checkpointed(layer, x_, context_, index, rows) : layer.forward(x_, context_, index, rows);
     if (wanted_whole) {
       wanted_.push_back(x_.narrow(0, 0, batch_.num_tokens()));
     } else if (is_wanted) {
@@ -134,17 +139,20 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
       request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
   TORCH_CHECK(!is_streamed() || !at::GradMode::is_enabled(), "a streamed model has no gradient");
-  const bool is_exchange = stream_ && stream_->is_exchange();  // then it runs in step with other processes, whatever their batches
+  const bool is_exchange =
+      stream_ && stream_->is_exchange();  // then it runs in step with other processes, whatever their batches
   if (batches.empty() && !is_exchange) return {};
   const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled() && cache == nullptr;
 
   std::vector<Passage> passages;
   {
-    const bool has_pictures = std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
+    const bool has_pictures =
+        std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
     const auto tower = has_pictures || is_exchange ? hold(0) : std::nullopt;
     for (const auto& batch : batches) passages.emplace_back(batch, request, config_.text, cache, embed(batch));
   }
-  if (is_streamed()) release_memory();  // of the embeddings, and of the head, which nobody reads until the layers are through
+  if (is_streamed())
+    release_memory();  // of the embeddings, and of the head, which nobody reads until the layers are through
   for (int64_t i = 0; i < num_layers_needed; ++i) {
     const bool is_last = i + 1 == num_layers_needed;
     const auto part = static_cast<size_t>(i) + 1;

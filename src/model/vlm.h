@@ -30,7 +30,7 @@ struct HiddenRequest {
 };
 
 struct Hidden {
-  at::Tensor layers;  // [L, N, D] or [L, T, D], the residual stream after each wanted layer; undefined without one
+  at::Tensor layers;      // [L, N, D] or [L, T, D], the residual stream after each wanted layer; undefined without one
   at::Tensor final_rows;  // [N, D], after the final norm: what the language head reads
 };
 
@@ -62,15 +62,16 @@ class Vlm : public Module {
   at::ScalarType dtype() const { return model_->embed_tokens().weight().scalar_type(); }
   at::Device device() const { return head().device(); }
 
-  /// Adds an adapter to every linear map of the decoder layers whose name is in `targets`; they change nothing yet. Error naming
-  /// `place` for a target that no map is called.
-  void add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed, const std::string& place);
+  /// Adds an adapter to every linear map of the decoder layers whose name is in `targets`; they change nothing yet.
+  /// Error naming `place` for a target that no map is called.
+  void add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed,
+                const std::string& place);
   /// Whether a forward pass that is followed by a backward pass keeps only the inputs of the decoder layers
   /// (checkpointed_layer.h).
   void set_activation_checkpointing(bool is_on) { checkpoints_activations_ = is_on; }
 
-  /// Keeps what the frozen vision tower says of pictures in `directory` from now on, too (FeatureFiles), for this tower's weights
-  /// as they are when it first looks at a picture. Empty: in memory alone.
+  /// Keeps what the frozen vision tower says of pictures in `directory` from now on, too (FeatureFiles), for this
+  /// tower's weights as they are when it first looks at a picture. Empty: in memory alone.
   void set_vision_cache(std::filesystem::path directory) { vision_cache_ = std::move(directory); }
 
   /// The views of mapped files among the parameters, for release_memory.
@@ -82,7 +83,8 @@ class Vlm : public Module {
   /// Takes weights that are views of mapped files out of memory; whatever touches them next has them back.
   void release_memory() const { release_pages(views_); }
 
-  /// Every parameter in the order of named_parameters, as forward passes read it. A streamed one is there for its call alone.
+  /// Every parameter in the order of named_parameters, as forward passes read it. A streamed one is there for its call
+  /// alone.
   void for_each_weight(const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const;
 
  private:

@@ -1,4 +1,5 @@
-// Weights that are in memory part by part, while a forward pass needs them: from their mapped files, or from what other processes hold.
+// Weights that are in memory part by part, while a forward pass needs them: from their mapped files, or from what other
+// processes hold.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,11 +15,12 @@
 
 namespace vlsi {
 
-/// What a streamed model reads as one part: 0 is the vision tower with its merger, i + 1 decoder layer i. Nothing for embeddings,
-/// final norm and head, which every pass needs throughout.
+/// What a streamed model reads as one part: 0 is the vision tower with its merger, i + 1 decoder layer i. Nothing for
+/// embeddings, final norm and head, which every pass needs throughout.
 std::optional<size_t> streamed_part(const std::string& parameter_name);
 
-/// Takes the file pages of `views`, tensors in mapped files, out of this process's memory; the next touch has them back.
+/// Takes the file pages of `views`, tensors in mapped files, out of this process's memory; the next touch has them
+/// back.
 void release_pages(std::span<const at::Tensor> views);
 
 /// A parameter of a model and the view of the mapped file that holds its values, of the same shape.
@@ -41,11 +43,12 @@ class WeightSource {
   virtual bool is_exchange() const = 0;
 };
 
-/// Weights in their files. Where the stored ones have the dtype and device of `options` they are read in place, otherwise converted
-/// when they are shown.
+/// Weights in their files. Where the stored ones have the dtype and device of `options` they are read in place,
+/// otherwise converted when they are shown.
 std::unique_ptr<WeightSource> stored_weights(StoredParts parts, at::TensorOptions options);
 
-/// The parts of one model. A part that nobody holds costs no memory. Used by one thread; another one, inside, reads ahead.
+/// The parts of one model. A part that nobody holds costs no memory. Used by one thread; another one, inside, reads
+/// ahead.
 class WeightStream {
  public:
   explicit WeightStream(std::unique_ptr<WeightSource> source) : source_(std::move(source)) {}

@@ -1,5 +1,5 @@
-// Compiled for AVX512-BF16: nothing here may be an inline function or template of a shared header, or the linker could give other
-// files a copy with instructions that their processor lacks.
+// Compiled for AVX512-BF16: nothing here may be an inline function or template of a shared header, or the linker could
+// give other files a copy with instructions that their processor lacks.
 #include "objective/bf16_avx512.h"
 
 #include <cpuid.h>
@@ -10,7 +10,8 @@ namespace {
 
 constexpr float kSlack = 4;  // a maximum may lag by this much: probabilities up to e^4 lose no precision
 
-constexpr int64_t kDepthPairs = 768;  // of a product at a time: 144 KiB of a panel, which stay in the second-level cache
+constexpr int64_t kDepthPairs =
+    768;  // of a product at a time: 144 KiB of a panel, which stay in the second-level cache
 
 struct Rows {  // a left side with rows one after the other
   const uint16_t* data;
@@ -30,8 +31,8 @@ struct Block {  // a left side of kBlockRows rows, pair by pair
 
 /// c [R, 16 V] (+)= left [R, 2 num_pairs] · panel: R x V sums in registers.
 template <int R, int V, bool add, class Left>
-inline __attribute__((always_inline)) void multiply(const Left& left, int64_t num_pairs, const uint16_t* panel, float* c,
-                                                    int64_t c_stride) {
+inline __attribute__((always_inline)) void multiply(const Left& left, int64_t num_pairs, const uint16_t* panel,
+                                                    float* c, int64_t c_stride) {
   __m512 sums[R][V];
   for (int r = 0; r < R; ++r) {
     for (int v = 0; v < V; ++v) sums[r][v] = add ? _mm512_loadu_ps(c + r * c_stride + 16 * v) : _mm512_setzero_ps();
@@ -50,8 +51,8 @@ inline __attribute__((always_inline)) void multiply(const Left& left, int64_t nu
 }
 
 template <int V, bool add>
-void multiply_depth(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel, float* c,
-                    int64_t c_stride) {
+void multiply_depth(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel,
+                    float* c, int64_t c_stride) {
   int64_t row = 0;
   for (; row + kBlockRows <= num_rows; row += kBlockRows) {
     multiply<kBlockRows, V, add>(Rows{a + row * stride, stride}, num_pairs, panel, c + row * c_stride, c_stride);
@@ -62,12 +63,13 @@ void multiply_depth(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t
 }
 
 template <int V>
-void multiply_rows_of(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel, float* c,
-                      int64_t c_stride) {
+void multiply_rows_of(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel,
+                      float* c, int64_t c_stride) {
   multiply_depth<V, false>(a, stride, num_rows, num_pairs < kDepthPairs ? num_pairs : kDepthPairs, panel, c, c_stride);
   for (int64_t k = kDepthPairs; k < num_pairs; k += kDepthPairs) {
     const int64_t left = num_pairs - k;
-    multiply_depth<V, true>(a + 2 * k, stride, num_rows, left < kDepthPairs ? left : kDepthPairs, panel + k * V * 32, c, c_stride);
+    multiply_depth<V, true>(a + 2 * k, stride, num_rows, left < kDepthPairs ? left : kDepthPairs, panel + k * V * 32, c,
+                            c_stride);
   }
 }
 
@@ -157,8 +159,9 @@ inline __attribute__((always_inline)) void add_to(float* total, __m512 value) {
 }  // namespace
 
 bool has_avx512_bf16() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bf16");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512bf16");
 }
 
 bool has_amx_bf16() {
@@ -198,13 +201,14 @@ void pack_pairs(const uint16_t* x, int64_t num_rows, int64_t width, int64_t firs
         return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers)));
       };
       const __m512i lower = row + 1 < num_rows ? widened(from + width) : zero;
-      _mm512_storeu_si512(panel + (row * lanes) + lane * 2, _mm512_or_si512(widened(from), _mm512_slli_epi32(lower, 16)));
+      _mm512_storeu_si512(panel + (row * lanes) + lane * 2,
+                          _mm512_or_si512(widened(from), _mm512_slli_epi32(lower, 16)));
     }
   }
 }
 
-void multiply_rows(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel, int64_t lanes,
-                   float* c, int64_t c_stride) {
+void multiply_rows(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t num_pairs, const uint16_t* panel,
+                   int64_t lanes, float* c, int64_t c_stride) {
   switch (lanes / kVectorLanes) {
     case 1: return multiply_rows_of<1>(a, stride, num_rows, num_pairs, panel, c, c_stride);
     case 2: return multiply_rows_of<2>(a, stride, num_rows, num_pairs, panel, c, c_stride);
@@ -212,8 +216,8 @@ void multiply_rows(const uint16_t* a, int64_t stride, int64_t num_rows, int64_t 
   }
 }
 
-void add_product_of_blocks(const uint16_t* blocks, int64_t num_rows, int64_t num_pairs, const uint16_t* panel, int64_t lanes,
-                           float* c) {
+void add_product_of_blocks(const uint16_t* blocks, int64_t num_rows, int64_t num_pairs, const uint16_t* panel,
+                           int64_t lanes, float* c) {
   switch (lanes / kVectorLanes) {
     case 1: return add_blocks<1>(blocks, num_rows, num_pairs, panel, c);
     case 2: return add_blocks<2>(blocks, num_rows, num_pairs, panel, c);
@@ -221,8 +225,8 @@ void add_product_of_blocks(const uint16_t* blocks, int64_t num_rows, int64_t num
   }
 }
 
-bool take_tile(const float* z, int64_t num_rows, int64_t lanes, const RunningSoftmax& state, TileLayout layout, uint16_t* p,
-               float* shrink) {
+bool take_tile(const float* z, int64_t num_rows, int64_t lanes, const RunningSoftmax& state, TileLayout layout,
+               uint16_t* p, float* shrink) {
   bool has_grown = false;
   for (int64_t lane = 0; lane < lanes; lane += kVectorLanes) {
     const __m512 before = _mm512_loadu_ps(state.maximum + lane);

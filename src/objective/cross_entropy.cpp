@@ -27,8 +27,8 @@ class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
     const auto saved = context->get_saved_variables();
     const auto &u = saved[0], &head = saved[1], &labels = saved[2], &logsumexp = saved[3], &difference = saved[4];
     const auto gradient_u = (gradients[0].unsqueeze(-1) * difference).to(u.scalar_type());
-    const auto gradient_head = context->needs_input_grad(1) ? head_gradient(u, head, labels, logsumexp, gradients[0])
-                                                            : at::Tensor();
+    const auto gradient_head =
+        context->needs_input_grad(1) ? head_gradient(u, head, labels, logsumexp, gradients[0]) : at::Tensor();
     return {gradient_u, gradient_head, at::Tensor()};
   }
 };

@@ -14,7 +14,8 @@ namespace vlsi {
 /// What messages call the layers of `whose` model: "student layer 6", and "the student's last layer" where `with_last`.
 std::vector<std::string> layer_names(const std::string& whose, const std::vector<int64_t>& layers, bool with_last);
 
-/// Error naming the layer (`names` [S]) and the sample of the first of `values` [S, N] that is NaN or infinite. `what` they are.
+/// Error naming the layer (`names` [S]) and the sample of the first of `values` [S, N] that is NaN or infinite. `what`
+/// they are.
 void check_finite(const at::Tensor& values, const std::string& what, const std::vector<std::string>& names,
                   const Batch& batch);
 

@@ -69,9 +69,9 @@ HeadSummary summarize(const at::Tensor& u, const at::Tensor& head, const at::Ten
 
 HeadSummary head_summary_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows) {
   const auto wide = u.to(at_least_float(u));
-  const auto logits = at::matmul(wide, head.to(wide.scalar_type()).t());   // [S, N, V]
-  const auto logsumexp = at::logsumexp(logits, -1);                        // [S, N]
-  const auto probabilities = at::exp(logits - logsumexp.unsqueeze(-1));    // [S, N, V]
+  const auto logits = at::matmul(wide, head.to(wide.scalar_type()).t());  // [S, N, V]
+  const auto logsumexp = at::logsumexp(logits, -1);                       // [S, N]
+  const auto probabilities = at::exp(logits - logsumexp.unsqueeze(-1));   // [S, N, V]
   const auto expected_row = at::matmul(probabilities, rows.to(wide.scalar_type()));
   return {logsumexp, expected_row, logsumexp - (probabilities * logits).sum(-1)};
 }
@@ -83,14 +83,15 @@ HeadSummary head_summary(const at::Tensor& u, const at::Tensor& head, const at::
   const int64_t num_layers = u.size(0), num_positions = u.size(1);
   const auto flat = as_head_reads(u, head).reshape({num_layers * num_positions, u.size(2)});
   const auto summary = summarize(flat, head, rows);
-  return {summary.logsumexp.view({num_layers, num_positions}), summary.expected_row.view({num_layers, num_positions, rows.size(1)}),
+  return {summary.logsumexp.view({num_layers, num_positions}),
+          summary.expected_row.view({num_layers, num_positions, rows.size(1)}),
           summary.entropy.view({num_layers, num_positions})};
 }
 
-at::Tensor head_gradient(const at::Tensor& u, const at::Tensor& head, const at::Tensor& labels, const at::Tensor& logsumexp,
-                         const at::Tensor& g) {
+at::Tensor head_gradient(const at::Tensor& u, const at::Tensor& head, const at::Tensor& labels,
+                         const at::Tensor& logsumexp, const at::Tensor& g) {
   at::NoGradGuard no_grad;
-  const auto flat = as_head_reads(u, head).reshape({-1, u.size(2)});                     // [M, D]
+  const auto flat = as_head_reads(u, head).reshape({-1, u.size(2)});                      // [M, D]
   const auto c = logsumexp.reshape({-1}), weight = g.expand_as(logsumexp).reshape({-1});  // [M]
   const auto label = labels.expand_as(logsumexp).reshape({-1});
   if (is_bfloat16_on_cpu(flat)) {

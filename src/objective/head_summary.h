@@ -16,16 +16,17 @@ struct HeadSummary {
 /// The definition: all logits at once. u [S, N, D], head [V, D], rows [V, R].
 HeadSummary head_summary_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows);
 
-/// The same in one pass over the vocabulary: memory does not grow with V. Without gradient. u is rounded to the head's dtype, as
-/// the model itself would (as_head_reads). bfloat16 heads on the CPU run on vocabulary_pass.h where the processor has it.
+/// The same in one pass over the vocabulary: memory does not grow with V. Without gradient. u is rounded to the head's
+/// dtype, as the model itself would (as_head_reads). bfloat16 heads on the CPU run on vocabulary_pass.h where the
+/// processor has it.
 HeadSummary head_summary(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows);
 
 /// u in the dtype in which `head` multiplies it.
 at::Tensor as_head_reads(const at::Tensor& u, const at::Tensor& head);
 
-/// The gradient of sum over s, n of g (logsumexp - u · head[label]) to the head, [V, D] in its dtype: a second pass. g and
-/// logsumexp [S, N], labels [N] int64 in [0, V).
-at::Tensor head_gradient(const at::Tensor& u, const at::Tensor& head, const at::Tensor& labels, const at::Tensor& logsumexp,
-                         const at::Tensor& g);
+/// The gradient of sum over s, n of g (logsumexp - u · head[label]) to the head, [V, D] in its dtype: a second pass. g
+/// and logsumexp [S, N], labels [N] int64 in [0, V).
+at::Tensor head_gradient(const at::Tensor& u, const at::Tensor& head, const at::Tensor& labels,
+                         const at::Tensor& logsumexp, const at::Tensor& g);
 
 }  // namespace vlsi

@@ -113,13 +113,17 @@ std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student,
 
     std::vector<int64_t> chosen;
     switch (config.rule) {
-      case MatchingRule::kMultinomial: chosen = {first + draw(matching_probabilities(candidates, config.temperature), random)}; break;
+      case MatchingRule::kMultinomial:
+        chosen = {first + draw(matching_probabilities(candidates, config.temperature), random)};
+        break;
       case MatchingRule::kBottom1: chosen = {first + smallest(candidates, 1).front()}; break;
       case MatchingRule::kBottom3:
         for (const int64_t j : smallest(candidates, 3)) chosen.push_back(first + j);
         break;
       case MatchingRule::kUniform: chosen = {s * (num_teacher / num_student)}; break;
-      case MatchingRule::kRandom: chosen = {static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))}; break;
+      case MatchingRule::kRandom:
+        chosen = {static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))};
+        break;
       case MatchingRule::kExpected: break;  // chooses no layer, and has returned above
     }
     for (const int64_t j : chosen) matches.push_back({s, j, 1.0 / static_cast<double>(chosen.size())});

@@ -11,9 +11,7 @@
 namespace vlsi {
 namespace {
 
-at::Tensor widened(const at::Tensor& x) {
-  return x.to(at::promote_types(x.scalar_type(), at::kFloat));
-}
+at::Tensor widened(const at::Tensor& x) { return x.to(at::promote_types(x.scalar_type(), at::kFloat)); }
 
 /// Mean over N of (own [S, N] - 2 u · row + norm [L, N]) / divisor, with row [L, N, D]: [S, L]. The difference is taken
 /// at each position, before anything is added up over them.

@@ -17,7 +17,8 @@ constexpr int64_t kTogether = 4;  // rows of the head: their sums run side by si
 
 /// logits [m, V] += head [V, D] times u, whose float64 numbers stand as [D, kCheckedRows].
 template <class Number>
-void multiply(const Number* head, int64_t vocab_size, int64_t width, const double* u, int64_t num_rows, double* logits) {
+void multiply(const Number* head, int64_t vocab_size, int64_t width, const double* u, int64_t num_rows,
+              double* logits) {
   parallel_for(0, (vocab_size + kTogether - 1) / kTogether, 64, [=](int64_t begin, int64_t end) {
     for (int64_t v = begin * kTogether; v < std::min(end * kTogether, vocab_size); v += kTogether) {
       double sums[kTogether][kCheckedRows] = {};
@@ -51,10 +52,10 @@ at::Tensor logits_in_float64(const at::Tensor& u, const at::Tensor& head) {
 
 /// head_summary_plain of u [m, D] in float64, without a float64 copy of the matrices.
 HeadSummary in_float64(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows) {
-  constexpr int64_t kConverted = 2048;  // rows at a time
-  const auto logits = logits_in_float64(u, head);                          // [m, V]
-  const auto logsumexp = at::logsumexp(logits, -1);                        // [m]
-  const auto probabilities = at::exp(logits - logsumexp.unsqueeze(-1));    // [m, V]
+  constexpr int64_t kConverted = 2048;                                   // rows at a time
+  const auto logits = logits_in_float64(u, head);                        // [m, V]
+  const auto logsumexp = at::logsumexp(logits, -1);                      // [m]
+  const auto probabilities = at::exp(logits - logsumexp.unsqueeze(-1));  // [m, V]
   auto expected_row = at::zeros({u.size(0), rows.size(1)}, at::kDouble);
   for (int64_t first = 0; first < rows.size(0); first += kConverted) {
     const int64_t count = std::min(kConverted, rows.size(0) - first);
@@ -68,7 +69,8 @@ void demand(const at::Tensor& deviations, double bound, const char* what, const 
     const double deviation = deviations[i].item<double>();
     if (deviation <= bound) continue;  // a NaN is not
     fail("checking the objective before training: ", names[i], ": the ", what, " deviates by ", deviation,
-         " from float64, expected at most ", bound, "; the products of this machine cannot be trusted with these weights");
+         " from float64, expected at most ", bound,
+         "; the products of this machine cannot be trusted with these weights");
   }
 }
 
@@ -78,7 +80,8 @@ void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::T
                         const std::vector<std::string>& layer_names) {
   at::NoGradGuard no_grad;
   const int64_t num_layers = u.size(0), num_positions = u.size(1);
-  TORCH_CHECK(static_cast<int64_t>(layer_names.size()) == num_layers, layer_names.size(), " names for ", num_layers, " layers");
+  TORCH_CHECK(static_cast<int64_t>(layer_names.size()) == num_layers, layer_names.size(), " names for ", num_layers,
+              " layers");
   const int64_t num_rows = std::min(kCheckedRows, num_layers * num_positions);
   if (num_rows == 0) return;
 
@@ -94,7 +97,8 @@ void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::T
   const auto found = head_summary(chosen.unsqueeze(0), head, rows);
   const auto exact = in_float64(chosen.to(at::kCPU, at::kDouble), head, rows);
   const auto off = [](const at::Tensor& a, const at::Tensor& b) { return (a[0].to(at::kCPU, at::kDouble) - b).abs(); };
-  demand(off(found.logsumexp, exact.logsumexp) / exact.logsumexp.abs().clamp_min(1), kLogSumExpBound, "logsumexp", names);
+  demand(off(found.logsumexp, exact.logsumexp) / exact.logsumexp.abs().clamp_min(1), kLogSumExpBound, "logsumexp",
+         names);
   demand(off(found.entropy, exact.entropy), kEntropyBound, "entropy", names);
   demand(at::linalg_vector_norm(off(found.expected_row, exact.expected_row), 2, -1) /
              at::linalg_vector_norm(exact.expected_row, 2, -1).clamp_min(1e-30),

@@ -16,7 +16,8 @@ class Count {
     done_.notify_all();
   }
   void wait_for(int64_t number) const {
-    for (int seen = done_.load(std::memory_order_acquire); seen < number; seen = done_.load(std::memory_order_acquire)) {
+    for (int seen = done_.load(std::memory_order_acquire); seen < number;
+         seen = done_.load(std::memory_order_acquire)) {
       done_.wait(seen, std::memory_order_acquire);
     }
   }
@@ -45,8 +46,9 @@ void run_pipeline(const TilePipeline& tasks) {
     blocks_of_tile[tile].add();
   };
 
-  // All tasks in one line, in an order in which each stands behind those that it waits for, so that the first one that is not done
-  // never waits: the first tile's parts; then of each tile half of the blocks, the next tile's parts, and the other blocks.
+  // All tasks in one line, in an order in which each stands behind those that it waits for, so that the first one that
+  // is not done never waits: the first tile's parts; then of each tile half of the blocks, the next tile's parts, and
+  // the other blocks.
   const int64_t half = tasks.num_blocks / 2, tasks_per_tile = tasks.num_blocks + tasks.num_parts;
   std::atomic<int64_t> next = 0;
   parallel_for(0, num_threads(), 1, [&](int64_t, int64_t) {

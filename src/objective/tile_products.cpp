@@ -14,8 +14,8 @@ namespace {
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-constexpr int64_t kTileBytes = 8 << 20;   // of the head's rows in a tile: the threads' shared cache keeps them
-constexpr int64_t kPartColumns = 256;  // of the averaged rows that one task packs
+constexpr int64_t kTileBytes = 8 << 20;  // of the head's rows in a tile: the threads' shared cache keeps them
+constexpr int64_t kPartColumns = 256;    // of the averaged rows that one task packs
 
 /// Vocabulary rows of a tile: fewer of a wide head.
 int64_t rows_of_tile(int64_t width) {
@@ -52,8 +52,8 @@ class Avx512Products : public TileProducts {
 
   void prepare(int64_t tile, int64_t part) override {
     const int64_t first = part * kPartColumns, last = std::min(input_.rows_width, first + kPartColumns);
-    pack_blocks(input_.rows + tile_first(tile) * input_.rows_width, tile_count(tile) / 2, input_.rows_width, first, last,
-                blocks_.data() + blocks_of(tile));
+    pack_blocks(input_.rows + tile_first(tile) * input_.rows_width, tile_count(tile) / 2, input_.rows_width, first,
+                last, blocks_.data() + blocks_of(tile));
   }
 
   void logits(int64_t tile, int64_t block, float* z) const override {
@@ -63,7 +63,8 @@ class Avx512Products : public TileProducts {
   }
 
   void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const override {
-    add_product_of_blocks(blocks_.data() + blocks_of(tile), input_.rows_width, tile_count(tile) / 2, p, block_lanes(block), e);
+    add_product_of_blocks(blocks_.data() + blocks_of(tile), input_.rows_width, tile_count(tile) / 2, p,
+                          block_lanes(block), e);
   }
 
   void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) override {
@@ -100,8 +101,9 @@ class MklProducts : public TileProducts {
  public:
   explicit MklProducts(const HeadPassInput& input)
       : TileProducts(input, kTileRows,
-                     std::clamp<int64_t>(round_up((input.num_positions + num_threads() - 1) / num_threads(), kVectorLanes), 128,
-                                         512)) {}
+                     std::clamp<int64_t>(
+                         round_up((input.num_positions + num_threads() - 1) / num_threads(), kVectorLanes), 128, 512)) {
+  }
 
   TileLayout layout() const override { return TileLayout::kRows; }
 
@@ -113,23 +115,26 @@ class MklProducts : public TileProducts {
     const int64_t count = block_positions(block), lanes = block_lanes(block);
     multiply(112, tile_count(tile), count, input_.width, input_.head + tile_first(tile) * input_.width, input_.width,
              input_.u + block_first(block) * input_.width, input_.width, 0, z, lanes);
-    for (int64_t row = 0; row < tile_count(tile); ++row) std::fill(z + row * lanes + count, z + (row + 1) * lanes, 0.0F);
+    for (int64_t row = 0; row < tile_count(tile); ++row)
+      std::fill(z + row * lanes + count, z + (row + 1) * lanes, 0.0F);
   }
 
   void add_expected(int64_t tile, int64_t block, const uint16_t* p, float* e) const override {
     const int64_t lanes = block_lanes(block);
     cblas_gemm_bf16bf16f32(101, 112, 111, static_cast<int>(input_.rows_width), static_cast<int>(lanes),
                            static_cast<int>(tile_count(tile)), 1, input_.rows + tile_first(tile) * input_.rows_width,
-                           static_cast<int>(input_.rows_width), p, static_cast<int>(lanes), 1, e, static_cast<int>(lanes));
+                           static_cast<int>(input_.rows_width), p, static_cast<int>(lanes), 1, e,
+                           static_cast<int>(lanes));
   }
 
   void head_gradient(int64_t tile, const uint16_t* p, int64_t stride, float* gradient) override {
-    multiply(111, tile_count(tile), input_.width, input_.num_positions, p, stride, input_.u, input_.width, 0, gradient, input_.width);
+    multiply(111, tile_count(tile), input_.width, input_.num_positions, p, stride, input_.u, input_.width, 0, gradient,
+             input_.width);
   }
 
  private:
-  static void multiply(int transpose_b, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda, const uint16_t* b,
-                       int64_t ldb, float beta, float* c, int64_t ldc) {
+  static void multiply(int transpose_b, int64_t m, int64_t n, int64_t k, const uint16_t* a, int64_t lda,
+                       const uint16_t* b, int64_t ldb, float beta, float* c, int64_t ldc) {
     cblas_gemm_bf16bf16f32(101, 111, transpose_b, static_cast<int>(m), static_cast<int>(n), static_cast<int>(k), 1, a,
                            static_cast<int>(lda), b, static_cast<int>(ldb), beta, c, static_cast<int>(ldc));
   }
@@ -140,7 +145,9 @@ class MklProducts : public TileProducts {
 TileProducts::TileProducts(const HeadPassInput& input, int64_t tile_rows, int64_t block_size)
     : input_(input), tile_rows_(tile_rows), block_size_(block_size) {}
 
-int64_t TileProducts::tile_count(int64_t tile) const { return std::min(tile_rows_, input_.vocab_size - tile_first(tile)); }
+int64_t TileProducts::tile_count(int64_t tile) const {
+  return std::min(tile_rows_, input_.vocab_size - tile_first(tile));
+}
 
 int64_t TileProducts::block_positions(int64_t block) const {
   return std::min(block_size_, input_.num_positions - block_first(block));
@@ -148,12 +155,15 @@ int64_t TileProducts::block_positions(int64_t block) const {
 
 int64_t TileProducts::block_lanes(int64_t block) const { return round_up(block_positions(block), kVectorLanes); }
 
-std::unique_ptr<TileProducts> avx512_products(const HeadPassInput& input) { return std::make_unique<Avx512Products>(input); }
+std::unique_ptr<TileProducts> avx512_products(const HeadPassInput& input) {
+  return std::make_unique<Avx512Products>(input);
+}
 
 std::unique_ptr<TileProducts> mkl_products(const HeadPassInput& input) { return std::make_unique<MklProducts>(input); }
 
 bool has_tile_products(const HeadPassInput& input) {
-  return has_avx512_bf16() && input.width % kVectorLanes == 0 && input.rows_width % kVectorLanes == 0 && input.vocab_size % 2 == 0;
+  return has_avx512_bf16() && input.width % kVectorLanes == 0 && input.rows_width % kVectorLanes == 0 &&
+         input.vocab_size % 2 == 0;
 }
 
 std::unique_ptr<TileProducts> tile_products(const HeadPassInput& input) {

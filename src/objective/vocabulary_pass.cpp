@@ -40,7 +40,9 @@ struct PassState {
 class Scratch {
  public:
   explicit Scratch(const TileProducts& products)
-      : size_(products.tile_rows() * products.block_size()), logits_(num_threads() * size_), probabilities_(logits_.size()) {}
+      : size_(products.tile_rows() * products.block_size()),
+        logits_(num_threads() * size_),
+        probabilities_(logits_.size()) {}
   float* logits() { return logits_.data() + thread_index() * size_; }
   uint16_t* probabilities() { return probabilities_.data() + thread_index() * size_; }
 
@@ -53,7 +55,8 @@ class Scratch {
 }  // namespace
 
 HeadPassInput head_pass_input(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows) {
-  TORCH_CHECK(u.is_contiguous() && head.is_contiguous() && (!rows.defined() || rows.is_contiguous()), "a pass reads dense rows");
+  TORCH_CHECK(u.is_contiguous() && head.is_contiguous() && (!rows.defined() || rows.is_contiguous()),
+              "a pass reads dense rows");
   return {bits(u), bits(head), bits(rows), u.size(0), u.size(1), head.size(0), rows.defined() ? rows.size(1) : 0};
 }
 
@@ -74,7 +77,8 @@ HeadSummary summarize_vocabulary(const HeadPassInput& input, TileProducts& produ
                 }});
 
   const auto options = at::TensorOptions(at::kFloat);
-  HeadSummary summary{at::empty({input.num_positions}, options), at::empty({input.num_positions, input.rows_width}, options),
+  HeadSummary summary{at::empty({input.num_positions}, options),
+                      at::empty({input.num_positions, input.rows_width}, options),
                       at::empty({input.num_positions}, options)};
   auto* logsumexp = summary.logsumexp.mutable_data_ptr<float>();
   auto* entropy = summary.entropy.mutable_data_ptr<float>();

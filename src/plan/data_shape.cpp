@@ -27,8 +27,8 @@ BatchShape shape_of(const Batch& batch) {
   return shape;
 }
 
-constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::tokens, &BatchShape::answers, &BatchShape::patches,
-                                           &BatchShape::largest_picture};
+constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::tokens, &BatchShape::answers,
+                                           &BatchShape::patches, &BatchShape::largest_picture};
 
 }  // namespace
 
@@ -46,7 +46,8 @@ DataShape look_at_data(const DataConfig& config, const Processor& processor, uin
       data.largest.*field = std::max(data.largest.*field, shape.*field);
       data.mean.*field += shape.*field;
     }
-    tokens.insert(batch.tokens.const_data_ptr<int64_t>(), batch.tokens.const_data_ptr<int64_t>() + batch.tokens.numel());
+    tokens.insert(batch.tokens.const_data_ptr<int64_t>(),
+                  batch.tokens.const_data_ptr<int64_t>() + batch.tokens.numel());
     ++num_batches;
     num_samples += shape.samples;
     data.tokens += shape.tokens;

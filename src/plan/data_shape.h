@@ -16,21 +16,22 @@ struct BatchShape {
 };
 
 struct DataShape {
-  BatchShape largest, mean;    // of the micro-batches looked at: field by field
+  BatchShape largest, mean;                // of the micro-batches looked at: field by field
   double tokens = 0, distinct_tokens = 0;  // of all of them
-  double epoch_records = 0;    // records that an epoch visits
-  double distinct_pictures = 1;  // share of an epoch's pictures that are not another one again
+  double epoch_records = 0;                // records that an epoch visits
+  double distinct_pictures = 1;            // share of an epoch's pictures that are not another one again
 };
 
-/// Of the micro-batches that `step` of a run with this `seed` begins with: four, or fewer that hold 64 samples. Errors are Loader's.
+/// Of the micro-batches that `step` of a run with this `seed` begins with: four, or fewer that hold 64 samples. Errors
+/// are Loader's.
 DataShape look_at_data(const DataConfig& config, const Processor& processor, uint64_t seed, const std::string& step);
 
-/// The share of the pictures of an epoch that are not another one again, by their paths: of all records, or estimated from 4,096 of
-/// them, drawn at random; 1 without pictures.
+/// The share of the pictures of an epoch that are not another one again, by their paths: of all records, or estimated
+/// from 4,096 of them, drawn at random; 1 without pictures.
 double distinct_pictures(const Mixture& mixture);
 
-/// The most that a micro-batch may be by `batch_tokens`: every token an answer, and all of them places of one picture with
-/// `patches_a_token` patches each.
+/// The most that a micro-batch may be by `batch_tokens`: every token an answer, and all of them places of one picture
+/// with `patches_a_token` patches each.
 DataShape largest_possible(const DataConfig& config, double patches_a_token);
 
 }  // namespace vlsi

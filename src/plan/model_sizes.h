@@ -27,7 +27,8 @@ struct ModelSizes {
   ModelConfig config;
   std::map<std::string, TensorSizes> parts;  // by the names of model/parts.h
   TensorSizes all, largest_layer, table;     // table: what the language head reads, the embedding where they are tied
-  std::map<std::string, double> adapter_values;  // by the linear map's name: of adapters of rank 1 beside all of that name
+  std::map<std::string, double>
+      adapter_values;  // by the linear map's name: of adapters of rank 1 beside all of that name
 
   const TensorSizes& part(const std::string& name) const;
   /// Values of adapters of `rank` beside the maps called `targets`.

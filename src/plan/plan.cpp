@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 
 // Of the running program, beyond what planning had in memory: code of the products, buffers.
 constexpr double kProgramBytes = 30 << 20;
-// Steps take so much longer than their products alone at the rate of a plain one: norms, attention's softmax, head passes, the update.
+// Steps take so much longer than their products alone at the rate of a plain one: norms, attention's softmax, head
+// passes, the update.
 constexpr double kStepOverProducts = 1.25;
 
 const DataConfig& data_of(const RunConfig& config, const std::string& step) {
@@ -39,9 +40,7 @@ struct Length {
 };
 
 Length length_of(const RunConfig& config, const std::string& step) {
-  const auto of = [](const auto& part) {
-    return Length{static_cast<double>(part.iterations), part.epochs};
-  };
+  const auto of = [](const auto& part) { return Length{static_cast<double>(part.iterations), part.epochs}; };
   if (step == "interact") return of(config.interact);
   return step == "finetune" ? of(config.finetune) : of(config.verbalize);
 }
@@ -81,7 +80,8 @@ class Planner {
         done_(checkpoint_of(config, options.resume)),
         steps_(steps_left(config, options.only, done_)) {
     if (!at::Device(config.device).is_cpu()) {
-      fail(config.out.string(), ": key 'device' is ", config.device, "; a plan counts the memory of a run on the cpu (--device cpu)");
+      fail(config.out.string(), ": key 'device' is ", config.device,
+           "; a plan counts the memory of a run on the cpu (--device cpu)");
     }
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.config, "student.layers", config.out.string());
@@ -102,7 +102,8 @@ class Planner {
     const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
     check_processor(student_.config, *processor);
     if (teacher_) check_pair(config_, *processor, student_.config);
-    for (const auto& step : steps_) data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
+    for (const auto& step : steps_)
+      data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
     program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes;
   }
 
@@ -117,19 +118,23 @@ class Planner {
 
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
   std::vector<StepPlan> plan_steps(const RunConfig& config) const {
-    const PlannedRun run{config, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, program_bytes_, num_ranks_,
-                         done_ ? static_cast<double>(done_->ranks) : 0};
+    const PlannedRun run{config,          dtype_,         student_,   teacher_ ? &*teacher_ : nullptr,
+                         adapter_values_, program_bytes_, num_ranks_, done_ ? static_cast<double>(done_->ranks) : 0};
     std::vector<StepPlan> plans;
     for (const auto& step : steps_left(config, only_, done_)) {
       StepPlan plan;
       plan.step = step;
       plan.data = data_.at(step);
-      const double smaller = static_cast<double>(data_of(config, step).batch_tokens) / static_cast<double>(data_of(config_, step).batch_tokens);
+      const double smaller = static_cast<double>(data_of(config, step).batch_tokens) /
+                             static_cast<double>(data_of(config_, step).batch_tokens);
       if (smaller < 1) shrink(plan.data, smaller);
       const auto length = length_of(config, step);
       plan.samples = plan.data.mean.samples * num_micro_batches(run, step);
-      plan.iterations = length.epochs > 0 ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples)) : length.iterations;
-      if (done_ && done_->step == step) plan.iterations = std::max(0.0, plan.iterations - static_cast<double>(done_->iteration));
+      plan.iterations = length.epochs > 0
+                            ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples))
+                            : length.iterations;
+      if (done_ && done_->step == step)
+        plan.iterations = std::max(0.0, plan.iterations - static_cast<double>(done_->iteration));
       plan.memory = step_memory(run, step, plan.data, plan.iterations);
       plan.work = step_work(run, step, plan.data);
       plans.push_back(std::move(plan));
@@ -151,28 +156,37 @@ class Planner {
       attempt("activation_checkpointing: true", [](RunConfig& config) { config.activation_checkpointing = true; });
     }
     if (teacher_ && config_.teacher.residency == Residency::kResident) {
-      attempt("teacher.residency: streamed", [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
-      if (num_ranks_ > 1) attempt("teacher.residency: sharded", [](RunConfig& config) { config.teacher.residency = Residency::kSharded; });
+      attempt("teacher.residency: streamed",
+              [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
+      if (num_ranks_ > 1)
+        attempt("teacher.residency: sharded",
+                [](RunConfig& config) { config.teacher.residency = Residency::kSharded; });
     }
-    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && config_.interact.intermediate_loss != LossKind::kL2 &&
-        config_.interact.last_loss != LossKind::kL2) {
-      attempt("a teacher cache, which vlsi cache makes: teacher.cache", [](RunConfig& config) { config.teacher.cache = "cache"; });
+    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() &&
+        config_.interact.intermediate_loss != LossKind::kL2 && config_.interact.last_loss != LossKind::kL2) {
+      attempt("a teacher cache, which vlsi cache makes: teacher.cache",
+              [](RunConfig& config) { config.teacher.cache = "cache"; });
     }
     if (adapter_values_ == 0) {
-      attempt("adapters alone: student.lora.rank: 64, interact.train and finetune.train: [lora]", [](RunConfig& config) {
-        if (config.student.lora.rank == 0) config.student.lora.rank = 64;
-        config.interact.train = config.finetune.train = {"lora"};
-      });
+      attempt("adapters alone: student.lora.rank: 64, interact.train and finetune.train: [lora]",
+              [](RunConfig& config) {
+                if (config.student.lora.rank == 0) config.student.lora.rank = 64;
+                config.interact.train = config.finetune.train = {"lora"};
+              });
     }
     const auto fewer = every_other(config_.teacher.layers);
-    if (!done_ && config_.teacher.verbalizers.empty() && config_.teacher.cache.empty() && fewer.size() >= config_.student.layers.size()) {
-      attempt(concat("fewer target layers: teacher.layers: ", OrderedJson(fewer).dump()), [&](RunConfig& config) { config.teacher.layers = fewer; });
+    if (!done_ && config_.teacher.verbalizers.empty() && config_.teacher.cache.empty() &&
+        fewer.size() >= config_.student.layers.size()) {
+      attempt(concat("fewer target layers: teacher.layers: ", OrderedJson(fewer).dump()),
+              [&](RunConfig& config) { config.teacher.layers = fewer; });
     }
     attempt("half of every batch_tokens, twice the accumulate", [](RunConfig& config) {
-      for (auto* data : {&config.verbalize.student_data, &config.verbalize.data, &config.interact.data, &config.finetune.data}) {
+      for (auto* data :
+           {&config.verbalize.student_data, &config.verbalize.data, &config.interact.data, &config.finetune.data}) {
         data->batch_tokens = std::max<int64_t>(1, data->batch_tokens / 2);
       }
-      for (auto* optimizer : {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer}) optimizer->accumulate *= 2;
+      for (auto* optimizer : {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer})
+        optimizer->accumulate *= 2;
     });
     std::sort(advice.begin(), advice.end(), [](const auto& a, const auto& b) { return a.peak_bytes < b.peak_bytes; });
     return advice;
@@ -184,7 +198,8 @@ class Planner {
     MachineRates rates;
     rates.model_flops_per_second = measure_products(dtype_, text.hidden_size, text.intermediate_size, kSeconds);
     rates.float32_flops_per_second =
-        dtype_ == at::kFloat ? rates.model_flops_per_second : measure_products(at::kFloat, text.hidden_size, text.intermediate_size, kSeconds);
+        dtype_ == at::kFloat ? rates.model_flops_per_second
+                             : measure_products(at::kFloat, text.hidden_size, text.intermediate_size, kSeconds);
     if (!teacher_) return rates;
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(config_.teacher.model)) {
@@ -205,12 +220,14 @@ class Planner {
       if (step.starts_with("verbalize")) {
         verbalizers += sizeof(float) * trained.verbalizers;
       } else {
-        result = student_.all.values * static_cast<double>(c10::elementSize(dtype_)) + sizeof(float) * adapter_values(run);
+        result =
+            student_.all.values * static_cast<double>(c10::elementSize(dtype_)) + sizeof(float) * adapter_values(run);
       }
       const auto data = data_.find(step);
       if (config_.vision_cache.empty() || data == data_.end()) continue;
       const auto& shape = data->second;
-      const double epoch_patches = shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.mean.patches * shape.distinct_pictures;
+      const double epoch_patches =
+          shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.mean.patches * shape.distinct_pictures;
       double width = static_cast<double>(student_.config.vision.embed_dim);
       if (teacher_) width += static_cast<double>(teacher_->config.vision.embed_dim);
       pictures = std::max(pictures, epoch_patches * width * static_cast<double>(c10::elementSize(dtype_)));
@@ -243,10 +260,13 @@ class Planner {
 
 std::string bytes_text(double bytes) { return size_text(static_cast<int64_t>(bytes)); }
 
-int64_t free_bytes(const RunConfig& config) { return free_disk_bytes(config.out, "planning a run in " + config.out.string()); }
+int64_t free_bytes(const RunConfig& config) {
+  return free_disk_bytes(config.out, "planning a run in " + config.out.string());
+}
 
 double seconds_of(const StepWork& work, const MachineRates& rates) {
-  const double products = work.model_flops / rates.model_flops_per_second + work.float32_flops / rates.float32_flops_per_second;
+  const double products =
+      work.model_flops / rates.model_flops_per_second + work.float32_flops / rates.float32_flops_per_second;
   const double reading = rates.read_bytes_per_second > 0 ? work.read_bytes / rates.read_bytes_per_second : 0;
   return std::max(kStepOverProducts * products, reading);  // the next layer is read while the present one works
 }
@@ -297,7 +317,8 @@ void check_fits(const RunConfig& config, const PlanOptions& options, const Room&
   plan.free_disk_bytes = room.disk_bytes;
   plan.own_disk_bytes = planner.own_disk_bytes();
   plan.disk = planner.disk();
-  const std::string action = "starting the run " + config.out.string(), end = "; vlsi plan shows the parts, --force starts it all the same";
+  const std::string action = "starting the run " + config.out.string(),
+                    end = "; vlsi plan shows the parts, --force starts it all the same";
   planner.assume_largest();
   plan.steps = planner.plan_steps(config);
   if (!plan.fits()) {
@@ -306,12 +327,14 @@ void check_fits(const RunConfig& config, const PlanOptions& options, const Room&
   }
   if (!plan.fits()) {
     std::string remedies;
-    for (const auto& advice : planner.advise(plan.peak_bytes())) remedies += concat("; ", bytes_text(advice.peak_bytes), " with ", advice.change);
-    fail(action, ": its step ", plan.largest_step().step, " needs about ", bytes_text(plan.peak_bytes()), " of memory, ",
-         size_text(*plan.available_bytes), " are available", remedies, end);
+    for (const auto& advice : planner.advise(plan.peak_bytes()))
+      remedies += concat("; ", bytes_text(advice.peak_bytes), " with ", advice.change);
+    fail(action, ": its step ", plan.largest_step().step, " needs about ", bytes_text(plan.peak_bytes()),
+         " of memory, ", size_text(*plan.available_bytes), " are available", remedies, end);
   }
   if (!plan.fits_disk()) {
-    fail(action, ": its folder needs about ", bytes_text(folder_bytes(plan.disk)), " of disk, ", size_text(plan.free_disk_bytes), " are free there",
+    fail(action, ": its folder needs about ", bytes_text(folder_bytes(plan.disk)), " of disk, ",
+         size_text(plan.free_disk_bytes), " are free there",
          plan.own_disk_bytes > 0 ? concat(" and ", size_text(plan.own_disk_bytes), " its own") : "",
          "; make room, choose another `out`, or a smaller checkpoint.keep", end);
   }

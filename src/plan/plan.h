@@ -1,4 +1,5 @@
-// The plan of a run: memory, disk, work and time of each step, and what would take less memory. No weight is read for it.
+// The plan of a run: memory, disk, work and time of each step, and what would take less memory. No weight is read for
+// it.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,10 @@ namespace vlsi {
 struct StepPlan {
   std::string step;
   DataShape data;
-  double iterations = 0;        // counted from the mean micro-batch where the configuration says epochs
-  double samples = 0;           // of an iteration, of all ranks
+  double iterations = 0;  // counted from the mean micro-batch where the configuration says epochs
+  double samples = 0;     // of an iteration, of all ranks
   std::vector<MemoryPart> memory;
-  StepWork work;                // of an iteration, of one rank
+  StepWork work;                  // of an iteration, of one rank
   std::optional<double> seconds;  // of an iteration; with measured rates
 };
 
@@ -37,7 +38,7 @@ struct Plan {
   int64_t free_disk_bytes = 0;             // where it writes it
   int64_t own_disk_bytes = 0;              // what a run that is continued has there already
   std::optional<MachineRates> rates;
-  std::vector<Advice> advice;              // changes that lower the peak, the lowest first
+  std::vector<Advice> advice;  // changes that lower the peak, the lowest first
 
   double peak_bytes() const;
   const StepPlan& largest_step() const;
@@ -47,13 +48,14 @@ struct Plan {
 
 struct PlanOptions {
   Only only = Only::kAll;
-  bool measures = true;  // the machine's rates
-  bool resume = false;   // what is left of the run in its folder, from its newest checkpoint on
-  int64_t num_ranks = 1; // memory, work and time are those of one of them, on a machine of its own
+  bool measures = true;   // the machine's rates
+  bool resume = false;    // what is left of the run in its folder, from its newest checkpoint on
+  int64_t num_ranks = 1;  // memory, work and time are those of one of them, on a machine of its own
 };
 
-/// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first records of the
-/// data. Error for what the run itself would refuse of these, for a device that is not the CPU, and for a run without steps.
+/// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first
+/// records of the data. Error for what the run itself would refuse of these, for a device that is not the CPU, and for
+/// a run without steps.
 Plan make_plan(const RunConfig& config, const PlanOptions& options);
 
 /// {"peak_bytes", "available_bytes", "fits", "steps", "disk", "rates", "advice"}; docs/formats.md.
@@ -69,8 +71,8 @@ struct Room {
 };
 Room room_for(const RunConfig& config);
 
-/// Error naming step, need and remedies when the planned part of a run on the CPU needs more memory or disk than there is. The data is only
-/// looked at where the largest micro-batches that the configuration allows would not fit.
+/// Error naming step, need and remedies when the planned part of a run on the CPU needs more memory or disk than there
+/// is. The data is only looked at where the largest micro-batches that the configuration allows would not fit.
 void check_fits(const RunConfig& config, const PlanOptions& options, const Room& room);
 
 }  // namespace vlsi

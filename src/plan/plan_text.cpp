@@ -26,7 +26,9 @@ std::string flops(double value, const char* unit) {
   return number(value / (is_tera ? 1e12 : 1e9), is_tera ? " T" : " G") + unit;
 }
 
-std::string seconds_text(double seconds) { return seconds < 0.1 ? number(1000 * seconds, " ms") : number(seconds, " s"); }
+std::string seconds_text(double seconds) {
+  return seconds < 0.1 ? number(1000 * seconds, " ms") : number(seconds, " s");
+}
 
 double per_hour(const StepPlan& step) { return step.samples * 3600 / *step.seconds; }
 
@@ -88,7 +90,8 @@ OrderedJson to_json(const Plan& plan) {
                      {"read_bytes_per_second", plan.rates->read_bytes_per_second}};
   }
   json["advice"] = OrderedJson::array();
-  for (const auto& advice : plan.advice) json["advice"].push_back({{"change", advice.change}, {"peak_bytes", std::llround(advice.peak_bytes)}});
+  for (const auto& advice : plan.advice)
+    json["advice"].push_back({{"change", advice.change}, {"peak_bytes", std::llround(advice.peak_bytes)}});
   return json;
 }
 
@@ -96,8 +99,11 @@ std::string to_text(const Plan& plan) {
   Table table(plan);
   table.row("memory", [](const StepPlan& step) { return step.step; });
   for (size_t i = 0; i < plan.steps.front().memory.size(); ++i) {
-    const bool is_empty = std::all_of(plan.steps.begin(), plan.steps.end(), [&](const auto& step) { return step.memory[i].bytes < 1; });
-    if (!is_empty) table.row("  " + plan.steps.front().memory[i].name, [&](const StepPlan& step) { return size(step.memory[i].bytes); });
+    const bool is_empty =
+        std::all_of(plan.steps.begin(), plan.steps.end(), [&](const auto& step) { return step.memory[i].bytes < 1; });
+    if (!is_empty)
+      table.row("  " + plan.steps.front().memory[i].name,
+                [&](const StepPlan& step) { return size(step.memory[i].bytes); });
   }
   table.row("  together", [](const StepPlan& step) { return size(total_bytes(step.memory)); });
   table.heading("a micro-batch");
@@ -105,7 +111,8 @@ std::string to_text(const Plan& plan) {
   table.row("  answer positions", [](const StepPlan& step) { return count(step.data.largest.answers); });
   table.heading("an iteration");
   table.row("  samples", [](const StepPlan& step) { return count(step.samples); });
-  table.row("  work", [](const StepPlan& step) { return flops(step.work.model_flops + step.work.float32_flops, "FLOP"); });
+  table.row("  work",
+            [](const StepPlan& step) { return flops(step.work.model_flops + step.work.float32_flops, "FLOP"); });
   table.row("  read", [](const StepPlan& step) { return size(step.work.read_bytes); });
   if (plan.rates) {
     table.row("  time", [](const StepPlan& step) { return seconds_text(*step.seconds); });
@@ -113,12 +120,14 @@ std::string to_text(const Plan& plan) {
   }
   table.heading("the step");
   table.row("  iterations", [](const StepPlan& step) { return count(step.iterations); });
-  if (plan.rates) table.row("  time", [](const StepPlan& step) { return duration_text(*step.seconds * step.iterations); });
+  if (plan.rates)
+    table.row("  time", [](const StepPlan& step) { return duration_text(*step.seconds * step.iterations); });
 
   std::ostringstream text;
   text << table.text() << '\n';
   text << "peak " << size(plan.peak_bytes()) << ", in " << plan.largest_step().step;
-  if (plan.available_bytes) text << "; available " << size_text(*plan.available_bytes) << (plan.fits() ? ": it fits" : ": it does not fit");
+  if (plan.available_bytes)
+    text << "; available " << size_text(*plan.available_bytes) << (plan.fits() ? ": it fits" : ": it does not fit");
   text << "\ndisk " << size(total_bytes(plan.disk)) << " (";
   const char* comma = "";
   for (const auto& part : plan.disk) {
@@ -132,11 +141,13 @@ std::string to_text(const Plan& plan) {
   if (plan.rates) {
     text << "this machine: products " << flops(plan.rates->model_flops_per_second, "FLOP/s") << ", in float32 "
          << flops(plan.rates->float32_flops_per_second, "FLOP/s");
-    if (plan.rates->read_bytes_per_second > 0) text << ", reading the teacher's files " << size(plan.rates->read_bytes_per_second) << "/s";
+    if (plan.rates->read_bytes_per_second > 0)
+      text << ", reading the teacher's files " << size(plan.rates->read_bytes_per_second) << "/s";
     text << '\n';
   }
   if (!plan.advice.empty()) text << "less memory:\n";
-  for (const auto& advice : plan.advice) text << "  " << std::setw(10) << size(advice.peak_bytes) << "  " << advice.change << '\n';
+  for (const auto& advice : plan.advice)
+    text << "  " << std::setw(10) << size(advice.peak_bytes) << "  " << advice.change << '\n';
   return text.str();
 }
 

@@ -17,11 +17,11 @@ struct PlannedRun {
   const RunConfig& config;
   at::ScalarType dtype;
   const ModelSizes& student;
-  const ModelSizes* teacher;         // null for a run that loads none
-  double given_adapter_values = 0;   // of student.adapter
-  double program_bytes = 0;          // of the program with its libraries and tokenizers, before any weight is read
-  int64_t num_ranks = 1;             // that train together
-  double ranks_at_start = 0;         // of a run that is continued on another number of them; else 0
+  const ModelSizes* teacher;        // null for a run that loads none
+  double given_adapter_values = 0;  // of student.adapter
+  double program_bytes = 0;         // of the program with its libraries and tokenizers, before any weight is read
+  int64_t num_ranks = 1;            // that train together
+  double ranks_at_start = 0;        // of a run that is continued on another number of them; else 0
 };
 
 /// Micro-batches of an iteration of `step`: of all ranks, and the most that one of them takes.
@@ -30,8 +30,8 @@ double micro_batches_of_a_rank(const PlannedRun& run, const std::string& step);
 
 /// Values that learn in `step`, beside base weights in the run's dtype and in float32.
 struct TrainedValues {
-  double base = 0;                         // weights of the model, in the run's dtype
-  double adapters = 0, verbalizers = 0;    // in float32
+  double base = 0;                       // weights of the model, in the run's dtype
+  double adapters = 0, verbalizers = 0;  // in float32
   double all() const { return base + adapters + verbalizers; }
 };
 TrainedValues trained_values(const PlannedRun& run, const std::string& step);

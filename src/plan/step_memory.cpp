@@ -9,8 +9,8 @@
 #include "objective/self_check.h"
 #include "train/rank_pieces.h"
 
-// (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers, V vocabulary
-// rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
+// (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers,
+// V vocabulary rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
 
 namespace vlsi {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 constexpr double kMiB = 1 << 20;
 constexpr double kFloatBytes = 4, kDoubleBytes = 8;
 constexpr double kFeatureCacheBytes = 256 * kMiB;  // of each model, in memory
-constexpr double kRowPages = 64 << 10;  // what the kernel maps of a file around a row that is touched
+constexpr double kRowPages = 64 << 10;             // what the kernel maps of a file around a row that is touched
 
 double element_size(const PlannedRun& run) { return static_cast<double>(c10::elementSize(run.dtype)); }
 bool is_wide(const PlannedRun& run) { return run.dtype == at::kFloat; }
@@ -46,19 +46,18 @@ class Step {
         trained_(trained_values(run, name)) {}
 
   std::vector<MemoryPart> parts() const {
-    std::vector<MemoryPart> parts{
-            {"program", run_.program_bytes},
-            {"student weights", student_weights()},
-            {"teacher weights", runs_teacher_ ? teacher_weights() : 0},
-            {"trained weights", trained_weights()},
-            {"gradients", gradients()},
-            {"optimizer", 2 * kFloatBytes * trained_.all() / ranks_},
-            {"exchange", exchange()},
-            {"verbalizers", verbalizers()},
-            {"activations", activations()},
-            {"head passes", head_passes()},
-            {"caches", caches()},
-            {"allocator gaps", allocator_gaps()}};
+    std::vector<MemoryPart> parts{{"program", run_.program_bytes},
+                                  {"student weights", student_weights()},
+                                  {"teacher weights", runs_teacher_ ? teacher_weights() : 0},
+                                  {"trained weights", trained_weights()},
+                                  {"gradients", gradients()},
+                                  {"optimizer", 2 * kFloatBytes * trained_.all() / ranks_},
+                                  {"exchange", exchange()},
+                                  {"verbalizers", verbalizers()},
+                                  {"activations", activations()},
+                                  {"head passes", head_passes()},
+                                  {"caches", caches()},
+                                  {"allocator gaps", allocator_gaps()}};
     parts.push_back({"loading", std::max(0.0, loading() - total_bytes(parts))});
     return parts;
   }
@@ -68,7 +67,8 @@ class Step {
 
   // ---- weights ----
 
-  /// Pages of a file that the rows of the step's tokens touch; by Heaps' law the distinct ones grow with the root of all.
+  /// Pages of a file that the rows of the step's tokens touch; by Heaps' law the distinct ones grow with the root of
+  /// all.
   double touched_rows(const ModelSizes& model) const {
     const double seen = std::max(data_.tokens, iterations_ * accumulate_ * data_.mean.tokens);
     const double rows = data_.distinct_tokens * std::sqrt(seen / std::max(1.0, data_.tokens));
@@ -84,7 +84,9 @@ class Step {
   }
 
   /// The student is not read while the teacher is verbalized: its views leave memory.
-  double student_weights() const { return runs_student_ ? resident_weights(run_.student) : run_.student.all.converted_bytes; }
+  double student_weights() const {
+    return runs_student_ ? resident_weights(run_.student) : run_.student.all.converted_bytes;
+  }
 
   /// Where the teacher is; a rank alone holds all of a sharded one.
   Residency residency() const {
@@ -112,7 +114,8 @@ class Step {
     return kept + std::max(layers, tower + teacher.table.viewed_bytes);
   }
 
-  /// Copies of what learns, which must not be a view of a file, and a rank's part of their float32 masters; and all adapters.
+  /// Copies of what learns, which must not be a view of a file, and a rank's part of their float32 masters; and all
+  /// adapters.
   double trained_weights() const {
     double base = trained_.base;
     if (name_ == "finetune" && run_.config.interact.iterations > 0) {
@@ -131,16 +134,18 @@ class Step {
     if (!is_wide(run_)) bytes += b_ * trained_.base;
     // The head's rows and the embedding's are two whole tables before they are one.
     const auto& learns = learning_parts(run_.config, name_);
-    if (names(learns, "embeddings")) bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
+    if (names(learns, "embeddings"))
+      bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
     if (names(learns, "head")) bytes += b_ * run_.student.part("head").values;
     return bytes;
   }
 
-  /// With several ranks: this one's part of the summed gradient, and what the exchanges under way receive and add up. What they send is no
-  /// longer among the gradients.
+  /// With several ranks: this one's part of the summed gradient, and what the exchanges under way receive and add up.
+  /// What they send is no longer among the gradients.
   double exchange() const {
     if (run_.num_ranks == 1) return 0;
-    const double under_way = std::min(trained_.all(), static_cast<double>(kExchangedAtOnce * int64_t{kExchangesUnderWay}));
+    const double under_way =
+        std::min(trained_.all(), static_cast<double>(kExchangedAtOnce * int64_t{kExchangesUnderWay}));
     return kFloatBytes * (trained_.all() / ranks_ + under_way * (1 + 1 / ranks_));
   }
 
@@ -158,22 +163,27 @@ class Step {
 
   /// While a model is loaded, what is converted is in memory as it is stored, too.
   double loading() const {
-    const auto stored = [](const ModelSizes& model) { return model.all.stored_bytes - model.all.viewed_bytes + model.all.converted_bytes; };
+    const auto stored = [](const ModelSizes& model) {
+      return model.all.stored_bytes - model.all.viewed_bytes + model.all.converted_bytes;
+    };
     const double student = stored(run_.student);
     if (!runs_teacher_ || residency() != Residency::kResident) return run_.program_bytes + student;
-    return run_.program_bytes + std::max(student, student_weights() + kFloatBytes * adapter_values(run_) + stored(*run_.teacher));
+    return run_.program_bytes +
+           std::max(student, student_weights() + kFloatBytes * adapter_values(run_) + stored(*run_.teacher));
   }
 
   // ---- activations ----
 
   double low_rank_values() const {  // a token's, in a layer
     const auto& lora = run_.config.student.lora;
-    return adapter_values(run_) > 0 ? static_cast<double>(std::max<int64_t>(lora.rank, 1) * std::ssize(lora.targets)) : 0;
+    return adapter_values(run_) > 0 ? static_cast<double>(std::max<int64_t>(lora.rank, 1) * std::ssize(lora.targets))
+                                    : 0;
   }
 
   /// What a decoder layer keeps of a token for its gradient: attention's inputs and outputs, and the FFN's.
   double kept_by_attention(const TextConfig& text) const {
-    const auto d = static_cast<double>(text.hidden_size), k = static_cast<double>(text.num_key_value_heads * text.head_dim());
+    const auto d = static_cast<double>(text.hidden_size),
+               k = static_cast<double>(text.num_key_value_heads * text.head_dim());
     // the norm's input and output, queries, attention's output; keys and values.
     return b_ * (4 * d + 2 * k);
   }
@@ -190,14 +200,15 @@ class Step {
   double kept_by_all_layers() const {
     const auto& text = student_text();
     const auto layers = static_cast<double>(text.num_hidden_layers);
-    double bytes = (layers - 1) * kept_by_layer(text, batch_.tokens, batch_.tokens) + kept_by_layer(text, batch_.tokens, batch_.answers);
+    double bytes = (layers - 1) * kept_by_layer(text, batch_.tokens, batch_.tokens) +
+                   kept_by_layer(text, batch_.tokens, batch_.answers);
     if (!is_wide(run_)) bytes += b_ * adapter_values(run_);  // adapters in the activations' dtype
     if (names(learning_parts(run_.config, name_), "vision")) bytes += kept_by_tower();
     return bytes;
   }
 
-  /// A block: two norms' inputs and outputs, queries, keys and values as they are and turned in float32, attention's output; the FFN's
-  /// inner rows, their sigmoid with its input, and the product.
+  /// A block: two norms' inputs and outputs, queries, keys and values as they are and turned in float32, attention's
+  /// output; the FFN's inner rows, their sigmoid with its input, and the product.
   double kept_by_tower() const {
     const auto& vision = run_.student.config.vision;
     const auto e = static_cast<double>(vision.embed_dim), f = static_cast<double>(vision.mlp_size());
@@ -206,7 +217,8 @@ class Step {
 
   /// A layer at work without gradient: its residual stream and norm, and the three tensors of the FFN.
   double at_work(const TextConfig& text) const {
-    return batch_.tokens * b_ * (3 * static_cast<double>(text.intermediate_size) + 4 * static_cast<double>(text.hidden_size));
+    return batch_.tokens * b_ *
+           (3 * static_cast<double>(text.intermediate_size) + 4 * static_cast<double>(text.hidden_size));
   }
 
   /// A frozen tower looks at one picture at a time: queries, keys and values turned in float32, and the FFN's rows.
@@ -220,7 +232,8 @@ class Step {
   double teacher_at_work() const {
     const auto& text = run_.teacher->config.text;
     const double together = residency() == Residency::kResident ? 0 : accumulate_ - 1;
-    return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size), tower_at_work(*run_.teacher)) +
+    return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size),
+                    tower_at_work(*run_.teacher)) +
            wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
   }
 
@@ -250,7 +263,8 @@ class Step {
 
   // ---- language heads ----
 
-  /// A pass over the vocabulary keeps sums of expected rows, twice at its end, and tiles; rows go through verbalizers in float32.
+  /// A pass over the vocabulary keeps sums of expected rows, twice at its end, and tiles; rows go through verbalizers
+  /// in float32.
   double head_passes() const {
     const auto width = [](const ModelSizes& model) { return static_cast<double>(model.config.text.hidden_size); };
     const auto verbalized = [&](const ModelSizes& model, size_t num_layers) {
@@ -270,8 +284,10 @@ class Step {
       work = verbalized(model, num_layers) + expected(num_layers, width(model));
     } else {
       const bool all_layers = config.interact.intermediate_loss != LossKind::kNone;
-      const size_t of_student = all_layers ? config.student.layers.size() : 0, of_teacher = all_layers ? config.teacher.layers.size() : 0;
-      work = verbalized(run_.student, of_student) + expected(of_student, width(run_.student)) + expected(of_teacher, width(run_.student));
+      const size_t of_student = all_layers ? config.student.layers.size() : 0,
+                   of_teacher = all_layers ? config.teacher.layers.size() : 0;
+      work = verbalized(run_.student, of_student) + expected(of_student, width(run_.student)) +
+             expected(of_teacher, width(run_.student));
       if (runs_teacher_) work += verbalized(*run_.teacher, of_teacher);
     }
     if (name_ == "interact" && runs_teacher_ && logits_are_compared(config.interact)) {
@@ -282,7 +298,8 @@ class Step {
     return std::max(work, float64_check());
   }
 
-  /// Before training, some rows are computed again in float64: logits, probabilities and their products, and converted rows.
+  /// Before training, some rows are computed again in float64: logits, probabilities and their products, and converted
+  /// rows.
   double float64_check() const {
     const auto& model = runs_teacher_ ? *run_.teacher : run_.student;
     constexpr double kConvertedRows = 2048;
@@ -295,18 +312,22 @@ class Step {
   double caches() const {
     const auto features = [&](const ModelSizes& model) {
       const double epoch = data_.epoch_records / std::max(1.0, data_.mean.samples);
-      const double batches = std::min(iterations_ * accumulate_, epoch * data_.distinct_pictures);  // that bring a new picture
-      return std::min(kFeatureCacheBytes, batches * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
+      const double batches =
+          std::min(iterations_ * accumulate_, epoch * data_.distinct_pictures);  // that bring a new picture
+      return std::min(kFeatureCacheBytes,
+                      batches * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
     };
     double bytes = 0;
     if (runs_student_) bytes += features(run_.student);
     if (runs_teacher_) bytes += features(*run_.teacher);
     // Patches of an iteration's micro-batches, and of those that are made ahead.
-    return bytes + (accumulate_ + 1) * batch_.patches * static_cast<double>(run_.student.config.vision.patch_values()) * kFloatBytes;
+    return bytes + (accumulate_ + 1) * batch_.patches * static_cast<double>(run_.student.config.vision.patch_values()) *
+                       kFloatBytes;
   }
 
-  /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger one: measured on
-  /// runs of 4 and 8 layers of width 1,024, from none to 130 MB of it, and in float32 with checkpointing up to 170 MB.
+  /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger
+  /// one: measured on runs of 4 and 8 layers of width 1,024, from none to 130 MB of it, and in float32 with
+  /// checkpointing up to 170 MB.
   double allocator_gaps() const {
     constexpr double kAlways = 70 * kMiB, kShareOfLayers = 0.3;
     const double base = std::min(kAlways, total_without_gaps());  // a tiny run has tiny gaps
@@ -314,7 +335,9 @@ class Step {
     return base + kShareOfLayers * kept_by_all_layers();
   }
 
-  double total_without_gaps() const { return trained_weights() + gradients() + exchange() + verbalizers() + activations() + head_passes() + caches(); }
+  double total_without_gaps() const {
+    return trained_weights() + gradients() + exchange() + verbalizers() + activations() + head_passes() + caches();
+  }
 
   const PlannedRun& run_;
   const std::string& name_;
@@ -327,7 +350,8 @@ class Step {
 
 }  // namespace
 
-std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data, double iterations) {
+std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data,
+                                    double iterations) {
   return Step(run, step, data, iterations).parts();
 }
 

@@ -14,9 +14,10 @@ struct MemoryPart {
   double bytes = 0;
 };
 
-/// The largest resident memory of the process, one of the ranks, in `step`, pages of weight files included, on a CPU: the same parts in
-/// the same order for every step.
-std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data, double iterations);
+/// The largest resident memory of the process, one of the ranks, in `step`, pages of weight files included, on a CPU:
+/// the same parts in the same order for every step.
+std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data,
+                                    double iterations);
 
 /// Their sum.
 double total_bytes(const std::vector<MemoryPart>& parts);

@@ -128,9 +128,7 @@ Sample blank_pictures(Sample sample) {
   return sample;
 }
 
-std::string token_text(const Tokenizer& tokenizer, int32_t token) {
-  return readable(tokenizer.bytes(token));
-}
+std::string token_text(const Tokenizer& tokenizer, int32_t token) { return readable(tokenizer.bytes(token)); }
 
 OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer) {
   OrderedJson tokens = OrderedJson::array(), layers = OrderedJson::array();

@@ -56,9 +56,7 @@ std::string percent(double probability) {
   return std::to_string(static_cast<int>(std::lround(100 * probability))) + " %";
 }
 
-std::string spaces(int count) {
-  return std::string(static_cast<size_t>(std::max(count, 0)), ' ');
-}
+std::string spaces(int count) { return std::string(static_cast<size_t>(std::max(count, 0)), ' '); }
 
 }  // namespace
 

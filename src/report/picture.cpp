@@ -84,9 +84,7 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
-std::string jpeg_uri(const Image& image) {
-  return uri("image/jpeg", encode_jpeg(image));
-}
+std::string jpeg_uri(const Image& image) { return uri("image/jpeg", encode_jpeg(image)); }
 
 std::string picture_uri(const std::filesystem::path& path) {
   const auto image = read_image(path);  // also of a small file: what is no picture does not get onto the page

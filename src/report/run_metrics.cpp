@@ -211,9 +211,7 @@ bool RunMetrics::refresh() {
   return restarted || content_->num_lines != lines_before || content_->cut_off != cut_off_before;
 }
 
-int64_t RunMetrics::num_lines() const {
-  return content_->num_lines;
-}
+int64_t RunMetrics::num_lines() const { return content_->num_lines; }
 
 std::vector<std::string> RunMetrics::notes() const {
   std::vector<std::string> notes;

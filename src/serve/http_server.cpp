@@ -22,22 +22,14 @@ using Clock = std::chrono::steady_clock;
 
 const char* reason_of(int status) {
   switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 431:
-      return "Request Header Fields Too Large";
-    default:
-      return "Error";
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 431: return "Request Header Fields Too Large";
+    default: return "Error";
   }
 }
 
@@ -114,9 +106,7 @@ HttpServer::HttpServer(const HttpServerConfig& config, Handler handler)
       listener_(listen_at(config.host, config.port)),
       port_(port_of(listener_)) {}
 
-HttpServer::~HttpServer() {
-  ::close(listener_);
-}
+HttpServer::~HttpServer() { ::close(listener_); }
 
 void HttpServer::accept_connections() {
   for (;;) {

@@ -9,9 +9,9 @@
 
 namespace vlsi {
 
-/// While it lives, every backward pass calls `action(i)` when it has completed parameters[i].grad(); the action may take the gradient
-/// away. A parameter's hook is called once a pass, also where layers are run again within it, and by one thread at a time. What the
-/// action throws comes out of the pass.
+/// While it lives, every backward pass calls `action(i)` when it has completed parameters[i].grad(); the action may
+/// take the gradient away. A parameter's hook is called once a pass, also where layers are run again within it, and by
+/// one thread at a time. What the action throws comes out of the pass.
 class GradientHooks {
  public:
   /// Leaves of the graph that require a gradient and have no such hook yet.

@@ -61,7 +61,8 @@ void Gradients::send(size_t index) {
 }
 
 std::vector<bool> Gradients::used() const {
-  const auto mine = at::zeros({std::ssize(parameters_)}, at::kByte), all = at::empty({ranks_.size(), mine.numel()}, at::kByte);
+  const auto mine = at::zeros({std::ssize(parameters_)}, at::kByte),
+             all = at::empty({ranks_.size(), mine.numel()}, at::kByte);
   auto* flags = mine.mutable_data_ptr<uint8_t>();
   for (size_t i = 0; i < parameters_.size(); ++i) flags[i] = is_sent_[i] || gradients_[i].defined();
   ranks_.all_gather(mine, all);
@@ -75,7 +76,8 @@ void Gradients::start_sums() {
   hooks_.reset();
   open_sums();
   for (const size_t index : expected_) {
-    if (gradients_[index].defined()) send(index);  // of an earlier pass alone, or of one that was not expected to be the last
+    if (gradients_[index].defined())
+      send(index);  // of an earlier pass alone, or of one that was not expected to be the last
   }
   if (sums_) sums_->start_all();
 }

@@ -37,7 +37,8 @@ std::optional<Launch> read_launch(const Environment& environment) {
   launch.size = number_of(environment, "WORLD_SIZE", 1, kMostRanks);
   if (launch.size == 1) return std::nullopt;
   launch.rank = number_of(environment, "RANK", 0, launch.size - 1);
-  launch.local_rank = environment("LOCAL_RANK") == nullptr ? 0 : number_of(environment, "LOCAL_RANK", 0, launch.size - 1);
+  launch.local_rank =
+      environment("LOCAL_RANK") == nullptr ? 0 : number_of(environment, "LOCAL_RANK", 0, launch.size - 1);
   launch.address = text_of(environment, "MASTER_ADDR");
   launch.port = static_cast<uint16_t>(number_of(environment, "MASTER_PORT", 1, 65535));
   const char* agent = environment("TORCHELASTIC_USE_AGENT_STORE");

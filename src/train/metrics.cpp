@@ -47,7 +47,9 @@ OrderedJson MetricSums::packed() const {
   for (const auto& [name, mean] : sums_) {
     const auto flat = mean.sum.flatten().contiguous();
     const std::span values(flat.const_data_ptr<double>(), static_cast<size_t>(flat.numel()));
-    packed[name] = {{"shape", mean.sum.sizes().vec()}, {"values", std::vector(values.begin(), values.end())}, {"count", mean.count}};
+    packed[name] = {{"shape", mean.sum.sizes().vec()},
+                    {"values", std::vector(values.begin(), values.end())},
+                    {"count", mean.count}};
   }
   return packed;
 }
@@ -71,7 +73,8 @@ MetricsFile::MetricsFile(std::filesystem::path path, int64_t keep_bytes) : path_
 MetricsFile::~MetricsFile() { ::close(descriptor_); }
 
 void MetricsFile::cut() {
-  if (::ftruncate(descriptor_, size_bytes_) != 0) fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
+  if (::ftruncate(descriptor_, size_bytes_) != 0)
+    fail("writing metrics to ", path_.string(), ": ", std::strerror(errno));
   ::lseek(descriptor_, size_bytes_, SEEK_SET);
   is_cut_ = true;
 }

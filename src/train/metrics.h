@@ -24,7 +24,8 @@ class MetricSums {
   void add(const std::string& name, const Mean& part);
   /// Of another rank: what its packed() gave.
   void add(const OrderedJson& packed);
-  /// The sums, with every bit: {name: {"shape", "values", "count"}}; for MessagePack, not for text, since values may not be finite.
+  /// The sums, with every bit: {name: {"shape", "values", "count"}}; for MessagePack, not for text, since values may
+  /// not be finite.
   OrderedJson packed() const;
   /// {name: number, list or list of lists}; null where nothing was counted or the mean is not finite.
   OrderedJson means() const;
@@ -36,8 +37,8 @@ class MetricSums {
 /// metrics.jsonl of a run: lines are appended whole and flushed.
 class MetricsFile {
  public:
-  /// Continues behind the first `keep_bytes` of an existing file; what stands there goes when the first line is appended. Error when it
-  /// has fewer.
+  /// Continues behind the first `keep_bytes` of an existing file; what stands there goes when the first line is
+  /// appended. Error when it has fewer.
   MetricsFile(std::filesystem::path path, int64_t keep_bytes);
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;

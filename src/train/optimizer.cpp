@@ -38,9 +38,11 @@ void check(const OptimizerConfig& config, const std::string& place) {
 
 double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t iterations) {
   const auto warmup = static_cast<int64_t>(std::llround(config.warmup * static_cast<double>(iterations)));
-  if (iteration < warmup) return config.learning_rate * static_cast<double>(iteration + 1) / static_cast<double>(warmup);
+  if (iteration < warmup)
+    return config.learning_rate * static_cast<double>(iteration + 1) / static_cast<double>(warmup);
   if (config.schedule == Schedule::kConstant) return config.learning_rate;
-  const double progress = static_cast<double>(iteration - warmup) / static_cast<double>(std::max<int64_t>(1, iterations - warmup));
+  const double progress =
+      static_cast<double>(iteration - warmup) / static_cast<double>(std::max<int64_t>(1, iterations - warmup));
   return config.final_learning_rate +
          (config.learning_rate - config.final_learning_rate) * (1 + std::cos(std::numbers::pi * progress)) / 2;
 }
@@ -51,7 +53,8 @@ AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks
     TORCH_CHECK(parameter.is_contiguous(), name, " is not contiguous");
     const auto part = part_of(parameter);
     const auto master = parameter.scalar_type() == at::kFloat ? part : part.to(at::kFloat);
-    entries_.push_back({name, parameter, master, at::zeros_like(master), at::zeros_like(master), at::zeros({}, at::kFloat)});
+    entries_.push_back(
+        {name, parameter, master, at::zeros_like(master), at::zeros_like(master), at::zeros({}, at::kFloat)});
   }
 }
 
@@ -130,7 +133,8 @@ std::vector<TensorSource> AdamW::state() const {
   for (const auto& entry : entries_) {
     const auto add = [&](const char* prefix, const at::Tensor& part) {
       const auto shape = entry.parameter.sizes().vec();
-      sources.push_back({prefix + entry.name, at::kFloat, shape, [this, part, shape] { return gather_parts(part, shape, ranks_); }});
+      sources.push_back(
+          {prefix + entry.name, at::kFloat, shape, [this, part, shape] { return gather_parts(part, shape, ranks_); }});
     };
     if (entry.has_master()) {
       add("parameter.", entry.master);

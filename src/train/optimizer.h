@@ -70,12 +70,13 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
 class AdamW {
  public:
   /// Parameters are contiguous. `ranks` outlives it. Exchanges move `at_once` values.
-  AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks = one_rank(), int64_t at_once = kExchangedAtOnce);
+  AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks& ranks = one_rank(),
+        int64_t at_once = kExchangedAtOnce);
   AdamW(const AdamW&) = delete;
   AdamW& operator=(const AdamW&) = delete;
 
-  /// As Gradients: takes over the gradients of one backward pass; the next one is the last before step(), and the ranks add up while it goes
-  /// on; it is over; forgets what was collected.
+  /// As Gradients: takes over the gradients of one backward pass; the next one is the last before step(), and the ranks
+  /// add up while it goes on; it is over; forgets what was collected.
   void collect_gradients() { gradients_.collect(); }
   void expect_last_backward() { gradients_.expect_last_backward(); }
   void start_sums() { gradients_.start_sums(); }
@@ -83,9 +84,9 @@ class AdamW {
   /// Clips the collected gradient, updates the parameters, clears the gradient. Returns its norm before clipping.
   double step(double learning_rate);
 
-  /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back: the same for any number
-  /// of ranks. Making a source's tensor is an exchange, which every rank takes part in, in one order. `load_state` is an Error as
-  /// FoundCheckpoint::tensor when a tensor is missing or misshapen.
+  /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back: the same for any
+  /// number of ranks. Making a source's tensor is an exchange, which every rank takes part in, in one order.
+  /// `load_state` is an Error as FoundCheckpoint::tensor when a tensor is missing or misshapen.
   std::vector<TensorSource> state() const;
   void load_state(const FoundCheckpoint& checkpoint);
 

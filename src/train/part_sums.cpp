@@ -9,7 +9,8 @@
 
 namespace vlsi {
 
-PartSums::PartSums(const std::vector<int64_t>& num_elements, const at::TensorOptions& options, const Ranks& ranks, int64_t at_once)
+PartSums::PartSums(const std::vector<int64_t>& num_elements, const at::TensorOptions& options, const Ranks& ranks,
+                   int64_t at_once)
     : options_(options), ranks_(ranks), summands_(num_elements.size()) {
   std::vector<Extent> extents;
   for (size_t i = 0; i < num_elements.size(); ++i) {

@@ -13,13 +13,15 @@
 
 namespace vlsi {
 
-/// Of the sums over all ranks of a list of tensors each rank gets its part. Exchanges leave in the order of the list on every rank, each
-/// as soon as it and those before it have all their tensors here: it does not matter in which order, or when, a rank adds them. A rank that
-/// exchanges other things, too, does so before the first tensor or after start_all().
+/// Of the sums over all ranks of a list of tensors each rank gets its part. Exchanges leave in the order of the list on
+/// every rank, each as soon as it and those before it have all their tensors here: it does not matter in which order,
+/// or when, a rank adds them. A rank that exchanges other things, too, does so before the first tensor or after
+/// start_all().
 class PartSums {
  public:
   /// Every rank names the same sizes. The tensors are of one type, on one device: `options`.
-  PartSums(const std::vector<int64_t>& num_elements, const at::TensorOptions& options, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);
+  PartSums(const std::vector<int64_t>& num_elements, const at::TensorOptions& options, const Ranks& ranks,
+           int64_t at_once = kExchangedAtOnce);
 
   /// Tensor `index` of this rank, contiguous, of any shape; dropped when it has left. Once for each.
   void add(size_t index, at::Tensor tensor);
@@ -56,8 +58,9 @@ class PartSums {
   std::deque<Departed> under_way_;
 };
 
-/// The sums of tensors that are all known: contiguous, of one type, on one device; each is dropped when it has left. With one rank they
-/// are views.
-std::vector<at::Tensor> sum_to_parts(std::vector<at::Tensor> tensors, const Ranks& ranks, int64_t at_once = kExchangedAtOnce);
+/// The sums of tensors that are all known: contiguous, of one type, on one device; each is dropped when it has left.
+/// With one rank they are views.
+std::vector<at::Tensor> sum_to_parts(std::vector<at::Tensor> tensors, const Ranks& ranks,
+                                     int64_t at_once = kExchangedAtOnce);
 
 }  // namespace vlsi

@@ -37,9 +37,7 @@ c10::intrusive_ptr<c10d::Store> open_store(const Launch& launch) {
   return c10::make_intrusive<c10d::PrefixStore>("vlsi-" + launch.attempt, store);
 }
 
-std::vector<uint8_t> bytes_of(const std::string& text) {
-  return {text.begin(), text.end()};
-}
+std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
 
 SharedTable table_on(const c10::intrusive_ptr<c10d::Store>& store) {
   SharedTable table;
@@ -52,9 +50,7 @@ SharedTable table_on(const c10::intrusive_ptr<c10d::Store>& store) {
   return table;
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find('\n'));
-}
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 class C10dRanks : public ProcessRanks {
  public:
@@ -62,7 +58,8 @@ class C10dRanks : public ProcessRanks {
       : ProcessRanks(launch.rank, launch.size), local_rank_(launch.local_rank) {
     const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
     const auto options = c10d::ProcessGroupGloo::Options::create_default(kMeeting);
-    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store), rank, size, options);
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store), rank,
+                                                        size, options);
     gloo_->setTimeout(kExchange);
     if (device.is_cuda()) nccl_ = make_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank, size);
     RankMonitorConfig config{.rank = launch.rank,
@@ -177,8 +174,8 @@ std::unique_ptr<ProcessRanks> join_ranks(const Launch& launch, at::Device device
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw RanksError(concat("meeting ", launch.size, " ranks at ", launch.address, ":", launch.port, " as rank ", launch.rank, ": ",
-                            first_line(error.what())));
+    throw RanksError(concat("meeting ", launch.size, " ranks at ", launch.address, ":", launch.port, " as rank ",
+                            launch.rank, ": ", first_line(error.what())));
   }
 }
 

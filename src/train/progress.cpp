@@ -13,7 +13,8 @@ std::string duration_text(double seconds) {
   const auto whole = static_cast<int64_t>(seconds + 0.5);
   char text[48];
   if (whole >= 3600) {
-    std::snprintf(text, sizeof(text), "%ld h %02ld min", static_cast<long>(whole / 3600), static_cast<long>(whole / 60 % 60));
+    std::snprintf(text, sizeof(text), "%ld h %02ld min", static_cast<long>(whole / 3600),
+                  static_cast<long>(whole / 60 % 60));
   } else if (whole >= 60) {
     std::snprintf(text, sizeof(text), "%ld min %02ld s", static_cast<long>(whole / 60), static_cast<long>(whole % 60));
   } else {

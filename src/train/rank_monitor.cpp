@@ -12,9 +12,7 @@ namespace {
 /// Counters, and the text of the first failure, which is there once kFailures is 1.
 constexpr const char *kFailing = "failing", *kFailures = "failures", *kFailure = "failure", *kRead = "failure-read";
 
-std::string beat_key(int64_t rank) {
-  return concat("beat-", rank);
-}
+std::string beat_key(int64_t rank) { return concat("beat-", rank); }
 
 }  // namespace
 
@@ -52,7 +50,9 @@ void RankMonitor::watch() {
   changed_.notify_all();
 }
 
-std::string RankMonitor::table_is_gone() const { return config_.table_holder + " is gone, and with it what the ranks share"; }
+std::string RankMonitor::table_is_gone() const {
+  return config_.table_holder + " is gone, and with it what the ranks share";
+}
 
 void RankMonitor::look() {
   table_.add(beat_key(config_.rank), 1);

@@ -22,8 +22,8 @@ struct SharedTable {
 
 struct RankMonitorConfig {
   int64_t rank, size;
-  bool holds_table;          // this process's end takes the table away from the others
-  std::string table_holder;  // whose end does, for messages: "rank 0"
+  bool holds_table;                           // this process's end takes the table away from the others
+  std::string table_holder;                   // whose end does, for messages: "rank 0"
   std::chrono::milliseconds beat{500};        // every rank gives a sign of life so often
   std::chrono::milliseconds silence{20'000};  // without one for so long it is taken for gone
 };
@@ -37,16 +37,16 @@ class RankMonitor {
 
   /// Why the ranks cannot go on together; none while all is well.
   std::optional<std::string> trouble() const;
-  /// The reason for a connection that broke: what trouble() finds within seconds, else which ranks have been silent since; else
-  /// `broken`, what the connection said.
+  /// The reason for a connection that broke: what trouble() finds within seconds, else which ranks have been silent
+  /// since; else `broken`, what the connection said.
   std::string explain(const std::string& broken) const;
 
-  /// Tells the others that this rank stops, and why; the first of them counts. Where this process holds the table, waits until they
-  /// have read it, for seconds at most. Nothing after trouble, which the others have seen, too.
+  /// Tells the others that this rank stops, and why; the first of them counts. Where this process holds the table,
+  /// waits until they have read it, for seconds at most. Nothing after trouble, which the others have seen, too.
   void report_failure(const std::string& message);
 
-  /// No more signs of life, and none expected. False when the thread still waits for the table, of which nothing is heard: then this
-  /// object must stay until the process ends, or the table answers.
+  /// No more signs of life, and none expected. False when the thread still waits for the table, of which nothing is
+  /// heard: then this object must stay until the process ends, or the table answers.
   bool stop();
 
  private:

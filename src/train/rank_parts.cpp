@@ -11,8 +11,8 @@ namespace {
 
 /// copy(elements of the tensor, place in the row) for each piece of rank `rank`, whose row [C] of an exchange is `row`.
 template <class Copy>
-void for_pieces(const std::vector<at::Tensor>& tensors, const Pieces& pieces, int64_t rank, int64_t num_ranks, const at::Tensor& row,
-                const Copy& copy) {
+void for_pieces(const std::vector<at::Tensor>& tensors, const Pieces& pieces, int64_t rank, int64_t num_ranks,
+                const at::Tensor& row, const Copy& copy) {
   int64_t column = 0;
   for (const auto& piece : pieces) {
     const auto part = elements(tensors[piece.tensor].view(-1), piece, rank, num_ranks);
@@ -46,7 +46,8 @@ void share_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int
     exchange->wait();
     for (int64_t rank = 0; rank < size; ++rank) {
       if (rank == ranks.rank()) continue;
-      for_pieces(tensors, pieces, rank, size, whole[rank], [](const at::Tensor& part, const at::Tensor& row) { part.copy_(row); });
+      for_pieces(tensors, pieces, rank, size, whole[rank],
+                 [](const at::Tensor& part, const at::Tensor& row) { part.copy_(row); });
     }
     under_way.pop_front();
   };
@@ -54,7 +55,8 @@ void share_parts(const std::vector<at::Tensor>& tensors, const Ranks& ranks, int
     if (under_way.size() == kExchangesUnderWay) receive();
     const auto mine = at::zeros({num_columns(pieces)}, tensors[pieces.front().tensor].options());
     const auto whole = at::empty({size, mine.numel()}, mine.options());
-    for_pieces(tensors, pieces, ranks.rank(), size, mine, [](const at::Tensor& part, const at::Tensor& row) { row.copy_(part); });
+    for_pieces(tensors, pieces, ranks.rank(), size, mine,
+               [](const at::Tensor& part, const at::Tensor& row) { row.copy_(part); });
     under_way.push_back({pieces, mine, whole, ranks.start_all_gather(mine, whole)});
   }
   while (!under_way.empty()) receive();

@@ -11,8 +11,8 @@
 
 namespace vlsi {
 
-/// The elements begin .. begin + length - 1 of a tensor, laid flat, are this rank's; rank r's begin at r ceil(n / R), the last ranks' may be
-/// fewer or none.
+/// The elements begin .. begin + length - 1 of a tensor, laid flat, are this rank's; rank r's begin at r ceil(n / R),
+/// the last ranks' may be fewer or none.
 struct RankPart {
   int64_t begin, length;
 };

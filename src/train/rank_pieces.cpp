@@ -34,7 +34,8 @@ int64_t num_columns(const Pieces& pieces) {
 }
 
 at::Tensor elements(const at::Tensor& flat, const Piece& piece, int64_t rank, int64_t num_ranks) {
-  const int64_t stride = (flat.numel() + num_ranks - 1) / num_ranks, begin = std::min(flat.numel(), rank * stride + piece.begin);
+  const int64_t stride = (flat.numel() + num_ranks - 1) / num_ranks,
+                begin = std::min(flat.numel(), rank * stride + piece.begin);
   return flat.narrow(0, begin, std::min(piece.length, flat.numel() - begin));
 }
 

@@ -12,7 +12,8 @@ namespace vlsi {
 inline constexpr int64_t kExchangedAtOnce = int64_t{1} << 22;
 inline constexpr size_t kExchangesUnderWay = 4;
 
-/// Columns begin .. begin + length - 1 of tensor number `tensor` seen as [R, ceil(n / R)], padded: the same place in every rank's part.
+/// Columns begin .. begin + length - 1 of tensor number `tensor` seen as [R, ceil(n / R)], padded: the same place in
+/// every rank's part.
 struct Piece {
   size_t tensor;
   int64_t begin, length;

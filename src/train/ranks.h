@@ -25,9 +25,9 @@ class Exchange {
   virtual void wait() = 0;
 };
 
-/// Ranks number 0..size - 1. Every rank calls the functions that exchange something, or start to, in the same order and with equal
-/// shapes. Those that only start may be waited for in any order; the others return when the data are there, or throw RanksError when
-/// another rank has failed or is gone.
+/// Ranks number 0..size - 1. Every rank calls the functions that exchange something, or start to, in the same order and
+/// with equal shapes. Those that only start may be waited for in any order; the others return when the data are there,
+/// or throw RanksError when another rank has failed or is gone.
 class Ranks {
  public:
   Ranks(int64_t rank, int64_t size) : rank_(rank), size_(size) {}

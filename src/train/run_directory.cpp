@@ -44,7 +44,8 @@ std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::pat
       found.emplace_back(read_state(entry.path() / kState), entry.path());
     }
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first.sequence > b.first.sequence; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first.sequence > b.first.sequence; });
   return found;
 }
 
@@ -52,8 +53,8 @@ std::vector<std::pair<CheckpointState, fs::path>> find_checkpoints(const fs::pat
 void refuse_other_config(const fs::path& path, const std::string& config, const std::vector<std::string>& free_keys) {
   const auto difference = settings_difference(load_yaml(path, {}), parse_yaml(config, "the configuration"), free_keys);
   if (difference.empty()) return;
-  fail("resuming the run in ", path.parent_path().string(), ": the configuration differs from the one that it was started with, ", path.string(),
-       ": ", difference);
+  fail("resuming the run in ", path.parent_path().string(),
+       ": the configuration differs from the one that it was started with, ", path.string(), ": ", difference);
 }
 
 void add_missing(const FoundCheckpoint& found, const std::vector<TensorSource>& expected, Problems& problems) {
@@ -62,13 +63,15 @@ void add_missing(const FoundCheckpoint& found, const std::vector<TensorSource>& 
     if (entry == found.tensors->tensors().end()) {
       problems.add("missing ", source.name);
     } else if (entry->second.shape != source.shape) {
-      problems.add(source.name, " is ", at::IntArrayRef(entry->second.shape), ", expected ", at::IntArrayRef(source.shape));
+      problems.add(source.name, " is ", at::IntArrayRef(entry->second.shape), ", expected ",
+                   at::IntArrayRef(source.shape));
     }
   }
 }
 
 void fail_if_any(const FoundCheckpoint& found, const Problems& problems) {
-  problems.fail_if_any("resuming from ", found.path.string(), ": it is not of this run's configuration: ", problems.count(), " problem(s): ");
+  problems.fail_if_any("resuming from ", found.path.string(),
+                       ": it is not of this run's configuration: ", problems.count(), " problem(s): ");
 }
 
 FoundCheckpoint open_checkpoint(const CheckpointState& state, const fs::path& path) {
@@ -125,11 +128,14 @@ void RunDirectory::open(const std::string& config, bool resume, const std::vecto
   // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
   const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && !has_checkpoint;
   if (fs::exists(config_path) && !never_began) {
-    if (!resume) fail("starting a run in ", path_.string(), ": a run is there already; continue it with --resume, or choose another `out`");
+    if (!resume)
+      fail("starting a run in ", path_.string(),
+           ": a run is there already; continue it with --resume, or choose another `out`");
     refuse_other_config(config_path, config, free_keys);
     checkpoint_ = newest_checkpoint(path_);
   } else if (has_checkpoint) {
-    fail("starting a run in ", path_.string(), ": there are checkpoints, but no config.yaml of the run that wrote them; expected both or neither");
+    fail("starting a run in ", path_.string(),
+         ": there are checkpoints, but no config.yaml of the run that wrote them; expected both or neither");
   } else {
     write_file(config_path, config);
   }
@@ -137,9 +143,11 @@ void RunDirectory::open(const std::string& config, bool resume, const std::vecto
 }
 
 void RunDirectory::follow_first(const std::string& config) {
-  const auto found = ranks_.all_gather(ranks_.is_first() && checkpoint_ ? checkpoint_->path.filename().string() : std::string())[0];
+  const auto found =
+      ranks_.all_gather(ranks_.is_first() && checkpoint_ ? checkpoint_->path.filename().string() : std::string())[0];
   const auto first_config = ranks_.all_gather(config)[0];
-  if (config != first_config) fail("starting a run in ", path_.string(), ": this rank's configuration differs from rank 0's");
+  if (config != first_config)
+    fail("starting a run in ", path_.string(), ": this rank's configuration differs from rank 0's");
   if (ranks_.is_first() || found.empty()) return;
   const auto path = path_ / "checkpoints" / found;
   checkpoint_ = open_checkpoint(read_state(path / kState), path);

@@ -19,13 +19,13 @@ namespace vlsi {
 
 /// Where training stood when a checkpoint was written.
 struct CheckpointState {
-  std::string step;          // "interact"
-  int64_t iteration = 0;     // finished iterations of that step
-  int64_t sequence = 0;      // finished iterations of the whole run
-  Cursor cursor;             // the next record of the step's data
-  std::string random;        // the step's generator; empty without one
-  int64_t ranks = 1;         // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
-  int64_t metrics_bytes = 0; // length of metrics.jsonl
+  std::string step;       // "interact"
+  int64_t iteration = 0;  // finished iterations of that step
+  int64_t sequence = 0;   // finished iterations of the whole run
+  Cursor cursor;          // the next record of the step's data
+  std::string random;     // the step's generator; empty without one
+  int64_t ranks = 1;      // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
+  int64_t metrics_bytes = 0;  // length of metrics.jsonl
 };
 
 struct FoundCheckpoint {
@@ -46,13 +46,14 @@ std::optional<FoundCheckpoint> newest_checkpoint(const std::filesystem::path& pa
 
 class RunDirectory {
  public:
-  /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one in it;
-  /// `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a run is there
-  /// and `resume` is false, when the configuration differs from the one that the run was started with in other keys than `free_keys`
-  /// (naming them), or when there are checkpoints without a configuration. Nothing of an earlier run is changed before the first line of metrics is appended.
+  /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one
+  /// in it; `resume` continues the run there, from its newest checkpoint. Error when another process runs there, when a
+  /// run is there and `resume` is false, when the configuration differs from the one that the run was started with in
+  /// other keys than `free_keys` (naming them), or when there are checkpoints without a configuration. Nothing of an
+  /// earlier run is changed before the first line of metrics is appended.
   ///
-  /// The first of `ranks`, which outlive it, opens it and is the one that writes; the others, which see the same folder, read what it
-  /// found. Error when a rank has another configuration.
+  /// The first of `ranks`, which outlive it, opens it and is the one that writes; the others, which see the same
+  /// folder, read what it found. Error when a rank has another configuration.
   RunDirectory(std::filesystem::path path, const std::string& config, bool resume, const Ranks& ranks = one_rank(),
                const std::vector<std::string>& free_keys = {});
   RunDirectory(const RunDirectory&) = delete;
@@ -67,8 +68,9 @@ class RunDirectory {
   /// The checkpoint to continue from; none for a new run, or one stopped before its first.
   const std::optional<FoundCheckpoint>& checkpoint() const { return checkpoint_; }
 
-  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`. Every rank
-  /// calls it and makes all of `tensors`; they go on when the checkpoint is there. `ranks` and `metrics_bytes` of `state` are known here.
+  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`.
+  /// Every rank calls it and makes all of `tensors`; they go on when the checkpoint is there. `ranks` and
+  /// `metrics_bytes` of `state` are known here.
   void write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep);
 
  private:

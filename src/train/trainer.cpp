@@ -17,11 +17,14 @@
 namespace vlsi {
 namespace {
 
-/// Whether every rank goes on, asked and answered at different times, between which a rank need not wait for the others.
+/// Whether every rank goes on, asked and answered at different times, between which a rank need not wait for the
+/// others.
 class Vote {
  public:
   Vote(const Ranks& ranks, bool goes_on)
-      : mine_(at::full({1}, goes_on, at::kByte)), all_(at::empty({ranks.size(), 1}, at::kByte)), exchange_(ranks.start_all_gather(mine_, all_)) {}
+      : mine_(at::full({1}, goes_on, at::kByte)),
+        all_(at::empty({ranks.size(), 1}, at::kByte)),
+        exchange_(ranks.start_all_gather(mine_, all_)) {}
 
   bool is_unanimous() {
     if (exchange_) exchange_->wait();
@@ -113,12 +116,13 @@ class Training {
     const double rate = learning_rate(step_.optimizer, iteration_, step_.iterations);
     auto means = account.sums.means();
     if (!means["loss"].is_number()) {
-      fail(step_.name, ": the loss of iteration ", iteration_ + 1, " is not finite; lower the learning rate (it is ", rate,
-           ") or look for broken samples");
+      fail(step_.name, ": the loss of iteration ", iteration_ + 1, " is not finite; lower the learning rate (it is ",
+           rate, ") or look for broken samples");
     }
     const double norm = optimizer_.step(rate);
     if (!std::isfinite(norm)) {
-      fail(step_.name, ": the gradient of iteration ", iteration_ + 1, " is not finite; lower the learning rate (it is ", rate, ")");
+      fail(step_.name, ": the gradient of iteration ", iteration_ + 1,
+           " is not finite; lower the learning rate (it is ", rate, ")");
     }
     cursor_ = loader_->cursor();
     ++iteration_;
@@ -127,10 +131,11 @@ class Training {
     return true;
   }
 
-  /// This rank's share of an iteration: its gradients are with the optimizer then. None when an interrupt of any rank came first.
+  /// This rank's share of an iteration: its gradients are with the optimizer then. None when an interrupt of any rank
+  /// came first.
   ///
-  /// During the last backward pass gradients begin to be exchanged, and no rank may stay behind. So each of them votes before its last
-  /// micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
+  /// During the last backward pass gradients begin to be exchanged, and no rank may stay behind. So each of them votes
+  /// before its last micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
   std::optional<Account> run_batches(std::vector<Batch>& batches, int64_t num_answers) {
     Account account;
     std::optional<Vote> vote;
@@ -160,7 +165,8 @@ class Training {
     return account;
   }
 
-  /// Goes past the draws of other ranks' micro-batches, so that the generator is the same everywhere, whatever their number.
+  /// Goes past the draws of other ranks' micro-batches, so that the generator is the same everywhere, whatever their
+  /// number.
   void skip_draws(int64_t num_batches) {
     if (step_.random != nullptr) step_.random->skip(num_batches * step_.draws);
   }
@@ -175,9 +181,8 @@ class Training {
   Account gather(Account mine) {
     if (ranks_.size() == 1) return mine;
     const Cursor cursor = loader_->cursor();
-    const auto bytes = OrderedJson::to_msgpack({{"sums", mine.sums.packed()},
-                                                {"lists", mine.lists},
-                                                {"cursor", {cursor.epoch, cursor.index}}});
+    const auto bytes = OrderedJson::to_msgpack(
+        {{"sums", mine.sums.packed()}, {"lists", mine.lists}, {"cursor", {cursor.epoch, cursor.index}}});
     Account whole;
     OrderedJson first_cursor;
     const auto texts = ranks_.all_gather(std::string(bytes.begin(), bytes.end()));
@@ -187,17 +192,20 @@ class Training {
       join(whole.lists, part.at("lists"));
       if (rank == 0) first_cursor = part.at("cursor");
       if (part.at("cursor") != first_cursor) {
-        fail(step_.name, ": after iteration ", iteration_ + 1, " rank 0 stands at [epoch, record] ", first_cursor.dump(), " of the data, rank ",
-             rank, " at ", part.at("cursor").dump(), "; every rank must find the same files");
+        fail(step_.name, ": after iteration ", iteration_ + 1, " rank 0 stands at [epoch, record] ",
+             first_cursor.dump(), " of the data, rank ", rank, " at ", part.at("cursor").dump(),
+             "; every rank must find the same files");
       }
     }
     return whole;
   }
 
-  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, int64_t num_answers, int64_t num_tokens) {
+  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, int64_t num_answers,
+           int64_t num_tokens) {
     if (iteration_ != 1 && iteration_ % step_.sparse_every != 0) means.erase(step_.sparse_metric);
-    OrderedJson line{{"step", step_.name}, {"iteration", iteration_}, {"loss", means["loss"]}, {"learning_rate", rate},
-                     {"gradient_norm", norm}, {"answer_tokens", num_answers}, {"tokens", num_tokens}};
+    OrderedJson line{{"step", step_.name},    {"iteration", iteration_}, {"loss", means["loss"]},
+                     {"learning_rate", rate}, {"gradient_norm", norm},   {"answer_tokens", num_answers},
+                     {"tokens", num_tokens}};
     line.update(means);
     line.update(lists);
     line["seconds"] = std::chrono::duration<double>(Clock::now() - started_).count();

@@ -32,8 +32,8 @@ void fields(Visitor& v, CheckpointConfig& c) {
 
 /// What a step says of one micro-batch.
 struct StepOutput {
-  at::Tensor loss;                    // scalar with gradient: the sum over the micro-batch's answer positions
-  std::map<std::string, Mean> means;  // for the log, averaged over the iteration
+  at::Tensor loss;                            // scalar with gradient: the sum over the micro-batch's answer positions
+  std::map<std::string, Mean> means;          // for the log, averaged over the iteration
   OrderedJson lists = OrderedJson::object();  // {name: list}, for the log, joined over the iteration
 };
 
@@ -43,28 +43,29 @@ struct TrainingStep {
   std::function<StepOutput(const Batch&)> loss;
   /// Told of all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
   std::function<void(const std::vector<Batch>&)> prepare;  // with several ranks: of this rank's
-  std::function<void(const Batch&)> check;  // may be none; called with the first micro-batch, before anything is trained
+  std::function<void(const Batch&)>
+      check;                // may be none; called with the first micro-batch, before anything is trained
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
   int64_t iterations = 0;
   OptimizerConfig optimizer;
   std::function<std::unique_ptr<Loader>(Cursor)> open_data;
-  Random* random = nullptr;          // the step's generator, if it draws
-  int64_t draws = 0;                 // how many numbers the loss of every micro-batch draws from it
-  std::string sparse_metric;         // a mean that is logged every `sparse_every` iterations only
+  Random* random = nullptr;   // the step's generator, if it draws
+  int64_t draws = 0;          // how many numbers the loss of every micro-batch draws from it
+  std::string sparse_metric;  // a mean that is logged every `sparse_every` iterations only
   int64_t sparse_every = 1;
 };
 
 enum class Outcome { kFinished, kInterrupted };
 
-/// Trains `step` to its end, from the run's checkpoint when that is of this step. An iteration's loss is the sum over all its
-/// answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
-/// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not finite.
-/// `finished_before`: iterations of the run's earlier steps.
+/// Trains `step` to its end, from the run's checkpoint when that is of this step. An iteration's loss is the sum over
+/// all its answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
+/// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not
+/// finite. `finished_before`: iterations of the run's earlier steps.
 ///
-/// With several ranks (the run's) an iteration is of `accumulate` micro-batches for each rank that the run began with, and each rank
-/// takes a run of them: what comes out is what one rank gives, up to the rounding of sums, on any number of ranks. An interrupt of
-/// one rank is one of all. Error when the ranks do not read the same data.
+/// With several ranks (the run's) an iteration is of `accumulate` micro-batches for each rank that the run began with,
+/// and each rank takes a run of them: what comes out is what one rank gives, up to the rounding of sums, on any number
+/// of ranks. An interrupt of one rank is one of all. Error when the ranks do not read the same data.
 Outcome train(TrainingStep& step, RunDirectory& run, const CheckpointConfig& checkpoint, int64_t finished_before,
               at::Device device);
 

@@ -1,7 +1,6 @@
 // Files and directories appear whole, or the earlier ones stay.
 #include "base/atomic_file.h"
 
-
 #include <functional>
 #include <thread>
 #include <vector>

@@ -27,9 +27,7 @@ TEST(Checksum, DoesNotDependOnThePieces) {
   EXPECT_EQ(checksum.value(), checksum_of(text));
 }
 
-TEST(Checksum, DependsOnTheSeed) {
-  EXPECT_NE(checksum_of("abc", 1), checksum_of("abc"));
-}
+TEST(Checksum, DependsOnTheSeed) { EXPECT_NE(checksum_of("abc", 1), checksum_of("abc")); }
 
 TEST(Checksum, OfAFileIsThatOfItsBytes) {
   const Folder folder;
@@ -39,9 +37,7 @@ TEST(Checksum, OfAFileIsThatOfItsBytes) {
   EXPECT_THROW(checksum_of_file(path), Error);
 }
 
-TEST(Hexadecimal, HasSixteenDigits) {
-  EXPECT_EQ(hexadecimal(0xAB), "00000000000000ab");
-}
+TEST(Hexadecimal, HasSixteenDigits) { EXPECT_EQ(hexadecimal(0xAB), "00000000000000ab"); }
 
 }  // namespace
 }  // namespace vlsi

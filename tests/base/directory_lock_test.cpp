@@ -15,7 +15,8 @@ TEST(DirectoryLock, KeepsASecondOneOutUntilItIsGone) {
   const Folder own;
   const auto folder = own.path();
   auto lock = std::make_unique<DirectoryLock>(folder, "working");
-  EXPECT_EQ(refusal(folder), concat("working in ", folder.string(), ": another process (its number is ", ::getpid(), ") is running there"));
+  EXPECT_EQ(refusal(folder), concat("working in ", folder.string(), ": another process (its number is ", ::getpid(),
+                                    ") is running there"));
   for (const char* unreadable : {"", "x", "-3", "0", "99999999999999999999"}) {
     std::ofstream(folder / ".lock") << unreadable;
     EXPECT_EQ(refusal(folder), "working in " + folder.string() + ": another process is running there") << unreadable;

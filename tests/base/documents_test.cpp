@@ -72,7 +72,8 @@ TEST(Documents, LinkToFilesAndHeadingsThatAreThere) {
       EXPECT_TRUE(fs::exists(target)) << path << ": " << link;
       if (hash == link.npos) continue;
       const auto linked = documents.find(target);
-      EXPECT_TRUE(linked != documents.end() && linked->second.anchors.contains(link.substr(hash + 1))) << path << ": " << link;
+      EXPECT_TRUE(linked != documents.end() && linked->second.anchors.contains(link.substr(hash + 1)))
+          << path << ": " << link;
     }
   }
   EXPECT_GT(num_links, 50);

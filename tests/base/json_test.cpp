@@ -8,8 +8,8 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
-#include "tests/support/files.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -43,16 +43,11 @@ Json random_value(std::mt19937& random, int depth) {
   };
   Json value;
   switch (below(depth > 0 ? 7 : 5)) {
-    case 0:
-      return nullptr;
-    case 1:
-      return below(2) == 1;
-    case 2:
-      return static_cast<int64_t>(uint64_t{random()} << 32 | random());
-    case 3:
-      return std::ldexp(static_cast<double>(random()), static_cast<int>(below(200)) - 100);
-    case 4:
-      return text();
+    case 0: return nullptr;
+    case 1: return below(2) == 1;
+    case 2: return static_cast<int64_t>(uint64_t{random()} << 32 | random());
+    case 3: return std::ldexp(static_cast<double>(random()), static_cast<int>(below(200)) - 100);
+    case 4: return text();
     case 5:
       value = Json::array();
       for (uint32_t size = below(5); size > 0; --size) value.push_back(random_value(random, depth - 1));

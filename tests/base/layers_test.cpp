@@ -19,8 +19,8 @@ constexpr int kLineLimit = 400;
 
 /// The height of each folder of src/. Folders of one height do not know each other.
 const std::map<std::string, int> kHeights = {
-    {"base", 0},   {"input", 1}, {"model", 2},  {"objective", 3}, {"cache", 4}, {"train", 4}, {"generate", 4},
-    {"method", 5}, {"plan", 6},  {"eval", 6},   {"report", 6},    {"serve", 6}, {"cli", 7},
+    {"base", 0},   {"input", 1}, {"model", 2}, {"objective", 3}, {"cache", 4}, {"train", 4}, {"generate", 4},
+    {"method", 5}, {"plan", 6},  {"eval", 6},  {"report", 6},    {"serve", 6}, {"cli", 7},
 };
 
 struct SourceFile {
@@ -59,9 +59,7 @@ bool may_include(const std::string& from, const std::string& to) {
   return from.empty() || from == to || kHeights.at(to) < kHeights.at(from);
 }
 
-TEST(Layers, FindsTheSources) {
-  EXPECT_FALSE(read_sources().empty());
-}
+TEST(Layers, FindsTheSources) { EXPECT_FALSE(read_sources().empty()); }
 
 TEST(Layers, KnowsEveryFolder) {
   for (const auto& source : read_sources()) {

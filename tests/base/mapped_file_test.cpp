@@ -50,8 +50,10 @@ TEST_F(MappedFileTest, IsInMemoryWhenReadAndOutOfItWhenReleased) {
   const auto resident_pages = [&] {  // of the mapping, by its line "Rss:" behind its address
     std::ifstream maps("/proc/self/smaps");
     std::string line;
-    while (std::getline(maps, line) && line.find((folder_ / "a").string()) == std::string::npos) {}
-    while (std::getline(maps, line) && !line.starts_with("Rss:")) {}
+    while (std::getline(maps, line) && line.find((folder_ / "a").string()) == std::string::npos) {
+    }
+    while (std::getline(maps, line) && !line.starts_with("Rss:")) {
+    }
     return static_cast<size_t>(std::stol(line.substr(4))) * 1024 / page;
   };
   read_now(file->bytes());

@@ -14,7 +14,9 @@ constexpr int64_t kGiB = int64_t{1} << 30;
 /// A root with 8 GiB available of 16.
 class Root {
  public:
-  Root() { write("proc/meminfo", "MemTotal:       16777216 kB\nMemFree:        1048576 kB\nMemAvailable:    8388608 kB\n"); }
+  Root() {
+    write("proc/meminfo", "MemTotal:       16777216 kB\nMemFree:        1048576 kB\nMemAvailable:    8388608 kB\n");
+  }
   void write(const std::string& name, const std::string& text) const {
     std::filesystem::create_directories((folder_.path() / name).parent_path());
     folder_.write(name, text);

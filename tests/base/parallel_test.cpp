@@ -37,7 +37,10 @@ TEST(Parallel, UsesEveryThreadOfLibTorchsPool) {
 }
 
 TEST(Parallel, GivesAnExceptionOfAnyThreadToTheCaller) {
-  EXPECT_THROW(parallel_for(0, 8, 1, [](int64_t, int64_t last) { if (last == 8) throw std::runtime_error("last"); }),
+  EXPECT_THROW(parallel_for(0, 8, 1,
+                            [](int64_t, int64_t last) {
+                              if (last == 8) throw std::runtime_error("last");
+                            }),
                std::runtime_error);
 }
 

@@ -38,8 +38,9 @@ TEST(Problems, MergeTheFirstNumberBetweenPointsAlone) {
   problems.add("model-00002-of-00002.safetensors");
   problems.add("a.123456789012.b");
   problems.add("a.7");
-  EXPECT_EQ(problems.text(), "a.{1-2}.b.2.c is [3]; a.1.b.3.c is [3]; a.1.b.2.c is [4]; model-00001-of-00002.safetensors; "
-                             "model-00002-of-00002.safetensors; a.123456789012.b; a.7");
+  EXPECT_EQ(problems.text(),
+            "a.{1-2}.b.2.c is [3]; a.1.b.3.c is [3]; a.1.b.2.c is [4]; model-00001-of-00002.safetensors; "
+            "model-00002-of-00002.safetensors; a.123456789012.b; a.7");
 }
 
 TEST(Problems, AreCountedBehindTheFirstTwenty) {

@@ -10,8 +10,8 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
-#include "tests/support/files.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -93,7 +93,8 @@ class Safetensors : public testing::Test {
   }
 
   Folder own_;
-  const fs::path folder_ = own_.path(), path_ = folder_ / "a.safetensors", data_ = fs::path(VLSI_TEST_DATA) / "safetensors";
+  const fs::path folder_ = own_.path(), path_ = folder_ / "a.safetensors",
+                 data_ = fs::path(VLSI_TEST_DATA) / "safetensors";
 };
 
 TEST_F(Safetensors, WritesTheBytesThatTheFormatsOwnLibraryWrites) {
@@ -258,11 +259,13 @@ TEST_F(Safetensors, RefusesShapesThatDoNotFitTheirOffsets) {
 
 TEST_F(Safetensors, RefusesOffsetsOutsideTheFile) {
   const std::string tail = ", expected an ascending pair within the 2 bytes of data";
-  EXPECT_EQ(message_for_entry("U8", "3", "0,3", 2), ": tensor \"a\": data_offsets are [0, 3]" + tail + "; the file may be cut off");
+  EXPECT_EQ(message_for_entry("U8", "3", "0,3", 2),
+            ": tensor \"a\": data_offsets are [0, 3]" + tail + "; the file may be cut off");
   EXPECT_EQ(message_for_entry("U8", "1", "2,1", 2), ": tensor \"a\": data_offsets are [2, 1]" + tail);
   EXPECT_EQ(message_for_entry("U8", "2", "-1,1", 2), ": tensor \"a\": data_offsets are [-1, 1]" + tail);
   EXPECT_EQ(message_for_entry("U8", "1", "9223372036854775806,9223372036854775807", 2),
-            ": tensor \"a\": data_offsets are [9223372036854775806, 9223372036854775807]" + tail + "; the file may be cut off");
+            ": tensor \"a\": data_offsets are [9223372036854775806, 9223372036854775807]" + tail +
+                "; the file may be cut off");
 }
 
 TEST_F(Safetensors, RefusesOverlapsGapsAndTrailingBytes) {

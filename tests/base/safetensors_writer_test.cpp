@@ -7,8 +7,8 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
-#include "tests/support/files.h"
 #include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -29,9 +29,7 @@ class WriteCheckpoint : public testing::Test {
 };
 
 /// Ten float32 numbers of one value.
-at::Tensor ten(char value) {
-  return at::full({10}, static_cast<double>(value));
-}
+at::Tensor ten(char value) { return at::full({10}, static_cast<double>(value)); }
 
 std::vector<TensorSource> four_tensors() {
   std::vector<TensorSource> sources;

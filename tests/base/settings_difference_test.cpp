@@ -32,7 +32,8 @@ TEST(SettingsDifference, PassesOverFreeKeys) {
 
 TEST(SettingsDifference, SaysWhatOnlyOneOfThemHas) {
   EXPECT_EQ(difference("a: 1\nold: {x: 2}\n", "a: 1\nnew: 3\n"), "new: nothing, now '3'; old.x: '2', now nothing");
-  EXPECT_EQ(difference("a: []\nb: {}\n", "a: [1]\nb: {c: 1}\n"), "a[0], b.c: nothing, now '1'; a: [], now nothing; b: {}, now nothing");
+  EXPECT_EQ(difference("a: []\nb: {}\n", "a: [1]\nb: {c: 1}\n"),
+            "a[0], b.c: nothing, now '1'; a: [], now nothing; b: {}, now nothing");
   EXPECT_EQ(difference("a: ''\n", "a:\n"), "a: '', now nothing");
 }
 

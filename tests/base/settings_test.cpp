@@ -56,9 +56,7 @@ void fields(Visitor& v, Room& c) {
 
 namespace {
 
-Room room(const std::string& text) {
-  return read_settings<Room>(parse_yaml(text, "room.yaml"), "room.yaml");
-}
+Room room(const std::string& text) { return read_settings<Room>(parse_yaml(text, "room.yaml"), "room.yaml"); }
 
 TEST(Settings, OfAnEmptyFileAreTheDefaults) {
   for (const char* text : {"", "{}", "lamp: {}", "lit:\nlamp: ~"}) {
@@ -192,14 +190,17 @@ TEST(Settings, RefuseOverridesThatAreNone) {
   EXPECT_ERROR(load_yaml(path, {"=1"}), "--set '=1': expected key=value");
   EXPECT_ERROR(load_yaml(path, {"floor.a=1"}), "--set 'floor.a=1': 'floor' has no keys inside");
   EXPECT_ERROR(load_yaml(path, {"floor=[1"}), "reading --set floor=[1");
-  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"flor=2"}), path), "--set: key 'flor' is unknown; did you mean 'floor'?");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"flor=2"}), path),
+               "--set: key 'flor' is unknown; did you mean 'floor'?");
 }
 
 TEST(Settings, BlameTheOverrideAndNotALineOfTheFile) {
   const Folder folder;
   const auto path = folder.write("room.yaml", "floor: 1\n");
-  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamp.power=bright"}), path), "--set: key 'lamp.power' is 'bright', expected a number");
-  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamps=[{nme: a}]"}), path), "--set: key 'lamps[0].nme' is unknown");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamp.power=bright"}), path),
+               "--set: key 'lamp.power' is 'bright', expected a number");
+  EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"lamps=[{nme: a}]"}), path),
+               "--set: key 'lamps[0].nme' is unknown");
   EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"sizes=[1, x]"}), path), "--set: key 'sizes[1]' is 'x'");
 }
 

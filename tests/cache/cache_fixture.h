@@ -21,7 +21,8 @@ struct Pair {
 
   Teacher live() const { return live_teacher(teacher.model, teacher.verbalizers, student.model); }
   CacheOrigin origin() const {
-    CacheOrigin origin{"a tokenizer", "a template", "pictures", "a teacher", "verbalizers", "a head", "float32", {}, 0, 0};
+    CacheOrigin origin{"a tokenizer", "a template", "pictures", "a teacher", "verbalizers",
+                       "a head",      "float32",    {},         0,           0};
     origin.layers = teacher.verbalizers->layers();
     origin.width = student.model->head().size(1);
     origin.vocab_size = 320;

@@ -26,10 +26,12 @@ TEST(CacheDescription, ComesBackAsItWasWritten) {
 
 TEST(CacheDescription, RefusesWhatNoCacheSays) {
   const Folder folder;
-  expect_error([&] { read_description(folder.path()); }, {folder.path().string(), "no cache.json", "vlsi cache RUN.yaml"});
+  expect_error([&] { read_description(folder.path()); },
+               {folder.path().string(), "no cache.json", "vlsi cache RUN.yaml"});
   write_description(folder.path(), {pair().origin()});
   const auto text = content_of(folder / "cache.json");
-  const auto expect_refusal = [&](const std::string& from, const std::string& to, const std::vector<std::string>& parts) {
+  const auto expect_refusal = [&](const std::string& from, const std::string& to,
+                                  const std::vector<std::string>& parts) {
     auto changed = text;
     const auto at = changed.find(from);
     ASSERT_NE(at, std::string::npos) << from;
@@ -50,8 +52,8 @@ TEST(CacheFormat, NumbersShards) {
   EXPECT_EQ(shard_path("c", 7), fs::path("c/shard-00007.safetensors"));
   EXPECT_EQ(shard_number("c/shard-00007.safetensors"), 7);
   EXPECT_EQ(shard_number("shard-1234567.safetensors"), 1234567);
-  for (const char* other : {"shard-.safetensors", "shard-7.safetensors.tmp-1-1", "shard-x.safetensors", "shard--7.safetensors",
-                            "shard-99999999999999999999.safetensors", "cache.json"}) {
+  for (const char* other : {"shard-.safetensors", "shard-7.safetensors.tmp-1-1", "shard-x.safetensors",
+                            "shard--7.safetensors", "shard-99999999999999999999.safetensors", "cache.json"}) {
     EXPECT_EQ(shard_number(other), -1) << other;
   }
   EXPECT_EQ(bytes_per_position(8, 1536), 8 * 3076);
@@ -69,7 +71,8 @@ class ShardTest : public testing::Test {
   }
 
   /// The shard with other tensors, its index's checksum still that of the good one.
-  void expect_refusal(const std::function<void(std::map<std::string, at::Tensor>&)>& change, const std::vector<std::string>& parts) {
+  void expect_refusal(const std::function<void(std::map<std::string, at::Tensor>&)>& change,
+                      const std::vector<std::string>& parts) {
     auto changed = tensors_;
     change(changed);
     write_safetensors(path_, {changed.begin(), changed.end()}, metadata_);
@@ -80,7 +83,8 @@ class ShardTest : public testing::Test {
   void expect_refusal_of_index(const std::function<void(CacheShard&)>& change, const std::vector<std::string>& parts) {
     write_text(path_, whole_);
     auto shard = CacheShard::open(path_, pair().origin());
-    for (auto* tensor : {&shard.rows, &shard.entropy, &shard.samples, &shard.checksums, &shard.starts, &shard.id_starts, &shard.ids}) {
+    for (auto* tensor :
+         {&shard.rows, &shard.entropy, &shard.samples, &shard.checksums, &shard.starts, &shard.id_starts, &shard.ids}) {
       *tensor = tensor->clone();
     }
     change(shard);
@@ -97,7 +101,8 @@ class ShardTest : public testing::Test {
 
 TEST_F(ShardTest, RefusesTensorsOfOtherNamesAndShapes) {
   expect_refusal([](auto& t) { t.erase("entropy"); }, {path_.string(), "missing tensor entropy"});
-  expect_refusal([](auto& t) { t["expected_rows"] = t["expected_rows"].to(at::kBFloat16); }, {"expected_rows is BFloat16", "Half"});
+  expect_refusal([](auto& t) { t["expected_rows"] = t["expected_rows"].to(at::kBFloat16); },
+                 {"expected_rows is BFloat16", "Half"});
   expect_refusal([](auto& t) { t["expected_rows"] = t["expected_rows"].narrow(2, 0, 5); }, {"expected_rows", "48"});
   expect_refusal([](auto& t) { t["entropy"] = t["entropy"].narrow(0, 1, 2); }, {"entropy"});
   expect_refusal([](auto& t) { t["starts"] = t["starts"].narrow(0, 0, 3); }, {"starts"});

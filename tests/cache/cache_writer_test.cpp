@@ -88,7 +88,8 @@ TEST(CacheWriter, RefusesACacheOfAnotherOrigin) {
   origin.teacher = "another teacher";
   origin.layers.pop_back();
   expect_error([&] { CacheWriter(folder.path(), origin, kLarge); },
-               {folder.path().string(), "its teacher is 'a teacher', the run's is 'another teacher'", "target layers", "remove it"});
+               {folder.path().string(), "its teacher is 'a teacher', the run's is 'another teacher'", "target layers",
+                "remove it"});
   EXPECT_EQ(content_of(folder / "cache.json"), before);
 }
 
@@ -114,7 +115,10 @@ TEST(CacheWriter, NamesLayerAndSampleOfAValueThatIsNotFinite) {
   };
   const auto place = concat("at answer token ", last - batch.answer_starts[2] + 1, " of sample '", batch.ids[2], "'");
   const auto above = error_with([&](auto& s) { s.expected_row[1][last][0] = 70000.0; });  // float16 ends at 65504
-  EXPECT_NE(above.find(concat("teacher layer ", pair().origin().layers[1], ": the expected row in float16 is inf ", place)), std::string::npos) << above;
+  EXPECT_NE(
+      above.find(concat("teacher layer ", pair().origin().layers[1], ": the expected row in float16 is inf ", place)),
+      std::string::npos)
+      << above;
   const auto nan = error_with([&](auto& s) { s.entropy[3][last] = std::nan(""); });
   EXPECT_NE(nan.find("the teacher's last layer: the entropy is nan " + place), std::string::npos) << nan;
 }

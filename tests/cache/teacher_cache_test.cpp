@@ -23,8 +23,13 @@ struct Run {
 Run interact_with(const Teacher& teacher, int num_draws) {
   InteractConfig config;
   Random random(3);
-  const Interaction interaction{*pair().student.model, pair().student.verbalizers.get(), teacher, config, random,
-                                method_fixture::kNoEndOfTurn, nullptr};
+  const Interaction interaction{*pair().student.model,
+                                pair().student.verbalizers.get(),
+                                teacher,
+                                config,
+                                random,
+                                method_fixture::kNoEndOfTurn,
+                                nullptr};
   Run run;
   const Batch batches[] = {load_batch(0), load_batch(1)};
   for (int i = 0; i < num_draws; ++i) {
@@ -36,7 +41,8 @@ Run interact_with(const Teacher& teacher, int num_draws) {
   return run;
 }
 
-// float16 rows of size one, in dot products of width 48 with rows of size one to ten: the bound that the method asks for.
+// float16 rows of size one, in dot products of width 48 with rows of size one to ten: the bound that the method asks
+// for.
 TEST(CachedTeacher, GivesTheLossesAndMatchesOfTheLiveOne) {
   const Folder folder;
   write_cache(folder.path());
@@ -53,7 +59,8 @@ TEST(CachedTeacher, GivesTheLossesAndMatchesOfTheLiveOne) {
     EXPECT_NEAR(cached.losses[i], live.losses[i], 2e-3) << i;
   }
   EXPECT_GE(num_equal, 198);
-  EXPECT_GE(std::set<OrderedJson>(live.matches.begin(), live.matches.end()).size(), 2U) << "the draws have something to choose";
+  EXPECT_GE(std::set<OrderedJson>(live.matches.begin(), live.matches.end()).size(), 2U)
+      << "the draws have something to choose";
 }
 
 TEST(CachedTeacher, KnowsSamplesInAnyBatch) {
@@ -69,9 +76,11 @@ TEST(CachedTeacher, KnowsSamplesInAnyBatch) {
   const int64_t first = starts[3] - starts[2], second = starts[1];
   turned.answer_starts = {0, first, first + second};
   const auto found = cache.load(turned, pair().origin().layers);
-  EXPECT_TRUE(at::equal(found.expected_row, at::cat({whole.expected_row.narrow(1, starts[2], first),
-                                                     whole.expected_row.narrow(1, 0, second)}, 1)));
-  EXPECT_TRUE(at::equal(found.entropy, at::cat({whole.entropy.narrow(1, starts[2], first), whole.entropy.narrow(1, 0, second)}, 1)));
+  EXPECT_TRUE(
+      at::equal(found.expected_row,
+                at::cat({whole.expected_row.narrow(1, starts[2], first), whole.expected_row.narrow(1, 0, second)}, 1)));
+  EXPECT_TRUE(at::equal(found.entropy,
+                        at::cat({whole.entropy.narrow(1, starts[2], first), whole.entropy.narrow(1, 0, second)}, 1)));
   EXPECT_EQ(whole.expected_row.scalar_type(), at::kFloat);
 }
 
@@ -141,7 +150,8 @@ TEST(CachedTeacher, RefusesAnIncompleteCacheAndAMissingShard) {
   expect_error([&] { TeacherCache(folder.path(), pair().origin()); }, {"not complete", "vlsi cache"});
   write_cache(folder.path(), 1);
   fs::remove(folder / "shard-00000.safetensors");
-  expect_error([&] { TeacherCache(folder.path(), pair().origin()); }, {"shard-00000.safetensors is missing", "found 1 shards, expected 2"});
+  expect_error([&] { TeacherCache(folder.path(), pair().origin()); },
+               {"shard-00000.safetensors is missing", "found 1 shards, expected 2"});
 }
 
 TEST(CachedTeacher, FindsDamageInARecordWhenItIsRead) {

@@ -151,13 +151,15 @@ TEST(ExportedModel, OfAnotherDtypeThanTheRunsIsRoundedOnce) {
   const std::string map = "layers.0.self_attn.q_proj";
   const auto factors = SafetensorsFile::open(folder / "run/adapter" / kWeights);
   const auto factor = [&](const char* which) {
-    return factors->tensor("base_model.model.model.language_model." + map + ".lora_" + which + ".weight").to(at::kDouble);
+    return factors->tensor("base_model.model.model.language_model." + map + ".lora_" + which + ".weight")
+        .to(at::kDouble);
   };
   const auto weight_in = [&](const fs::path& directory) {
     return SafetensorsFile::open(directory / "model.safetensors")->tensor("model." + map + ".weight");
   };
   // The run's weights are bfloat16; alpha / rank is 2.
-  const auto expected = weight_in(model("student")).to(at::kBFloat16).to(at::kDouble) + 2 * factor("B").matmul(factor("A"));
+  const auto expected =
+      weight_in(model("student")).to(at::kBFloat16).to(at::kDouble) + 2 * factor("B").matmul(factor("A"));
   // Weights below one, in float32; bfloat16 would be 1e-3 away.
   EXPECT_LE((weight_in(folder / "out").to(at::kDouble) - expected).abs().max().item<double>(), 1e-6);
 }
@@ -209,8 +211,8 @@ TEST(GivenAdapter, OfAnotherModelIsRefused) {
       arguments.insert(arguments.end(), {"--data", tiny("train.json"), "--out", folder / "out"});
     }
     if (command == std::string("evaluate")) arguments.insert(arguments.end(), {"--benchmark", "easy-vqa"});
-    expect_refusal(vlsi_program(arguments),
-                   {adapter, "does not fit the model", "problem(s): ", "missing model.layers.2.mlp.down_proj.lora_A.weight"});
+    expect_refusal(vlsi_program(arguments), {adapter, "does not fit the model",
+                                             "problem(s): ", "missing model.layers.2.mlp.down_proj.lora_A.weight"});
   }
   expect_refusal(vlsi_program({"generate", "--model", adapter, "--prompt", "x"}), {"it holds an adapter"});
   expect_refusal(

@@ -33,8 +33,8 @@ Arguments from_cache(const fs::path& directory) {
 fs::path write_many_records(const Folder& folder) {
   std::string text;
   const auto add = [&](int i, const std::string& answer) {
-    text += R"({"id": "r)" + std::to_string(i) + R"(", "conversations": [{"from": "human", "value": "what is )" + std::to_string(i) +
-            R"(?"}, {"from": "gpt", "value": ")" + answer + "\"}]}\n";
+    text += R"({"id": "r)" + std::to_string(i) + R"(", "conversations": [{"from": "human", "value": "what is )" +
+            std::to_string(i) + R"(?"}, {"from": "gpt", "value": ")" + answer + "\"}]}\n";
   };
   for (int i = 0; i < 200; ++i) add(i, "a shape");
   add(200, std::string(150, 'x'));
@@ -44,16 +44,18 @@ fs::path write_many_records(const Folder& folder) {
 
 /// Arguments of a cache of them with a shard for every batch; step 1's results are those of live_run().
 Arguments many_shards(const Folder& folder) {
-  return {"--set", "interact.data.train=[{path: " + write_many_records(folder).string() + "}]",
-          "--set", "teacher.verbalizers=" + (live_run().folder / "run/teacher-verbalizers").string(),
-          "--out", folder / "cache", "--shard-bytes", "1"};
+  return {"--set",         "interact.data.train=[{path: " + write_many_records(folder).string() + "}]",
+          "--set",         "teacher.verbalizers=" + (live_run().folder / "run/teacher-verbalizers").string(),
+          "--out",         folder / "cache",
+          "--shard-bytes", "1"};
 }
 
 /// Finished shards of the cache in `folder`.
 size_t num_shards(const Folder& folder) {
   size_t count = 0;
   std::error_code not_yet;
-  for (const auto& entry : fs::directory_iterator(folder / "cache", not_yet)) count += entry.path().extension() == ".safetensors" ? 1 : 0;
+  for (const auto& entry : fs::directory_iterator(folder / "cache", not_yet))
+    count += entry.path().extension() == ".safetensors" ? 1 : 0;
   return count;
 }
 
@@ -91,7 +93,8 @@ TEST(Cache, SaysItsSizeBeforeItStartsAndWhereItIs) {
   EXPECT_LT(log.find("free in"), log.find("done: ")) << log;
   const auto inspected = vlsi_program({"inspect", live_run().folder / "cache"});
   EXPECT_EQ(inspected.status, 0) << inspected.err;
-  for (const char* part : {"a teacher cache\n", "1 2 and the last one", "float16 x 32, of 320 vocabulary rows", "in 1 shards", "dtype float32", "tokenizer "}) {
+  for (const char* part : {"a teacher cache\n", "1 2 and the last one", "float16 x 32, of 320 vocabulary rows",
+                           "in 1 shards", "dtype float32", "tokenizer "}) {
     EXPECT_NE(inspected.out.find(part), std::string::npos) << "no " << part << " in:\n" << inspected.out;
   }
 }
@@ -123,7 +126,8 @@ TEST(Cache, StandsInForTheTeacherOfARun) {
 TEST(Cache, IsMadeBetweenTwoPartsOfTheSameRun) {
   const Folder folder;
   fs::copy(model("teacher"), folder / "teacher", fs::copy_options::recursive);
-  const Arguments settings{"--set", "teacher.model=" + (folder / "teacher").string(), "--set", "teacher.cache=" + (folder / "cache").string()};
+  const Arguments settings{"--set", "teacher.model=" + (folder / "teacher").string(), "--set",
+                           "teacher.cache=" + (folder / "cache").string()};
   expect_refusal(distill(folder, settings), {(folder / "cache").string(), "no cache.json", "vlsi cache"});
   ASSERT_EQ(distill(folder, with(settings, {"--only", "verbalize"})).status, 0);
   ASSERT_EQ(cache(folder, settings).status, 0);
@@ -155,11 +159,13 @@ TEST(Cache, OfTheLastLayerAloneNeedsNoVerbalizers) {
 
 TEST(Cache, ARunFromItResumesBitForBit) {
   const Folder whole, stopped;
-  const auto arguments = with(from_cache(live_run().folder / "cache"), {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=100"});
+  const auto arguments =
+      with(from_cache(live_run().folder / "cache"), {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=100"});
   ASSERT_EQ(distill(whole, arguments).status, 0);
   ASSERT_EQ(distill(stopped, arguments).status, 0);
   // As if it had been killed behind the second iteration of five.
-  for (const char* later : {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
+  for (const char* later :
+       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
     ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
   }
   fs::remove_all(stopped / "run/model");
@@ -175,7 +181,8 @@ TEST(Cache, KilledAtAnyMomentGoesOnToTheSameFiles) {
   const auto arguments = with({"cache", write_run(folder)}, many_shards(folder));
   for (const size_t shards : {0, 1, 3, 6}) {
     Program program(arguments);
-    program.wait_until([&] { return shards == 0 ? fs::exists(folder / "cache/cache.json") : num_shards(folder) >= shards; });
+    program.wait_until(
+        [&] { return shards == 0 ? fs::exists(folder / "cache/cache.json") : num_shards(folder) >= shards; });
     program.signal(SIGKILL);
     EXPECT_EQ(program.wait().status, 128 + SIGKILL) << "it ended before it was killed";
     EXPECT_NO_THROW(read_json(folder / "cache/cache.json"));
@@ -218,9 +225,11 @@ TEST(Cache, IsRefusedWhereItCannotServe) {
     const Folder folder;
     expect_refusal(distill(folder, with(made, more)), parts);
   };
-  refused({"--set", "interact.train=[embeddings]"}, {"interact.train", "embeddings", "the language head too", "teacher cache"});
+  refused({"--set", "interact.train=[embeddings]"},
+          {"interact.train", "embeddings", "the language head too", "teacher cache"});
   refused({"--set", "interact.last_loss=l2"}, {"teacher.cache", "interact.last_loss is l2"});
-  refused({"--dtype", "bfloat16"}, {"its student's language head is", "its dtype is 'float32', the run's is 'bfloat16'"});
+  refused({"--dtype", "bfloat16"},
+          {"its student's language head is", "its dtype is 'float32', the run's is 'bfloat16'"});
   refused({"--set", "teacher.layers=[1, 3]"}, {"target layers"});
   refused({"--set", "data.special_tokens=text"}, {"its chat template is"});
 }
@@ -231,16 +240,20 @@ TEST(Cache, OfAnotherTokenizerIsRefusedByName) {
   auto tokenizer = content_of(folder / "student/tokenizer.json");
   replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
   write_text(folder / "student/tokenizer.json", tokenizer);
-  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"), {"--set", "student.model=" + (folder / "student").string()})),
+  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"),
+                                      {"--set", "student.model=" + (folder / "student").string()})),
                  {"its tokenizer is '"});
 }
 
 TEST(Cache, OfOtherVerbalizersIsRefusedByName) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize", "--seed", "9"}).status, 0);
-  const Arguments other{"--set", "teacher.verbalizers=" + (folder / "run/teacher-verbalizers").string(), "--set", "out=" + (folder / "other").string()};
-  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"), other)), {"its teacher's verbalizers is '"});
-  expect_refusal(cache(folder, {"--out", live_run().folder / "cache"}), {"another one is there", "its teacher's verbalizers is '"});
+  const Arguments other{"--set", "teacher.verbalizers=" + (folder / "run/teacher-verbalizers").string(), "--set",
+                        "out=" + (folder / "other").string()};
+  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"), other)),
+                 {"its teacher's verbalizers is '"});
+  expect_refusal(cache(folder, {"--out", live_run().folder / "cache"}),
+                 {"another one is there", "its teacher's verbalizers is '"});
 }
 
 TEST(Cache, NamesASampleThatItLacks) {
@@ -248,7 +261,9 @@ TEST(Cache, NamesASampleThatItLacks) {
   auto data = content_of(tiny("train.json"));
   replace(data, "is there a circle?", "is there a square?");
   write_text(folder / "train.json", data);
-  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"), {"--set", "interact.data.train=[{path: " + (folder / "train.json").string() + ", images: " + tiny("").string() + "}]"})),
+  expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"),
+                                      {"--set", "interact.data.train=[{path: " + (folder / "train.json").string() +
+                                                    ", images: " + tiny("").string() + "}]"})),
                  {"sample 'q03'", "other text"});
 }
 
@@ -271,7 +286,8 @@ TEST(Cache, FindsADamagedShard) {
 TEST(Cache, RefusesToBeMadeOfNothing) {
   const Folder folder;
   expect_refusal(cache(folder), {"needs verbalizers", "teacher-verbalizers"});
-  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=ce", "--set", "interact.last_loss=ce"}), {"nothing of the teacher"});
+  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=ce", "--set", "interact.last_loss=ce"}),
+                 {"nothing of the teacher"});
   expect_refusal(cache(folder, {"--set", "interact.last_loss=l2"}), {"interact.last_loss is l2"});
   expect_refusal(cache(folder, {"--set", "interact.train=[embeddings]"}), {"interact.train", "teacher cache"});
   expect_refusal(cache(folder, {"--set", "teacher.model=''"}), {"teacher.model"});
@@ -281,9 +297,11 @@ TEST(Cache, RefusesToBeMadeOfNothing) {
 
 TEST(Cache, CountsBadRecordsOrStopsAtThem) {
   const Folder folder;
-  write_text(folder / "data.jsonl", R"({"id": "good", "conversations": [{"from": "human", "value": "a?"}, {"from": "gpt", "value": "b"}]})"
-                                    "\nbroken\n");
-  const Arguments last{"--set", "interact.intermediate_loss=none", "--set", "interact.data.train=[{path: " + (folder / "data.jsonl").string() + "}]",
+  write_text(folder / "data.jsonl",
+             R"({"id": "good", "conversations": [{"from": "human", "value": "a?"}, {"from": "gpt", "value": "b"}]})"
+             "\nbroken\n");
+  const Arguments last{"--set", "interact.intermediate_loss=none",
+                       "--set", "interact.data.train=[{path: " + (folder / "data.jsonl").string() + "}]",
                        "--out", folder / "cache"};
   expect_refusal(cache(folder, last), {"data.jsonl, record 2 (line 2)"});
   const auto result = cache(folder, with(last, {"--set", "interact.data.on_error=skip"}));
@@ -295,8 +313,10 @@ TEST(Cache, CountsBadRecordsOrStopsAtThem) {
 TEST(Cache, RefusesAnUnwritableFolder) {
   const Folder folder;
   write_text(folder / "file", "mine");
-  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=none", "--out", folder / "file/cache"}), {(folder / "file/cache").string()});
-  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=none", "--out", folder / "file"}), {(folder / "file").string()});
+  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=none", "--out", folder / "file/cache"}),
+                 {(folder / "file/cache").string()});
+  expect_refusal(cache(folder, {"--set", "interact.intermediate_loss=none", "--out", folder / "file"}),
+                 {(folder / "file").string()});
   EXPECT_EQ(content_of(folder / "file"), "mine");
 }
 

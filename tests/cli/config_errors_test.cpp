@@ -9,7 +9,8 @@ TEST(RunFile, AnUnknownKeyIsNamedWithTheNearestKnownOne) {
   auto text = content_of(write_run(folder));
   replace(text, "learning_rate", "learing_rate");
   write_text(folder / "typo.yaml", text);
-  expect_refusal(vlsi_program({"distill", folder / "typo.yaml"}), {"typo.yaml, line 8", "learing_rate", "did you mean", "learning_rate"});
+  expect_refusal(vlsi_program({"distill", folder / "typo.yaml"}),
+                 {"typo.yaml, line 8", "learing_rate", "did you mean", "learning_rate"});
   EXPECT_FALSE(fs::exists(folder / "run"));
 }
 
@@ -57,7 +58,10 @@ TEST(RunFile, HeadsOfOtherRowsAreAllowedWhereTheTokenIdsAgree) {
   auto config = content_of(tiny("teacher.json"));
   replace(config, "\"vocab_size\": 320", "\"vocab_size\": 352");
   write_text(folder / "teacher.json", config);
-  ASSERT_EQ(vlsi_program({"init", "--config", folder / "teacher.json", "--tokenizer", tiny("tokenizer"), "--out", folder / "teacher"}).status, 0);
+  ASSERT_EQ(vlsi_program({"init", "--config", folder / "teacher.json", "--tokenizer", tiny("tokenizer"), "--out",
+                          folder / "teacher"})
+                .status,
+            0);
   const auto result = distill(folder, {"--set", "teacher.model=" + (folder / "teacher").string()});
   EXPECT_EQ(result.status, 0) << result.err;
 }
@@ -68,13 +72,16 @@ TEST(RunFile, TwoTokenizersThatDifferAreRefused) {
   auto tokenizer = content_of(folder / "teacher/tokenizer.json");
   replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
   write_text(folder / "teacher/tokenizer.json", tokenizer);
-  expect_refusal(distill(folder, {"--set", "teacher.model=" + (folder / "teacher").string()}), {model("student").string(), (folder / "teacher").string(), "first at ids 319 ('<|video_pad|>' against '<|other_pad|>')"});
+  expect_refusal(distill(folder, {"--set", "teacher.model=" + (folder / "teacher").string()}),
+                 {model("student").string(), (folder / "teacher").string(),
+                  "first at ids 319 ('<|video_pad|>' against '<|other_pad|>')"});
 }
 
 TEST(Diverging, EndsWithAMessageAndKeepsTheLastGoodCheckpoint) {
   const Folder folder;
-  const auto result = vlsi_program({"finetune", write_run(folder), "--set", "optimizer.learning_rate=1e30", "--set", "optimizer.warmup=0",
-                                    "--set", "finetune.iterations=10", "--set", "checkpoint.every=100"});
+  const auto result =
+      vlsi_program({"finetune", write_run(folder), "--set", "optimizer.learning_rate=1e30", "--set",
+                    "optimizer.warmup=0", "--set", "finetune.iterations=10", "--set", "checkpoint.every=100"});
   expect_refusal(result, {"the student's last layer: the loss is ", "of sample '", "lower the learning rate"});
   EXPECT_FALSE(fs::exists(folder / "run/model"));
   for (const auto& line : metrics_of(folder / "run")) EXPECT_TRUE(line["loss"].is_number()) << line.dump();

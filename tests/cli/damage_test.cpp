@@ -24,58 +24,93 @@ Result resume(const Folder& folder) {
 TEST(DamagedModel, IsRefusedInOneLineNamingTheFile) {
   const std::vector<std::tuple<std::string, std::function<void(const fs::path&)>, std::vector<std::string>>> cases{
       {"no weights", [](const fs::path& d) { fs::remove(d / "model.safetensors"); }, {"model.safetensors"}},
-      {"cut-off weights", [](const fs::path& d) { fs::resize_file(d / "model.safetensors", fs::file_size(d / "model.safetensors") - 100); }, {"model.safetensors"}},
-      {"cut-off header", [](const fs::path& d) { fs::resize_file(d / "model.safetensors", 100); }, {"model.safetensors"}},
+      {"cut-off weights",
+       [](const fs::path& d) {
+         fs::resize_file(d / "model.safetensors", fs::file_size(d / "model.safetensors") - 100);
+       },
+       {"model.safetensors"}},
+      {"cut-off header",
+       [](const fs::path& d) { fs::resize_file(d / "model.safetensors", 100); },
+       {"model.safetensors"}},
       {"empty weights", [](const fs::path& d) { fs::resize_file(d / "model.safetensors", 0); }, {"model.safetensors"}},
-      {"broken config", [](const fs::path& d) { fs::resize_file(d / "config.json", 50); }, {"config.json:3:28", "missing closing quote"}},
+      {"broken config",
+       [](const fs::path& d) { fs::resize_file(d / "config.json", 50); },
+       {"config.json:3:28", "missing closing quote"}},
       {"no config", [](const fs::path& d) { fs::remove(d / "config.json"); }, {"config.json"}},
-      {"broken tokenizer", [](const fs::path& d) { fs::resize_file(d / "tokenizer.json", 200); }, {"tokenizer.json:11:10"}},
+      {"broken tokenizer",
+       [](const fs::path& d) { fs::resize_file(d / "tokenizer.json", 200); },
+       {"tokenizer.json:11:10"}},
       {"no tokenizer", [](const fs::path& d) { fs::remove(d / "tokenizer.json"); }, {"tokenizer.json"}},
-      {"a token without a row", [](const fs::path& d) {
+      {"a token without a row",
+       [](const fs::path& d) {
          auto tokenizer = content_of(d / "tokenizer.json");
-         replace(tokenizer, "\"added_tokens\": [", R"("added_tokens": [{"id": 320, "content": "<|far|>", "single_word": false,
+         replace(tokenizer, "\"added_tokens\": [",
+                 R"("added_tokens": [{"id": 320, "content": "<|far|>", "single_word": false,
                  "lstrip": false, "rstrip": false, "normalized": false, "special": true},)");
          write_text(d / "tokenizer.json", tokenizer);
-       }, {"ids up to 320", "320 rows"}},
-      {"other patches", [](const fs::path& d) {
+       },
+       {"ids up to 320", "320 rows"}},
+      {"other patches",
+       [](const fs::path& d) {
          auto settings = content_of(d / "preprocessor_config.json");
          replace(settings, "\"patch_size\": 8", "\"patch_size\": 14");
          write_text(d / "preprocessor_config.json", settings);
-       }, {"patch_size of its picture settings is 14", "vision tower 8"}},
-      {"other frames", [](const fs::path& d) {
+       },
+       {"patch_size of its picture settings is 14", "vision tower 8"}},
+      {"other frames",
+       [](const fs::path& d) {
          auto settings = content_of(d / "preprocessor_config.json");
          replace(settings, "\"temporal_patch_size\": 2", "\"temporal_patch_size\": 1");
          write_text(d / "preprocessor_config.json", settings);
-       }, {"temporal_patch_size of its picture settings is 1", "vision tower 2"}},
-      {"another merge", [](const fs::path& d) {
+       },
+       {"temporal_patch_size of its picture settings is 1", "vision tower 2"}},
+      {"another merge",
+       [](const fs::path& d) {
          auto settings = content_of(d / "preprocessor_config.json");
          replace(settings, "\"merge_size\": 2", "\"merge_size\": 4");
          write_text(d / "preprocessor_config.json", settings);
-       }, {"merge_size of its picture settings is 4", "vision tower 2"}},
-      {"another picture token", [](const fs::path& d) {
+       },
+       {"merge_size of its picture settings is 4", "vision tower 2"}},
+      {"another picture token",
+       [](const fs::path& d) {
          auto config = content_of(d / "config.json");
          replace(config, "\"image_token_id\": 318", "\"image_token_id\": 5");
          write_text(d / "config.json", config);
-       }, {"has the id 318", "image_token_id 5"}},
-      {"no image settings", [](const fs::path& d) { fs::remove(d / "preprocessor_config.json"); }, {"preprocessor_config.json"}},
-      {"broken generation settings", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": "x"})"); }, {"generation_config.json", "eos_token_id"}},
-      {"no end of answers", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": []})"); }, {"generation_config.json", "an empty list"}},
-      {"an end outside the vocabulary", [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": [314, 320]})"); }, {"'eos_token_id' has 320", "320 rows"}},
-      {"another width", [](const fs::path& d) {
+       },
+       {"has the id 318", "image_token_id 5"}},
+      {"no image settings",
+       [](const fs::path& d) { fs::remove(d / "preprocessor_config.json"); },
+       {"preprocessor_config.json"}},
+      {"broken generation settings",
+       [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": "x"})"); },
+       {"generation_config.json", "eos_token_id"}},
+      {"no end of answers",
+       [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": []})"); },
+       {"generation_config.json", "an empty list"}},
+      {"an end outside the vocabulary",
+       [](const fs::path& d) { write_text(d / "generation_config.json", R"({"eos_token_id": [314, 320]})"); },
+       {"'eos_token_id' has 320", "320 rows"}},
+      {"another width",
+       [](const fs::path& d) {
          auto config = content_of(d / "config.json");
          replace(config, "\"intermediate_size\": 64", "\"intermediate_size\": 65");
          write_text(d / "config.json", config);
-       }, {"model.layers.{0-1}.mlp.gate_proj.weight is [64, 32], expected [65, 32]"}},
-      {"another depth", [](const fs::path& d) {
+       },
+       {"model.layers.{0-1}.mlp.gate_proj.weight is [64, 32], expected [65, 32]"}},
+      {"another depth",
+       [](const fs::path& d) {
          auto config = content_of(d / "config.json");
          replace(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
          write_text(d / "config.json", config);
-       }, {"missing model.layers.2"}},
-      {"another family", [](const fs::path& d) {
+       },
+       {"missing model.layers.2"}},
+      {"another family",
+       [](const fs::path& d) {
          auto config = content_of(d / "config.json");
          replace(config, "\"model_type\": \"qwen2_vl\"", "\"model_type\": \"gpt7\"");
          write_text(d / "config.json", config);
-       }, {"gpt7", "qwen2_vl"}}};
+       },
+       {"gpt7", "qwen2_vl"}}};
   for (const auto& [name, damage, parts] : cases) {
     SCOPED_TRACE(name);
     const Folder folder;
@@ -94,7 +129,8 @@ struct Shards {
   Json weight_map;
 
   Shards() {
-    const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", path, "--max-shard-bytes", "40000"});
+    const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"),
+                                      "--out", path, "--max-shard-bytes", "40000"});
     EXPECT_EQ(result.status, 0) << result.err;
     weight_map = read_json(index).at("weight_map");
   }
@@ -111,19 +147,30 @@ TEST(DamagedShards, AreRefusedInOneLineWithEveryProblem) {
   const Shards whole;
   ASSERT_EQ(generate(whole.path).status, 0);
   const std::vector<std::tuple<std::string, std::function<void(Shards&)>, std::vector<std::string>>> cases{
-      {"cut off", [](Shards& s) { fs::resize_file(s.shard(2), fs::file_size(s.shard(2)) - 100); }, {"model-00002", "data_offsets", "within the", "the file may be cut off"}},
-      {"absent", [](Shards& s) { fs::remove(s.shard(3)); }, {"model.safetensors.index.json", "model-00003", "No such file"}},
-      {"a header of 100 GB", [](Shards& s) {
+      {"cut off",
+       [](Shards& s) { fs::resize_file(s.shard(2), fs::file_size(s.shard(2)) - 100); },
+       {"model-00002", "data_offsets", "within the", "the file may be cut off"}},
+      {"absent",
+       [](Shards& s) { fs::remove(s.shard(3)); },
+       {"model.safetensors.index.json", "model-00003", "No such file"}},
+      {"a header of 100 GB",
+       [](Shards& s) {
          auto bytes = content_of(s.shard(1));
          for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(uint64_t{100'000'000'000} >> (8 * i) & 0xFF);
          write_text(s.shard(1), bytes);
-       }, {"model-00001", "header length is 100000000000", "expected 1 to "}},
-      {"a file elsewhere", [](Shards& s) {
+       },
+       {"model-00001", "header length is 100000000000", "expected 1 to "}},
+      {"a file elsewhere",
+       [](Shards& s) {
          s.weight_map["model.norm.weight"] = "../../secret.safetensors";
          s.write_index();
-       }, {"\"../../secret.safetensors\" is not a plain file name"}},
-      {"no map", [](Shards& s) { write_text(s.index, "{}"); }, {"model.safetensors.index.json", "weight_map", "missing"}},
-      {"all at once", [](Shards& s) {
+       },
+       {"\"../../secret.safetensors\" is not a plain file name"}},
+      {"no map",
+       [](Shards& s) { write_text(s.index, "{}"); },
+       {"model.safetensors.index.json", "weight_map", "missing"}},
+      {"all at once",
+       [](Shards& s) {
          s.weight_map["model.layers.7.mlp.up_proj.weight"] = s.weight_map["model.norm.weight"];
          s.weight_map.erase("visual.merger.ln_q.weight");
          s.write_index();
@@ -131,7 +178,9 @@ TEST(DamagedShards, AreRefusedInOneLineWithEveryProblem) {
          s.weight_map["visual.patch_embed.proj.weight"] = "twice.safetensors";
          s.write_index();
          fs::remove(s.shard(3));
-       }, {"model-00003", "\"model.layers.7.mlp.up_proj.weight\" is not in", "\"visual.merger.ln_q.weight\"", "is not in the index", "is in both"}}};
+       },
+       {"model-00003", "\"model.layers.7.mlp.up_proj.weight\" is not in", "\"visual.merger.ln_q.weight\"",
+        "is not in the index", "is in both"}}};
   for (const auto& [name, damage, parts] : cases) {
     SCOPED_TRACE(name);
     Shards shards;
@@ -189,12 +238,22 @@ TEST(DamagedCheckpoint, IsRefused) {
 TEST(UnwritableOutput, IsRefusedBeforeTheWork) {
   const Folder folder;
   write_text(folder / "file", "mine");
-  expect_refusal(vlsi_program({"distill", write_run(folder), "--set", "out=" + (folder / "file/run").string()}), {(folder / "file/run").string()});
-  expect_refusal(vlsi_program({"distill", write_run(folder), "--set", "out=" + (folder / "file").string()}), {(folder / "file").string()});
-  expect_refusal(vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "file/model"}), {"file"});
-  expect_refusal(vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out", folder / "file/scores.jsonl"}), {"scores.jsonl"});
-  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", tiny("train.json"), "--out", folder / "none/answers.json"}), {"answers.json"});
-  expect_refusal(vlsi_program({"evaluate", "--model", model("student"), "--benchmark", "easy-vqa", "--data", tiny("train.json"), "--out", folder / "file"}), {"file"});
+  expect_refusal(vlsi_program({"distill", write_run(folder), "--set", "out=" + (folder / "file/run").string()}),
+                 {(folder / "file/run").string()});
+  expect_refusal(vlsi_program({"distill", write_run(folder), "--set", "out=" + (folder / "file").string()}),
+                 {(folder / "file").string()});
+  expect_refusal(vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out",
+                               folder / "file/model"}),
+                 {"file"});
+  expect_refusal(vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out",
+                               folder / "file/scores.jsonl"}),
+                 {"scores.jsonl"});
+  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", tiny("train.json"), "--out",
+                               folder / "none/answers.json"}),
+                 {"answers.json"});
+  expect_refusal(vlsi_program({"evaluate", "--model", model("student"), "--benchmark", "easy-vqa", "--data",
+                               tiny("train.json"), "--out", folder / "file"}),
+                 {"file"});
   EXPECT_EQ(content_of(folder / "file"), "mine");
 }
 
@@ -203,7 +262,8 @@ class LockedFolder {
  public:
   explicit LockedFolder(fs::path path) : path_(std::move(path)) {
     fs::create_directories(path_);
-    fs::permissions(path_, fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove);
+    fs::permissions(path_, fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write,
+                    fs::perm_options::remove);
   }
   LockedFolder(const LockedFolder&) = delete;
   LockedFolder& operator=(const LockedFolder&) = delete;
@@ -249,7 +309,8 @@ TEST(ReadOnlyOutput, OfARunThatIsContinuedIsRefusedAtOnce) {
     ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
     const auto before = files_in(folder / "run");
     const LockedFolder locked(folder / what);
-    expect_refusal(vlsi_program({"distill", write_run(folder), "--resume"}, {.obeys_permissions = true}), {(folder / what).string(), "Permission denied"});
+    expect_refusal(vlsi_program({"distill", write_run(folder), "--resume"}, {.obeys_permissions = true}),
+                   {(folder / what).string(), "Permission denied"});
     EXPECT_EQ(files_in(folder / "run"), before);
   }
 }

@@ -6,7 +6,8 @@ namespace {
 
 /// A data file with `bad` (JSON) as the third of four records, beside a picture.
 fs::path data_with(const Folder& folder, const std::string& bad) {
-  fs::copy_file(fs::path(VLSI_TEST_DATA) / "images/rgb_8.png", folder / "picture.png", fs::copy_options::overwrite_existing);
+  fs::copy_file(fs::path(VLSI_TEST_DATA) / "images/rgb_8.png", folder / "picture.png",
+                fs::copy_options::overwrite_existing);
   const std::string good =
       R"({"id": "good", "image": "picture.png", "conversations": [{"from": "human", "value": "<image>\nwhat is it?"}, {"from": "gpt", "value": "red"}]})";
   write_text(folder / "data.json", "[\n" + good + ",\n" + good + ",\n" + bad + ",\n" + good + "\n]\n");
@@ -31,14 +32,28 @@ const char* const kNoPicture =
 TEST(Data, ABadRecordIsNamedByFileRecordAndKey) {
   const std::vector<std::tuple<std::string, std::string, std::vector<std::string>>> cases{
       {"turns of a wrong type", R"({"conversations": "hello"})", {"conversations", "a string", "an array"}},
-      {"text of a wrong type", R"({"conversations": [{"from": "human", "value": 3}, {"from": "gpt", "value": "y"}]})", {"conversations[0]", "value", "expected a string"}},
-      {"an unknown role", R"({"conversations": [{"from": "robot", "value": "x"}, {"from": "gpt", "value": "y"}]})", {"conversations[0].from", "robot", "human"}},
+      {"text of a wrong type",
+       R"({"conversations": [{"from": "human", "value": 3}, {"from": "gpt", "value": "y"}]})",
+       {"conversations[0]", "value", "expected a string"}},
+      {"an unknown role",
+       R"({"conversations": [{"from": "robot", "value": "x"}, {"from": "gpt", "value": "y"}]})",
+       {"conversations[0].from", "robot", "human"}},
       {"no answer", R"({"conversations": [{"from": "human", "value": "x"}]})", {"no answer"}},
-      {"a picture of a wrong type", R"({"image": 5, "conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})", {"image", "expected a path"}},
-      {"a place without a picture", R"({"conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})", {"1 places", "0 pictures"}},
-      {"a picture that is not there", kNoPicture, {"there is no picture", "absent.png; relative paths start in", "`images`", "--images"}},
-      {"a video", R"({"video": "a.mp4", "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]})", {"video", "videos are not read"}},
-      {"bytes that are not UTF-8", "{\"conversations\": [{\"from\": \"human\", \"value\": \"\xFF\xFE\"}, {\"from\": \"gpt\", \"value\": \"y\"}]}", {"UTF-8"}}};
+      {"a picture of a wrong type",
+       R"({"image": 5, "conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})",
+       {"image", "expected a path"}},
+      {"a place without a picture",
+       R"({"conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})",
+       {"1 places", "0 pictures"}},
+      {"a picture that is not there",
+       kNoPicture,
+       {"there is no picture", "absent.png; relative paths start in", "`images`", "--images"}},
+      {"a video",
+       R"({"video": "a.mp4", "conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]})",
+       {"video", "videos are not read"}},
+      {"bytes that are not UTF-8",
+       "{\"conversations\": [{\"from\": \"human\", \"value\": \"\xFF\xFE\"}, {\"from\": \"gpt\", \"value\": \"y\"}]}",
+       {"UTF-8"}}};
   for (const auto& [name, record, parts] : cases) {
     SCOPED_TRACE(name);
     const Folder folder;
@@ -64,7 +79,10 @@ TEST(Data, OfTheValidationThatCannotBeReadStopsARunBeforeItTrains) {
 
 TEST(Data, AFileOfAnotherKindIsRefused) {
   const std::vector<std::tuple<std::string, std::string, std::vector<std::string>>> cases{
-      {"empty", "", {"empty"}}, {"no records", "[]", {"empty"}}, {"no JSON", "hello", {"line 1", "'h'"}}, {"cut off", R"([{"conversations": [)", {"line 1", "ends inside record 1"}}};
+      {"empty", "", {"empty"}},
+      {"no records", "[]", {"empty"}},
+      {"no JSON", "hello", {"line 1", "'h'"}},
+      {"cut off", R"([{"conversations": [)", {"line 1", "ends inside record 1"}}};
   for (const auto& [name, text, parts] : cases) {
     SCOPED_TRACE(name);
     const Folder folder;
@@ -79,7 +97,8 @@ TEST(Data, AFileOfAnotherKindIsRefused) {
 
 TEST(Data, AByteOrderMarkIsPassedOver) {
   const Folder folder;
-  const auto path = data_with(folder, R"({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]})");
+  const auto path =
+      data_with(folder, R"({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]})");
   write_text(path, "\xEF\xBB\xBF" + content_of(path));
   const auto result = score(folder, path);
   EXPECT_EQ(result.status, 0) << result.err;
@@ -108,8 +127,8 @@ TEST(Data, OfWhichEveryRecordIsBadIsRefusedAlsoWhereBadOnesAreSkipped) {
   const std::vector<std::string> parts{"every one of the 1 records", "data.json", "left out", "absent.png"};
   expect_refusal(score(folder, folder / "data.json", {"--skip-bad-records"}), parts);
   EXPECT_EQ(content_of(folder / "scores.jsonl"), "earlier");
-  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", folder / "data.json", "--out", folder / "answers.json",
-                               "--skip-bad-records"}),
+  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", folder / "data.json", "--out",
+                               folder / "answers.json", "--skip-bad-records"}),
                  parts);
   expect_refusal(distill(folder, {"--only", "finetune", "--set", "data.on_error=skip", "--set",
                                   "data.validation=[{path: " + (folder / "data.json").string() + "}]"}),
@@ -120,19 +139,28 @@ TEST(Data, ABrokenPictureIsNamed) {
   const Folder folder;
   const auto picture = content_of(fs::path(VLSI_TEST_DATA) / "images/rgb_8.png");
   write_text(folder / "broken.png", picture.substr(0, picture.size() / 2));
-  expect_refusal(score(folder, data_with(folder, R"({"image": "broken.png", "conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})")),
-                 {"record 3", "broken.png"});
+  expect_refusal(
+      score(
+          folder,
+          data_with(
+              folder,
+              R"({"image": "broken.png", "conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]})")),
+      {"record 3", "broken.png"});
 }
 
 TEST(Data, ASampleAboveTheBudgetIsNamed) {
   const Folder folder;
-  expect_refusal(train_on(folder, tiny("train.json"), {"--set", "data.sample_tokens=10"}), {"train.json", "record", "tokens", "10"});
+  expect_refusal(train_on(folder, tiny("train.json"), {"--set", "data.sample_tokens=10"}),
+                 {"train.json", "record", "tokens", "10"});
 }
 
 TEST(Data, AQuestionWithoutItsAnswerCannotBeEvaluated) {
   const Folder folder;
-  const auto path = data_with(folder, R"({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}, {"from": "human", "value": "and?"}]})");
-  expect_refusal(vlsi_program({"evaluate", "--model", model("student"), "--benchmark", "easy-vqa", "--data", path, "--out", folder / "out", "--max-new-tokens", "1"}),
+  const auto path = data_with(
+      folder,
+      R"({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}, {"from": "human", "value": "and?"}]})");
+  expect_refusal(vlsi_program({"evaluate", "--model", model("student"), "--benchmark", "easy-vqa", "--data", path,
+                               "--out", folder / "out", "--max-new-tokens", "1"}),
                  {"record 3", "ends with a question"});
 }
 

@@ -1,4 +1,5 @@
-// Full disks: one line, what was there before stays whole, nothing half-written stays, and with room again the work goes on.
+// Full disks: one line, what was there before stays whole, nothing half-written stays, and with room again the work
+// goes on.
 #include <cstdlib>
 
 #include "tests/cli/program.h"
@@ -26,7 +27,9 @@ TEST(FullDisk, EndsARunWithAMessageAndTheEarlierCheckpointStays) {
 
 TEST(FullDisk, LeavesNoHalfModel) {
   const Folder folder;
-  const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "model"}, {.file_size_limit = 20'000});
+  const auto result = vlsi_program(
+      {"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "model"},
+      {.file_size_limit = 20'000});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("model"), std::string::npos) << result.err;
   EXPECT_TRUE(fs::is_empty(folder.path()));
@@ -57,8 +60,9 @@ TEST(FullDisk, LeavesEarlierResultsAlone) {
   }
 }
 
-const Arguments kAdapters{"--set", "student.lora.rank=2", "--set", "interact.train=[lora]", "--set", "finetune.train=[lora]",
-                          "--set", "interact.intermediate_loss=none", "--set", "verbalize.iterations=0"};
+const Arguments kAdapters{"--set", "student.lora.rank=2",   "--set", "interact.train=[lora]",
+                          "--set", "finetune.train=[lora]", "--set", "interact.intermediate_loss=none",
+                          "--set", "verbalize.iterations=0"};
 
 // Checkpoints of adapters are smaller than the model that they are merged into.
 TEST(FullDisk, KeepsTheEarlierModelOfARunWhoseNextOneHasNoRoom) {
@@ -69,7 +73,8 @@ TEST(FullDisk, KeepsTheEarlierModelOfARunWhoseNextOneHasNoRoom) {
   const int64_t limit = 60'000;
   ASSERT_GT(fs::file_size(folder / "run/model/model.safetensors"), limit);
   ASSERT_LT(fs::file_size(folder / "run/checkpoints/interact-5/tensors.safetensors"), limit);
-  expect_refusal(vlsi_program(arguments, {.file_size_limit = limit}), {(folder / "run/model").string(), "File too large"});
+  expect_refusal(vlsi_program(arguments, {.file_size_limit = limit}),
+                 {(folder / "run/model").string(), "File too large"});
   EXPECT_TRUE(fs::exists(folder / "run/checkpoints/finetune-4"));
   EXPECT_EQ(files_in(folder / "run/model"), earlier);
   EXPECT_EQ(leftovers_in(folder / "run"), std::vector<std::string>{});
@@ -80,7 +85,8 @@ TEST(FullDisk, KeepsTheEarlierModelOfARunWhoseNextOneHasNoRoom) {
   EXPECT_EQ(files_in(folder / "run/model"), files_in(whole / "run/model"));
 }
 
-/// A file system of its own for one run of the program, of a given size; what is on it afterwards is in the folder when it is gone.
+/// A file system of its own for one run of the program, of a given size; what is on it afterwards is in the folder when
+/// it is gone.
 class SmallDisk {
  public:
   explicit SmallDisk(const Folder& folder) : disk_(folder / "disk"), kept_(folder / "kept") {
@@ -98,8 +104,10 @@ class SmallDisk {
     const auto at = [&](const char* name) { return "'" + (kept_ / name).string() + "'"; };
     const std::string disk = "'" + disk_.string() + "'";
     fs::create_directories(kept_ / "files");
-    EXPECT_EQ(in_namespace(way_, concat("mount -t tmpfs -o size=", bytes, " none ", disk, " && ", program, " >", at("out"), " 2>", at("err"),
-                                        "; echo $? >", at("status"), "; cp -a ", disk, "/. ", at("files"))), 0);
+    EXPECT_EQ(
+        in_namespace(way_, concat("mount -t tmpfs -o size=", bytes, " none ", disk, " && ", program, " >", at("out"),
+                                  " 2>", at("err"), "; echo $? >", at("status"), "; cp -a ", disk, "/. ", at("files"))),
+        0);
     fs::remove_all(disk_);
     fs::rename(kept_ / "files", disk_);
     return {std::stoi(content_of(kept_ / "status")), content_of(kept_ / "out"), content_of(kept_ / "err")};
@@ -108,7 +116,8 @@ class SmallDisk {
  private:
   static int in_namespace(const std::string& way, const std::string& script) {
     std::string quoted;
-    for (const char letter : script) quoted += letter == '"' || letter == '$' ? std::string("\\") + letter : std::string(1, letter);
+    for (const char letter : script)
+      quoted += letter == '"' || letter == '$' ? std::string("\\") + letter : std::string(1, letter);
     return std::system((way + " sh -c \"" + quoted + "\" 2>/dev/null").c_str());
   }
 
@@ -127,9 +136,11 @@ TEST(FullDisk, OfAnySizeLeavesARunThatGoesOn) {
     SCOPED_TRACE(share);
     const Folder folder;
     const SmallDisk disk(folder);
-    if (!disk.can_be_made()) GTEST_SKIP() << "this process may not mount file systems, not even in a namespace of its own";
+    if (!disk.can_be_made())
+      GTEST_SKIP() << "this process may not mount file systems, not even in a namespace of its own";
     const auto arguments = with({"distill", write_run(folder)}, out_of(folder));
-    const auto result = disk.run(with(arguments, {"--force"}), static_cast<int64_t>(share * static_cast<double>(all_bytes)));
+    const auto result =
+        disk.run(with(arguments, {"--force"}), static_cast<int64_t>(share * static_cast<double>(all_bytes)));
     expect_refusal(result, {disk.path().string(), "No space left on device"});
     EXPECT_EQ(leftovers_in(disk.path()), std::vector<std::string>{});
     const auto again = vlsi_program(with(arguments, {"--resume"}));

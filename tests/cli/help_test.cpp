@@ -7,28 +7,33 @@ namespace {
 void expect_names(const Result& result, const std::vector<std::string>& names) {
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
-  for (const auto& name : names) EXPECT_NE(result.out.find(name), std::string::npos) << "no " << name << " in:\n" << result.out;
+  for (const auto& name : names)
+    EXPECT_NE(result.out.find(name), std::string::npos) << "no " << name << " in:\n" << result.out;
 }
 
 TEST(Help, NamesEveryCommand) {
-  expect_names(vlsi_program({"--help"}),
-               {"init", "finetune", "distill", "plan", "cache", "score", "generate", "answer", "evaluate", "export", "inspect", "lens", "report"});
+  expect_names(vlsi_program({"--help"}), {"init", "finetune", "distill", "plan", "cache", "score", "generate", "answer",
+                                          "evaluate", "export", "inspect", "lens", "report"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
   const std::map<std::string, std::vector<std::string>> options{
       {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
       {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
-      {"distill", {"--only", "--set", "--resume", "--force", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096", "clip_norm"}},
+      {"distill",
+       {"--only", "--set", "--resume", "--force", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096",
+        "clip_norm"}},
       {"plan", {"--only", "--json", "--set", "--device", "batch_tokens: 4096"}},
       {"cache", {"--out", "--shard-bytes", "--set", "--device", "teacher-cache", "cache:"}},
-      {"score", {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
+      {"score",
+       {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
       {"generate", {"--model", "--adapter", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
       {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},
       {"evaluate", {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa"}},
       {"export", {"--run", "--out", "--format", "--dtype", "--base-model", "--naming", "--max-shard-bytes"}},
       {"inspect", {"directory"}},
-      {"lens", {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
+      {"lens",
+       {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
       {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id"}}};
   for (const auto& [command, names] : options) {
     SCOPED_TRACE(command);
@@ -43,7 +48,8 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   expect_refusal(vlsi_program({"distill"}), {"run"});
   expect_refusal(vlsi_program({"generate", "--model", "x"}), {"--prompt"});
   expect_refusal(vlsi_program({"distill", "run.yaml", "--only", "dream"}), {"--only", "dream", "verbalize"});
-  expect_refusal(vlsi_program({"generate", "--model", "x", "--prompt", "y", "--max-new-tokens", "-1"}), {"--max-new-tokens"});
+  expect_refusal(vlsi_program({"generate", "--model", "x", "--prompt", "y", "--max-new-tokens", "-1"}),
+                 {"--max-new-tokens"});
   const Folder folder;
   for (const char* number : {"0", "-3", "few"}) {
     expect_refusal(vlsi_program({"score", "--model", "x", "--data", "y", "--out", "z", "--batch-tokens", number}),

@@ -14,12 +14,13 @@ std::vector<OrderedJson> json_lines(const fs::path& path) {
 TEST(Init, WritesACompleteDirectoryThatDependsOnTheSeedOnly) {
   const Folder folder;
   const auto init = [&](const std::string& name, const std::string& seed) {
-    return vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / name, "--seed", seed});
+    return vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out",
+                         folder / name, "--seed", seed});
   };
   ASSERT_EQ(init("same", "1").status, 0);
   ASSERT_EQ(init("other", "5").status, 0);
-  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json",
-                           "chat_template.json", "model.safetensors"}) {
+  for (const char* file : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                           "preprocessor_config.json", "chat_template.json", "model.safetensors"}) {
     EXPECT_TRUE(fs::exists(folder / "same" / file)) << file;
   }
   const auto weights = [](const fs::path& directory) { return content_of(directory / "model.safetensors"); };
@@ -37,15 +38,17 @@ TEST(Init, RefusesAVocabularyThatDoesNotFit) {
   replace(config, "\"vocab_size\": 320", "\"vocab_size\": 319");
   replace(config, "\"video_token_id\": 319", "\"video_token_id\": 317");
   write_text(folder / "config.json", config);
-  expect_refusal(vlsi_program({"init", "--config", folder / "config.json", "--tokenizer", tiny("tokenizer"), "--out", folder / "out"}),
+  expect_refusal(vlsi_program({"init", "--config", folder / "config.json", "--tokenizer", tiny("tokenizer"), "--out",
+                               folder / "out"}),
                  {"config.json", "319", "320"});
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
 TEST(Init, TakesTheVisionTowerOfAnotherModel) {
   const Folder folder;
-  const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out", folder / "model",
-                                    "--seed", "9", "--vision-from", model("teacher"), "--dtype", "bfloat16"});
+  const auto result =
+      vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"), "--out",
+                    folder / "model", "--seed", "9", "--vision-from", model("teacher"), "--dtype", "bfloat16"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(vlsi_program({"inspect", folder / "model"}).out.find("bfloat16"), std::string::npos);
 }
@@ -71,8 +74,8 @@ TEST(Distill, LeavesTheDocumentedRunDirectory) {
   const auto run = finished_run() / "run";
   for (const char* name : {"config.yaml", "metrics.jsonl", "summary.json", "student-verbalizers/verbalizers.json",
                            "student-verbalizers/verbalizers.safetensors", "teacher-verbalizers/verbalizers.json",
-                           "checkpoints/finetune-4", "checkpoints/finetune-2", "model/config.json", "model/model.safetensors",
-                           "model/tokenizer.json", "model/preprocessor_config.json"}) {
+                           "checkpoints/finetune-4", "checkpoints/finetune-2", "model/config.json",
+                           "model/model.safetensors", "model/tokenizer.json", "model/preprocessor_config.json"}) {
     EXPECT_TRUE(fs::exists(run / name)) << name;
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(run / "checkpoints"), {}), 2);  // checkpoint.keep
@@ -112,7 +115,8 @@ TEST(Distill, LogsEveryIterationOfEveryStep) {
     }
   }
   std::vector<std::pair<std::string, int64_t>> expected;
-  for (const auto& [step, iterations] : {std::pair("verbalize-student", 4), std::pair("verbalize-teacher", 4), std::pair("interact", 5), std::pair("finetune", 4)}) {
+  for (const auto& [step, iterations] : {std::pair("verbalize-student", 4), std::pair("verbalize-teacher", 4),
+                                         std::pair("interact", 5), std::pair("finetune", 4)}) {
     for (int64_t i = 1; i <= iterations; ++i) expected.emplace_back(step, i);
   }
   EXPECT_EQ(steps, expected);
@@ -125,8 +129,9 @@ TEST(Distill, LogsEveryIterationOfEveryStep) {
 
 TEST(Finetune, TrainsTheStudentAloneAndLowersItsLoss) {
   const Folder folder;
-  const auto result = vlsi_program({"finetune", write_run(folder), "--set", "finetune.iterations=30", "--set", "optimizer.learning_rate=0.01",
-                                    "--set", "finetune.train=[decoder, embeddings, projector, vision]"});
+  const auto result = vlsi_program({"finetune", write_run(folder), "--set", "finetune.iterations=30", "--set",
+                                    "optimizer.learning_rate=0.01", "--set",
+                                    "finetune.train=[decoder, embeddings, projector, vision]"});
   ASSERT_EQ(result.status, 0) << result.err;
   const auto metrics = metrics_of(folder / "run");
   ASSERT_EQ(metrics.size(), 30);
@@ -137,7 +142,8 @@ TEST(Finetune, TrainsTheStudentAloneAndLowersItsLoss) {
 
 TEST(Score, WritesOneLineAConversation) {
   const Folder folder;
-  const Arguments arguments{"score", "--model", finished_run() / "run/model", "--data", tiny("train.json"), "--out", folder / "scores.jsonl"};
+  const Arguments arguments{
+      "score", "--model", finished_run() / "run/model", "--data", tiny("train.json"), "--out", folder / "scores.jsonl"};
   const auto result = vlsi_program(arguments);
   ASSERT_EQ(result.status, 0) << result.err;
   const auto scores = json_lines(folder / "scores.jsonl");
@@ -167,12 +173,20 @@ TEST(Score, WritesOneLineAConversation) {
   const auto again = json_lines(folder / "again.jsonl");
   ASSERT_EQ(again.size(), scores.size());
   // float32 sums of some hundred terms in another order.
-  for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(again[i]["loss"].get<double>(), scores[i]["loss"].get<double>(), 1e-4);
+  for (size_t i = 0; i < scores.size(); ++i)
+    EXPECT_NEAR(again[i]["loss"].get<double>(), scores[i]["loss"].get<double>(), 1e-4);
 }
 
 TEST(Generate, PrintsTheTextOrJson) {
-  const Arguments question{"generate", "--model", finished_run() / "run/model", "--prompt", "what shape is in the image?", "--image",
-                           fs::path(VLSI_TEST_DATA) / "images/rgb_8.png", "--max-new-tokens", "4"};
+  const Arguments question{"generate",
+                           "--model",
+                           finished_run() / "run/model",
+                           "--prompt",
+                           "what shape is in the image?",
+                           "--image",
+                           fs::path(VLSI_TEST_DATA) / "images/rgb_8.png",
+                           "--max-new-tokens",
+                           "4"};
   auto with_json = question;
   with_json.emplace_back("--json");
   const auto text = vlsi_program(question), json = vlsi_program(with_json);
@@ -190,33 +204,38 @@ TEST(Generate, RefusesPicturesItCannotRead) {
   const Folder folder;
   write_text(folder / "broken.png", content_of(fs::path(VLSI_TEST_DATA) / "images/rgb_8.png").substr(0, 60));
   for (const auto& [picture, part] : {std::pair("broken.png", "broken.png"), std::pair("absent.png", "absent.png")}) {
-    expect_refusal(vlsi_program({"generate", "--model", model("student"), "--prompt", "x", "--image", folder / picture}), {part});
+    expect_refusal(
+        vlsi_program({"generate", "--model", model("student"), "--prompt", "x", "--image", folder / picture}), {part});
   }
 }
 
 TEST(Answer, WritesADataFileThatCanBeTrainedOnAndKeepsOtherKeys) {
   const Folder folder;
-  const auto result = vlsi_program({"answer", "--model", model("teacher"), "--data", tiny("train.json"), "--out", folder / "answers.json", "--max-new-tokens", "3"});
+  const auto result = vlsi_program({"answer", "--model", model("teacher"), "--data", tiny("train.json"), "--out",
+                                    folder / "answers.json", "--max-new-tokens", "3"});
   ASSERT_EQ(result.status, 0) << result.err;
   const auto answers = read_json(folder / "answers.json"), questions = read_json(tiny("train.json"));
   ASSERT_TRUE(answers.is_array());
   ASSERT_GT(answers.size(), 0);
   for (const auto& record : answers) {
-    const auto question = std::find_if(questions.begin(), questions.end(), [&](const Json& q) { return q["id"] == record.at("id"); });
+    const auto question =
+        std::find_if(questions.begin(), questions.end(), [&](const Json& q) { return q["id"] == record.at("id"); });
     ASSERT_NE(question, questions.end());
     for (const char* key : {"image", "category"}) EXPECT_EQ(record.at(key), (*question)[key]);
     ASSERT_EQ(record.at("conversations").size(), 2);
     EXPECT_EQ(record["conversations"][0], (*question)["conversations"][0]);
     EXPECT_EQ(record["conversations"][1].at("from"), "gpt");
   }
-  const auto score = vlsi_program({"score", "--model", model("teacher"), "--data", folder / "answers.json", "--images", tiny(""), "--out", folder / "scores.jsonl"});
+  const auto score = vlsi_program({"score", "--model", model("teacher"), "--data", folder / "answers.json", "--images",
+                                   tiny(""), "--out", folder / "scores.jsonl"});
   EXPECT_EQ(score.status, 0) << score.err;
 }
 
 TEST(Evaluate, CountsRightAnswersPerCategoryAndLeavesOtherFilesAlone) {
   const Folder folder;
   write_text(folder / "out/notes.txt", "mine");
-  const auto result = vlsi_program({"evaluate", "--model", finished_run() / "run/model", "--benchmark", "easy-vqa", "--data", tiny("train.json"), "--out", folder / "out"});
+  const auto result = vlsi_program({"evaluate", "--model", finished_run() / "run/model", "--benchmark", "easy-vqa",
+                                    "--data", tiny("train.json"), "--out", folder / "out"});
   ASSERT_EQ(result.status, 0) << result.err;
   const auto results = read_json(folder / "out/results.json");
   EXPECT_EQ(results.at("benchmark"), "easy-vqa");

@@ -28,7 +28,8 @@ TEST(PlanCommand, PrintsATableOrJsonAndLoadsNothing) {
 
 TEST(PlanCommand, OfAFileWithoutATeacherPlansTheFineTuning) {
   const Folder folder;
-  const auto result = vlsi_program({"plan", write_run(folder), "--json", "--set", "teacher.model=''", "--set", "student.layers=[]"});
+  const auto result =
+      vlsi_program({"plan", write_run(folder), "--json", "--set", "teacher.model=''", "--set", "student.layers=[]"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(Json::parse(result.out).at("steps").size(), 1);
   EXPECT_NE(result.err.find("no teacher is named: the plan is that of vlsi finetune"), std::string::npos) << result.err;
@@ -48,7 +49,8 @@ TEST(PlanCommand, OfARunThatIsContinuedCountsWhatIsLeft) {
 TEST(PlanCommand, RefusesInOneLine) {
   const Folder folder;
   const auto run = write_run(folder);
-  expect_refusal(vlsi_program({"plan", run, "--set", "interact.iterations=0", "--only", "interact"}), {"there is no step to plan"});
+  expect_refusal(vlsi_program({"plan", run, "--set", "interact.iterations=0", "--only", "interact"}),
+                 {"there is no step to plan"});
   expect_refusal(vlsi_program({"plan", run, "--set", "student.model=" + folder.path().string()}), {"config.json"});
   expect_refusal(vlsi_program({"plan", run, "--set", "student.layers=[9]"}), {"student.layers", "9"});
   expect_refusal(vlsi_program({"plan", run, "--set", "teacher.verbalizers=/nowhere"}), {"/nowhere/verbalizers.json"});
@@ -59,14 +61,17 @@ TEST(PlanCommand, RefusesInOneLine) {
 fs::path hollow_model(const Folder& folder, int64_t vocab_size, int64_t width) {
   const auto path = folder / "hollow";
   fs::create_directories(path);
-  for (const auto& entry : fs::directory_iterator(model("student"))) fs::copy(entry.path(), path / entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(model("student")))
+    fs::copy(entry.path(), path / entry.path().filename());
   auto config = Json::parse(content_of(path / "config.json"));
   config["vocab_size"] = vocab_size;
   config["hidden_size"] = config["vision_config"]["hidden_size"] = width;
   config["rope_scaling"]["mrope_section"] = {width / 32, width / 32, width / 16};  // half a head's width together
   write_text(path / "config.json", config.dump());
   const int64_t bytes = vocab_size * width * 4;
-  std::string header = Json{{"model.embed_tokens.weight", {{"dtype", "F32"}, {"shape", {vocab_size, width}}, {"data_offsets", {0, bytes}}}}}.dump();
+  std::string header = Json{{"model.embed_tokens.weight",
+                             {{"dtype", "F32"}, {"shape", {vocab_size, width}}, {"data_offsets", {0, bytes}}}}}
+                           .dump();
   header.resize((header.size() + 7) / 8 * 8, ' ');
   std::string length(8, '\0');
   for (int i = 0; i < 8; ++i) length[i] = static_cast<char>(header.size() >> (8 * i));
@@ -79,11 +84,13 @@ TEST(Distill, RefusesWhatMemoryIsNotEnoughForUnlessForced) {
   const Folder folder;
   // An embedding of 2^33 numbers that learns: 137 GB with its optimizer and gradients, and a table that is read.
   const auto model = hollow_model(folder, int64_t{1} << 20, 8192);
-  const Arguments big{"--set", "student.model=" + model.string(), "--set", "verbalize.iterations=0", "--set", "interact.iterations=0",
-                      "--set", "finetune.train=[embeddings]", "--set", "finetune.optimizer.accumulate=64"};
+  const Arguments big{"--set", "student.model=" + model.string(), "--set", "verbalize.iterations=0",
+                      "--set", "interact.iterations=0",           "--set", "finetune.train=[embeddings]",
+                      "--set", "finetune.optimizer.accumulate=64"};
   expect_refusal(distill(folder, big), {"its step finetune needs about", "are available", "--force", "vlsi plan"});
   EXPECT_FALSE(fs::exists(folder / "run"));  // nothing was begun
-  expect_refusal(distill(folder, {"--set", "checkpoint.keep=1000000000000"}), {"its folder needs about", "of disk", "are free there", "--force"});
+  expect_refusal(distill(folder, {"--set", "checkpoint.keep=1000000000000"}),
+                 {"its folder needs about", "of disk", "are free there", "--force"});
   EXPECT_FALSE(fs::exists(folder / "run"));
   // With --force the start comes as far as its folder, where another run is.
   write_text(folder / "run/config.yaml", "seed: 1\n");
@@ -99,11 +106,16 @@ const fs::path& middle_model(const std::string& dtype) {
   auto& path = made[dtype];
   if (!path.empty()) return path;
   auto config = Json::parse(content_of(tiny("student.json")));
-  config.update({{"hidden_size", 1024}, {"intermediate_size", 4096}, {"num_hidden_layers", 4}, {"num_attention_heads", 8}, {"vocab_size", 4000}});
+  config.update({{"hidden_size", 1024},
+                 {"intermediate_size", 4096},
+                 {"num_hidden_layers", 4},
+                 {"num_attention_heads", 8},
+                 {"vocab_size", 4000}});
   config["vision_config"]["hidden_size"] = 1024;
   config["rope_scaling"]["mrope_section"] = {16, 24, 24};
   write_text(folder / (dtype + ".json"), config.dump());
-  const auto result = vlsi_program({"init", "--config", folder / (dtype + ".json"), "--tokenizer", tiny("tokenizer"), "--dtype", dtype, "--out", folder / dtype});
+  const auto result = vlsi_program({"init", "--config", folder / (dtype + ".json"), "--tokenizer", tiny("tokenizer"),
+                                    "--dtype", dtype, "--out", folder / dtype});
   EXPECT_EQ(result.status, 0) << result.err;
   return path = folder / dtype;
 }
@@ -114,7 +126,8 @@ struct PeakCase {
   int num_ranks = 1;
 
   std::string name() const {
-    return dtype + (lora ? "Adapters" : "Full") + (checkpoints ? "Checkpointing" : "") + (num_ranks == 2 ? "OnTwoRanks" : "");
+    return dtype + (lora ? "Adapters" : "Full") + (checkpoints ? "Checkpointing" : "") +
+           (num_ranks == 2 ? "OnTwoRanks" : "");
   }
 };
 
@@ -128,18 +141,24 @@ TEST_P(PlannedPeak, IsThatOfTheProgram) {
   for (int i = 0; i < 5; ++i) answer += "red circle ";
   auto records = Json::array();
   for (int i = 0; i < 8; ++i) {
-    records.push_back({{"id", std::to_string(i)}, {"conversations", {{{"from", "human"}, {"value", question}}, {{"from", "gpt"}, {"value", answer}}}}});
+    records.push_back(
+        {{"id", std::to_string(i)},
+         {"conversations", {{{"from", "human"}, {"value", question}}, {{"from", "gpt"}, {"value", answer}}}}});
   }
   write_text(folder / "data.json", records.dump());
-  write_text(folder / "run.yaml", "out: " + (folder / "run").string() + "\nthreads: 1\ndata: {train: [{path: " + (folder / "data.json").string() +
-                                      "}], batch_tokens: 512, sample_tokens: 512}\noptimizer: {accumulate: 2}\nverbalize: {iterations: 0}\n"
-                                      "interact: {iterations: 0}\ncheckpoint: {keep: 1}\n");
+  write_text(folder / "run.yaml",
+             "out: " + (folder / "run").string() +
+                 "\nthreads: 1\ndata: {train: [{path: " + (folder / "data.json").string() +
+                 "}], batch_tokens: 512, sample_tokens: 512}\noptimizer: {accumulate: 2}\nverbalize: {iterations: 0}\n"
+                 "interact: {iterations: 0}\ncheckpoint: {keep: 1}\n");
   const auto& [dtype, lora, checkpoints, num_ranks] = GetParam();
   const bool is_alone = num_ranks == 1;
   Arguments run{folder / "run.yaml"};
   // (Ranks exchange gradients in another way from the second iteration on.)
-  for (const auto& setting : {"dtype=" + dtype, "student.model=" + middle_model(dtype).string(), concat("activation_checkpointing=", checkpoints ? "true" : "false"),
-                              concat("student.lora.rank=", lora ? 32 : 0), concat("finetune.train=", lora ? "[lora]" : "[decoder, embeddings]"),
+  for (const auto& setting : {"dtype=" + dtype, "student.model=" + middle_model(dtype).string(),
+                              concat("activation_checkpointing=", checkpoints ? "true" : "false"),
+                              concat("student.lora.rank=", lora ? 32 : 0),
+                              concat("finetune.train=", lora ? "[lora]" : "[decoder, embeddings]"),
                               concat("finetune.iterations=", is_alone ? 1 : 2)}) {
     run.insert(run.end(), {"--set", setting});
   }
@@ -152,17 +171,18 @@ TEST_P(PlannedPeak, IsThatOfTheProgram) {
     expect_success(start_two_ranks(with({"distill"}, run)));
   }
   const auto measured = Json::parse(content_of(folder / "run/summary.json")).at("peak_memory_bytes").get<double>();
-  // A tenth; of ranks a fifth, since it is chance which exchanges are under way when activations go. And what the allocator keeps between
-  // tensors differs by up to 60 MB from one run to the next, whatever its size.
+  // A tenth; of ranks a fifth, since it is chance which exchanges are under way when activations go. And what the
+  // allocator keeps between tensors differs by up to 60 MB from one run to the next, whatever its size.
   const double tolerance = std::max((is_alone ? 0.1 : 0.2) * measured, 120e6);
   EXPECT_NEAR(Json::parse(planned.out).at("peak_bytes").get<double>(), measured, tolerance) << planned.out;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, PlannedPeak,
-                         testing::Values(PeakCase{"bfloat16", true, true}, PeakCase{"bfloat16", true, false}, PeakCase{"bfloat16", false, true},
-                                         PeakCase{"bfloat16", false, false}, PeakCase{"bfloat16", false, false, 2}, PeakCase{"float32", true, true},
-                                         PeakCase{"float32", true, false}, PeakCase{"float32", false, true}, PeakCase{"float32", false, false},
-                                         PeakCase{"float32", false, false, 2}),
+                         testing::Values(PeakCase{"bfloat16", true, true}, PeakCase{"bfloat16", true, false},
+                                         PeakCase{"bfloat16", false, true}, PeakCase{"bfloat16", false, false},
+                                         PeakCase{"bfloat16", false, false, 2}, PeakCase{"float32", true, true},
+                                         PeakCase{"float32", true, false}, PeakCase{"float32", false, true},
+                                         PeakCase{"float32", false, false}, PeakCase{"float32", false, false, 2}),
                          [](const auto& test) { return test.param.name(); });
 
 }  // namespace

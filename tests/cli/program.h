@@ -40,9 +40,9 @@ struct Result {
 };
 
 struct Surroundings {
-  int64_t file_size_limit = -1;  // bytes; as a full disk
-  std::string out_file = {};     // where stdout goes instead
-  bool obeys_permissions = false;  // also when the tests run as root
+  int64_t file_size_limit = -1;                         // bytes; as a full disk
+  std::string out_file = {};                            // where stdout goes instead
+  bool obeys_permissions = false;                       // also when the tests run as root
   std::map<std::string, std::string> environment = {};  // more variables
 };
 
@@ -124,7 +124,8 @@ inline void expect_refusal(const Result& result, const std::vector<std::string>&
     EXPECT_TRUE(last.empty() || last.find(" info ") == 8) << "more than one line of error: " << result.err;
   }
   EXPECT_EQ(last.substr(0, 6), "vlsi: ") << result.err;
-  for (const auto& part : parts) EXPECT_NE(last.find(part), std::string::npos) << "no '" << part << "' in: " << result.err;
+  for (const auto& part : parts)
+    EXPECT_NE(last.find(part), std::string::npos) << "no '" << part << "' in: " << result.err;
 }
 
 /// A student and a teacher with random weights, made once for all tests of the program.
@@ -133,8 +134,8 @@ inline const fs::path& model(const std::string& name) {
   static const auto made = [] {
     std::map<std::string, fs::path> paths;
     for (const std::string which : {"student", "teacher"}) {
-      const auto result = vlsi_program({"init", "--config", tiny(which + ".json"), "--tokenizer", tiny("tokenizer"), "--out",
-                                        folder / which, "--seed", which == "student" ? "1" : "2"});
+      const auto result = vlsi_program({"init", "--config", tiny(which + ".json"), "--tokenizer", tiny("tokenizer"),
+                                        "--out", folder / which, "--seed", which == "student" ? "1" : "2"});
       EXPECT_EQ(result.status, 0) << result.err;
       paths[which] = folder / which;
     }

@@ -16,8 +16,8 @@ std::vector<std::string> checkpoints_in(const fs::path& run) {
   return names;
 }
 
-/// Losses within 1e-6 of each other: ranks add the gradients up in another order than one process. A KL is the difference of cross
-/// entropies near six, and is rounded as they are.
+/// Losses within 1e-6 of each other: ranks add the gradients up in another order than one process. A KL is the
+/// difference of cross entropies near six, and is rounded as they are.
 void expect_same_losses(const fs::path& a, const fs::path& b) {
   const auto found = metrics_of(a), wanted = metrics_of(b);
   ASSERT_EQ(found.size(), wanted.size());
@@ -31,8 +31,9 @@ void expect_same_losses(const fs::path& a, const fs::path& b) {
   }
 }
 
-const Arguments kTwenty{"--set", "verbalize.iterations=20",   "--set", "interact.iterations=20",       "--set", "finetune.iterations=20",
-                        "--set", "checkpoint.every=15", "--set", "optimizer.learning_rate=1e-4"};
+const Arguments kTwenty{"--set", "verbalize.iterations=20",     "--set", "interact.iterations=20",
+                        "--set", "finetune.iterations=20",      "--set", "checkpoint.every=15",
+                        "--set", "optimizer.learning_rate=1e-4"};
 
 /// Twenty iterations of each step, on one rank that accumulates four micro-batches.
 const fs::path& one_rank_run() {
@@ -74,7 +75,8 @@ std::string broken_data(const Folder& folder) {
 TEST(TwoRanks, SkipBrokenRecordsAsOneDoes) {
   const Folder one, two;
   const auto arguments = [](const Folder& folder, const std::string& accumulate) {
-    return Arguments{"--set", broken_data(folder), "--set", "data.on_error=skip", "--set", "optimizer.accumulate=" + accumulate};
+    return Arguments{
+        "--set", broken_data(folder), "--set", "data.on_error=skip", "--set", "optimizer.accumulate=" + accumulate};
   };
   EXPECT_EQ(distill(one, arguments(one, "4")).status, 0);
   const auto results = wait(start_ranks(two, arguments(two, "2")));
@@ -114,7 +116,8 @@ class InterruptedRanks : public testing::TestWithParam<std::vector<int>> {};
 TEST_P(InterruptedRanks, StopTogetherWithOneCheckpointAndGoOnBitForBit) {
   const Folder folder;
   const auto ranks = start_ranks(folder, with(kTwenty, {"--set", "checkpoint.every=1000"}));
-  // (The step's own end would write a checkpoint, too: from its fourth iteration to the signal's arrival there is time.)
+  // (The step's own end would write a checkpoint, too: from its fourth iteration to the signal's arrival there is
+  // time.)
   ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 44; });
   for (const int rank : GetParam()) ranks[rank]->signal(SIGINT);
   const auto results = wait(ranks);
@@ -135,7 +138,8 @@ class KilledRank : public testing::TestWithParam<int> {};
 TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
   const Folder folder;
   const auto ranks = start_ranks(folder, kTwenty);
-  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 37; });  // behind a checkpoint within a step
+  ranks[0]->wait_until(
+      [&] { return num_lines(folder / "run/metrics.jsonl") >= 37; });  // behind a checkpoint within a step
   const int killed = GetParam(), other = 1 - killed;
   ranks[killed]->signal(SIGKILL);
   const auto before = std::chrono::steady_clock::now();
@@ -143,7 +147,8 @@ TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(30));
   EXPECT_EQ(results[killed].status, 128 + SIGKILL);
   EXPECT_EQ(results[other].status, 1);
-  const auto line = "vlsi: the run failed: rank " + std::to_string(other) + ": rank " + std::to_string(killed) + " is gone";
+  const auto line =
+      "vlsi: the run failed: rank " + std::to_string(other) + ": rank " + std::to_string(killed) + " is gone";
   EXPECT_NE(results[other].err.find(line), std::string::npos) << results[other].err;
   if (killed == 0) {
     EXPECT_EQ(std::count(results[1].err.begin(), results[1].err.end(), '\n'), 1) << results[1].err;
@@ -160,7 +165,8 @@ TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Killed, KilledRank, testing::Values(0, 1), [](const auto& rank) { return rank.param == 0 ? "First" : "Second"; });
+INSTANTIATE_TEST_SUITE_P(Killed, KilledRank, testing::Values(0, 1),
+                         [](const auto& rank) { return rank.param == 0 ? "First" : "Second"; });
 
 TEST(OneRank, GoesOnAsTwo) {
   const Folder folder;

@@ -141,7 +141,8 @@ TEST(Report, RefusesWrongInput) {
   expect_refusal(vlsi_program({"report", run, "--serve", "0", "--samples", "0", "--host", "192.0.2.1"}),
                  {"listening at 192.0.2.1"});
   EXPECT_FALSE(fs::exists(out));
-  for (const Arguments& place : {Arguments{"--out", folder / "none/report.html"}, Arguments{"--serve", "0", "--host", "192.0.2.1"}}) {
+  for (const Arguments& place :
+       {Arguments{"--out", folder / "none/report.html"}, Arguments{"--serve", "0", "--host", "192.0.2.1"}}) {
     const auto result = vlsi_program(with({"report", run}, place));
     expect_refusal(result, {place.back()});
     EXPECT_EQ(result.err.find("reading the layers"), std::string::npos) << "before anything is loaded: " << result.err;
@@ -287,7 +288,8 @@ TEST(Lens, RefusesWrongInput) {
   expect_refusal(vlsi_program({"lens", "--model", model("student"), "--prompt", "x", "--blank"}),
                  {"--blank", "--image"});
   const Folder folder;
-  expect_refusal(vlsi_program({"lens", "--model", "nowhere", "--prompt", "x", "--html", folder / "none/lens.html"}), {"none/lens.html"});
+  expect_refusal(vlsi_program({"lens", "--model", "nowhere", "--prompt", "x", "--html", folder / "none/lens.html"}),
+                 {"none/lens.html"});
 }
 
 }  // namespace

@@ -63,7 +63,9 @@ TEST(Interrupting, WritesACheckpointAndTheRunGoesOnAsIfNothingHadHappened) {
 
 // The moments are shares of the time that an undisturbed run takes; whatever they hit, the end is the same.
 TEST(Killing, AtTwentyRandomMomentsEndsInTheSameRun) {
-  const Arguments longer{"--set", "interact.iterations=8", "--set", "finetune.iterations=6", "--set", "interact.train=[decoder, projector]"};
+  const Arguments longer{"--set", "interact.iterations=8",
+                         "--set", "finetune.iterations=6",
+                         "--set", "interact.train=[decoder, projector]"};
   const Folder whole;
   const auto started = std::chrono::steady_clock::now();
   ASSERT_EQ(distill(whole, longer).status, 0);
@@ -107,9 +109,9 @@ TEST(Killing, BetweenTwoStepsLosesNothing) {
   ASSERT_EQ(distill(whole, {"--set", "checkpoint.keep=100"}).status, 0);
   // What each step leaves after its last checkpoint; a kill there finds none of it, nor anything of later steps.
   const std::vector<std::pair<std::string, std::string>> ends{{"verbalize-student-4", "student-verbalizers"},
-                                                               {"verbalize-teacher-4", "teacher-verbalizers"},
-                                                               {"interact-5", ""},
-                                                               {"finetune-4", "model"}};
+                                                              {"verbalize-teacher-4", "teacher-verbalizers"},
+                                                              {"interact-5", ""},
+                                                              {"finetune-4", "model"}};
   for (size_t i = 0; i < ends.size(); ++i) {
     SCOPED_TRACE(ends[i].first);
     const Folder folder;
@@ -126,7 +128,8 @@ TEST(Killing, BetweenTwoStepsLosesNothing) {
     std::vector<fs::path> later;
     for (const auto& entry : fs::directory_iterator(folder / "run/checkpoints")) {
       const auto name = entry.path().filename().string();
-      if (std::find(kept.begin(), kept.end(), name.substr(0, name.find_last_of('-'))) == kept.end()) later.push_back(entry.path());
+      if (std::find(kept.begin(), kept.end(), name.substr(0, name.find_last_of('-'))) == kept.end())
+        later.push_back(entry.path());
     }
     for (const auto& path : later) fs::remove_all(path);
 
@@ -142,7 +145,9 @@ TEST(Resuming, ClearsWhatAKilledWriteLeft) {
   const auto half = folder / "run/checkpoints/interact-2.tmp-1-0";
   fs::create_directories(half);
   write_text(half / "tensors.safetensors", "half of it");
-  write_text(half / "state.json", R"({"step": "interact", "iteration": 2, "sequence": 10, "epoch": 0, "index": 0, "random": "", "metrics_bytes": 0})");
+  write_text(
+      half / "state.json",
+      R"({"step": "interact", "iteration": 2, "sequence": 10, "epoch": 0, "index": 0, "random": "", "metrics_bytes": 0})");
   const auto result = distill(folder, {"--resume"});
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_FALSE(fs::exists(half));
@@ -189,7 +194,8 @@ TEST(RunFolder, IsForOneProcess) {
   const Folder folder;
   Program first({"distill", write_run(folder), "--set", "interact.iterations=100000"});
   first.wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 1; });
-  expect_refusal(distill(folder, {"--set", "interact.iterations=100000", "--resume"}), {concat("another process (its number is ", first.number(), ") is running there")});
+  expect_refusal(distill(folder, {"--set", "interact.iterations=100000", "--resume"}),
+                 {concat("another process (its number is ", first.number(), ") is running there")});
   EXPECT_TRUE(first.is_running());
 }
 
@@ -197,9 +203,10 @@ TEST(Resuming, WithAChangedConfigurationNamesTheKeys) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
   const auto before = content_of(folder / "run/metrics.jsonl");
-  expect_refusal(distill(folder, {"--resume", "--set", "interact.iterations=6", "--set", "optimizer.eps=1e-6"}),
-                 {"config.yaml: ", "verbalize.optimizer.eps, interact.optimizer.eps, finetune.optimizer.eps: '1e-08', now '1e-06'",
-                  "interact.iterations: '5', now '6'"});
+  expect_refusal(
+      distill(folder, {"--resume", "--set", "interact.iterations=6", "--set", "optimizer.eps=1e-6"}),
+      {"config.yaml: ", "verbalize.optimizer.eps, interact.optimizer.eps, finetune.optimizer.eps: '1e-08', now '1e-06'",
+       "interact.iterations: '5', now '6'"});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before);
 }
 
@@ -207,9 +214,10 @@ TEST(Resuming, ElsewhereAndOtherwiseGivesTheSameRun) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
   fs::rename(folder / "run", folder / "moved");
-  const auto result = distill(folder, {"--resume", "--set", "out=" + (folder / "moved").string(), "--set", "checkpoint.keep=1", "--set",
-                                       "data.workers=3", "--set", "teacher.residency=streamed", "--set", "activation_checkpointing=true",
-                                       "--set", "vision_cache=" + (folder / "pictures").string()});
+  const auto result =
+      distill(folder, {"--resume", "--set", "out=" + (folder / "moved").string(), "--set", "checkpoint.keep=1", "--set",
+                       "data.workers=3", "--set", "teacher.residency=streamed", "--set",
+                       "activation_checkpointing=true", "--set", "vision_cache=" + (folder / "pictures").string()});
   ASSERT_EQ(result.status, 0) << result.err;
   expect_same_run(folder / "moved", undisturbed_run());
 }

@@ -16,7 +16,11 @@ inline Processes start_two_ranks(const Arguments& arguments, const Arguments& se
   Processes ranks;
   for (const std::string rank : {"0", "1"}) {
     Surroundings surroundings;
-    surroundings.environment = {{"RANK", rank}, {"LOCAL_RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", std::to_string(port)}};
+    surroundings.environment = {{"RANK", rank},
+                                {"LOCAL_RANK", rank},
+                                {"WORLD_SIZE", "2"},
+                                {"MASTER_ADDR", "127.0.0.1"},
+                                {"MASTER_PORT", std::to_string(port)}};
     if (rank == "1") wait_for_first(port, [&] { return ranks[0]->is_running(); });
     ranks.push_back(std::make_unique<Program>(rank == "1" ? with(arguments, second) : arguments, surroundings));
   }

@@ -5,7 +5,8 @@ namespace vlsi::cli_test {
 namespace {
 
 Result generate(const fs::path& directory) {
-  return vlsi_program({"generate", "--model", directory, "--prompt", "what shape is it?", "--max-new-tokens", "3", "--json"});
+  return vlsi_program(
+      {"generate", "--model", directory, "--prompt", "what shape is it?", "--max-new-tokens", "3", "--json"});
 }
 
 void expect_finite(const fs::path& run, size_t num_lines) {
@@ -30,7 +31,8 @@ TEST(Bfloat16, RunsFromEndToEndAndResumesBitForBit) {
 
 TEST(Lora, LearnsAndIsMergedIntoAModelThatLoads) {
   const Folder folder;
-  const Arguments with_lora{"--set", "student.lora.rank=4", "--set", "interact.train=[lora]", "--set", "finetune.iterations=0"};
+  const Arguments with_lora{"--set", "student.lora.rank=4",  "--set", "interact.train=[lora]",
+                            "--set", "finetune.iterations=0"};
   const auto result = distill(folder, with_lora);
   ASSERT_EQ(result.status, 0) << result.err;
   expect_finite(folder / "run", 13);
@@ -43,7 +45,8 @@ TEST(Lora, LearnsAndIsMergedIntoAModelThatLoads) {
 
 TEST(Lora, IsCarriedThroughAFinetuningOfOtherParts) {
   const Folder whole, stopped;
-  const Arguments with_lora{"--set", "student.lora.rank=4", "--set", "interact.train=[lora]", "--set", "finetune.train=[projector]"};
+  const Arguments with_lora{"--set", "student.lora.rank=4",       "--set", "interact.train=[lora]",
+                            "--set", "finetune.train=[projector]"};
   ASSERT_EQ(distill(whole, with_lora).status, 0);
   ASSERT_EQ(distill(stopped, with_lora).status, 0);
   // As if it had been killed in the middle of the fine-tuning.
@@ -60,12 +63,14 @@ TEST(StreamedTeacher, LeavesEveryBitOfARunAsItIs) {
   // In bfloat16 the stored float32 weights are converted layer by layer, in float32 they are read in place.
   for (const char* dtype : {"float32", "bfloat16"}) {
     const Folder resident, streamed;
-    const Arguments as_stored{"--dtype", dtype}, layer_by_layer{"--dtype", dtype, "--set", "teacher.residency=streamed"};
+    const Arguments as_stored{"--dtype", dtype},
+        layer_by_layer{"--dtype", dtype, "--set", "teacher.residency=streamed"};
     ASSERT_EQ(distill(resident, as_stored).status, 0);
     const auto result = distill(streamed, layer_by_layer);
     ASSERT_EQ(result.status, 0) << result.err;
     expect_same_run(streamed / "run", resident / "run");
-    EXPECT_EQ(result.err.find("other decoder weights"), std::string::npos) << "the backbone's fingerprint is the same: " << result.err;
+    EXPECT_EQ(result.err.find("other decoder weights"), std::string::npos)
+        << "the backbone's fingerprint is the same: " << result.err;
 
     const auto cache = [&](const Folder& folder, Arguments more) {
       more.insert(more.begin(), {"cache", folder / "run.yaml", "--out", folder / "cache"});
@@ -92,7 +97,8 @@ TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
   expect_same_run(second / "run", without / "run");
   ASSERT_EQ(distill(streamed, {"--set", cache, "--set", "teacher.residency=streamed"}).status, 0);
   expect_same_run(streamed / "run", without / "run");
-  for (const auto& path : kept) EXPECT_FALSE(fs::exists(path.parent_path() / "features-000002.safetensors")) << "nothing was new";
+  for (const auto& path : kept)
+    EXPECT_FALSE(fs::exists(path.parent_path() / "features-000002.safetensors")) << "nothing was new";
 
   fs::resize_file(kept.front(), 100);
   const Folder refused;
@@ -102,7 +108,8 @@ TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
 TEST(StreamedTeacher, ServesLossesThatReadItsRowsAndOnesThatDoNot) {
   for (const char* losses : {"l2", "ce"}) {
     const Folder resident, streamed;
-    const Arguments kind{"--set", std::string("interact.intermediate_loss=") + losses, "--set", std::string("interact.last_loss=") + losses};
+    const Arguments kind{"--set", std::string("interact.intermediate_loss=") + losses, "--set",
+                         std::string("interact.last_loss=") + losses};
     auto layer_by_layer = kind;
     layer_by_layer.insert(layer_by_layer.end(), {"--set", "teacher.residency=streamed"});
     ASSERT_EQ(distill(resident, kind).status, 0);
@@ -114,32 +121,38 @@ TEST(StreamedTeacher, ServesLossesThatReadItsRowsAndOnesThatDoNot) {
 
 TEST(Epochs, StandForTheIterationsOfEveryStep) {
   const Folder by_epochs, by_iterations;
-  const auto result = distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set", "finetune.epochs=1",
-                                          "--set", "optimizer.accumulate=1"});
+  const auto result = distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set",
+                                          "finetune.epochs=1", "--set", "optimizer.accumulate=1"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(result.err.find("interact: 2 epochs are"), std::string::npos) << result.err;
   std::map<std::string, int64_t> last;
   for (const auto& line : metrics_of(by_epochs / "run")) last[line.at("step")] = line.at("iteration");
   EXPECT_GT(last.at("interact"), last.at("finetune"));
-  const auto same = [&](const char* key, const char* step) { return std::string(key) + "=" + std::to_string(last.at(step)); };
+  const auto same = [&](const char* key, const char* step) {
+    return std::string(key) + "=" + std::to_string(last.at(step));
+  };
   ASSERT_EQ(last.at("verbalize-student"), last.at("verbalize-teacher")) << "one number can stand for both";
   ASSERT_EQ(distill(by_iterations, {"--set", same("verbalize.iterations", "verbalize-student"), "--set",
-                                    same("interact.iterations", "interact"), "--set", same("finetune.iterations", "finetune"),
-                                    "--set", "optimizer.accumulate=1"}).status, 0);
+                                    same("interact.iterations", "interact"), "--set",
+                                    same("finetune.iterations", "finetune"), "--set", "optimizer.accumulate=1"})
+                .status,
+            0);
   expect_same_run(by_epochs / "run", by_iterations / "run");
 
   // A killed run counts the same again.
   fs::remove_all(by_epochs / "run/checkpoints" / ("finetune-" + std::to_string(last.at("finetune"))));
   fs::remove_all(by_epochs / "run/model");
-  ASSERT_EQ(distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set", "finetune.epochs=1", "--set",
-                                "optimizer.accumulate=1", "--resume"}).status, 0);
+  ASSERT_EQ(distill(by_epochs, {"--set", "verbalize.epochs=1", "--set", "interact.epochs=2", "--set",
+                                "finetune.epochs=1", "--set", "optimizer.accumulate=1", "--resume"})
+                .status,
+            0);
   expect_same_run(by_epochs / "run", by_iterations / "run");
 }
 
 TEST(LastLayerDistillation, NeedsNoVerbalizers) {
   const Folder folder;
-  const auto result = distill(folder, {"--set", "verbalize.iterations=0", "--set", "interact.intermediate_loss=none", "--set", "student.layers=[]",
-                                       "--set", "teacher.layers=[]"});
+  const auto result = distill(folder, {"--set", "verbalize.iterations=0", "--set", "interact.intermediate_loss=none",
+                                       "--set", "student.layers=[]", "--set", "teacher.layers=[]"});
   ASSERT_EQ(result.status, 0) << result.err;
   expect_finite(folder / "run", 9);
   EXPECT_FALSE(fs::exists(folder / "run/student-verbalizers"));
@@ -148,8 +161,8 @@ TEST(LastLayerDistillation, NeedsNoVerbalizers) {
 TEST(GivenVerbalizers, SkipTheirVerbalization) {
   const Folder first, second;
   ASSERT_EQ(distill(first, {"--only", "verbalize"}).status, 0);
-  const auto result = distill(second, {"--set", "student.verbalizers=" + (first / "run/student-verbalizers").string(), "--set",
-                                       "teacher.verbalizers=" + (first / "run/teacher-verbalizers").string()});
+  const auto result = distill(second, {"--set", "student.verbalizers=" + (first / "run/student-verbalizers").string(),
+                                       "--set", "teacher.verbalizers=" + (first / "run/teacher-verbalizers").string()});
   ASSERT_EQ(result.status, 0) << result.err;
   const auto metrics = metrics_of(second / "run");
   ASSERT_EQ(metrics.size(), 9);

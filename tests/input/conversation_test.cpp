@@ -164,7 +164,7 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(message(R"([{"type": "image_url"}])"), "key 'image_url' is missing");
   expect_parsing_error(R"({"messages": [{"role": "user", "content": "Q"},
       {"role": "assistant", "content": [{"type": "image"}]}]})",
-               "messages[1].content[0]: a picture in a turn that is not the user's");
+                       "messages[1].content[0]: a picture in a turn that is not the user's");
 }
 
 TEST(Conversation, RefusesUnknownRoles) {
@@ -172,7 +172,7 @@ TEST(Conversation, RefusesUnknownRoles) {
             "train.json, record 12 (line 40), conversations[1].from: role 'bot' is unknown, expected human, user, gpt, "
             "assistant or system");
   expect_parsing_error(R"({"messages": [{"role": "human", "content": "Q"}]})",
-               "messages[0].role: role 'human' is unknown, expected user, assistant or system");
+                       "messages[0].role: role 'human' is unknown, expected user, assistant or system");
   expect_parsing_error(R"({"messages": [{"role": "a\nb", "content": "Q"}]})", "role 'a?b' is unknown");
 }
 
@@ -184,7 +184,8 @@ TEST(Conversation, RefusesRolesThatDoNotAlternate) {
     return text + "]}";
   };
   expect_parsing_error(turns({"human", "human"}), "conversations[1].from: a user turn follows a user turn");
-  expect_parsing_error(turns({"human", "gpt", "gpt"}), "conversations[2].from: an assistant turn follows an assistant turn");
+  expect_parsing_error(turns({"human", "gpt", "gpt"}),
+                       "conversations[2].from: an assistant turn follows an assistant turn");
   expect_parsing_error(turns({"gpt", "gpt", "human"}), "conversations[1].from: an assistant turn without a question");
   expect_parsing_error(turns({"human", "system", "gpt"}), "conversations[1].from: a system turn after other turns");
   expect_parsing_error(turns({"gpt"}), "no user turn");

@@ -16,7 +16,7 @@ inline std::string record(const std::string& question, const std::string& keys =
 /// Expects an Error of one line with `part` in it.
 #define EXPECT_ERROR(statement, part)                                                     \
   do {                                                                                    \
-    const auto message = message_of([&] { statement; });                           \
+    const auto message = message_of([&] { statement; });                                  \
     EXPECT_NE(message.find(part), std::string::npos) << message << "\nlacks: " << (part); \
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;                          \
   } while (false)

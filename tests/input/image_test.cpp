@@ -119,9 +119,9 @@ TEST(Image, NamesTheFormatOfWhatIsNoPicture) {
   expect_decoding_error("BM\1\2\3", "a BMP picture");
   expect_decoding_error(std::string("II*\0\1", 5), "a TIFF picture");
   expect_decoding_error(std::string("\0\0\0\x20"
-                           "ftypheic",
-                           12),
-               "a HEIC picture");
+                                    "ftypheic",
+                                    12),
+                        "a HEIC picture");
   expect_decoding_error("<!DOCTYPE html><html>404</html>", "an HTML page");
   expect_decoding_error("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
   expect_decoding_error("\1\2\3\4\5", "bytes of no known picture format");
@@ -138,7 +138,8 @@ TEST(Image, RefusesTooManyPixelsBeforeItAllocatesThem) {
   expect_decoding_error(jpeg, "65000x65000 pixels");
 
   std::string header = big_endian(2'000'000'000) + big_endian(2'000'000'000) + std::string("\x08\2\0\0\0", 5);
-  expect_decoding_error("\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", ""), "2000000000x2000000000 pixels");
+  expect_decoding_error("\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", ""),
+                        "2000000000x2000000000 pixels");
 
   std::string webp = read_text(picture_folder() / "lossless.webp");
   ASSERT_EQ(webp.substr(12, 4), "VP8L");
@@ -146,12 +147,11 @@ TEST(Image, RefusesTooManyPixelsBeforeItAllocatesThem) {
   expect_decoding_error(webp, "16384x16384 pixels");
 
   EXPECT_EQ(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17), "no error");
-  EXPECT_NE(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17 - 1).find("at most 390"), std::string::npos);
+  EXPECT_NE(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17 - 1).find("at most 390"),
+            std::string::npos);
 }
 
-TEST(Image, RefusesAMissingFile) {
-  EXPECT_THROW(read_image(picture_folder() / "absent.jpg"), Error);
-}
+TEST(Image, RefusesAMissingFile) { EXPECT_THROW(read_image(picture_folder() / "absent.jpg"), Error); }
 
 TEST(Exif, ReadsShortAndLongOrientationsOnly) {
   EXPECT_EQ(exif_orientation(exif_block(3, 1, 6)), 6);

@@ -18,9 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Json expected_values(const std::string& name) {
-  return read_json(fs::path(VLSI_TEST_DATA) / "processor" / name);
-}
+Json expected_values(const std::string& name) { return read_json(fs::path(VLSI_TEST_DATA) / "processor" / name); }
 
 Qwen2VlImageConfig image_config(const Json& options) {
   Qwen2VlImageConfig config;
@@ -58,12 +56,8 @@ const Processor& shared_processor() {
   return *processor;
 }
 
-Content text(std::string value) {
-  return {Content::Kind::kText, std::move(value), {}};
-}
-Content picture(const fs::path& path) {
-  return {Content::Kind::kImage, {}, path};
-}
+Content text(std::string value) { return {Content::Kind::kText, std::move(value), {}}; }
+Content picture(const fs::path& path) { return {Content::Kind::kImage, {}, path}; }
 
 Conversation read_conversation(const Json& turns) {
   Conversation conversation{"c1", "category", {}};
@@ -277,9 +271,7 @@ TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
   }
 }
 
-TEST(Qwen2VlProcessor, EndsTurnsWithTheControlToken) {
-  EXPECT_EQ(shared_processor().end_of_turn(), 151645);
-}
+TEST(Qwen2VlProcessor, EndsTurnsWithTheControlToken) { EXPECT_EQ(shared_processor().end_of_turn(), 151645); }
 
 TEST(Qwen2VlProcessor, RefusesPlaceholdersWithoutAPicture) {
   for (const std::string placeholder : {"<|image_pad|>", "<|video_pad|>"}) {
@@ -298,7 +290,8 @@ TEST(Qwen2VlProcessor, NamesThePictureThatIsMissing) {
   expect_error([&] { shared_processor().encode(conversation); }, {"open /nowhere/cat.jpg"});
   auto of_a_file = conversation;
   of_a_file.images = "/nowhere";
-  expect_error([&] { shared_processor().encode(of_a_file); }, {"there is no picture /nowhere/cat.jpg", "relative paths start in /nowhere", "--images"});
+  expect_error([&] { shared_processor().encode(of_a_file); },
+               {"there is no picture /nowhere/cat.jpg", "relative paths start in /nowhere", "--images"});
 }
 
 TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {

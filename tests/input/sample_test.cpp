@@ -29,7 +29,12 @@ uint64_t changed(const Change& change) {
 TEST(SampleFingerprint, IsOfWhatAModelIsShown) {
   const auto before = fingerprint_of(sample());
   EXPECT_EQ(fingerprint_of(sample()), before);
-  EXPECT_EQ(changed([](Sample& s) { s.id = "b"; s.category = "c"; s.labels = {4}; }), before);
+  EXPECT_EQ(changed([](Sample& s) {
+              s.id = "b";
+              s.category = "c";
+              s.labels = {4};
+            }),
+            before);
   EXPECT_EQ(changed([](Sample& s) { s.images[0].rows = s.images[0].rows.t().contiguous().t(); }), before)
       << "how the patches lie in memory";
   EXPECT_NE(changed([](Sample& s) { s.tokens[2] = 4; }), before);
@@ -58,7 +63,8 @@ TEST(CheckLength, NamesTheLimitThatIsPassed) {
   auto with_picture = sample();
   with_picture.image_token_positions = {1};
   expect_error([&] { check_length(with_picture, 2, 2); },
-               {"sample has 3 tokens (1 for pictures: max_pixels in preprocessor_config.json bounds them), more than sample_tokens 2 allows"});
+               {"sample has 3 tokens (1 for pictures: max_pixels in preprocessor_config.json bounds them), more than "
+                "sample_tokens 2 allows"});
 }
 
 }  // namespace

@@ -15,18 +15,14 @@
 
 namespace vlsi {
 
-inline std::filesystem::path picture_folder() {
-  return std::filesystem::path(VLSI_TEST_DATA) / "images";
-}
+inline std::filesystem::path picture_folder() { return std::filesystem::path(VLSI_TEST_DATA) / "images"; }
 
 inline std::string read_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-inline std::span<const std::byte> as_bytes(const std::string& text) {
-  return std::as_bytes(std::span(text));
-}
+inline std::span<const std::byte> as_bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// The picture of a binary PPM file.
 inline Image read_ppm(const std::filesystem::path& path) {

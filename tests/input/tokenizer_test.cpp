@@ -76,9 +76,7 @@ rc::Gen<std::string> any_text() {
   });
 }
 
-TEST(Tokenizer, GivesTheLibrarysIdsWithTheVocabularyOfQwen2) {
-  expect_ids_of_fixture(qwen2(), "qwen2.jsonl");
-}
+TEST(Tokenizer, GivesTheLibrarysIdsWithTheVocabularyOfQwen2) { expect_ids_of_fixture(qwen2(), "qwen2.jsonl"); }
 
 TEST(Tokenizer, GivesTheLibrarysIdsWithGpt2sPatternAndNormalizedAddedTokens) {
   expect_ids_of_fixture(Tokenizer::load(kFixtures / "toy"), "toy.jsonl");

@@ -85,7 +85,8 @@ TEST(ConfigurationDocument, HasEveryKeyWithItsDefaultAndNoOther) {
     EXPECT_TRUE(is_same(found->second, value)) << key << " is " << value << ", the document has " << found->second;
     documented.erase(found);
   }
-  for (const auto& [key, value] : documented) ADD_FAILURE() << "docs/configuration.md has " << key << ", the program does not";
+  for (const auto& [key, value] : documented)
+    ADD_FAILURE() << "docs/configuration.md has " << key << ", the program does not";
 }
 
 }  // namespace

@@ -23,9 +23,7 @@ RunConfig load(const std::string& text, const std::vector<std::string>& override
 }
 
 /// The whole configuration, changed by overrides and checked.
-void check_with(const std::vector<std::string>& overrides) {
-  check(load(kWhole, overrides), "run.yaml");
-}
+void check_with(const std::vector<std::string>& overrides) { check(load(kWhole, overrides), "run.yaml"); }
 
 TEST(RunConfig, OfAnEmptyFileIsTheDefault) {
   const auto config = load("");

@@ -119,7 +119,8 @@ TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
   // Four records a batch: the 1,024 that are counted give 256 batches, so 3 epochs of 5,000 give 3,750.
   EXPECT_EQ(iterations(3, 1, data_of(folder, 5000, 20, [](int) { return 5; })), 3750);
   EXPECT_EQ(iterations(3, 16, data_of(folder, 5000, 20, [](int) { return 5; })), 235);
-  // Lengths 1 to 9, mean 5: the true number is within the sampling error of 1,024 of them, 2.6 / (5 √1024) = 1.6 %, three times over.
+  // Lengths 1 to 9, mean 5: the true number is within the sampling error of 1,024 of them, 2.6 / (5 √1024) = 1.6 %,
+  // three times over.
   const auto uneven = data_of(folder, 5000, 40, [](int i) { return 1 + i * 7 % 9; });
   const FakeProcessor processor;
   const auto open = open_training_data(uneven, processor, 5, "interact");

@@ -1,4 +1,5 @@
-// Twenty iterations of each step on two ranks: with gradients that leave during the last backward pass, and without, bit for bit.
+// Twenty iterations of each step on two ranks: with gradients that leave during the last backward pass, and without,
+// bit for bit.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -60,8 +61,12 @@ Trained interact_on(const Ranks& ranks, bool overlaps) {
   student.model->set_activation_checkpointing(true);
   InteractConfig config;
   Random random(1 + static_cast<uint64_t>(ranks.rank()));  // different layers on each rank
-  const Interaction interaction{*student.model, student.verbalizers.get(), live_teacher(teacher.model, teacher.verbalizers, student.model),
-                                config,         random,                    kNoEndOfTurn};
+  const Interaction interaction{*student.model,
+                                student.verbalizers.get(),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model),
+                                config,
+                                random,
+                                kNoEndOfTurn};
   return train_on(ranks, make_trainable(*student.model, {"decoder", "vision"}, "test"), "interact", overlaps,
                   [&](const Batch& batch) { return interact(interaction, batch); });
 }
@@ -69,7 +74,8 @@ Trained interact_on(const Ranks& ranks, bool overlaps) {
 Trained finetune_on(const Ranks& ranks, bool overlaps) {
   const Speaker student("student");
   student.model->set_activation_checkpointing(true);
-  return train_on(ranks, make_trainable(*student.model, {"decoder", "embeddings", "head", "projector"}, "test"), "finetune", overlaps,
+  return train_on(ranks, make_trainable(*student.model, {"decoder", "embeddings", "head", "projector"}, "test"),
+                  "finetune", overlaps,
                   [&](const Batch& batch) { return finetune(*student.model, batch, kNoEndOfTurn); });
 }
 
@@ -82,7 +88,8 @@ TEST_P(OverlappedSteps, TrainAsOthersBitForBit) {
     EXPECT_GT(overlapped.num_sums_while_training, 19 * 2) << "the first iteration does not know yet what is used";
     EXPECT_EQ(overlapped.losses, plain.losses);
     ASSERT_EQ(overlapped.parameters.size(), plain.parameters.size());
-    for (size_t i = 0; i < plain.parameters.size(); ++i) EXPECT_TRUE(at::equal(overlapped.parameters[i], plain.parameters[i])) << i;
+    for (size_t i = 0; i < plain.parameters.size(); ++i)
+      EXPECT_TRUE(at::equal(overlapped.parameters[i], plain.parameters[i])) << i;
   });
   EXPECT_EQ(errors, std::vector<std::string>(2));
 }

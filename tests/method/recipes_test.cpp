@@ -12,9 +12,11 @@ const std::filesystem::path kRecipes = VLSI_SOURCE_DIR "/runs/qwen2vl";
 TEST(Recipes, HaveThePapersSettings) {
   const std::string data = std::string("data.train=[{path: ") + VLSI_TEST_DATA + "/tiny/train.json}]";
   for (const auto& [name, num_teacher_layers, batch_tokens] :
-       {std::tuple("2b-from-7b.yaml", 7, 4096), std::tuple("2b-from-72b.yaml", 20, 2048), std::tuple("7b-from-72b.yaml", 20, 2048)}) {
+       {std::tuple("2b-from-7b.yaml", 7, 4096), std::tuple("2b-from-72b.yaml", 20, 2048),
+        std::tuple("7b-from-72b.yaml", 20, 2048)}) {
     SCOPED_TRACE(name);
-    const auto config = load_run_config(kRecipes / name, {"out=run", "teacher.model=teacher", "student.model=student", data});
+    const auto config =
+        load_run_config(kRecipes / name, {"out=run", "teacher.model=teacher", "student.model=student", data});
     EXPECT_NO_THROW(check(config, name));
     EXPECT_EQ(config.student.layers, (std::vector<int64_t>{2, 6, 10, 14, 18, 22, 26}));
     ASSERT_EQ(std::ssize(config.teacher.layers), num_teacher_layers);
@@ -22,7 +24,8 @@ TEST(Recipes, HaveThePapersSettings) {
     EXPECT_EQ(config.student.lora.rank, 64);
     EXPECT_EQ(config.student.lora.alpha, 64);
     EXPECT_EQ(config.data.batch_tokens, batch_tokens);
-    for (const auto* optimizer : {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer}) {
+    for (const auto* optimizer :
+         {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer}) {
       EXPECT_EQ(optimizer->learning_rate, 1e-4);
       EXPECT_EQ(optimizer->final_learning_rate, 1e-6);
       EXPECT_EQ(optimizer->accumulate, 16);

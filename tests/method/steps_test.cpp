@@ -26,9 +26,9 @@ StepOutput verbalize_now(const Speaker& speaker, const Batch& batch) {
 }
 
 void run_step1(const std::string& who, const Speaker& speaker) {
-  train_and_compare(
-      "verbalize", speaker.verbalizer_parameters(/*learn=*/true), expected().at("float32").at("verbalize").at(who),
-      [&](const Batch& batch) { return verbalize_now(speaker, batch); });
+  train_and_compare("verbalize", speaker.verbalizer_parameters(/*learn=*/true),
+                    expected().at("float32").at("verbalize").at(who),
+                    [&](const Batch& batch) { return verbalize_now(speaker, batch); });
   speaker.verbalizer_parameters(/*learn=*/false);
 }
 
@@ -74,13 +74,18 @@ TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
   const auto batch = method_fixture::load_batch(0);
   InteractConfig config;
   Random random(1);
-  const Interaction interaction{*student.model, student.verbalizers.get(),
-                                live_teacher(teacher.model, teacher.verbalizers, student.model), config, random,
+  const Interaction interaction{*student.model,
+                                student.verbalizers.get(),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model),
+                                config,
+                                random,
                                 kNoEndOfTurn};
   break_weight(*teacher.model, "model.norm.weight");
   auto text = message_of([&] { interact(interaction, batch); });
-  EXPECT_NE(text.find("the teacher's last layer: the entropy is nan at answer token 1 of sample '" + batch.ids[0] + "'"),
-            std::string::npos) << text;
+  EXPECT_NE(
+      text.find("the teacher's last layer: the entropy is nan at answer token 1 of sample '" + batch.ids[0] + "'"),
+      std::string::npos)
+      << text;
   const int64_t layer = student.verbalizers->layers()[0];
   break_weight(*student.model, concat("model.layers.", layer - 1, ".mlp.down_proj.weight"));
   text = message_of([&] { interact(interaction, batch); });

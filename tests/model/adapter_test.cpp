@@ -15,13 +15,9 @@ namespace fs = std::filesystem;
 using fixtures::by_name;
 using fixtures::difference;
 
-fs::path stored(const std::string& name) {
-  return fs::path(VLSI_TEST_DATA) / "adapter" / name;
-}
+fs::path stored(const std::string& name) { return fs::path(VLSI_TEST_DATA) / "adapter" / name; }
 
-std::shared_ptr<Vlm> untied() {
-  return load_vlm(fixtures::directory("untied"), at::kFloat);
-}
+std::shared_ptr<Vlm> untied() { return load_vlm(fixtures::directory("untied"), at::kFloat); }
 
 at::Tensor logits(const Vlm& model, const std::string& name) {
   at::NoGradGuard no_grad;

@@ -7,10 +7,7 @@
 namespace vlsi {
 namespace {
 
-
-Json flat() {
-  return read_json(fixtures::directory("tied") / "config.json");
-}
+Json flat() { return read_json(fixtures::directory("tied") / "config.json"); }
 
 const std::vector<const char*> kTextKeys{"hidden_size",         "intermediate_size",   "num_hidden_layers",
                                          "num_attention_heads", "num_key_value_heads", "max_position_embeddings",
@@ -28,9 +25,7 @@ Json with_text_config(bool keep_flat) {
   return json;
 }
 
-Json parsed(const Json& json) {
-  return to_json(parse_model_config(json, "config"), "float32");
-}
+Json parsed(const Json& json) { return to_json(parse_model_config(json, "config"), "float32"); }
 
 TEST(ModelConfig, ReadsTheFlatLayout) {
   const auto config = parse_model_config(flat(), "config");
@@ -183,12 +178,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"/hidden_act", "gelu", "'hidden_act' is \"gelu\""},
         BadConfig{"/text_config", Json{{"hidden_act", "relu"}}, "'hidden_act' is \"relu\""},
         BadConfig{"/vision_config/hidden_act", "silu", "expected \"quick_gelu\""},
-        BadConfig{"/head_dim", 16, "head_dim' is 16"}, BadConfig{"/text_config", Json{{"head_dim", 16}}, "head_dim' is 16"},
+        BadConfig{"/head_dim", 16, "head_dim' is 16"},
+        BadConfig{"/text_config", Json{{"head_dim", 16}}, "head_dim' is 16"},
         BadConfig{"/layer_types", Json::array({"full_attention", "sliding_attention"}), "\"sliding_attention\""},
         BadConfig{"/quantization_config", Json{{"quant_method", "awq"}}, "quantized (awq)"},
-        BadConfig{"/quantization_config", "int4", "quantized (a string)"},
-        BadConfig{"/image_token_id", -1, "id -1"}, BadConfig{"/image_token_id", 128, "id 128"},
-        BadConfig{"/vision_config", Json::array(), "vision_config"},
+        BadConfig{"/quantization_config", "int4", "quantized (a string)"}, BadConfig{"/image_token_id", -1, "id -1"},
+        BadConfig{"/image_token_id", 128, "id 128"}, BadConfig{"/vision_config", Json::array(), "vision_config"},
         BadConfig{"/vision_config/depth", 0, "depth' is 0"},
         BadConfig{"/vision_config/embed_dim", 15, "vision embed_dim 15"},
         BadConfig{"/vision_config/num_heads", 8, "head width 2"},
@@ -202,7 +197,9 @@ TEST(ModelConfig, RefusesAWindowOnlyWhereALayerHasOne) {
   json["use_sliding_window"] = true;
   EXPECT_NO_THROW(parse_model_config(json, "config"));  // max_window_layers is the number of layers in the hub's files
   json["max_window_layers"] = 1;
-  EXPECT_NE(message_of([&] { parse_model_config(json, "config"); }).find("'use_sliding_window' is true for the layers from 1 on"),
+  EXPECT_NE(message_of([&] {
+              parse_model_config(json, "config");
+            }).find("'use_sliding_window' is true for the layers from 1 on"),
             std::string::npos);
   json["use_sliding_window"] = false;
   EXPECT_NO_THROW(parse_model_config(json, "config"));

@@ -20,7 +20,9 @@ class PictureFeatures : public testing::Test {
   FeatureFiles open(int64_t shard_bytes = 1 << 20) const {
     return FeatureFiles(folder_.path(), kTower, kWidth, at::kFloat, shard_bytes);
   }
-  fs::path shard(int number) const { return folder_.path() / kTower / concat("features-00000", number, ".safetensors"); }
+  fs::path shard(int number) const {
+    return folder_.path() / kTower / concat("features-00000", number, ".safetensors");
+  }
   /// Writes `pictures` pictures, of two patches each, into one shard.
   void keep(uint64_t pictures) const {
     auto files = open();
@@ -87,7 +89,8 @@ TEST_F(PictureFeatures, CutShortAreAnError) {
 TEST_F(PictureFeatures, OfOtherShapesAreAnError) {
   const auto ids = at::zeros({1}, at::kUInt64), starts = at::tensor({0, 2}, at::kLong);
   const auto error = [&](const std::string& what) {
-    return "reading picture features " + shard(1).string() + ": " + what + "; remove the file, and its pictures are looked at again";
+    return "reading picture features " + shard(1).string() + ": " + what +
+           "; remove the file, and its pictures are looked at again";
   };
   const auto features = random({2, kWidth}, 1);
   write({{"features", features}, {"pictures", ids}, {"checksums", ids}});
@@ -96,7 +99,8 @@ TEST_F(PictureFeatures, OfOtherShapesAreAnError) {
   EXPECT_EQ(message_of([&] { open(); }), error("tensor 'features' is Half [2, 8], expected Float in 2 dimensions"));
   write({{"features", features}, {"pictures", ids}, {"checksums", ids}, {"starts", starts}}, "another");
   EXPECT_EQ(message_of([&] { open(); }), error("it is of tower another, expected tower " + kTower));
-  for (const auto& bad : {at::tensor({0, 3}, at::kLong), at::tensor({1, 2}, at::kLong), at::tensor({0, 1, 2}, at::kLong)}) {
+  for (const auto& bad :
+       {at::tensor({0, 3}, at::kLong), at::tensor({1, 2}, at::kLong), at::tensor({0, 1, 2}, at::kLong)}) {
     write({{"features", features}, {"pictures", ids}, {"checksums", ids}, {"starts", bad}});
     EXPECT_EQ(message_of([&] { open(); }), error("its tensors contradict one another"));
   }
@@ -131,7 +135,8 @@ TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
   }
   // It does read: other features, other rows.
   const auto shard = SafetensorsFile::open(kept / "features-000001.safetensors");
-  const auto features = shard->tensor("features"), starts = shard->tensor("starts"), pictures = shard->tensor("pictures");
+  const auto features = shard->tensor("features"), starts = shard->tensor("starts"),
+             pictures = shard->tensor("pictures");
   EXPECT_EQ(features.scalar_type(), GetParam());
   const Folder other;
   {

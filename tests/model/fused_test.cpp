@@ -36,20 +36,23 @@ void expect_equal(const Operation& fused, const Operation& plain, const std::vec
   }
 }
 
-/// On bfloat16 inputs, value and gradients against the plain definition in float64. `roundings`: how often the value is rounded
-/// to 8 bits, each time by up to 2^-8 of it; the gradients are once. Sums in float32 add a millionth of the
+/// On bfloat16 inputs, value and gradients against the plain definition in float64. `roundings`: how often the value is
+/// rounded to 8 bits, each time by up to 2^-8 of it; the gradients are once. Sums in float32 add a millionth of the
 /// largest, which may cancel.
-void expect_rounded_formula(const Operation& fused, const Operation& plain, const std::vector<at::Tensor>& inputs, double roundings = 1) {
+void expect_rounded_formula(const Operation& fused, const Operation& plain, const std::vector<at::Tensor>& inputs,
+                            double roundings = 1) {
   std::vector<at::Tensor> narrow, wide;
   for (const auto& input : inputs) {
     narrow.push_back(input.to(at::kBFloat16));
     wide.push_back(narrow.back().to(at::kDouble));
   }
   const auto direction = random(plain(wide).sizes(), 99).to(at::kBFloat16);
-  const auto ours = value_and_gradients(fused, narrow, direction), expected = value_and_gradients(plain, wide, direction.to(at::kDouble));
+  const auto ours = value_and_gradients(fused, narrow, direction),
+             expected = value_and_gradients(plain, wide, direction.to(at::kDouble));
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i].scalar_type(), at::kBFloat16);
-    const auto bound = expected[i].abs() * ((i == 0 ? roundings : 1) * 0x1.01p-8) + 1e-6 * expected[i].abs().max().clamp_min(1);
+    const auto bound =
+        expected[i].abs() * ((i == 0 ? roundings : 1) * 0x1.01p-8) + 1e-6 * expected[i].abs().max().clamp_min(1);
     const auto excess = (ours[i].to(at::kDouble) - expected[i]).abs() - bound;
     EXPECT_LE(excess.max().item<double>(), 0) << "output " << i;
   }
@@ -75,18 +78,10 @@ void expect_gradients_of_differences(const Operation& operation, std::vector<at:
   }
 }
 
-at::Tensor norm_of(const std::vector<at::Tensor>& x) {
-  return rms_norm(x[0], x[1], 1e-6);
-}
-at::Tensor plain_norm_of(const std::vector<at::Tensor>& x) {
-  return rms_norm_plain(x[0], x[1], 1e-6);
-}
-at::Tensor swiglu_of(const std::vector<at::Tensor>& x) {
-  return swiglu(x[0], x[1]);
-}
-at::Tensor plain_swiglu_of(const std::vector<at::Tensor>& x) {
-  return swiglu_plain(x[0], x[1]);
-}
+at::Tensor norm_of(const std::vector<at::Tensor>& x) { return rms_norm(x[0], x[1], 1e-6); }
+at::Tensor plain_norm_of(const std::vector<at::Tensor>& x) { return rms_norm_plain(x[0], x[1], 1e-6); }
+at::Tensor swiglu_of(const std::vector<at::Tensor>& x) { return swiglu(x[0], x[1]); }
+at::Tensor plain_swiglu_of(const std::vector<at::Tensor>& x) { return swiglu_plain(x[0], x[1]); }
 
 struct Shape {
   int64_t rows, width;

@@ -85,7 +85,8 @@ TEST_F(LinearMap, KeepsAFloat32AdapterBesideABfloat16Weight) {
 }
 
 /// Value and gradients, to the input and to every parameter, of the sum of y * direction.
-std::map<std::string, at::Tensor> gradients_of(const Linear& linear, const at::Tensor& x, const at::Tensor& direction, bool with_values) {
+std::map<std::string, at::Tensor> gradients_of(const Linear& linear, const at::Tensor& x, const at::Tensor& direction,
+                                               bool with_values) {
   const auto input = x.detach().clone().requires_grad_();
   const auto y = with_values ? linear.forward(input) : linear.forward_without_values(input);
   (y * direction).sum().backward();
@@ -116,7 +117,8 @@ TEST_F(LinearMap, HasTheGradientsOfItsFormula) {
       if (adapter) weight = weight + 2.0 * at::mm(leaves["lora_B"], leaves["lora_A"]);
       (at::linear(leaves["x"], weight, leaves["bias"]) * direction).sum().backward();
       const auto found = gradients_of(linear, x, direction, /*with_values=*/true);
-      // Sums of up to eight products. In bfloat16 a few roundings to 8 bits, of the adapter and of what passes between the products.
+      // Sums of up to eight products. In bfloat16 a few roundings to 8 bits, of the adapter and of what passes between
+      // the products.
       const double tolerance = dtype == at::kFloat ? 1e-5 : 0.02;
       for (const auto& [name, leaf] : leaves) {
         EXPECT_LE(difference(found.at(name), leaf.grad()), tolerance * leaf.grad().abs().max().item<double>()) << name;
@@ -155,7 +157,8 @@ TEST(Lora, ChangesNothingAtFirstAndIsAFunctionOfItsSeed) {
   const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
   const auto before = final_rows(*model);
   model->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");
-  // Maps with an adapter are multiplied one by one, plain ones of the same input in one product: the sums may be blocked differently.
+  // Maps with an adapter are multiplied one by one, plain ones of the same input in one product: the sums may be
+  // blocked differently.
   EXPECT_LE(difference(final_rows(*model), before), 1e-5);
   const auto again = load_vlm(fixtures::directory("tied"), at::kFloat);
   again->add_lora(4, 8, {"q_proj", "v_proj", "gate_proj"}, 7, "test");

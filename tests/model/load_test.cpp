@@ -93,7 +93,8 @@ TEST_F(LoadVlm, TakesARepeatedTiedHeadOnlyWhenItEqualsTheEmbedding) {
 
   tensors.back().second[3][5] += 1;
   write_directory(path("other"), tensors);
-  EXPECT_NE(message_of([&] { load(path("other")); }).find("unexpected lm_head.weight, which is not the embedding"), std::string::npos);
+  EXPECT_NE(message_of([&] { load(path("other")); }).find("unexpected lm_head.weight, which is not the embedding"),
+            std::string::npos);
 }
 
 TEST_F(LoadVlm, LeavesStoredWeightsInTheMappedFileUntilTheyLearn) {

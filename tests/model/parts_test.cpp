@@ -8,7 +8,6 @@
 namespace vlsi {
 namespace {
 
-
 std::set<std::string> parts_of(const NamedTensors& tensors) {
   std::set<std::string> parts;
   for (const auto& item : tensors) parts.emplace(part_of(item.first));
@@ -73,8 +72,10 @@ TEST(MakeTrainable, RefusesUnknownAndAbsentParts) {
 TEST(CheckParts, LooksWithoutChangingTheModel) {
   const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
   EXPECT_NO_THROW(check_parts(*model, {"decoder", "embeddings", "head", "projector", "vision"}, "train.parts"));
-  EXPECT_NE(message_of([&] { check_parts(*model, {"decoders"}, "train.parts"); }).find("unknown part 'decoders'"), std::string::npos);
-  EXPECT_NE(message_of([&] { check_parts(*model, {"lora"}, "train.parts"); }).find("set student.lora.rank"), std::string::npos);
+  EXPECT_NE(message_of([&] { check_parts(*model, {"decoders"}, "train.parts"); }).find("unknown part 'decoders'"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { check_parts(*model, {"lora"}, "train.parts"); }).find("set student.lora.rank"),
+            std::string::npos);
   model->add_lora(2, 2, {"q_proj"}, 1, "test");
   EXPECT_NO_THROW(check_parts(*model, {"lora"}, "train.parts"));
   for (const auto& item : model->named_parameters()) EXPECT_FALSE(item.second.requires_grad()) << item.first;

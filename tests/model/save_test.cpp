@@ -125,7 +125,9 @@ TEST_F(SaveVlm, MergesAdaptersIntoWhatItWrites) {
     SCOPED_TRACE(name);
     const auto map = name.substr(0, name.rfind('.'));
     const bool adapted = parameters.contains(map + ".lora_A") && name.ends_with(".weight");
-    const auto expected = adapted ? stored.at(name) + at::mm(parameters.at(map + ".lora_B"), parameters.at(map + ".lora_A")) * 2.0 : stored.at(name);
+    const auto expected =
+        adapted ? stored.at(name) + at::mm(parameters.at(map + ".lora_B"), parameters.at(map + ".lora_A")) * 2.0
+                : stored.at(name);
     EXPECT_TRUE(at::equal(value, expected));
   }
   const auto batch = pack({fixtures::sample_of(fixtures::Case("tied", "one_image"))});

@@ -1,4 +1,5 @@
-// Models that several processes hold together, here threads: the same bits as a resident one, and a part of the weights in each.
+// Models that several processes hold together, here threads: the same bits as a resident one, and a part of the weights
+// in each.
 #include "model/sharded_weights.h"
 
 #include <barrier>
@@ -51,8 +52,9 @@ TEST_P(ShardedModel, SaysWhatAResidentOneSaysBitForBit) {
   const std::string name = variant;
   const auto type = dtype;
   const auto stored = fixtures::cases(name);
-  const std::vector<Batch> batches{pack({at_all_positions(sample_of(stored[0])), at_all_positions(sample_of(stored[1]))}),
-                                   pack({at_all_positions(sample_of(stored[2]))})};
+  const std::vector<Batch> batches{
+      pack({at_all_positions(sample_of(stored[0])), at_all_positions(sample_of(stored[1]))}),
+      pack({at_all_positions(sample_of(stored[2]))})};
   ASSERT_TRUE(batches[0].patches.defined());
   at::NoGradGuard no_grad;
   const auto resident = load_vlm(fixtures::directory(name), type);
@@ -83,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ShardedModel,
                          testing::Combine(testing::Values("tied", "untied"), testing::Values(at::kFloat, at::kBFloat16),
                                           testing::Values(2, 3)),
                          [](const auto& param) {
-                           return concat(std::get<0>(param.param), c10::toString(std::get<1>(param.param)), std::get<2>(param.param));
+                           return concat(std::get<0>(param.param), c10::toString(std::get<1>(param.param)),
+                                         std::get<2>(param.param));
                          });
 
 TEST(ShardedWeights, KeepAShareOfEachPartAndNoneOfTheWhole) {

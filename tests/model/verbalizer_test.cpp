@@ -246,7 +246,8 @@ TEST_F(VerbalizersTest, RefuseLayersThatDoNotAscend) {
   description["layers"] = {3, 3};
   std::ofstream(directory / "verbalizers.json") << description;
   const auto message = message_of([&] { Verbalizers::load(directory, sizes(), kBackbone, {3}); });
-  EXPECT_NE(message.find("verbalizers.json: the layers [3, 3] are in it, expected ascending ones"), std::string::npos) << message;
+  EXPECT_NE(message.find("verbalizers.json: the layers [3, 3] are in it, expected ascending ones"), std::string::npos)
+      << message;
 }
 
 TEST_F(VerbalizersTest, RefuseFilesThatDoNotFitTogether) {

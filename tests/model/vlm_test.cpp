@@ -75,7 +75,8 @@ TEST_P(VlmBesideTransformers, GivesItsPictureFeatures) {
     const Case stored(GetParam(), name);
     std::vector<ImageGrid> grids;
     for (const auto& image : fixtures::sample_of(stored).images) grids.push_back(image.grid);
-    EXPECT_LE(difference(tower->merge(tower->encode(stored["patches"], grids)), stored["image_features"]), kFloatTolerance);
+    EXPECT_LE(difference(tower->merge(tower->encode(stored["patches"], grids)), stored["image_features"]),
+              kFloatTolerance);
   }
 }
 
@@ -124,7 +125,8 @@ TEST_P(VlmBesideTransformers, StaysWithinItsOwnRoundingInBfloat16) {
 
 TEST_P(VlmBesideTransformers, KeepsRowsThatFillUpItsProductsToItself) {
   const auto exact = load(), model = load(at::kBFloat16);
-  const auto trained = make_trainable(*model, {"decoder"}, "test"), exactly_trained = make_trainable(*exact, {"decoder"}, "test");
+  const auto trained = make_trainable(*model, {"decoder"}, "test"),
+             exactly_trained = make_trainable(*exact, {"decoder"}, "test");
   const auto difference_of = [](const at::Tensor& ours, const at::Tensor& expected) {
     return ((ours.to(at::kFloat) - expected).norm() / expected.norm()).item<double>();
   };

@@ -70,7 +70,8 @@ TEST_P(StreamedModel, HasTheFingerprintOfAResidentOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, StreamedModel,
-                         testing::Combine(testing::Values("tied", "untied"), testing::Values(at::kFloat, at::kBFloat16)),
+                         testing::Combine(testing::Values("tied", "untied"),
+                                          testing::Values(at::kFloat, at::kBFloat16)),
                          [](const auto& param) {
                            return std::string(std::get<0>(param.param)) + c10::toString(std::get<1>(param.param));
                          });
@@ -112,7 +113,8 @@ TEST(StreamedMemory, IsAFewPartsHowEverLargeTheModel) {
   const Folder folder;
   const auto config = large_config();
   const auto directory = folder.path() / "model";
-  write_model(directory, config, random_weights(config, Initializer::kFanIn, 1, at::kBFloat16), folder.path(), kMaxShardBytes);
+  write_model(directory, config, random_weights(config, Initializer::kFanIn, 1, at::kBFloat16), folder.path(),
+              kMaxShardBytes);
   const auto batches = two_batches("untied");
   const auto forward = [&](Residency residency, at::ScalarType dtype) {
     const auto model = load_vlm(directory, dtype, at::kCPU, residency);
@@ -120,7 +122,8 @@ TEST(StreamedMemory, IsAFewPartsHowEverLargeTheModel) {
   };
   // Products of these sizes once, so that what libraries keep does not count.
   forward(Residency::kStreamed, at::kBFloat16);
-  constexpr int64_t kMiB = int64_t{1} << 20, kLayer = 26 * kMiB, kModel = 312 * kMiB, kRest = 40 * kMiB;  // rest: activations
+  constexpr int64_t kMiB = int64_t{1} << 20, kLayer = 26 * kMiB, kModel = 312 * kMiB,
+                    kRest = 40 * kMiB;  // rest: activations
   at::Tensor resident, streamed;
   const int64_t with_resident = peak_resident_bytes([&] { resident = forward(Residency::kResident, at::kBFloat16); });
   EXPECT_GT(with_resident, kModel - kLayer) << "or this test would say little";

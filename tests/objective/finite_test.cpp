@@ -34,7 +34,8 @@ TEST(Finite, NamesLayerAndSampleOfTheFirstValueThatIsNone) {
     FAIL() << "an infinite value passed";
   } catch (const Error& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("student layer 6: the loss is -inf at answer token 2 of sample 'second'"), std::string::npos) << text;
+    EXPECT_NE(text.find("student layer 6: the loss is -inf at answer token 2 of sample 'second'"), std::string::npos)
+        << text;
   }
 }
 

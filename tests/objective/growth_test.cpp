@@ -22,12 +22,8 @@ TEST_F(Growth, APassMultipliesEachPositionTwiceWithEachRow) {
 }
 
 // 0.05 is for positions that fill no whole vector, and for a last block that is not full.
-TEST_F(Growth, WorkIsProportionalToTheVocabulary) {
-  EXPECT_NEAR(growth_of_work(GrowingSize::kVocabulary), 1, 0.05);
-}
-TEST_F(Growth, WorkIsProportionalToThePositions) {
-  EXPECT_NEAR(growth_of_work(GrowingSize::kPositions), 1, 0.05);
-}
+TEST_F(Growth, WorkIsProportionalToTheVocabulary) { EXPECT_NEAR(growth_of_work(GrowingSize::kVocabulary), 1, 0.05); }
+TEST_F(Growth, WorkIsProportionalToThePositions) { EXPECT_NEAR(growth_of_work(GrowingSize::kPositions), 1, 0.05); }
 TEST_F(Growth, WorkIsProportionalToTheLayersOfBothModels) {
   EXPECT_NEAR(growth_of_work(GrowingSize::kLayers), 1, 0.05);
 }

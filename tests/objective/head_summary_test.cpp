@@ -50,7 +50,8 @@ TEST(HeadSummary, OfBfloat16RowsComputesInFloat32) {
   const auto expected = dense(u, head, head);
   // The inputs are exact in float32, so the bound is float32's, not bfloat16's.
   EXPECT_LT(distance(found.logsumexp, expected.logsumexp), 1e-5);
-  // Probabilities are rounded to eight bits, 2^-9 each, and divided by their rounded sum: the errors of some dozen of them average.
+  // Probabilities are rounded to eight bits, 2^-9 each, and divided by their rounded sum: the errors of some dozen of
+  // them average.
   EXPECT_LT(distance(found.expected_row, expected.expected_row), 4e-3);
   EXPECT_LT(distance(found.entropy, expected.entropy), 4e-3);
 }

@@ -249,8 +249,8 @@ TEST(LayerMatching, IsAFunctionOfTheGeneratorsState) {
 }
 
 TEST(LayerMatching, DrawsAsManyNumbersAsItSays) {
-  for (const auto kind : {MatchingRule::kMultinomial, MatchingRule::kExpected, MatchingRule::kBottom1, MatchingRule::kBottom3,
-                          MatchingRule::kUniform, MatchingRule::kRandom}) {
+  for (const auto kind : {MatchingRule::kMultinomial, MatchingRule::kExpected, MatchingRule::kBottom1,
+                          MatchingRule::kBottom3, MatchingRule::kUniform, MatchingRule::kRandom}) {
     EXPECT_TRUE(rc::check([&] {
       const auto c = any_case();
       Random matched(c.seed), skipped(c.seed);

@@ -39,7 +39,8 @@ INSTANTIATE_TEST_SUITE_P(LogitL2, SharedLogitRows,
 TEST(LogitL2, HasTheGradientOfFiniteDifferences) {
   const LogitPairs pair(40, 40, at::kDouble);
   // Central differences of a quadratic form are exact up to float64's rounding divided by the step.
-  expect_gradient_of_differences(pair.u, [&] { return LogitPairs::weights() * pair.l2(); }, 1e-4, 1e-10);
+  expect_gradient_of_differences(
+      pair.u, [&] { return LogitPairs::weights() * pair.l2(); }, 1e-4, 1e-10);
 }
 
 TEST(LogitL2, OfAModelToItselfIsZeroOnTheDiagonal) {

@@ -25,7 +25,8 @@ std::string message(const at::Tensor& u, const at::Tensor& head, const at::Tenso
 
 TEST(SelfCheck, IsSilentWhereTheSummaryIsRight) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-    const auto head = (random_tensor({3000, 64}, 2, at::kFloat) / 3).to(dtype), rows = random_tensor({3000, 48}, 3, dtype);
+    const auto head = (random_tensor({3000, 64}, 2, at::kFloat) / 3).to(dtype),
+               rows = random_tensor({3000, 48}, 3, dtype);
     for (const int64_t num_positions : {0, 1, 2, 50}) {
       const auto u = random_tensor({3, num_positions, 64}, 1, at::kFloat);
       EXPECT_EQ(message(u, head, rows), "") << dtype << ", " << num_positions << " positions";

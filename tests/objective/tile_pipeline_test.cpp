@@ -42,7 +42,8 @@ class CheckedRun {
   }
 
   int64_t num_parts_, num_blocks_;
-  std::vector<std::atomic<int64_t>> parts_, blocks_, tiles_;  // done: parts of a tile, blocks of a tile, tiles of a block
+  std::vector<std::atomic<int64_t>> parts_, blocks_,
+      tiles_;  // done: parts of a tile, blocks of a tile, tiles of a block
   std::atomic<int> mistakes_ = 0;
 };
 
@@ -53,8 +54,8 @@ TEST(TilePipeline, RunsEveryTaskOnceAndAfterThoseItNeeds) {
     for (const int64_t num_tiles : {0, 1, 2, 25}) {
       for (const int64_t num_parts : {0, 1, 3}) {
         for (const int64_t num_blocks : {0, 1, 2, 5}) {
-          SCOPED_TRACE(testing::Message() << threads << " threads, " << num_tiles << " tiles of " << num_parts << " parts, "
-                                          << num_blocks << " blocks");
+          SCOPED_TRACE(testing::Message() << threads << " threads, " << num_tiles << " tiles of " << num_parts
+                                          << " parts, " << num_blocks << " blocks");
           CheckedRun(num_tiles, num_parts, num_blocks).expect_all_done_in_order();
         }
       }

@@ -46,7 +46,8 @@ TEST(VerbalKl, IgnoresTheTeachersPaddingRows) {
 TEST(VerbalKl, HasTheGradientOfFiniteDifferences) {
   const KlPairs pair(40, 40, at::kDouble);
   // Central differences err by the step squared, and by float64's rounding divided by the step.
-  expect_gradient_of_differences(pair.u, [&] { return KlPairs::weights() * pair.kl(); }, 1e-5, 1e-8);
+  expect_gradient_of_differences(
+      pair.u, [&] { return KlPairs::weights() * pair.kl(); }, 1e-5, 1e-8);
 }
 
 TEST(VerbalKl, IsLogsumexpLessAgreementLessEntropy) {
@@ -102,8 +103,8 @@ TEST(VerbalKl, KeepsBfloat16GradientsInTheirDtype) {
   EXPECT_EQ(kl.scalar_type(), at::kFloat);
   kl.sum().backward();
   EXPECT_EQ(pair.u.grad().scalar_type(), at::kBFloat16);
-  // Probabilities are rounded to eight bits, 2^-9 each, times logits that differ by a few units between layers that have nothing
-  // in common; the bound that the program holds itself to for real layers.
+  // Probabilities are rounded to eight bits, 2^-9 each, times logits that differ by a few units between layers that
+  // have nothing in common; the bound that the program holds itself to for real layers.
   const auto wide = all_pairs_kl_plain(pair.u.to(at::kDouble), pair.head.to(at::kDouble),
                                        pair.u_teacher.to(at::kDouble), pair.teacher_head.to(at::kDouble));
   EXPECT_LT(distance(kl, wide), 1e-3);

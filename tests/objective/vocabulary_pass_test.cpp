@@ -46,10 +46,11 @@ TEST_P(VocabularyPass, IsTheDefinition) {
   EXPECT_LT(distance(found.entropy, expected.entropy), 4e-3);
 }
 
-TEST_P(VocabularyPass, IsTheDefinitionForAWideHeadToo) {  // whose tiles are shorter, and whose products are made in parts
+TEST_P(VocabularyPass,
+       IsTheDefinitionForAWideHeadToo) {  // whose tiles are shorter, and whose products are made in parts
   const auto u = bfloat16({20, 8192}, 1), head = bfloat16({1100, 8192}, 2, 0.03), rows = bfloat16({1100, 32}, 3);
   const auto found = summarize(u, head, rows), expected = in_float64(u, head, rows);
-  EXPECT_LT(distance(found.logsumexp, expected.logsumexp), 2e-5);  // float32 sums of 8,192 products, some of ten
+  EXPECT_LT(distance(found.logsumexp, expected.logsumexp), 2e-5);        // float32 sums of 8,192 products, some of ten
   EXPECT_LT(distance(found.expected_row, expected.expected_row), 4e-3);  // probabilities rounded by 2^-9
   EXPECT_LT(distance(found.entropy, expected.entropy), 4e-3);
 }
@@ -61,7 +62,8 @@ TEST_P(VocabularyPass, GivesAKlWhoseRoundingCancels) {
   const auto kl = q.logsumexp - (p.expected_row * near.to(at::kFloat)).sum(-1) - p.entropy;
   const auto exact_q = in_float64(near, head, head), exact_p = in_float64(u, head, head);
   const auto exact = exact_q.logsumexp - (exact_p.expected_row * near.to(at::kDouble)).sum(-1) - exact_p.entropy;
-  // Entropy and expected row err together, so that the KL errs by the rounding times the difference of the logits (about 0.1).
+  // Entropy and expected row err together, so that the KL errs by the rounding times the difference of the logits
+  // (about 0.1).
   EXPECT_LT(distance(kl, exact), 2e-4);
   // A distribution and itself: only float32 sums are left.
   const auto self = p.logsumexp - (p.expected_row * u.to(at::kFloat)).sum(-1) - p.entropy;
@@ -71,7 +73,8 @@ TEST_P(VocabularyPass, GivesAKlWhoseRoundingCancels) {
 TEST_P(VocabularyPass, FollowsAMaximumThatGrowsAndFalls) {
   auto u = at::ones({3, 16}, at::kBFloat16);
   auto head = at::zeros({5120, 16}, at::kBFloat16);
-  for (int64_t tile = 0; tile < 5; ++tile) head.narrow(0, tile * 1024, 1024).narrow(1, 0, 1).fill_(tile == 4 ? 1 : 30 * tile);
+  for (int64_t tile = 0; tile < 5; ++tile)
+    head.narrow(0, tile * 1024, 1024).narrow(1, 0, 1).fill_(tile == 4 ? 1 : 30 * tile);
   head.narrow(0, 3 * 1024, 1).narrow(1, 0, 1).fill_(96);  // one row stands out
   const auto rows = bfloat16({5120, 16}, 3);
   const auto found = summarize(u, head, rows), expected = in_float64(u, head, rows);

@@ -68,7 +68,8 @@ double distinct_of(const Folder& folder, int count, const Picture& picture) {
   std::string records;
   for (int i = 0; i < count; ++i) {
     records += R"({"image": ")" + std::to_string(picture(i)) +
-               R"(.png", "conversations": [{"from": "human", "value": "<image>?"}, {"from": "gpt", "value": "x"}]})" "\n";
+               R"(.png", "conversations": [{"from": "human", "value": "<image>?"}, {"from": "gpt", "value": "x"}]})"
+               "\n";
   }
   return distinct_pictures(Mixture({{folder.write("data.jsonl", records), {}, 1}}));
 }
@@ -86,7 +87,8 @@ TEST(DistinctPictures, AreEstimatedForManyRecords) {
   Random random(3);
   // 4,096 draws of 2,000 pictures find 1,742 of them; the number of those has a standard deviation of 1 %.
   EXPECT_NEAR(distinct_of(folder, 20'000, [&](int) { return static_cast<int>(random.uniform() * 2000); }), 0.1, 0.004);
-  // As files often are: questions about one picture stand together. No record is drawn twice, which finds a few pictures more.
+  // As files often are: questions about one picture stand together. No record is drawn twice, which finds a few
+  // pictures more.
   EXPECT_NEAR(distinct_of(folder, 20'000, [](int i) { return i / 10; }), 0.1, 0.01);
   EXPECT_NEAR(distinct_of(folder, 20'000, [](int i) { return i; }), 1, 1e-9);
 }

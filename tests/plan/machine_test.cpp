@@ -13,7 +13,8 @@ TEST(Machine, MeasuresProductsOfBothDtypes) {
 
 TEST(Machine, MeasuresReading) {
   const Folder folder;
-  EXPECT_GT(measure_reading({folder.write("a", std::string(1 << 20, 'x')), folder.write("b", "short")}, /*seconds=*/0.1), 0);
+  EXPECT_GT(
+      measure_reading({folder.write("a", std::string(1 << 20, 'x')), folder.write("b", "short")}, /*seconds=*/0.1), 0);
   EXPECT_EQ(measure_reading({}, 0.1), 0);
 }
 

@@ -12,10 +12,12 @@ TEST(ModelSizes, AreThoseOfTheLoadedModel) {
   const Folder folder;
   for (const bool tied : {true, false}) {
     SCOPED_TRACE(tied);
-    const StoredModel stored(folder.path() / (tied ? "tied" : "untied"), small_config(3, 64, tied), at::kFloat, at::kFloat);
+    const StoredModel stored(folder.path() / (tied ? "tied" : "untied"), small_config(3, 64, tied), at::kFloat,
+                             at::kFloat);
     const auto model = load_vlm(stored.path(), at::kFloat);
     std::map<std::string, double> values;
-    for (const auto& [name, parameter] : model->named_parameters()) values[std::string(part_of(name))] += static_cast<double>(parameter.numel());
+    for (const auto& [name, parameter] : model->named_parameters())
+      values[std::string(part_of(name))] += static_cast<double>(parameter.numel());
     const auto& sizes = stored.sizes();
     EXPECT_EQ(sizes.all.values, num_parameters(sizes.config));
     ASSERT_EQ(sizes.parts.size(), values.size());

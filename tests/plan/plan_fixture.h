@@ -32,7 +32,8 @@ inline ModelConfig small_config(int64_t num_layers, int64_t width, bool tied) {
   config.text.mrope_section = {width / 32, width / 32, width / 16};  // half a head's width together
   config.text.tie_word_embeddings = tied;
   // As in the tokenizer of tests/data/tiny.
-  config.bos_token_id = 312, config.eos_token_id = 314, config.vision_start_token_id = 315, config.vision_end_token_id = 316;
+  config.bos_token_id = 312, config.eos_token_id = 314, config.vision_start_token_id = 315,
+  config.vision_end_token_id = 316;
   config.vision_token_id = 317, config.image_token_id = 318, config.video_token_id = 319;
   config.vision.depth = 1;
   config.vision.patch_size = 8;
@@ -45,7 +46,8 @@ inline ModelConfig small_config(int64_t num_layers, int64_t width, bool tied) {
 /// A model directory with random weights, and its sizes.
 class StoredModel {
  public:
-  StoredModel(const std::filesystem::path& path, const ModelConfig& config, at::ScalarType stored, at::ScalarType dtype) : path_(path) {
+  StoredModel(const std::filesystem::path& path, const ModelConfig& config, at::ScalarType stored, at::ScalarType dtype)
+      : path_(path) {
     save_vlm(path, *initialize_vlm(config, Initializer::kFanIn, /*seed=*/1), stored, VLSI_TEST_DATA "/tiny/tokenizer");
     sizes_ = read_model_sizes(path, dtype);
   }
@@ -104,7 +106,8 @@ double product_flops(const Body& body) {
     flops += 2.0 * static_cast<double>(a.size(0) * a.size(1) * b.size(1));
     return nullptr;
   };
-  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(count).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  const auto handle = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(count).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
   body();
   at::removeCallback(handle);
   return flops;

@@ -2,9 +2,9 @@
 #include "plan/plan.h"
 
 #include "base/error.h"
-#include "train/run_directory.h"
 #include "tests/plan/plan_fixture.h"
 #include "tests/support/sanitizers.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -27,7 +27,8 @@ class PlannedPair {
     config.student.layers = {1};
     config.teacher.layers = {1, 2};
     config.student.lora.rank = 4;
-    for (auto* data : {&config.data, &config.verbalize.data, &config.verbalize.student_data, &config.interact.data, &config.finetune.data}) {
+    for (auto* data : {&config.data, &config.verbalize.data, &config.verbalize.student_data, &config.interact.data,
+                       &config.finetune.data}) {
       data->train = {{folder_.write("data.jsonl", records), {}, 1}};
       data->batch_tokens = data->sample_tokens = 200;
     }
@@ -78,8 +79,8 @@ TEST(Plan, IsTheSameAsJsonAndAsText) {
                 16 * step.at("micro_batch").at("mean").at("samples").get<double>(), 1e-6);
   }
   const auto text = to_text(plan);
-  for (const char* part : {"verbalize-teacher", "program", "student weights", "allocator gaps", "together", "FLOP", "samples an hour", "the step", "peak ",
-                           ": it fits", "disk ", "this machine"}) {
+  for (const char* part : {"verbalize-teacher", "program", "student weights", "allocator gaps", "together", "FLOP",
+                           "samples an hour", "the step", "peak ", ": it fits", "disk ", "this machine"}) {
     EXPECT_NE(text.find(part), std::string::npos) << "no '" << part << "' in\n" << text;
   }
 }
@@ -99,7 +100,8 @@ TEST(Plan, OffersEveryOtherTargetLayerWhereTheTeachersVerbalizersAreNotMadeYet) 
   SKIP_WITH_SANITIZERS();  // a change must weigh beside the program
   const auto advises = [](const RunConfig& config, const std::string& change) {
     const auto plan = make_plan(config, {Only::kAll, false});
-    return std::any_of(plan.advice.begin(), plan.advice.end(), [&](const auto& advice) { return advice.change == change; });
+    return std::any_of(plan.advice.begin(), plan.advice.end(),
+                       [&](const auto& advice) { return advice.change == change; });
   };
   Folder folder;  // of a teacher wide enough for its verbalizers to weigh beside the program
   StoredModel(folder.path() / "wide", small_config(3, 512, true), at::kFloat, at::kFloat);
@@ -120,7 +122,8 @@ TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
   const auto plan = make_plan(pair.config, {Only::kAll, false});
   const double verbalizers = 3 * 64 * 64 + 2 * 3 * 128 * 128;
   EXPECT_EQ(part(plan.disk, "verbalizers"), 4 * verbalizers);
-  EXPECT_EQ(part(plan.disk, "checkpoints"), 2 * 12 * 2 * 3 * 128 * 128);  // of the teacher's verbalizers, the largest that learn
+  EXPECT_EQ(part(plan.disk, "checkpoints"),
+            2 * 12 * 2 * 3 * 128 * 128);  // of the teacher's verbalizers, the largest that learn
   EXPECT_GT(part(plan.disk, "result"), 4 * 2 * 64 * 64);
   EXPECT_EQ(part(plan.disk, "vision cache"), 0);
 }
@@ -146,8 +149,8 @@ TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
   // The largest possible micro-batches would not fit, those of the data do.
   EXPECT_NO_THROW(check_fits(pair.config, {}, {static_cast<int64_t>(1.05 * plan.peak_bytes()), disk}));
   const auto message = message_of([&] { check_fits(pair.config, {}, {1 << 20, disk}); });
-  for (const auto& part : {"its step " + plan.largest_step().step + " needs about", std::string("1.0 MiB are available"), std::string("--force"),
-                           std::string("vlsi plan")}) {
+  for (const auto& part : {"its step " + plan.largest_step().step + " needs about",
+                           std::string("1.0 MiB are available"), std::string("--force"), std::string("vlsi plan")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
 }
@@ -166,7 +169,8 @@ TEST(CheckFits, RefusesWhatDiskIsNotEnoughFor) {
 
 /// A checkpoint of the run after `iteration` iterations of `step`.
 void stop_at(const RunConfig& config, const std::string& step, int64_t iteration) {
-  RunDirectory(config.out, "", false).write_checkpoint({step, iteration, iteration, {}, ""}, {source_of("x", at::ones({1000}))}, 1);
+  RunDirectory(config.out, "", false)
+      .write_checkpoint({step, iteration, iteration, {}, ""}, {source_of("x", at::ones({1000}))}, 1);
 }
 
 TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
@@ -189,7 +193,8 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   // The verbalization of the teacher, the largest step of this run by far, is over.
   pair.config.verbalize.network.architecture = VerbalizerArchitecture::kFfnX2;
   pair.config.interact.intermediate_loss = LossKind::kNone;
-  const auto all = make_plan(pair.config, {Only::kAll, false}), rest = make_plan(pair.config, {Only::kAll, false, true});
+  const auto all = make_plan(pair.config, {Only::kAll, false}),
+             rest = make_plan(pair.config, {Only::kAll, false, true});
   ASSERT_LT(rest.peak_bytes(), 0.99 * all.peak_bytes());
   const Room room{static_cast<int64_t>((rest.peak_bytes() + all.peak_bytes()) / 2), int64_t{1} << 40};
   EXPECT_NO_THROW(check_fits(pair.config, {Only::kAll, false, true}, room));

@@ -4,9 +4,9 @@
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
 #include "model/verbalizer.h"
+#include "tests/plan/plan_fixture.h"
 #include "tests/support/in_ranks.h"
 #include "tests/support/peak_bytes.h"
-#include "tests/plan/plan_fixture.h"
 #include "train/optimizer.h"
 
 namespace vlsi {
@@ -25,7 +25,8 @@ RunConfig config_of(const Case& test) {
   RunConfig config;
   config.student.layers = {2, 4};
   config.student.lora.rank = test.lora ? 16 : 0;
-  config.finetune.train = test.lora ? std::vector<std::string>{"lora"} : std::vector<std::string>{"decoder", "embeddings"};
+  config.finetune.train =
+      test.lora ? std::vector<std::string>{"lora"} : std::vector<std::string>{"decoder", "embeddings"};
   config.finetune.optimizer.accumulate = 2;
   config.activation_checkpointing = test.checkpoints;
   return config;
@@ -36,7 +37,8 @@ double tensors_of(const std::vector<MemoryPart>& parts) {
   return total_bytes(parts) - part(parts, "program") - part(parts, "student weights") - part(parts, "allocator gaps");
 }
 
-/// Two micro-batches and an update, twice: ranks exchange the gradients behind the first iteration's last pass, and during the second's.
+/// Two micro-batches and an update, twice: ranks exchange the gradients behind the first iteration's last pass, and
+/// during the second's.
 void run_iterations(NamedTensors parameters, const OptimizerConfig& config, const std::function<at::Tensor()>& loss,
                     const Ranks& ranks = one_rank()) {
   AdamW optimizer(std::move(parameters), config, ranks);
@@ -67,24 +69,28 @@ class FinetuneMemory : public testing::TestWithParam<Case> {
     const auto measured = static_cast<double>(peak_bytes([&] {
       if (test.lora) student->add_lora(16, 16, config.student.lora.targets, /*seed=*/1, "test");
       const auto parameters = make_trainable(*student, config.finetune.train, "test");
-      run_iterations(parameters, config.finetune.optimizer, [&] { return finetune(*student, batch, -1).loss; }, ranks);
+      run_iterations(
+          parameters, config.finetune.optimizer, [&] { return finetune(*student, batch, -1).loss; }, ranks);
     }));
     const PlannedRun run{config, test.dtype, stored_.sizes(), nullptr, 0, 0, ranks.size()};
     const auto parts = step_memory(run, "finetune", shape_of(batch), 1);
-    const double mine = ranks.size() > 1 ? 4 * trained_values(run, "finetune").all() / static_cast<double>(ranks.size()) : 0;
+    const double mine =
+        ranks.size() > 1 ? 4 * trained_values(run, "finetune").all() / static_cast<double>(ranks.size()) : 0;
     // The float64 check, which the plan has as the largest head pass, did not run.
     return {tensors_of(parts) - part(parts, "head passes"), part(parts, "exchange") - mine, measured};
   }
 
  private:
   const Folder folder_;
-  const StoredModel stored_{folder_.path() / "model", small_config(kLayers, kWidth, /*tied=*/true), GetParam().dtype, GetParam().dtype};
+  const StoredModel stored_{folder_.path() / "model", small_config(kLayers, kWidth, /*tied=*/true), GetParam().dtype,
+                            GetParam().dtype};
 };
 
 TEST_P(FinetuneMemory, IsThatOfTheTensorsThatLiveAtOnce) {
   const auto bytes = bytes_on(one_rank());
   // Formulas leave out small tensors, and have the last layer's inside whole.
-  EXPECT_NEAR(bytes.planned / bytes.measured, 1, 0.10) << bytes.planned << " planned, " << bytes.measured << " measured";
+  EXPECT_NEAR(bytes.planned / bytes.measured, 1, 0.10)
+      << bytes.planned << " planned, " << bytes.measured << " measured";
 }
 
 TEST_P(FinetuneMemory, OfARankIsThatOfItsTensors) {
@@ -92,14 +98,16 @@ TEST_P(FinetuneMemory, OfARankIsThatOfItsTensors) {
     const auto bytes = bytes_on(ranks);
     // As above; and exchanges get under way when the layers' activations begin to go.
     EXPECT_LT(bytes.measured, 1.10 * bytes.planned);
-    EXPECT_GT(bytes.measured, 0.90 * (bytes.planned - bytes.under_way)) << bytes.planned << " planned, " << bytes.under_way << " under way";
+    EXPECT_GT(bytes.measured, 0.90 * (bytes.planned - bytes.under_way))
+        << bytes.planned << " planned, " << bytes.under_way << " under way";
   });
   EXPECT_EQ(errors, std::vector<std::string>(2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, FinetuneMemory,
-                         testing::Values(Case{at::kFloat, true, false}, Case{at::kFloat, true, true}, Case{at::kFloat, false, false},
-                                         Case{at::kFloat, false, true}, Case{at::kBFloat16, true, false}, Case{at::kBFloat16, true, true},
+                         testing::Values(Case{at::kFloat, true, false}, Case{at::kFloat, true, true},
+                                         Case{at::kFloat, false, false}, Case{at::kFloat, false, true},
+                                         Case{at::kBFloat16, true, false}, Case{at::kBFloat16, true, true},
                                          Case{at::kBFloat16, false, false}, Case{at::kBFloat16, false, true}));
 
 TEST(VerbalizeMemory, IsThatOfTheTensorsThatLiveAtOnce) {
@@ -113,7 +121,8 @@ TEST(VerbalizeMemory, IsThatOfTheTensorsThatLiveAtOnce) {
     auto parameters = verbalizers->trained_parameters();
     for (auto& item : parameters) item.second.set_requires_grad(true);
     FrozenRows rows(student, verbalizers->request(/*final_rows=*/false));
-    run_iterations(parameters, config.verbalize.optimizer, [&] { return verbalize(rows, *verbalizers, batch, -1).loss; });
+    run_iterations(parameters, config.verbalize.optimizer,
+                   [&] { return verbalize(rows, *verbalizers, batch, -1).loss; });
   }));
   const PlannedRun run{config, at::kFloat, stored.sizes(), nullptr};
   const auto parts = step_memory(run, "verbalize-student", shape_of(batch), 1);
@@ -138,7 +147,9 @@ class Pair {
   const ModelSizes& teacher() const { return teacher_.sizes(); }
   int64_t num_ranks = 1;
   PlannedRun run() const { return {config, at::kBFloat16, student(), &teacher(), 0, 0, num_ranks}; }
-  std::vector<MemoryPart> parts(const std::string& step) const { return step_memory(run(), step, shape_of(text_batch(4, 128, 32)), 1); }
+  std::vector<MemoryPart> parts(const std::string& step) const {
+    return step_memory(run(), step, shape_of(text_batch(4, 128, 32)), 1);
+  }
   double bytes(const std::string& name, const std::string& step = "interact") const { return part(parts(step), name); }
 
   RunConfig config;
@@ -150,7 +161,8 @@ class Pair {
 
 TEST(InteractMemory, HoldsBothModelsAndTheirVerbalizers) {
   const Pair pair;
-  EXPECT_EQ(pair.bytes("student weights"), 2 * (pair.student().part("decoder").values + pair.student().part("embeddings").values));
+  EXPECT_EQ(pair.bytes("student weights"),
+            2 * (pair.student().part("decoder").values + pair.student().part("embeddings").values));
   // Of an untied embedding, rows that tokens touch: here pages of all of it.
   EXPECT_EQ(pair.bytes("teacher weights"), 2 * (pair.teacher().part("decoder").values + 2 * 512 * 128));
   EXPECT_EQ(pair.bytes("verbalizers"), 4 * (2 * 3 * 64 * 64 + 3 * 3 * 128 * 128));

@@ -14,7 +14,8 @@ using namespace plan_fixture;
 /// Attention's two products, half of them masked, as planned; LibTorch's kernel is no matrix product of its own.
 double attention_flops(const Batch& batch, const ModelConfig& model, double passes) {
   const auto length = static_cast<double>(batch.num_tokens()) / static_cast<double>(batch.num_samples());
-  return passes * 2 * length * static_cast<double>(batch.num_tokens() * model.text.hidden_size * model.text.num_hidden_layers);
+  return passes * 2 * length *
+         static_cast<double>(batch.num_tokens() * model.text.hidden_size * model.text.num_hidden_layers);
 }
 
 TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
@@ -26,7 +27,8 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
       RunConfig config;
       config.activation_checkpointing = checkpoints;
       config.finetune.optimizer.accumulate = 1;
-      config.finetune.train = lora ? std::vector<std::string>{"lora"} : std::vector<std::string>{"decoder", "embeddings"};
+      config.finetune.train =
+          lora ? std::vector<std::string>{"lora"} : std::vector<std::string>{"decoder", "embeddings"};
       config.student.lora.rank = lora ? 8 : 0;
       const auto student = load_vlm(stored.path(), at::kFloat);
       student->set_activation_checkpointing(checkpoints);
@@ -36,7 +38,8 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
       const double counted = product_flops([&] { finetune(*student, batch, -1).loss.backward(); });
       const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "finetune", shape_of(batch));
       const double planned = work.model_flops - attention_flops(batch, stored.sizes().config, checkpoints ? 3 : 2);
-      // Norms and biases count as weights that are multiplied with, and the first layer's input has no gradient with adapters.
+      // Norms and biases count as weights that are multiplied with, and the first layer's input has no gradient with
+      // adapters.
       EXPECT_NEAR(planned / counted, 1, 0.05) << planned << " planned, " << counted << " counted";
     }
   }
@@ -56,7 +59,8 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
   const double counted = product_flops([&] { verbalize(rows, *verbalizers, batch, -1).loss.backward(); });
   const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "verbalize-student", shape_of(batch));
   // Of each verbalizer's three maps, the last one's input has a gradient, too.
-  EXPECT_NEAR((work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().config, 1)) / counted, 1, 0.05);
+  EXPECT_NEAR((work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().config, 1)) / counted, 1,
+              0.05);
 }
 
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
@@ -66,7 +70,9 @@ TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
   RunConfig config;
   config.student.layers = config.teacher.layers = {1, 2};
   const auto shape = shape_of(text_batch(2, 64, 8));
-  const auto work = [&](const char* step) { return step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, step, shape); };
+  const auto work = [&](const char* step) {
+    return step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, step, shape);
+  };
   EXPECT_EQ(work("interact").read_bytes, 0);
   const double resident = work("interact").model_flops;
   config.teacher.residency = Residency::kStreamed;

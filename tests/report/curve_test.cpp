@@ -15,9 +15,7 @@ TEST(Curve, KeepsAShortCurveAsItIs) {
   EXPECT_EQ(curve.to_json(), OrderedJson::parse(R"({"x":[1,2,3,4,5,6,7,8],"y":[0.5,1.0,null,2.0,2.5,null,3.5,4.0]})"));
 }
 
-TEST(Curve, OfNothingHasNoPoints) {
-  EXPECT_EQ(Curve().to_json(), OrderedJson::parse(R"({"x":[],"y":[]})"));
-}
+TEST(Curve, OfNothingHasNoPoints) { EXPECT_EQ(Curve().to_json(), OrderedJson::parse(R"({"x":[],"y":[]})")); }
 
 TEST(Curve, KeepsSixDigits) {
   Curve curve;

@@ -26,9 +26,7 @@ TEST(Page, KeepsMarkupFromDataInsideItsElement) {
   EXPECT_EQ(page.find("<script>alert"), std::string::npos);
 }
 
-TEST(Page, ReplacesBytesThatAreNoText) {
-  EXPECT_EQ(page_json({{"path", "a\xff"}}), "{\"path\":\"a\xef\xbf\xbd\"}");
-}
+TEST(Page, ReplacesBytesThatAreNoText) { EXPECT_EQ(page_json({{"path", "a\xff"}}), "{\"path\":\"a\xef\xbf\xbd\"}"); }
 
 }  // namespace
 }  // namespace vlsi

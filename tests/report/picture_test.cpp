@@ -9,7 +9,6 @@
 namespace vlsi {
 namespace {
 
-
 const std::filesystem::path kImages = std::filesystem::path(VLSI_TEST_DATA) / "images";
 
 std::string decoded(const std::string& text) {

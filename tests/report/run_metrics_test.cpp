@@ -8,7 +8,6 @@
 namespace vlsi {
 namespace {
 
-
 void append(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::app | std::ios::binary) << text;
 }

@@ -52,7 +52,8 @@ inline std::vector<std::string> in_ranks(int64_t size, const std::function<void(
     if (rank == 1) wait_for_first(port, [] { return true; });
     threads.emplace_back([&, rank] {
       try {
-        const auto ranks = join_ranks({rank, size, rank, "127.0.0.1", port, /*launcher_has_store=*/false, "0"}, at::kCPU);
+        const auto ranks =
+            join_ranks({rank, size, rank, "127.0.0.1", port, /*launcher_has_store=*/false, "0"}, at::kCPU);
         try {
           action(*ranks);
           ranks->finish();

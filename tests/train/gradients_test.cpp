@@ -1,4 +1,5 @@
-// What comes of an iteration's gradients: against plain sums, with and without exchanges during the last backward pass, bit for bit.
+// What comes of an iteration's gradients: against plain sums, with and without exchanges during the last backward pass,
+// bit for bit.
 #include "train/gradients.h"
 
 #include <ATen/ATen.h>
@@ -21,8 +22,8 @@ const std::vector<std::vector<int64_t>> kShapes{{3, 5}, {1}, {40}, {2, 2, 2}, {2
 /// A backward pass gives parameter i the gradient gradients[i], none where it is undefined.
 using Pass = std::vector<at::Tensor>;
 
-/// The backward passes of an iteration, by rank: none to three, each of which reaches some of the parameters. Parameter 1 is reached by none,
-/// parameter 2 by rank 0 alone, parameter 3 only by passes that are not the last.
+/// The backward passes of an iteration, by rank: none to three, each of which reaches some of the parameters. Parameter
+/// 1 is reached by none, parameter 2 by rank 0 alone, parameter 3 only by passes that are not the last.
 std::vector<std::vector<Pass>> passes_of(uint64_t iteration, int64_t num_ranks, at::ScalarType dtype) {
   Random random(iteration);
   const auto below = [&](int64_t limit) { return static_cast<int64_t>(random.uniform() * static_cast<double>(limit)); };
@@ -103,8 +104,12 @@ TEST_P(GradientsOfRanks, ArePlainSumsWhetherTheLastPassIsExpectedOrNot) {
   EXPECT_EQ(in_ranks(size, iterate), Errors(size));
 }
 
-INSTANTIATE_TEST_SUITE_P(SizesAndTypes, GradientsOfRanks, testing::Combine(testing::Values(1, 2, 3), testing::Values(at::kFloat, at::kBFloat16)),
-                         [](const auto& item) { return std::to_string(std::get<0>(item.param)) + std::string(c10::toString(std::get<1>(item.param))); });
+INSTANTIATE_TEST_SUITE_P(SizesAndTypes, GradientsOfRanks,
+                         testing::Combine(testing::Values(1, 2, 3), testing::Values(at::kFloat, at::kBFloat16)),
+                         [](const auto& item) {
+                           return std::to_string(std::get<0>(item.param)) +
+                                  std::string(c10::toString(std::get<1>(item.param)));
+                         });
 
 /// y = w_n(... w_2(w_1 x)): the gradients come from the last weight to the first.
 struct Chain {
@@ -127,45 +132,50 @@ struct Chain {
 };
 
 TEST(Gradients, LeaveWhileTheBackwardPassGoesOn) {
-  EXPECT_EQ(in_ranks(2, [](const Ranks& inner) {
-    const CountingRanks ranks(inner);
-    const Chain chain(4);
-    Gradients gradients(chain.weights, ranks, /*at_once=*/2);  // an exchange for each
-    for (int iteration = 0; iteration < 3; ++iteration) {
-      gradients.expect_last_backward();
-      const int64_t before = ranks.num_sums();
-      chain.run_backward([&](size_t i) {
-        // In the first iteration it is not known yet who is used. Of the others, the weights above this one have left.
-        const int64_t num_above = iteration == 0 ? 0 : 3 - static_cast<int64_t>(i);
-        EXPECT_GE(ranks.num_sums() - before, num_above);
-        EXPECT_LE(ranks.num_sums() - before, num_above + (iteration == 0 ? 0 : 1));
-      });
-      gradients.collect();
-      EXPECT_EQ(ranks.num_sums() - before, iteration == 0 ? 0 : 4);
-      const auto parts = gradients.sum_to_parts();
-      EXPECT_EQ(ranks.num_sums() - before, 4);
-      if (ranks.is_first()) {
-        EXPECT_EQ(parts[0].item<double>(), 2.0 * 2 * 3 * 4);
-      } else {
-        EXPECT_EQ(parts[0].numel(), 0);
-      }
-    }
-  }), Errors(2));
+  EXPECT_EQ(in_ranks(2,
+                     [](const Ranks& inner) {
+                       const CountingRanks ranks(inner);
+                       const Chain chain(4);
+                       Gradients gradients(chain.weights, ranks, /*at_once=*/2);  // an exchange for each
+                       for (int iteration = 0; iteration < 3; ++iteration) {
+                         gradients.expect_last_backward();
+                         const int64_t before = ranks.num_sums();
+                         chain.run_backward([&](size_t i) {
+                           // In the first iteration it is not known yet who is used. Of the others, the weights above
+                           // this one have left.
+                           const int64_t num_above = iteration == 0 ? 0 : 3 - static_cast<int64_t>(i);
+                           EXPECT_GE(ranks.num_sums() - before, num_above);
+                           EXPECT_LE(ranks.num_sums() - before, num_above + (iteration == 0 ? 0 : 1));
+                         });
+                         gradients.collect();
+                         EXPECT_EQ(ranks.num_sums() - before, iteration == 0 ? 0 : 4);
+                         const auto parts = gradients.sum_to_parts();
+                         EXPECT_EQ(ranks.num_sums() - before, 4);
+                         if (ranks.is_first()) {
+                           EXPECT_EQ(parts[0].item<double>(), 2.0 * 2 * 3 * 4);
+                         } else {
+                           EXPECT_EQ(parts[0].numel(), 0);
+                         }
+                       }
+                     }),
+            Errors(2));
 }
 
 TEST(Gradients, OfWhatNoRankUsesAreNotExchanged) {
-  EXPECT_EQ(in_ranks(2, [](const Ranks& inner) {
-    const CountingRanks ranks(inner);
-    const auto used = at::ones({1}).requires_grad_(), unused = at::ones({1}).requires_grad_();
-    Gradients gradients({used, unused}, ranks, 2);
-    for (int iteration = 0; iteration < 3; ++iteration) {
-      gradients.expect_last_backward();
-      if (ranks.is_first()) used.sum().backward();
-      gradients.collect();
-      EXPECT_FALSE(gradients.sum_to_parts()[1].defined());
-      EXPECT_EQ(ranks.num_sums(), iteration + 1);
-    }
-  }), Errors(2));
+  EXPECT_EQ(in_ranks(2,
+                     [](const Ranks& inner) {
+                       const CountingRanks ranks(inner);
+                       const auto used = at::ones({1}).requires_grad_(), unused = at::ones({1}).requires_grad_();
+                       Gradients gradients({used, unused}, ranks, 2);
+                       for (int iteration = 0; iteration < 3; ++iteration) {
+                         gradients.expect_last_backward();
+                         if (ranks.is_first()) used.sum().backward();
+                         gradients.collect();
+                         EXPECT_FALSE(gradients.sum_to_parts()[1].defined());
+                         EXPECT_EQ(ranks.num_sums(), iteration + 1);
+                       }
+                     }),
+            Errors(2));
 }
 
 TEST(Gradients, ComeWithTheErrorOfAnotherRankOutOfTheBackwardPass) {

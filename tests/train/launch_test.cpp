@@ -12,8 +12,8 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-const Variables kTorchrun{{"RANK", "3"},         {"WORLD_SIZE", "4"},      {"LOCAL_RANK", "1"},
-                          {"MASTER_ADDR", "host"}, {"MASTER_PORT", "29500"}};
+const Variables kTorchrun{
+    {"RANK", "3"}, {"WORLD_SIZE", "4"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "host"}, {"MASTER_PORT", "29500"}};
 
 std::optional<Launch> launch_of(const Variables& variables) {
   return read_launch([&](const char* name) -> const char* {
@@ -58,12 +58,13 @@ TEST(Launch, NamesTheVariableThatCannotBe) {
     return message_of([&] { launch_of(variables); });
   };
   for (const char* name : {"RANK", "MASTER_ADDR", "MASTER_PORT"}) {
-    EXPECT_NE(error_with(name, nullptr).find(std::string(name) + " is not set; start the ranks with torchrun"), std::string::npos);
+    EXPECT_NE(error_with(name, nullptr).find(std::string(name) + " is not set; start the ranks with torchrun"),
+              std::string::npos);
     EXPECT_NE(error_with(name, "").find(std::string(name) + " is not set"), std::string::npos);
   }
-  const std::vector<std::pair<const char*, const char*>> bad{{"RANK", "4"},       {"RANK", "-1"},       {"RANK", "two"},
-                                                             {"WORLD_SIZE", "0"}, {"WORLD_SIZE", "4x"}, {"LOCAL_RANK", "4"},
-                                                             {"MASTER_PORT", "0"}, {"MASTER_PORT", "65536"}};
+  const std::vector<std::pair<const char*, const char*>> bad{
+      {"RANK", "4"},        {"RANK", "-1"},      {"RANK", "two"},      {"WORLD_SIZE", "0"},
+      {"WORLD_SIZE", "4x"}, {"LOCAL_RANK", "4"}, {"MASTER_PORT", "0"}, {"MASTER_PORT", "65536"}};
   for (const auto& [name, value] : bad) {
     EXPECT_NE(error_with(name, value).find(std::string(name) + " is '" + value + "', expected "), std::string::npos)
         << error_with(name, value);

@@ -52,7 +52,8 @@ TEST(MetricSums, OfSeveralRanksAddUpWithEveryBit) {
     sums->add("square", {at::tensor({1.0, std::nan(""), 1e-300, 4.0}, at::kDouble).view({2, 2}), 7});
   }
   MetricSums gathered;
-  for (const auto* sums : {&first, &second}) gathered.add(OrderedJson::from_msgpack(OrderedJson::to_msgpack(sums->packed())));
+  for (const auto* sums : {&first, &second})
+    gathered.add(OrderedJson::from_msgpack(OrderedJson::to_msgpack(sums->packed())));
   EXPECT_EQ(gathered.means(), whole.means());
 }
 
@@ -80,7 +81,8 @@ TEST(MetricsFile, ContinuesBehindWhatIsKept) {
   write_text(folder / "metrics.jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\":");
   MetricsFile file(folder / "metrics.jsonl", 8);
   EXPECT_EQ(file.size_bytes(), 8);
-  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":2}\n{\"a\":") << "a start that fails must not have harmed them";
+  EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":2}\n{\"a\":")
+      << "a start that fails must not have harmed them";
   file.append({{"a", 9}});
   EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n{\"a\":9}\n");
 }
@@ -91,7 +93,11 @@ TEST(MetricsFile, LeavesNoHalfLineOnAFullDisk) {
   file.append({{"a", 1}});
   {
     const FileSizeLimit limit(20);
-    expect_error([&] { file.append({{"a", std::string(20, 'x')}}); }, {"writing metrics to " + (folder / "metrics.jsonl").string() + ": File too large"});
+    expect_error(
+        [&] {
+          file.append({{"a", std::string(20, 'x')}});
+        },
+        {"writing metrics to " + (folder / "metrics.jsonl").string() + ": File too large"});
   }
   EXPECT_EQ(content_of(folder / "metrics.jsonl"), "{\"a\":1}\n");
   file.append({{"a", 2}});

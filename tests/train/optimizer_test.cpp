@@ -4,8 +4,8 @@
 #include "base/json.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
-#include "tests/support/peak_bytes.h"
 #include "tests/support/in_ranks.h"
+#include "tests/support/peak_bytes.h"
 
 namespace vlsi {
 namespace {
@@ -199,7 +199,8 @@ TEST(AdamW, RefusesAStateThatDoesNotFit) {
     return message_of([&] { problem.optimizer_.load_state(checkpoint_of(folder.path(), state)); });
   };
   auto state = state_of(problem.optimizer_);
-  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find("1 problem(s): missing parameter.a"), std::string::npos);
+  EXPECT_NE(error(NamedTensors(state.begin() + 1, state.end())).find("1 problem(s): missing parameter.a"),
+            std::string::npos);
   state.front().second = at::zeros({3, 4});
   EXPECT_NE(error(state).find("parameter.a is [3, 4], expected [4, 3]"), std::string::npos);
 }

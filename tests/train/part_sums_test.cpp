@@ -1,4 +1,5 @@
-// Sums that leave as their tensors come: against whole sums, for any number of ranks, size of an exchange, and order of coming.
+// Sums that leave as their tensors come: against whole sums, for any number of ranks, size of an exchange, and order of
+// coming.
 #include "train/part_sums.h"
 
 #include <ATen/ATen.h>
@@ -19,7 +20,8 @@ at::Tensor tensor_of(size_t index, int64_t rank) {
   return (at::arange(kSizes[index]) % 50 + 1000 * rank + static_cast<int64_t>(index)).to(at::kFloat);
 }
 
-void expect_sums(const std::vector<at::Tensor>& parts, const Ranks& ranks, const std::function<bool(size_t index, int64_t rank)>& is_added) {
+void expect_sums(const std::vector<at::Tensor>& parts, const Ranks& ranks,
+                 const std::function<bool(size_t index, int64_t rank)>& is_added) {
   ASSERT_EQ(parts.size(), kSizes.size());
   for (size_t i = 0; i < kSizes.size(); ++i) {
     auto sum = at::zeros({kSizes[i]});
@@ -64,7 +66,9 @@ TEST_P(PartSumsOfRanks, DoNotDependOnWhatEachRankAddsFirst) {
 }
 
 TEST_P(PartSumsOfRanks, TakeWhatIsNotAddedForZero) {
-  const auto is_added = [](size_t index, int64_t rank) { return index != 1 && static_cast<int64_t>(index) % 3 != rank; };
+  const auto is_added = [](size_t index, int64_t rank) {
+    return index != 1 && static_cast<int64_t>(index) % 3 != rank;
+  };
   expect_in_ranks([&](const Ranks& ranks) {
     PartSums sums(kSizes, at::kFloat, ranks, at_once_);
     for (size_t i = 0; i < kSizes.size(); ++i) {
@@ -74,22 +78,26 @@ TEST_P(PartSumsOfRanks, TakeWhatIsNotAddedForZero) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, PartSumsOfRanks, testing::Combine(testing::Values(1, 2, 3), testing::Values(1, 20, 1000)));
+INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, PartSumsOfRanks,
+                         testing::Combine(testing::Values(1, 2, 3), testing::Values(1, 20, 1000)));
 
 TEST(PartSums, LeaveInTheirOrderAsSoonAsTheyAreComplete) {
-  EXPECT_EQ(in_ranks(2, [](const Ranks& ranks) {
-    PartSums sums({4, 2, 2, 2}, at::kFloat, ranks, /*at_once=*/4);  // exchanges: 0; 1 and 2; 3
-    const auto num_started_with = [&](size_t index) {
-      sums.add(index, at::ones({index == 0 ? 4 : 2}));
-      return sums.num_started();
-    };
-    EXPECT_EQ(num_started_with(1), 0);
-    EXPECT_EQ(num_started_with(0), 1);
-    EXPECT_EQ(num_started_with(3), 1);
-    EXPECT_EQ(num_started_with(2), 3);
-    EXPECT_THROW(sums.add(2, at::ones({2})), c10::Error) << "a gradient that came after its bucket had left would be lost";
-    for (const auto& part : sums.finish()) EXPECT_TRUE(at::equal(part, at::full_like(part, 2)));
-  }), std::vector<std::string>(2));
+  EXPECT_EQ(in_ranks(2,
+                     [](const Ranks& ranks) {
+                       PartSums sums({4, 2, 2, 2}, at::kFloat, ranks, /*at_once=*/4);  // exchanges: 0; 1 and 2; 3
+                       const auto num_started_with = [&](size_t index) {
+                         sums.add(index, at::ones({index == 0 ? 4 : 2}));
+                         return sums.num_started();
+                       };
+                       EXPECT_EQ(num_started_with(1), 0);
+                       EXPECT_EQ(num_started_with(0), 1);
+                       EXPECT_EQ(num_started_with(3), 1);
+                       EXPECT_EQ(num_started_with(2), 3);
+                       EXPECT_THROW(sums.add(2, at::ones({2})), c10::Error)
+                           << "a gradient that came after its bucket had left would be lost";
+                       for (const auto& part : sums.finish()) EXPECT_TRUE(at::equal(part, at::full_like(part, 2)));
+                     }),
+            std::vector<std::string>(2));
 }
 
 }  // namespace

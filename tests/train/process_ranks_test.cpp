@@ -16,30 +16,37 @@ class Exchanges : public testing::TestWithParam<int64_t> {};
 
 TEST_P(Exchanges, GatherAndSumTheRanksParts) {
   const int64_t size = GetParam();
-  EXPECT_EQ(in_ranks(size, [&](const Ranks& ranks) {
-    EXPECT_EQ(ranks.size(), size);
-    const auto mine = at::full({3}, static_cast<double>(ranks.rank()), at::kFloat);
-    auto gathered = at::empty({size, 3}, at::kFloat);
-    ranks.all_gather(mine, gathered);
-    EXPECT_TRUE(at::equal(gathered, at::arange(size).to(at::kFloat).unsqueeze(1).expand({size, 3})));
-    // Rank r gives 10^r in the row of rank i, plus i.
-    const auto whole = at::arange(size).to(at::kFloat).unsqueeze(1).repeat({1, 2}) + std::pow(10.0, ranks.rank());
-    auto sum = at::empty({2}, at::kFloat);
-    ranks.start_reduce_scatter_sum(whole, sum)->wait();
-    const double expected = static_cast<double>(size * ranks.rank()) + (size == 2 ? 11 : 111);
-    EXPECT_TRUE(at::equal(sum, at::full({2}, expected, at::kFloat))) << sum;
-  }), Errors(size));
+  EXPECT_EQ(in_ranks(size,
+                     [&](const Ranks& ranks) {
+                       EXPECT_EQ(ranks.size(), size);
+                       const auto mine = at::full({3}, static_cast<double>(ranks.rank()), at::kFloat);
+                       auto gathered = at::empty({size, 3}, at::kFloat);
+                       ranks.all_gather(mine, gathered);
+                       EXPECT_TRUE(at::equal(gathered, at::arange(size).to(at::kFloat).unsqueeze(1).expand({size, 3})));
+                       // Rank r gives 10^r in the row of rank i, plus i.
+                       const auto whole =
+                           at::arange(size).to(at::kFloat).unsqueeze(1).repeat({1, 2}) + std::pow(10.0, ranks.rank());
+                       auto sum = at::empty({2}, at::kFloat);
+                       ranks.start_reduce_scatter_sum(whole, sum)->wait();
+                       const double expected = static_cast<double>(size * ranks.rank()) + (size == 2 ? 11 : 111);
+                       EXPECT_TRUE(at::equal(sum, at::full({2}, expected, at::kFloat))) << sum;
+                     }),
+            Errors(size));
 }
 
 TEST_P(Exchanges, GatherTextsOfAnyBytesAndLengths) {
   const int64_t size = GetParam();
-  EXPECT_EQ(in_ranks(size, [&](const Ranks& ranks) {
-    const auto text_of = [](int64_t rank) { return rank == 0 ? std::string("a\0b\xff", 4) : std::string(rank * 1000 - 1000, 'x'); };
-    const auto texts = ranks.all_gather(text_of(ranks.rank()));
-    ASSERT_EQ(std::ssize(texts), size);
-    for (int64_t rank = 0; rank < size; ++rank) EXPECT_EQ(texts[rank], text_of(rank));
-    EXPECT_EQ(ranks.all_gather(std::string()), Errors(size));
-  }), Errors(size));
+  EXPECT_EQ(in_ranks(size,
+                     [&](const Ranks& ranks) {
+                       const auto text_of = [](int64_t rank) {
+                         return rank == 0 ? std::string("a\0b\xff", 4) : std::string(rank * 1000 - 1000, 'x');
+                       };
+                       const auto texts = ranks.all_gather(text_of(ranks.rank()));
+                       ASSERT_EQ(std::ssize(texts), size);
+                       for (int64_t rank = 0; rank < size; ++rank) EXPECT_EQ(texts[rank], text_of(rank));
+                       EXPECT_EQ(ranks.all_gather(std::string()), Errors(size));
+                     }),
+            Errors(size));
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, Exchanges, testing::Values(2, 3));
@@ -52,7 +59,8 @@ TEST(Failures, OfOneRankStopTheOthersWithItsReason) {
       ranks.wait_for_all();
     });
     for (int64_t rank = 0; rank < 3; ++rank) {
-      EXPECT_EQ(errors[rank], (rank == failing ? "" : "rank " + std::to_string(failing) + " stopped: ") + std::string("reading data.json: it is broken"));
+      EXPECT_EQ(errors[rank], (rank == failing ? "" : "rank " + std::to_string(failing) + " stopped: ") +
+                                  std::string("reading data.json: it is broken"));
     }
   }
 }

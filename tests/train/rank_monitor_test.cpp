@@ -31,7 +31,8 @@ struct Table {
   }
 
   std::unique_ptr<RankMonitor> monitor(int64_t rank, int64_t size = 2, std::chrono::milliseconds silence = 10min) {
-    return std::make_unique<RankMonitor>(access(), RankMonitorConfig{rank, size, /*holds_table=*/rank == 0, "rank 0", 5ms, silence});
+    return std::make_unique<RankMonitor>(
+        access(), RankMonitorConfig{rank, size, /*holds_table=*/rank == 0, "rank 0", 5ms, silence});
   }
 };
 
@@ -50,7 +51,8 @@ TEST(RankMonitor, HearsWhyAnotherRankFailed) {
   EXPECT_FALSE(first->trouble());
   second->report_failure("the disk is full");
   first->report_failure("that comes too late");
-  for (const auto* monitor : {first.get(), third.get()}) EXPECT_EQ(trouble_of(*monitor), "rank 1 stopped: the disk is full");
+  for (const auto* monitor : {first.get(), third.get()})
+    EXPECT_EQ(trouble_of(*monitor), "rank 1 stopped: the disk is full");
 }
 
 TEST(RankMonitor, HearsThatRanksAreSilent) {

@@ -9,7 +9,8 @@
 namespace vlsi {
 namespace {
 
-/// Whole numbers, whose sums are exact, in shapes that no number of ranks divides; a scalar and an empty one among them.
+/// Whole numbers, whose sums are exact, in shapes that no number of ranks divides; a scalar and an empty one among
+/// them.
 std::vector<at::Tensor> tensors_of(int64_t rank, at::ScalarType dtype) {
   std::vector<at::Tensor> tensors;
   for (const auto& shape : std::vector<std::vector<int64_t>>{{3, 5}, {}, {7}, {0, 2}, {2, 2, 2}, {29}}) {
@@ -24,9 +25,11 @@ TEST(RankPart, CoversATensorOnceWithTheOthers) {
   for (const int64_t size : {2, 3, 4}) {
     const std::vector<int64_t> counts{0, 1, 2, 3, 4, 29, 30};
     std::vector<std::vector<RankPart>> parts(size);
-    EXPECT_EQ(in_ranks(size, [&](const Ranks& ranks) {
-      for (const int64_t count : counts) parts[ranks.rank()].push_back(rank_part(count, ranks));
-    }), std::vector<std::string>(size));
+    EXPECT_EQ(in_ranks(size,
+                       [&](const Ranks& ranks) {
+                         for (const int64_t count : counts) parts[ranks.rank()].push_back(rank_part(count, ranks));
+                       }),
+              std::vector<std::string>(size));
     for (size_t i = 0; i < counts.size(); ++i) {
       int64_t reached = 0;
       for (int64_t rank = 0; rank < size; ++rank) {

@@ -51,7 +51,8 @@ TEST(RunDirectory, KeepsTheConfigurationAndBringsBackTheNewestCheckpoint) {
   EXPECT_EQ(state.random, "generator");
   EXPECT_TRUE(at::equal(tensors->tensor("parameter.w"), at::full({2, 3}, 2.0)));
   run.append_metrics({{"iteration", 3}});
-  EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n{\"iteration\":3}\n") << "what came after the checkpoint is repeated";
+  EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n{\"iteration\":3}\n")
+      << "what came after the checkpoint is repeated";
 }
 
 TEST(RunDirectory, KeepsTheNewestCheckpointsOnly) {
@@ -97,12 +98,14 @@ TEST(RunDirectory, LeavesAConfigurationAloneThatNoRunWrote) {
 TEST(RunDirectory, NamesTheKeysInWhichTheConfigurationDiffers) {
   const Folder folder;
   { RunDirectory(folder / "run", kConfig, false).append_metrics({{"iteration", 1}}); }
-  expect_error([&] { RunDirectory(folder / "run", "out: run\nseed: 2\n", true); }, {"resuming the run in " + (folder / "run").string(), "config.yaml: seed: '1', now '2'"});
+  expect_error([&] { RunDirectory(folder / "run", "out: run\nseed: 2\n", true); },
+               {"resuming the run in " + (folder / "run").string(), "config.yaml: seed: '1', now '2'"});
   expect_error([&] { RunDirectory(folder / "run", "out: other\nmore: 1\n", true); },
                {"out: 'run', now 'other'; more: nothing, now '1'; seed: '1', now nothing"});
   EXPECT_NO_THROW(RunDirectory(folder / "run", "seed: 1  # the same\nout: run\n", true));
   EXPECT_NO_THROW(RunDirectory(folder / "run", "seed: 1\nout: elsewhere\n", true, one_rank(), {"out"}));
-  expect_error([&] { RunDirectory(folder / "run", "seed: 2\nout: elsewhere\n", true, one_rank(), {"out"}); }, {"config.yaml: seed: '1', now '2'"});
+  expect_error([&] { RunDirectory(folder / "run", "seed: 2\nout: elsewhere\n", true, one_rank(), {"out"}); },
+               {"config.yaml: seed: '1', now '2'"});
   write_text(folder / "run/config.yaml", "seed: [1\n");
   expect_error([&] { RunDirectory(folder / "run", kConfig, true); }, {"config.yaml: line "});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), "{\"iteration\":1}\n");
@@ -113,7 +116,8 @@ TEST(RunDirectory, RefusesCheckpointsWithoutTheirConfiguration) {
   { RunDirectory(folder / "run", kConfig, false).write_checkpoint(state_at("interact", 1, 1), some_tensors(1), 2); }
   fs::remove(folder / "run/config.yaml");
   for (const bool resume : {false, true}) {
-    expect_error([&] { RunDirectory(folder / "run", kConfig, resume); }, {(folder / "run").string(), "checkpoints", "no config.yaml"});
+    expect_error([&] { RunDirectory(folder / "run", kConfig, resume); },
+                 {(folder / "run").string(), "checkpoints", "no config.yaml"});
   }
   EXPECT_FALSE(fs::exists(folder / "run/config.yaml"));
 }
@@ -121,7 +125,8 @@ TEST(RunDirectory, RefusesCheckpointsWithoutTheirConfiguration) {
 TEST(RunDirectory, IsForOneRunAtATime) {
   const Folder folder;
   const RunDirectory first(folder / "run", kConfig, false);
-  expect_error([&] { RunDirectory(folder / "run", kConfig, true); }, {(folder / "run").string(), concat("another process (its number is ", ::getpid(), ")")});
+  expect_error([&] { RunDirectory(folder / "run", kConfig, true); },
+               {(folder / "run").string(), concat("another process (its number is ", ::getpid(), ")")});
 }
 
 TEST(RunDirectory, ClearsWhatAKilledProcessLeft) {
@@ -161,16 +166,20 @@ TEST(RunDirectory, RefusesADamagedState) {
 
 TEST(FoundCheckpoint, ListsEveryTensorThatIsNotAsExpected) {
   const Folder folder;
-  const auto written = sources_of({{"a", at::ones({2})}, {"b", at::ones({2, 3})}, {"c", at::ones({})}, {"d", at::ones({1})}});
+  const auto written =
+      sources_of({{"a", at::ones({2})}, {"b", at::ones({2, 3})}, {"c", at::ones({})}, {"d", at::ones({1})}});
   { RunDirectory(folder / "run", kConfig, false).write_checkpoint(state_at("interact", 1, 1), written, 2); }
   const RunDirectory run(folder / "run", kConfig, true);
   const auto& found = *run.checkpoint();
   EXPECT_NO_THROW(found.check_is(written));
   EXPECT_NO_THROW(found.check_has({written[1]}));
-  const auto other = sources_of({{"a", at::ones({2})}, {"b", at::ones({3, 2})}, {"c", at::ones({1})}, {"e", at::ones({})}, {"f", at::ones({})}});
+  const auto other = sources_of(
+      {{"a", at::ones({2})}, {"b", at::ones({3, 2})}, {"c", at::ones({1})}, {"e", at::ones({})}, {"f", at::ones({})}});
   const std::string four = "b is [2, 3], expected [3, 2]; c is [], expected [1]; missing e; missing f";
-  expect_error([&] { found.check_has(other); }, {"resuming from " + (folder / "run/checkpoints/interact-1").string(), ": 4 problem(s): " + four});
-  expect_error([&] { found.check_is(other); }, {"not of this run's configuration: 5 problem(s): " + four + "; unexpected d"});
+  expect_error([&] { found.check_has(other); },
+               {"resuming from " + (folder / "run/checkpoints/interact-1").string(), ": 4 problem(s): " + four});
+  expect_error([&] { found.check_is(other); },
+               {"not of this run's configuration: 5 problem(s): " + four + "; unexpected d"});
 }
 
 TEST(FoundCheckpoint, ConvertsToTheTypeAskedFor) {
@@ -186,27 +195,31 @@ TEST(FoundCheckpoint, ConvertsToTheTypeAskedFor) {
 TEST(RunDirectory, OfSeveralRanksIsWrittenByTheFirstAndReadByAll) {
   const Folder folder;
   const auto path = folder / "run";
-  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
-    RunDirectory run(path, kConfig, false, ranks);
-    EXPECT_EQ(run.ranks_at_start(), 2);
-    run.append_metrics({{"rank", ranks.rank()}});
-    int64_t num_made = 0;
-    auto tensors = some_tensors(3);
-    tensors.front().make = [&] {
-      num_made += 1;
-      return at::full({2, 3}, 3.0);
-    };
-    run.write_checkpoint(state_at("interact", 1, 1), tensors, 2);
-    EXPECT_EQ(num_made, 1) << "on every rank, since making may be an exchange";
-    EXPECT_TRUE(fs::exists(path / "checkpoints/interact-1/state.json"));
-  }), (std::vector<std::string>{"", ""}));
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       RunDirectory run(path, kConfig, false, ranks);
+                       EXPECT_EQ(run.ranks_at_start(), 2);
+                       run.append_metrics({{"rank", ranks.rank()}});
+                       int64_t num_made = 0;
+                       auto tensors = some_tensors(3);
+                       tensors.front().make = [&] {
+                         num_made += 1;
+                         return at::full({2, 3}, 3.0);
+                       };
+                       run.write_checkpoint(state_at("interact", 1, 1), tensors, 2);
+                       EXPECT_EQ(num_made, 1) << "on every rank, since making may be an exchange";
+                       EXPECT_TRUE(fs::exists(path / "checkpoints/interact-1/state.json"));
+                     }),
+            (std::vector<std::string>{"", ""}));
   EXPECT_EQ(content_of(path / "metrics.jsonl"), "{\"rank\":0}\n");
-  EXPECT_EQ(in_ranks(3, [&](const Ranks& ranks) {
-    const RunDirectory run(path, kConfig, true, ranks);
-    ASSERT_TRUE(run.checkpoint());
-    EXPECT_EQ(run.checkpoint()->path, path / "checkpoints/interact-1");
-    EXPECT_EQ(run.ranks_at_start(), 2);
-  }), (std::vector<std::string>{"", "", ""}));
+  EXPECT_EQ(in_ranks(3,
+                     [&](const Ranks& ranks) {
+                       const RunDirectory run(path, kConfig, true, ranks);
+                       ASSERT_TRUE(run.checkpoint());
+                       EXPECT_EQ(run.checkpoint()->path, path / "checkpoints/interact-1");
+                       EXPECT_EQ(run.ranks_at_start(), 2);
+                     }),
+            (std::vector<std::string>{"", "", ""}));
 }
 
 TEST(RunDirectory, RefusesRanksWithDifferentConfigurations) {
@@ -214,7 +227,8 @@ TEST(RunDirectory, RefusesRanksWithDifferentConfigurations) {
   const auto errors = in_ranks(2, [&](const Ranks& ranks) {
     RunDirectory(folder / "run", ranks.rank() == 0 ? kConfig : "seed: 7\n", false, ranks);
   });
-  const auto wanted = "starting a run in " + (folder / "run").string() + ": this rank's configuration differs from rank 0's";
+  const auto wanted =
+      "starting a run in " + (folder / "run").string() + ": this rank's configuration differs from rank 0's";
   EXPECT_EQ(errors, (std::vector<std::string>{"rank 1 stopped: " + wanted, wanted}));
 }
 

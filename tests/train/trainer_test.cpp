@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 const std::string kSettings = "seed: 1\n";
 
-/// A parameter that is pulled to the answers' token ids: loss = sum over positions |w - id/100|^2, drawn positions twice.
+/// A parameter that is pulled to the answers' token ids: loss = sum over positions |w - id/100|^2, drawn positions
+/// twice.
 struct Task {
   explicit Task(at::ScalarType dtype = at::kFloat) : w(at::ones({3}, dtype).requires_grad_()) {
     step.name = "pull";
@@ -84,8 +85,10 @@ TEST(Trainer, AnIterationsLossIsTheMeanOverAllItsPositions) {
     EXPECT_EQ(metrics[i]["step"], "pull");
     EXPECT_EQ(metrics[i]["iteration"], i + 1);
     EXPECT_EQ(metrics[i]["answer_tokens"], positions);
-    EXPECT_DOUBLE_EQ(metrics[i]["loss"].get<double>(), (task.losses[2 * i] + task.losses[2 * i + 1]) / static_cast<double>(positions));
-    EXPECT_EQ(metrics[i]["learning_rate"].get<double>(), learning_rate(task.step.optimizer, static_cast<int64_t>(i), 6));
+    EXPECT_DOUBLE_EQ(metrics[i]["loss"].get<double>(),
+                     (task.losses[2 * i] + task.losses[2 * i + 1]) / static_cast<double>(positions));
+    EXPECT_EQ(metrics[i]["learning_rate"].get<double>(),
+              learning_rate(task.step.optimizer, static_cast<int64_t>(i), 6));
     EXPECT_GT(metrics[i]["gradient_norm"].get<double>(), 0);
   }
 }
@@ -147,11 +150,11 @@ TEST_P(ResumedTrainer, EndsWhereAnUndisturbedOneDoes) {
   EXPECT_EQ(second.losses, std::vector<double>(whole.losses.begin() + 6, whole.losses.end()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16), [](const auto& type) {
-  return std::string(c10::toString(type.param));
-});
+INSTANTIATE_TEST_SUITE_P(Types, ResumedTrainer, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& type) { return std::string(c10::toString(type.param)); });
 
-/// The same numbers up to the rounding of sums of gradients, which one rank adds up one after the other: float32, a few of them.
+/// The same numbers up to the rounding of sums of gradients, which one rank adds up one after the other: float32, a few
+/// of them.
 void expect_near(const std::vector<OrderedJson>& found, const std::vector<OrderedJson>& wanted) {
   ASSERT_EQ(found.size(), wanted.size());
   for (size_t i = 0; i < found.size(); ++i) {
@@ -173,15 +176,18 @@ TEST(TrainerOnRanks, GivesWhatOneRankWithAsManyMicroBatchesGives) {
   Task alone;
   alone.step.optimizer.accumulate = 4;
   train_in(folder / "alone", alone);
-  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
-    Task task;
-    train_in(folder / "two", task, 100, ranks);
-    // Micro-batches 0 and 1 of each four are rank 0's, with the draws that one rank makes for them.
-    ASSERT_EQ(task.sizes.size(), 12);
-    for (size_t i = 0; i < 12; ++i) EXPECT_EQ(task.sizes[i], alone.sizes[i / 2 * 4 + 2 * ranks.rank() + i % 2]);
-    EXPECT_EQ(task.random.state(), alone.random.state());
-    EXPECT_TRUE(at::allclose(task.w, alone.w, 1e-6));
-  }), kTwoGoodEnds);
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       train_in(folder / "two", task, 100, ranks);
+                       // Micro-batches 0 and 1 of each four are rank 0's, with the draws that one rank makes for them.
+                       ASSERT_EQ(task.sizes.size(), 12);
+                       for (size_t i = 0; i < 12; ++i)
+                         EXPECT_EQ(task.sizes[i], alone.sizes[i / 2 * 4 + 2 * ranks.rank() + i % 2]);
+                       EXPECT_EQ(task.random.state(), alone.random.state());
+                       EXPECT_TRUE(at::allclose(task.w, alone.w, 1e-6));
+                     }),
+            kTwoGoodEnds);
   expect_near(metrics_of(folder / "two"), metrics_of(folder / "alone"));
 }
 
@@ -189,16 +195,19 @@ TEST(TrainerOnRanks, GoesOnAfterAFailureBitForBitAndOnAnyNumberOfRanks) {
   const Folder folder;
   std::vector<double> losses;
   at::Tensor w;
-  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
-    Task task;
-    train_in(folder / "whole", task, 3, ranks);
-    if (ranks.is_first()) w = task.w;
-  }), kTwoGoodEnds);
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       train_in(folder / "whole", task, 3, ranks);
+                       if (ranks.is_first()) w = task.w;
+                     }),
+            kTwoGoodEnds);
   const auto errors = in_ranks(2, [&](const Ranks& ranks) {
     Task task;
     const auto loss = task.step.loss;
     task.step.loss = [&](const Batch& batch) {
-      if (task.losses.size() == 9 && ranks.rank() == 1) throw std::runtime_error("the lights went out");  // in iteration 5
+      if (task.losses.size() == 9 && ranks.rank() == 1)
+        throw std::runtime_error("the lights went out");  // in iteration 5
       return loss(batch);
     };
     train_in(folder / "stopped", task, 3, ranks);
@@ -206,21 +215,26 @@ TEST(TrainerOnRanks, GoesOnAfterAFailureBitForBitAndOnAnyNumberOfRanks) {
   EXPECT_EQ(errors, (std::vector<std::string>{"rank 1 stopped: the lights went out", "the lights went out"}));
   for (const char* copy : {"one", "three"}) fs::copy(folder / "stopped", folder / copy, fs::copy_options::recursive);
 
-  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
-    Task task;
-    train_in(folder / "stopped", task, 3, ranks);
-    EXPECT_TRUE(at::equal(task.w, w));
-  }), kTwoGoodEnds);
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       train_in(folder / "stopped", task, 3, ranks);
+                       EXPECT_TRUE(at::equal(task.w, w));
+                     }),
+            kTwoGoodEnds);
   EXPECT_EQ(metrics_of(folder / "stopped"), metrics_of(folder / "whole"));
   Task one;
   train_in(folder / "one", one, 3);
-  EXPECT_EQ(one.losses.size(), 12) << "the four micro-batches of each of three iterations, whatever `accumulate` says of one rank";
+  EXPECT_EQ(one.losses.size(), 12)
+      << "the four micro-batches of each of three iterations, whatever `accumulate` says of one rank";
   expect_near(metrics_of(folder / "one"), metrics_of(folder / "whole"));
-  EXPECT_EQ(in_ranks(3, [&](const Ranks& ranks) {
-    Task task;
-    train_in(folder / "three", task, 3, ranks);
-    EXPECT_EQ(task.losses.size(), ranks.rank() == 2 ? 6 : 3) << "four micro-batches, dealt to three";
-  }), kThreeGoodEnds);
+  EXPECT_EQ(in_ranks(3,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       train_in(folder / "three", task, 3, ranks);
+                       EXPECT_EQ(task.losses.size(), ranks.rank() == 2 ? 6 : 3) << "four micro-batches, dealt to three";
+                     }),
+            kThreeGoodEnds);
   expect_near(metrics_of(folder / "three"), metrics_of(folder / "whole"));
 }
 
@@ -231,14 +245,18 @@ TEST(TrainerOnRanks, LeavesRanksWithoutMicroBatchesWaiting) {
   train_in(folder / "alone", alone, 3);
   fs::copy(folder / "alone", folder / "two", fs::copy_options::recursive);
   fs::remove_all(folder / "two/checkpoints/pull-6");
-  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) {
-    Task task;
-    task.step.optimizer.accumulate = 1;
-    task.step.prepare = [&](const std::vector<Batch>& batches) { EXPECT_EQ(batches.size(), ranks.rank() == 0 ? 0 : 1); };
-    train_in(folder / "two", task, 3, ranks);
-    EXPECT_EQ(task.losses.size(), ranks.rank() == 0 ? 0 : 3);
-    EXPECT_TRUE(at::equal(task.w, alone.w)) << "nothing is added to the only gradient there is";
-  }), kTwoGoodEnds);
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       task.step.optimizer.accumulate = 1;
+                       task.step.prepare = [&](const std::vector<Batch>& batches) {
+                         EXPECT_EQ(batches.size(), ranks.rank() == 0 ? 0 : 1);
+                       };
+                       train_in(folder / "two", task, 3, ranks);
+                       EXPECT_EQ(task.losses.size(), ranks.rank() == 0 ? 0 : 3);
+                       EXPECT_TRUE(at::equal(task.w, alone.w)) << "nothing is added to the only gradient there is";
+                     }),
+            kTwoGoodEnds);
   EXPECT_EQ(metrics_of(folder / "two"), metrics_of(folder / "alone"));
 }
 
@@ -247,7 +265,9 @@ TEST(TrainerOnRanks, StopsWhenTheyReadDifferentData) {
   const auto errors = in_ranks(2, [&](const Ranks& ranks) {
     Task task;
     const auto open = task.step.open_data;
-    task.step.open_data = [&](Cursor start) { return open(ranks.rank() == 0 ? start : Cursor{start.epoch, start.index + 1}); };
+    task.step.open_data = [&](Cursor start) {
+      return open(ranks.rank() == 0 ? start : Cursor{start.epoch, start.index + 1});
+    };
     train_in(folder / "run", task, 100, ranks);
   });
   for (const auto& error : errors) {
@@ -332,17 +352,19 @@ TEST(TrainerOnRanks, StopsWhereTheLossOfOneIsNotFinite) {
     task.step.loss = [&](const Batch& batch) {
       auto output = loss(batch);
       // The last micro-batch of iteration 3, whose gradients are on their way to the other rank before its loss is.
-      if (ranks.rank() == 1 && task.losses.size() == 6) output.loss = output.loss * std::numeric_limits<double>::infinity();
+      if (ranks.rank() == 1 && task.losses.size() == 6)
+        output.loss = output.loss * std::numeric_limits<double>::infinity();
       return output;
     };
     train_in(folder / "run", task, 1, ranks);
   });
-  for (const auto& error : errors) EXPECT_NE(error.find("pull: the loss of iteration 3 is not finite"), std::string::npos) << error;
+  for (const auto& error : errors)
+    EXPECT_NE(error.find("pull: the loss of iteration 3 is not finite"), std::string::npos) << error;
   EXPECT_EQ(metrics_of(folder / "run").size(), 2);
 }
 
-/// Whether two ranks stop together before iteration 4, or before 3, when an interrupt comes while rank 1 is in its last micro-batch of
-/// iteration 3, and rank 0 in its last, too, or in its first.
+/// Whether two ranks stop together before iteration 4, or before 3, when an interrupt comes while rank 1 is in its last
+/// micro-batch of iteration 3, and rank 0 in its last, too, or in its first.
 bool ranks_stop_together(bool is_rank_0_in_its_last) {
   const Folder folder;
   std::atomic<bool> is_rank_1_in_its_last = false, is_interrupted = false;
@@ -371,8 +393,8 @@ bool ranks_stop_together(bool is_rank_0_in_its_last) {
   });
   const RunDirectory run(folder / "run", kSettings, true);
   const auto& found = run.checkpoint();
-  return errors == kTwoGoodEnds && outcomes == std::vector(2, Outcome::kInterrupted) && found && found->state.iteration == finished &&
-         std::ssize(metrics_of(folder / "run")) == finished;
+  return errors == kTwoGoodEnds && outcomes == std::vector(2, Outcome::kInterrupted) && found &&
+         found->state.iteration == finished && std::ssize(metrics_of(folder / "run")) == finished;
 }
 
 class RanksDeathTest : public testing::TestWithParam<bool> {};
@@ -382,7 +404,8 @@ TEST_P(RanksDeathTest, StopTogetherWhereOneIsInterruptedWhileTheOtherIsInItsLast
   EXPECT_EXIT(::_exit(ranks_stop_together(GetParam()) ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Rank0, RanksDeathTest, testing::Bool(), [](const auto& where) { return where.param ? "InItsLast" : "InItsFirst"; });
+INSTANTIATE_TEST_SUITE_P(Rank0, RanksDeathTest, testing::Bool(),
+                         [](const auto& where) { return where.param ? "InItsLast" : "InItsFirst"; });
 
 TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
@@ -402,7 +425,8 @@ TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
     const auto& found = run.checkpoint();
     const bool is_before_the_iteration = found && found->state.iteration == 2 && found->state.step == "pull";
     const auto expected = metrics_of(folder / "whole");
-    const bool metrics_agree = metrics_of(folder / "stopped") == std::vector<OrderedJson>(expected.begin(), expected.begin() + 2);
+    const bool metrics_agree =
+        metrics_of(folder / "stopped") == std::vector<OrderedJson>(expected.begin(), expected.begin() + 2);
     return was_interrupted && is_before_the_iteration && metrics_agree;
   };
   EXPECT_EXIT(::_exit(interrupted_training() ? 0 : 1), testing::ExitedWithCode(0), "");
