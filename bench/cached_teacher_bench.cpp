@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "base/json.h"
-#include "cache/cache_writer.h"
-#include "cache/teacher_cache.h"
 #include "objective/cross_entropy.h"
 #include "objective/layer_matching.h"
 #include "objective/verbal_kl.h"
+#include "teacher/cache_writer.h"
+#include "teacher/teacher_cache.h"
 
 namespace vlsi {
 namespace {

@@ -40,7 +40,7 @@ StepResult step_ours(const Heads& heads, const Hidden& hidden);
 enum class Reading {
   kPairByPair,  // to the letter: each candidate's KL on its own, from the two layers' logits through log_softmax and
                 // kl_div; the loss adds the one that was drawn
-  kShared,  // kindly: a layer's log-probabilities are made once, and its logits dropped; a candidate's KL is made
+  kShared,      // kindly: a layer's log-probabilities are made once, and its logits dropped; a candidate's KL is made
             // without gradient, for the choice alone, and not at all where there is no choice; the one drawn again with
             // gradient
 };

@@ -15,10 +15,10 @@
 
 #include "base/parallel.h"
 #include "bench/objective.h"
+#include "objective/cpu/tile_pipeline.h"
+#include "objective/cpu/vocabulary_pass.h"
 #include "objective/cross_entropy.h"
-#include "objective/tile_pipeline.h"
 #include "objective/verbal_kl.h"
-#include "objective/vocabulary_pass.h"
 
 namespace {
 

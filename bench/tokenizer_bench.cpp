@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "input/tokenizer.h"
+#include "text/tokenizer.h"
 
 int main(int argc, char** argv) {
   if (argc != 3) {

@@ -170,11 +170,5 @@ void read_scalar(const YAML::Node& node, const std::string& file, const std::str
   value = text;
 }
 
-std::string number_text(double value) {
-  char text[32];
-  const auto [end, error] = std::to_chars(text, text + sizeof(text), value);
-  return {text, end};
-}
-
 }  // namespace settings_detail
 }  // namespace vlsi

@@ -5,8 +5,8 @@
 //     void fields(Visitor& v, OptimizerConfig& c) {
 //       v("learning_rate", c.learning_rate, "peak learning rate");
 //     }
-// A field is a bool, a number, a string, a path, an enum with `enum_names`, a struct with `fields`, or a std::vector or
-// std::optional of these.
+// A field is a bool, a number, a string, a path, an enum with `EnumNames`, a type that parses itself (ParsesItself), a
+// struct with `fields`, or a std::vector or std::optional of these.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace vlsi {
 
@@ -47,6 +48,14 @@ concept Struct = requires(Ignore& v, T& c) {
 };
 template <class T>
 concept Enum = std::is_enum_v<T>;
+/// A value with a written form of its own: `T::parse(text)`, empty for what is none, `text()`, which reads back, and
+/// what a message says was expected.
+template <class T>
+concept ParsesItself = requires(const T& value, const std::string& text) {
+  { T::parse(text) } -> std::same_as<std::optional<T>>;
+  { value.text() } -> std::convertible_to<std::string>;
+  { T::expected() } -> std::convertible_to<std::string>;
+};
 template <class T>
 struct IsVector : std::false_type {};
 template <class T>
@@ -66,8 +75,6 @@ void read_scalar(const YAML::Node& node, const std::string& file, const std::str
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, double& value);
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::string& value);
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::filesystem::path& value);
-
-std::string number_text(double value);
 
 }  // namespace settings_detail
 
@@ -110,6 +117,12 @@ class SettingsReader {
         names += (names.empty() ? "" : ", ") + known;
       }
       fail(place_of(node, file_, key), "is '", name, "', expected one of ", names);
+    } else if constexpr (ParsesItself<T>) {
+      std::string text;
+      read_scalar(node, file_, key, text);
+      const auto parsed = T::parse(text);
+      if (!parsed) fail(place_of(node, file_, key), "is '", text, "', expected ", T::expected());
+      value = *parsed;
     } else if constexpr (Struct<T>) {
       if (!node.IsMap()) fail(place_of(node, file_, key), "is ", describe(node), ", expected keys and values");
       SettingsReader inner(node, file_, key);
@@ -164,6 +177,8 @@ class SettingsWriter {
       for (const auto& [name, candidate] : EnumNames<T>::all()) {
         if (candidate == value) emitter_ << name;
       }
+    } else if constexpr (ParsesItself<T>) {
+      emitter_ << value.text();
     } else if constexpr (Struct<T>) {
       emitter_ << YAML::BeginMap;
       fields(*this, value);

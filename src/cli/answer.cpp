@@ -1,10 +1,10 @@
 // vlsi answer: a data file whose answers are the model's own.
 #include "base/atomic_file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "eval/answers.h"
-#include "train/interrupt.h"
 
 namespace vlsi {
 namespace {

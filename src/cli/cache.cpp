@@ -1,9 +1,9 @@
 // vlsi cache: the teacher's part of step 2, once, to disk.
+#include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_options.h"
-#include "method/make_cache.h"
-#include "train/interrupt.h"
+#include "run/make_cache.h"
 
 namespace vlsi {
 namespace {

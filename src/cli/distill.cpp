@@ -1,12 +1,12 @@
 // vlsi distill and vlsi finetune: runs described by a YAML file.
-#include "method/distill.h"
+#include "run/distill.h"
 
+#include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/run_options.h"
 #include "plan/plan.h"
-#include "train/interrupt.h"
-#include "train/process_ranks.h"
+#include "ranks/process_ranks.h"
 
 namespace vlsi {
 namespace {

@@ -3,11 +3,11 @@
 #include <iostream>
 
 #include "base/atomic_file.h"
+#include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "eval/answers.h"
 #include "eval/exact_match.h"
-#include "train/interrupt.h"
 
 namespace vlsi {
 namespace {

@@ -1,13 +1,13 @@
 // vlsi export: a run's student as a model directory, or its adapters as PEFT has them.
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/load.h"
+#include "checkpoint/save.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "method/student.h"
-#include "model/adapter.h"
-#include "model/load.h"
 #include "model/parts.h"
-#include "model/save.h"
+#include "run/student.h"
 
 namespace vlsi {
 namespace {

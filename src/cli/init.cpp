@@ -1,12 +1,12 @@
 // vlsi init: a complete model directory with random weights.
 #include "base/json.h"
 #include "base/log.h"
+#include "checkpoint/initialize.h"
+#include "checkpoint/load.h"
+#include "checkpoint/save.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "input/tokenizer.h"
-#include "model/initialize.h"
-#include "model/load.h"
-#include "model/save.h"
+#include "text/tokenizer.h"
 
 namespace vlsi {
 namespace {

@@ -4,11 +4,11 @@
 #include "base/json.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
-#include "cache/cache_format.h"
+#include "checkpoint/load.h"
 #include "cli/commands.h"
 #include "model/config.h"
-#include "model/load.h"
-#include "model/verbalizer.h"
+#include "teacher/cache_format.h"
+#include "teacher/verbalizers.h"
 
 namespace vlsi {
 namespace {

@@ -1,5 +1,5 @@
 // vlsi lens: what every layer of a model says about one input.
-#include "report/lens.h"
+#include "lens/lens.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,13 +10,13 @@
 #include <optional>
 
 #include "base/atomic_file.h"
+#include "checkpoint/load.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "eval/answers.h"
-#include "model/load.h"
-#include "report/lens_table.h"
+#include "lens/lens_table.h"
+#include "picture/encode.h"
 #include "report/page.h"
-#include "report/picture.h"
 #include "report/report.h"
 
 namespace vlsi {

@@ -7,8 +7,8 @@
 #include <charconv>
 
 #include "base/error.h"
-#include "model/adapter.h"
-#include "model/load.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/load.h"
 
 namespace vlsi {
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "data/conversation.h"
+#include "data/loader.h"
 #include "eval/answers.h"
-#include "input/conversation.h"
-#include "input/loader.h"
 
 namespace vlsi {
 

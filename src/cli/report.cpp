@@ -5,13 +5,13 @@
 #include <optional>
 
 #include "base/atomic_file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "report/page.h"
 #include "serve/access.h"
 #include "serve/http_server.h"
-#include "train/interrupt.h"
 
 namespace vlsi {
 namespace {

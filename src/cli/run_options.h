@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "method/config.h"
+#include "run/config.h"
 
 namespace vlsi {
 

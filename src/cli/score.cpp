@@ -1,9 +1,9 @@
 // vlsi score: how likely a model finds the answers of a data file.
 #include "base/atomic_file.h"
+#include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "eval/answers.h"
-#include "train/interrupt.h"
 
 namespace vlsi {
 namespace {

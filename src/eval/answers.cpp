@@ -6,11 +6,12 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "checkpoint/load.h"
+#include "family/family.h"
 #include "generate/greedy.h"
-#include "model/load.h"
 #include "objective/cross_entropy.h"
-#include "train/interrupt.h"
-#include "train/progress.h"
 
 namespace vlsi {
 namespace {

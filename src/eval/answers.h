@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "input/dataset.h"
-#include "input/one_pass.h"
-#include "input/processor.h"
+#include "data/dataset.h"
+#include "data/one_pass.h"
+#include "data/processor.h"
 #include "model/vlm.h"
 
 namespace vlsi {

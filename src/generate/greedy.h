@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "input/batch.h"
+#include "data/batch.h"
 #include "model/vlm.h"
 
 namespace vlsi {

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "method/answer_words.h"
+#include "method/answer_means.h"
 #include "objective/cross_entropy.h"
 #include "objective/finite.h"
 

@@ -2,8 +2,8 @@
 // head.
 #pragma once
 
-#include "model/frozen_rows.h"
-#include "model/verbalizer.h"
+#include "teacher/frozen_rows.h"
+#include "teacher/verbalizers.h"
 #include "train/trainer.h"
 
 namespace vlsi {

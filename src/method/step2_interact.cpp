@@ -2,10 +2,122 @@
 
 #include <ATen/ATen.h>
 
-#include "objective/layer_matching.h"
+#include <algorithm>
+
+#include "method/answer_means.h"
+#include "objective/cross_entropy.h"
+#include "objective/finite.h"
+#include "objective/verbal_kl.h"
 
 namespace vlsi {
 namespace {
+
+bool takes(const InteractionConfig& config, LossKind kind) {
+  return config.intermediate_loss == kind || config.last_loss == kind;
+}
+
+/// What a micro-batch's losses read of the teacher.
+struct TeacherView {
+  VerbalRows rows;         // where a squared difference is taken
+  TeacherSummary summary;  // where a KL is: of all layers, or of the last one alone when no other layer takes one
+};
+
+TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) {
+  const auto& config = interaction.config;
+  const auto& teacher = interaction.teacher;
+  const bool all_layers = config.intermediate_loss == LossKind::kKl;
+  TeacherView view;
+  if (!takes(config, LossKind::kL2)) {
+    if (!takes(config, LossKind::kKl)) return view;
+    view.summary = teacher.summarize(batch);
+    check_finite(view.summary.entropy, "entropy", layer_names("teacher", teacher.layers, /*with_last=*/true), batch);
+    if (!all_layers) {
+      const int64_t last = view.summary.entropy.size(0) - 1;
+      view.summary = {view.summary.expected_row.narrow(0, last, 1), view.summary.entropy.narrow(0, last, 1)};
+    }
+    return view;
+  }
+  TORCH_CHECK(teacher.running, "squared differences need a teacher that runs");
+  view.rows = teacher.running->read(batch);
+  if (takes(config, LossKind::kKl)) {
+    const auto u = all_layers ? joined(view.rows) : view.rows.last;
+    view.summary = summarize_teacher(u, teacher.running->head, interaction.student.head().detach());
+  }
+  return view;
+}
+
+VerbalRows look_at_student(const Interaction& interaction, const Batch& batch) {
+  auto rows = read_layers(interaction.student, interaction.verbalizers, batch);
+  const auto sums = [](const at::Tensor& x) { return x.detach().sum(-1, /*keepdim=*/false, at::kFloat); };
+  if (rows.layers.defined()) {
+    check_finite(sums(rows.layers), "sum of a row",
+                 layer_names("student", interaction.verbalizers->layers(), /*with_last=*/false), batch);
+  }
+  check_finite(sums(rows.last), "sum of a row", layer_names("student", {}, /*with_last=*/true), batch);
+  return rows;
+}
+
+/// KL of all pairs [t_s + 1, t_l + 1] with the last layers behind the others, or theirs alone: [1, 1].
+at::Tensor kl_matrix(const Interaction& interaction, const VerbalRows& student, const TeacherSummary& teacher) {
+  const bool all_layers = interaction.config.intermediate_loss == LossKind::kKl;
+  const auto head = interaction.student.head().detach();
+  const int64_t num_rows = std::min(head.size(0), interaction.teacher.vocab_size);
+  return all_pairs_kl(all_layers ? joined(student) : student.last, head.narrow(0, 0, num_rows), teacher);
+}
+
+at::Tensor logit_l2(const Interaction& interaction, const at::Tensor& student, const at::Tensor& teacher) {
+  return all_pairs_logit_l2(student, *interaction.grams, summarize_teacher_logits(teacher, *interaction.grams));
+}
+
+/// Cross entropy of the answers at u [S, N, D], summed over the layers, mean over the positions; logged as `name`.
+at::Tensor answer_loss(const Interaction& interaction, const std::string& name, const at::Tensor& u, const Batch& batch,
+                       StepOutput& output) {
+  const auto losses = cross_entropy(u, interaction.student.head().detach(), batch.labels);  // [S, N]
+  add_answer_means(output.means, name, losses, batch.labels, interaction.end_of_turn);
+  return losses.sum() / static_cast<double>(std::max<int64_t>(1, batch.num_answers()));
+}
+
+/// Means over the N positions, with gradient to the student alone (and its verbalizers, where they learn); undefined
+/// where the configuration has no such loss.
+struct InteractionLosses {
+  at::Tensor pairs;    // [t_s, t_l], of every student layer with every teacher layer: KL, or squared difference
+  at::Tensor answers;  // [], summed over the target layers where they learn the answers and not from the teacher
+  at::Tensor last;     // [], at the last layer
+};
+
+InteractionLosses interaction_losses(const Interaction& interaction, const Batch& batch, StepOutput& output) {
+  const auto& config = interaction.config;
+  const auto student = look_at_student(interaction, batch);
+  const auto teacher = look_at_teacher(interaction, batch);
+  const int64_t num_answers = batch.num_answers();
+
+  InteractionLosses losses;
+  at::Tensor last_kl;
+  if (takes(config, LossKind::kKl)) {
+    const auto kl = kl_matrix(interaction, student, teacher.summary);
+    const int64_t last_student = kl.size(0) - 1, last_teacher = kl.size(1) - 1;
+    last_kl = kl[last_student][last_teacher];
+    output.means["last_kl"] = {last_kl.detach() * num_answers, num_answers};
+    if (config.intermediate_loss == LossKind::kKl) {
+      losses.pairs = kl.narrow(0, 0, last_student).narrow(1, 0, last_teacher);
+    }
+  }
+  if (config.intermediate_loss == LossKind::kL2) {
+    losses.pairs = config.head ? logit_l2(interaction, student.layers, teacher.rows.layers)
+                               : all_pairs_row_l2(student.layers, teacher.rows.layers);
+  } else if (config.intermediate_loss == LossKind::kCrossEntropy) {
+    losses.answers = answer_loss(interaction, "layer_loss", student.layers, batch, output);
+  }
+  if (config.last_loss == LossKind::kKl) {
+    losses.last = last_kl;
+  } else if (config.last_loss == LossKind::kL2) {
+    losses.last = logit_l2(interaction, student.last, teacher.rows.last)[0][0];
+    output.means["last_l2"] = {losses.last.detach() * num_answers, num_answers};
+  } else if (config.last_loss == LossKind::kCrossEntropy) {
+    losses.last = answer_loss(interaction, "last_loss", student.last, batch, output);
+  }
+  return losses;
+}
 
 /// The pairs' losses [t_s, t_l], weighted by their matching and summed: Algorithm 1.
 at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs, int64_t num_answers,
@@ -14,7 +126,7 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
   const int64_t num_student = pairs.size(0), num_teacher = pairs.size(1);
   const auto values = pairs.detach().to(at::kCPU, at::kDouble).contiguous();
   const std::span matrix(values.const_data_ptr<double>(), static_cast<size_t>(values.numel()));
-  const auto& matching = interaction.config.matching.value;
+  const auto& matching = interaction.config.matching;
   const auto matches = match_layers(matrix, num_student, num_teacher, matching, interaction.random);
 
   const auto weights = at::zeros({num_student, num_teacher}, at::kDouble);
@@ -35,6 +147,14 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
 }
 
 }  // namespace
+
+bool logits_are_compared(const InteractionConfig& config) {
+  return config.last_loss == LossKind::kL2 || (config.intermediate_loss == LossKind::kL2 && config.head);
+}
+
+bool teacher_is_read(const InteractionConfig& config) {
+  return takes(config, LossKind::kKl) || takes(config, LossKind::kL2);
+}
 
 StepOutput interact(const Interaction& interaction, const Batch& batch) {
   StepOutput output;

@@ -1,15 +1,48 @@
 // Step 2, interaction: each student layer finds the teacher layer whose words it follows, and learns them.
+// (t_s and t_l target layers of student and teacher, N answer positions)
 #pragma once
 
-#include "method/interaction.h"
+#include "objective/layer_matching.h"
+#include "objective/logit_l2.h"
+#include "teacher/teacher.h"
+#include "train/trainer.h"
 
 namespace vlsi {
+
+enum class LossKind { kKl, kCrossEntropy, kL2, kNone };
+
+/// The defaults are the paper's; the others are the rows of its Tables 4(d) and 4(e).
+struct InteractionConfig {
+  MatchingConfig matching;
+  LossKind intermediate_loss = LossKind::kKl, last_loss = LossKind::kKl;  // at the target layers, at the last layer
+  bool head = true;  // target layers are compared through the language heads, or else by l2 of the verb-FFNs
+};
+
+/// What step 2 works on. All of it outlives the step.
+struct Interaction {
+  const Vlm& student;
+  /// The student's, frozen; null where no intermediate layer takes part. Without heads they learn with the student, and
+  /// end in the teacher's width.
+  const Verbalizers* verbalizers;
+  Teacher teacher;
+  const InteractionConfig& config;
+  Random& random;
+  int32_t end_of_turn;
+  const HeadGrams* grams = nullptr;  // of both heads, where logits_are_compared
+};
+
+/// Whether a loss is the squared difference of logits, for which both heads must stay as they are.
+bool logits_are_compared(const InteractionConfig& config);
+
+/// Whether a loss reads the teacher at all.
+bool teacher_is_read(const InteractionConfig& config);
 
 /// The loss of section 3.2 and Algorithm 1: the KL of every matched pair of layers, plus the KL at the last layer; each
 /// of the two may be another loss by the configuration. Gradient to the student alone (and its verbalizers, where they
 /// learn). Logs, for KL and, with l2 in the place of kl, for squared differences: `matches` [[student layer, teacher
-/// layer], ...] and `kl` of each, or `match_weights` [t_s, t_l] where all pairs take part; `kl_matrix` [t_s, t_l]; and
-/// what interaction_losses logs.
+/// layer], ...] and `kl` of each, or `match_weights` [t_s, t_l] where all pairs take part; `kl_matrix` [t_s, t_l];
+/// `last_kl`. For cross entropy: `layer_loss` [t_s] and `last_loss`. Error naming layer and sample where student or
+/// teacher give what is not a number.
 StepOutput interact(const Interaction& interaction, const Batch& batch);
 
 }  // namespace vlsi

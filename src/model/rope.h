@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "input/sample.h"
+#include "data/sample.h"
 #include "model/config.h"
 
 namespace vlsi {

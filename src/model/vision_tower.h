@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "input/sample.h"
+#include "data/sample.h"
 #include "model/attention.h"
 #include "model/config.h"
 #include "model/linear.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "input/batch.h"
+#include "data/batch.h"
 #include "model/config.h"
 #include "model/decoder.h"
 #include "model/feature_cache.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "input/batch.h"
+#include "data/batch.h"
 
 namespace vlsi {
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "objective/tile_products.h"
-#include "objective/vocabulary_pass.h"
+#include "objective/cpu/tile_products.h"
+#include "objective/cpu/vocabulary_pass.h"
 
 namespace vlsi {
 namespace {

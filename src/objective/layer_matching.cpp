@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/number_text.h"
+
 namespace vlsi {
 namespace {
 
@@ -64,9 +66,18 @@ std::vector<Match> expected_matches(std::span<const double> kl, int64_t num_stud
 
 }  // namespace
 
-std::vector<double> matching_probabilities(std::span<const double> kl, double temperature) {
+std::optional<Temperature> Temperature::parse(const std::string& text) {
+  if (text == "adaptive") return Temperature{};
+  const auto value = parse_number(text);
+  if (!value || *value <= 0) return std::nullopt;
+  return Temperature{*value};
+}
+
+std::string Temperature::text() const { return value == 0 ? "adaptive" : number_text(value); }
+
+std::vector<double> matching_probabilities(std::span<const double> kl, Temperature temperature) {
   const auto [low, high] = std::minmax_element(kl.begin(), kl.end());
-  const double t = temperature > 0 ? temperature : (*high - *low + 1e-6) / 2;
+  const double t = temperature.value > 0 ? temperature.value : (*high - *low + 1e-6) / 2;
   std::vector<double> probabilities;
   for (const double value : kl) probabilities.push_back(std::exp((*low - value) / t));
   const double sum = std::accumulate(probabilities.begin(), probabilities.end(), 0.0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,12 +21,22 @@ enum class MatchingRule {
   kRandom,       // any teacher layer, equally likely
 };
 
+/// Of the softmax over a draw's candidates.
+struct Temperature {
+  double value = 0;  // 0 is adaptive: half the spread of the candidates' KL
+
+  /// "adaptive", or a number above 0; empty for anything else.
+  static std::optional<Temperature> parse(const std::string& text);
+  static std::string expected() { return "adaptive or a number above 0"; }
+  std::string text() const;
+};
+
 /// The defaults are Algorithm 1.
 struct MatchingConfig {
   MatchingRule rule = MatchingRule::kMultinomial;
   bool search_range = true;        // leave a candidate for every later student layer
   bool order_preservation = true;  // a deeper student layer matches a deeper teacher layer
-  double temperature = 0;          // of the softmax; 0 is adaptive: half the spread of the candidates' KL
+  Temperature temperature;
 };
 
 struct Match {
@@ -52,6 +63,6 @@ std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_s
 
 /// Algorithm 1's sampling distribution over the candidates of one draw: softmax(-kl / T), T = (max - min + 1e-6) / 2
 /// when adaptive.
-std::vector<double> matching_probabilities(std::span<const double> kl, double temperature);
+std::vector<double> matching_probabilities(std::span<const double> kl, Temperature temperature);
 
 }  // namespace vlsi

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "objective/tile_products.h"
+#include "objective/cpu/tile_products.h"
 
 namespace vlsi {
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "method/data.h"
+#include "run/data.h"
 
 namespace vlsi {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "input/processor.h"
-#include "method/config.h"
+#include "data/processor.h"
+#include "run/config.h"
 
 namespace vlsi {
 

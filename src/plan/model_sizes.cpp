@@ -1,7 +1,7 @@
 #include "plan/model_sizes.h"
 
 #include "base/safetensors.h"
-#include "model/names.h"
+#include "checkpoint/names.h"
 #include "model/parts.h"
 #include "model/weight_stream.h"
 

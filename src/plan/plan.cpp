@@ -11,11 +11,12 @@
 #include "base/memory.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
-#include "cache/cache_format.h"
-#include "method/pair.h"
-#include "method/planned_steps.h"
-#include "method/run_verbalizers.h"
-#include "model/load.h"
+#include "checkpoint/load.h"
+#include "family/family.h"
+#include "run/pair.h"
+#include "run/planned_steps.h"
+#include "run/run_verbalizers.h"
+#include "teacher/cache_format.h"
 #include "train/run_directory.h"
 
 namespace vlsi {

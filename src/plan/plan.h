@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/json.h"
-#include "method/config.h"
 #include "plan/machine.h"
 #include "plan/step_memory.h"
 #include "plan/step_work.h"
+#include "run/config.h"
 
 namespace vlsi {
 

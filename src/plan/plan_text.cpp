@@ -4,9 +4,9 @@
 #include <iomanip>
 #include <sstream>
 
+#include "base/progress.h"
 #include "base/size_text.h"
 #include "plan/plan.h"
-#include "train/progress.h"
 
 namespace vlsi {
 namespace {

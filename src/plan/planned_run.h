@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "method/config.h"
 #include "plan/model_sizes.h"
+#include "run/config.h"
 
 namespace vlsi {
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "method/interaction.h"
+#include "method/step2_interact.h"
 #include "objective/self_check.h"
-#include "train/rank_pieces.h"
+#include "ranks/slices.h"
 
 // (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers,
 // V vocabulary rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)

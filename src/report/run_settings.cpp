@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/settings.h"
-#include "method/config.h"
+#include "run/config.h"
 
 namespace vlsi {
 namespace {

@@ -8,12 +8,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/load.h"
+#include "data/dataset.h"
+#include "data/processor.h"
+#include "family/family.h"
 #include "generate/greedy.h"
-#include "input/dataset.h"
-#include "input/processor.h"
-#include "model/load.h"
-#include "report/lens.h"
-#include "report/picture.h"
+#include "lens/lens.h"
+#include "picture/encode.h"
 
 namespace vlsi {
 namespace {

@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "ranks/ranks.h"
+#include "ranks/share_sums.h"
 #include "train/gradient_hooks.h"
-#include "train/part_sums.h"
-#include "train/ranks.h"
 
 namespace vlsi {
 

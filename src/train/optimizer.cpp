@@ -8,7 +8,7 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "train/rank_parts.h"
+#include "ranks/shares.h"
 
 namespace vlsi {
 namespace {

@@ -11,9 +11,9 @@
 #include "base/safetensors.h"
 #include "base/safetensors_writer.h"
 #include "base/settings.h"
+#include "ranks/ranks.h"
 #include "train/adamw_update.h"
 #include "train/gradients.h"
-#include "train/ranks.h"
 #include "train/run_directory.h"
 
 namespace vlsi {

@@ -11,9 +11,9 @@
 #include "base/directory_lock.h"
 #include "base/safetensors.h"
 #include "base/safetensors_writer.h"
-#include "input/loader.h"
+#include "data/loader.h"
+#include "ranks/ranks.h"
 #include "train/metrics.h"
-#include "train/ranks.h"
 
 namespace vlsi {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "train/interrupt.h"
-#include "train/progress.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
 
 namespace vlsi {
 namespace {

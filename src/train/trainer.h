@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "base/settings.h"
-#include "input/loader.h"
+#include "data/loader.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/run_directory.h"

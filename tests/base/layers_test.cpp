@@ -19,8 +19,9 @@ constexpr int kLineLimit = 400;
 
 /// The height of each folder of src/. Folders of one height do not know each other.
 const std::map<std::string, int> kHeights = {
-    {"base", 0},   {"input", 1}, {"model", 2}, {"objective", 3}, {"cache", 4}, {"train", 4}, {"generate", 4},
-    {"method", 5}, {"plan", 6},  {"eval", 6},  {"report", 6},    {"serve", 6}, {"cli", 7},
+    {"base", 0},      {"text", 1},       {"picture", 1}, {"ranks", 1},   {"data", 2},     {"model", 3},  {"family", 4},
+    {"objective", 5}, {"checkpoint", 5}, {"teacher", 6}, {"train", 6},   {"generate", 6}, {"method", 7}, {"run", 8},
+    {"eval", 9},      {"lens", 9},       {"plan", 9},    {"report", 10}, {"study", 11},   {"serve", 11}, {"cli", 12},
 };
 
 struct SourceFile {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/input/data_files.h"
+#include "tests/data/data_files.h"
 
 namespace vlsi {
 

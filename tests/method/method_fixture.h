@@ -12,11 +12,11 @@
 
 #include "base/json.h"
 #include "base/safetensors.h"
-#include "input/batch.h"
-#include "method/config.h"
-#include "model/load.h"
+#include "checkpoint/load.h"
+#include "data/batch.h"
 #include "model/parts.h"
-#include "model/verbalizer.h"
+#include "run/config.h"
+#include "teacher/verbalizers.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 

@@ -59,7 +59,7 @@ Trained verbalize_on(const Ranks& ranks, bool overlaps) {
 Trained interact_on(const Ranks& ranks, bool overlaps) {
   const Speaker student("student"), teacher("teacher");
   student.model->set_activation_checkpointing(true);
-  InteractConfig config;
+  InteractionConfig config;
   Random random(1 + static_cast<uint64_t>(ranks.rank()));  // different layers on each rank
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),

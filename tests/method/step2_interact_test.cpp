@@ -66,7 +66,7 @@ class Step2Interact : public testing::Test {
 
   Speaker student_{"student"}, teacher_{"teacher"};
   Batch batch_ = load_batch(0);
-  InteractConfig config_;
+  InteractionConfig config_;
   int32_t end_of_turn_ = kNoEndOfTurn;
 };
 
@@ -74,7 +74,7 @@ class Step2Interact : public testing::Test {
 constexpr double kTolerance = 2e-5;
 
 TEST_F(Step2Interact, AddsTheMatchedPairsAndTheLastLayer) {
-  config_.matching.value.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
+  config_.matching.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
   const auto output = run();
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(output), (kl[0][0] + kl[1][1] + kl[2][3]).item<double>(), kTolerance);
@@ -85,8 +85,8 @@ TEST_F(Step2Interact, AddsTheMatchedPairsAndTheLastLayer) {
 }
 
 TEST_F(Step2Interact, WeighsBottomThreeByTheirMean) {
-  config_.matching.value.rule = MatchingRule::kBottom3;
-  config_.matching.value.search_range = config_.matching.value.order_preservation = false;
+  config_.matching.rule = MatchingRule::kBottom3;
+  config_.matching.search_range = config_.matching.order_preservation = false;
   const auto kl = plain_kl();
   const auto between = kl.narrow(0, 0, 2).narrow(1, 0, 3).mean(1).sum();  // all three teacher layers
   EXPECT_NEAR(mean_loss(run()), (between + kl[2][3]).item<double>(), kTolerance);
@@ -105,7 +105,7 @@ TEST_F(Step2Interact, WithoutIntermediateLossIsTheLastLayersKl) {
 
 TEST_F(Step2Interact, WithoutLastLossIsTheMatchedPairs) {
   config_.last_loss = LossKind::kNone;
-  config_.matching.value.rule = MatchingRule::kUniform;
+  config_.matching.rule = MatchingRule::kUniform;
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(run()), (kl[0][0] + kl[1][1]).item<double>(), kTolerance);
 }
@@ -130,7 +130,7 @@ TEST_F(Step2Interact, TakesCrossEntropyAtTheLastLayer) {
 
 TEST_F(Step2Interact, CombinesKlBetweenWithCrossEntropyLast) {
   config_.last_loss = LossKind::kCrossEntropy;
-  config_.matching.value.rule = MatchingRule::kUniform;
+  config_.matching.rule = MatchingRule::kUniform;
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(run()), (kl[0][0] + kl[1][1] + plain_losses()[2].mean()).item<double>(), kTolerance);
 }
@@ -146,7 +146,7 @@ class LossPairs : public Step2Interact, public testing::WithParamInterface<std::
 
 TEST_P(LossPairs, AddUpByTheirDefinitions) {
   std::tie(config_.intermediate_loss, config_.last_loss) = GetParam();
-  config_.matching.value.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
+  config_.matching.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
   const auto kl = plain_kl(), l2 = plain_l2(), ce = plain_losses().mean(1);
   double wanted = 0;
   switch (config_.intermediate_loss) {
@@ -187,10 +187,10 @@ INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs,
 TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
   config_.intermediate_loss = LossKind::kL2;
   config_.last_loss = LossKind::kNone;
-  config_.matching.value.rule = MatchingRule::kBottom1;
+  config_.matching.rule = MatchingRule::kBottom1;
   const auto l2 = plain_l2().narrow(0, 0, 2).narrow(1, 0, 3);
   Random random(1);
-  const auto wanted = match_layers({l2.contiguous().const_data_ptr<double>(), 6}, 2, 3, config_.matching.value, random);
+  const auto wanted = match_layers({l2.contiguous().const_data_ptr<double>(), 6}, 2, 3, config_.matching, random);
   const auto output = run();
   ASSERT_EQ(output.lists.at("matches").size(), 2U);
   double loss = 0;
@@ -204,10 +204,10 @@ TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
 }
 
 TEST_F(Step2Interact, ExpectsTheLossOverTheDraws) {
-  config_.matching.value.rule = MatchingRule::kExpected;
+  config_.matching.rule = MatchingRule::kExpected;
   config_.last_loss = LossKind::kNone;
   const auto kl = plain_kl().narrow(0, 0, 2).narrow(1, 0, 3).contiguous();
-  const auto weights = pair_probabilities({kl.const_data_ptr<double>(), 6}, 2, 3, config_.matching.value);
+  const auto weights = pair_probabilities({kl.const_data_ptr<double>(), 6}, 2, 3, config_.matching);
   double wanted = 0;
   for (int64_t i = 0; i < 6; ++i) wanted += weights[i] * kl.view({-1})[i].item<double>();
   const auto output = run();
@@ -226,7 +226,7 @@ TEST_F(Step2Interact, ExpectsTheGradientOfTheWeightedPairs) {
     learns.front().second.mutable_grad() = at::Tensor();
     return gradient;
   };
-  config_.matching.value.rule = MatchingRule::kExpected;
+  config_.matching.rule = MatchingRule::kExpected;
   const auto output = run();
   const auto weights = mean(output, "match_weights");
   // The weights are constants: no gradient goes through them.
@@ -260,7 +260,7 @@ class WithoutHead : public Step2Interact {
 };
 
 TEST_F(WithoutHead, ComparesTheVerbFfnsThemselves) {
-  config_.matching.value.rule = MatchingRule::kUniform;
+  config_.matching.rule = MatchingRule::kUniform;
   const auto rows = plain_rows();
   const double between = (rows[0][0] + rows[1][1]).item<double>();
   for (const auto& [last, value] :
@@ -287,38 +287,6 @@ TEST_F(WithoutHead, MovesTheStudentAndItsVerbFfns) {
     EXPECT_FALSE(parameter.grad().defined()) << name;
 }
 
-TEST(HeadStays, WhereLogitsAreCompared) {
-  const auto tied = load_model_config(method_fixture::kFolder / "student"),
-             untied = load_model_config(method_fixture::kFolder / "teacher");
-  const auto message = [](LossKind between, LossKind last, bool head, const std::string& part,
-                          const ModelConfig& student) {
-    InteractConfig config;
-    config.intermediate_loss = between;
-    config.last_loss = last;
-    config.head = head;
-    config.train = {"decoder", part};
-    try {
-      check_head_stays(config, student, "runs/a");
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string();
-  };
-  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, true, "head", untied)
-                .find("runs/a: key 'interact.train' names 'head', but the loss l2"),
-            0U);
-  EXPECT_EQ(
-      message(LossKind::kKl, LossKind::kL2, true, "embeddings", tied)
-          .find("runs/a: key 'interact.train' names 'embeddings', which is the language head too, but the loss l2"),
-      0U);
-  // The last layer has no verb-FFN: its l2 is the logits', with heads or without.
-  EXPECT_NE(message(LossKind::kL2, LossKind::kL2, false, "head", untied), "");
-  // An untied embedding is no head, verb-FFNs are compared without one, and a KL takes it as it is.
-  EXPECT_EQ(message(LossKind::kL2, LossKind::kL2, true, "embeddings", untied), "");
-  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, false, "head", untied), "");
-  EXPECT_EQ(message(LossKind::kKl, LossKind::kKl, true, "head", untied), "");
-}
-
 TEST_F(Step2Interact, CountsWordsWithoutTheEndOfTurn) {
   end_of_turn_ = static_cast<int32_t>(batch_.labels[0].item<int64_t>());
   config_.intermediate_loss = LossKind::kNone;
@@ -335,7 +303,7 @@ TEST_F(Step2Interact, CountsWordsWithoutTheEndOfTurn) {
 TEST_F(Step2Interact, LeavesTheTeachersPaddingRowsOut) {
   ASSERT_EQ(teacher_.model->head().size(0), 328);
   ASSERT_EQ(student_.model->head().size(0), 320);
-  config_.matching.value.rule = MatchingRule::kUniform;
+  config_.matching.rule = MatchingRule::kUniform;
   make_trainable(*teacher_.model, {"head"}, "test");  // its own copy of the weights
   const double wanted = mean_loss(run());
   teacher_.model->head().detach().narrow(0, 320, 8).fill_(50);

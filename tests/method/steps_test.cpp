@@ -44,8 +44,8 @@ TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
   }
   if (HasFailure()) return;
 
-  InteractConfig config;
-  config.matching.value.rule = MatchingRule::kBottom1;
+  InteractionConfig config;
+  config.matching.rule = MatchingRule::kBottom1;
   Random random(1);
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),
@@ -72,7 +72,7 @@ void break_weight(const Vlm& model, const std::string& wanted) {
 TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
   const Speaker student("student"), teacher("teacher");
   const auto batch = method_fixture::load_batch(0);
-  InteractConfig config;
+  InteractionConfig config;
   Random random(1);
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/safetensors.h"
-#include "input/batch.h"
-#include "model/load.h"
+#include "checkpoint/load.h"
+#include "data/batch.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 

@@ -3,10 +3,10 @@
 
 #include <fstream>
 
+#include "checkpoint/initialize.h"
+#include "checkpoint/save.h"
 #include "model/fingerprint.h"
-#include "model/initialize.h"
-#include "model/save.h"
-#include "tests/model/model_directory.h"
+#include "tests/checkpoint/model_directory.h"
 #include "tests/support/sanitizers.h"
 
 namespace vlsi {

@@ -29,7 +29,7 @@ ConstrainedCase any_constrained_case(int64_t max_student, int64_t max_teacher) {
   for (int64_t i = 0; i < c.num_student * c.num_teacher; ++i) c.kl.push_back(*rc::gen::inRange(0, 4000) / 1000.0);
   c.config.search_range = *rc::gen::arbitrary<bool>();
   c.config.order_preservation = *rc::gen::arbitrary<bool>();
-  c.config.temperature = *rc::gen::element(0.0, 0.5, 3.0);
+  c.config.temperature = {*rc::gen::element(0.0, 0.5, 3.0)};
   return c;
 }
 
@@ -150,7 +150,7 @@ TEST(ExpectedMatching, WithoutConstraintsIsEachRowsSoftmax) {
   config.search_range = config.order_preservation = false;
   const auto p = pair_probabilities(kl, 2, 3, config);
   for (int64_t s = 0; s < 2; ++s) {
-    const auto row = matching_probabilities(std::span(kl).subspan(s * 3, 3), 0);
+    const auto row = matching_probabilities(std::span(kl).subspan(s * 3, 3), {0});
     for (int64_t j = 0; j < 3; ++j) EXPECT_EQ(p[s * 3 + j], row[j]);
   }
 }

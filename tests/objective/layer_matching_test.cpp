@@ -97,7 +97,7 @@ TEST(LayerMatching, ProbabilitiesAreTheSoftmaxAtTheAdaptiveTemperature) {
     const double temperature = (*high - *low + 1e-6) / 2;
     double sum = 0;
     for (const double kl : row) sum += std::exp(-kl / temperature + *low / temperature);
-    const auto found = matching_probabilities(row, 0);
+    const auto found = matching_probabilities(row, {0});
     RC_ASSERT(found.size() == row.size());
     for (size_t j = 0; j < row.size(); ++j) {
       RC_ASSERT(std::abs(found[j] - std::exp(-row[j] / temperature + *low / temperature) / sum) < 1e-9);
@@ -109,7 +109,7 @@ TEST(LayerMatching, ProbabilitiesSumToOneAndFallWithTheKl) {
   EXPECT_TRUE(rc::check([] {
     const auto c = any_case();
     const double temperature = *rc::gen::element(0.0, 0.5, 3.0);
-    const auto p = matching_probabilities(c.kl, temperature);
+    const auto p = matching_probabilities(c.kl, {temperature});
     RC_ASSERT(std::abs(std::accumulate(p.begin(), p.end(), 0.0) - 1) < 1e-12);
     for (size_t i = 0; i < p.size(); ++i) {
       for (size_t j = 0; j < p.size(); ++j) RC_ASSERT(c.kl[i] >= c.kl[j] || p[i] > p[j]);
@@ -121,22 +121,22 @@ TEST(LayerMatching, AdaptiveTemperatureMakesTheSpreadIrrelevant) {
   // The least and the greatest KL differ by two temperatures, whatever their unit: their odds are e².
   for (const double unit : {1.0, 1000.0}) {
     const std::vector<double> kl{unit, 2 * unit, 3 * unit};
-    const auto p = matching_probabilities(kl, 0);
+    const auto p = matching_probabilities(kl, {0});
     EXPECT_NEAR(p[0] / p[2], std::exp(2.0), 1e-4);
   }
   const std::vector<double> equal(4, 2.0);
-  for (const double p : matching_probabilities(equal, 0)) EXPECT_DOUBLE_EQ(p, 0.25);
+  for (const double p : matching_probabilities(equal, {0})) EXPECT_DOUBLE_EQ(p, 0.25);
 }
 
 TEST(LayerMatching, FixedTemperatureIsTakenAsItIs) {
   const std::vector<double> kl{1, 2};
-  const auto p = matching_probabilities(kl, 0.5);
+  const auto p = matching_probabilities(kl, {0.5});
   EXPECT_NEAR(p[0] / p[1], std::exp(2.0), 1e-12);
 }
 
 TEST(LayerMatching, DrawsAsOftenAsTheProbabilitiesSay) {
   const std::vector<double> kl{0.3, 1.1, 0.2, 0.9, 2.5, 0.6};
-  const auto p = matching_probabilities(kl, 0);
+  const auto p = matching_probabilities(kl, {0});
   constexpr int kDraws = 60000;
   std::vector<int> counts(kl.size());
   Random random(11);

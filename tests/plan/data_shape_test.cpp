@@ -1,10 +1,11 @@
 // The shape of a step's first micro-batches.
 #include "plan/data_shape.h"
+#include "family/family.h"
 
 #include <algorithm>
 
 #include "base/random.h"
-#include "method/data.h"
+#include "run/data.h"
 #include "tests/plan/plan_fixture.h"
 
 namespace vlsi {

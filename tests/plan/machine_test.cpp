@@ -2,7 +2,7 @@
 #include "plan/machine.h"
 
 #include "base/error.h"
-#include "tests/input/data_files.h"
+#include "tests/data/data_files.h"
 
 namespace vlsi {
 namespace {

@@ -10,14 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "input/batch.h"
-#include "method/config.h"
-#include "model/initialize.h"
-#include "model/load.h"
+#include "checkpoint/initialize.h"
+#include "checkpoint/load.h"
+#include "checkpoint/save.h"
+#include "data/batch.h"
 #include "model/parts.h"
-#include "model/save.h"
 #include "plan/step_memory.h"
-#include "tests/input/data_files.h"
+#include "run/config.h"
+#include "tests/data/data_files.h"
 
 namespace vlsi::plan_fixture {
 

@@ -3,7 +3,7 @@
 
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
-#include "model/verbalizer.h"
+#include "teacher/verbalizers.h"
 #include "tests/plan/plan_fixture.h"
 
 namespace vlsi {

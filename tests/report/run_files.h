@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/settings.h"
-#include "method/config.h"
+#include "run/config.h"
 #include "tests/support/files.h"
 
 namespace vlsi::report_test {

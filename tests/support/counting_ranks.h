@@ -1,7 +1,7 @@
 // Ranks that count the sums which they have started.
 #pragma once
 
-#include "train/ranks.h"
+#include "ranks/ranks.h"
 
 namespace vlsi {
 

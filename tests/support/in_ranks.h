@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "train/process_ranks.h"
+#include "ranks/process_ranks.h"
 
 namespace vlsi {
 

@@ -8,9 +8,9 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "ranks/shares.h"
 #include "tests/support/counting_ranks.h"
 #include "tests/support/in_ranks.h"
-#include "train/rank_parts.h"
 
 namespace vlsi {
 namespace {

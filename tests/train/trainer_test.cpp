@@ -5,11 +5,11 @@
 
 #include <atomic>
 
-#include "input/qwen2_vl_processor.h"
+#include "base/interrupt.h"
+#include "family/qwen2_vl/processor.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 #include "tests/support/in_ranks.h"
-#include "train/interrupt.h"
 
 namespace vlsi {
 namespace {

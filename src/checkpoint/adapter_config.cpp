@@ -1,0 +1,209 @@
+#include "checkpoint/adapter_config.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <memory>
+
+#include "base/quoted.h"
+#include "checkpoint/names.h"
+
+namespace vlsi {
+namespace {
+
+constexpr int64_t kMaxRank = 1 << 16;
+
+/// A regular expression in Python's dialect, as far as the two agree.
+class Expression {
+ public:
+  Expression(const std::string& pattern, const std::string& place) : place_(place) {
+    int error = 0;
+    PCRE2_SIZE offset = 0;
+    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF, &error, &offset,
+                              nullptr));
+    if (!code_) {
+      std::array<PCRE2_UCHAR, 256> message{};
+      pcre2_get_error_message(error, message.data(), message.size());
+      fail(place_, ": ", quoted(pattern), " is no regular expression: ", reinterpret_cast<const char*>(message.data()));
+    }
+  }
+
+  /// Whether the expression stands for the whole of `text`.
+  bool matches(const std::string& text) const {
+    return end_of_match(text, PCRE2_ANCHORED | PCRE2_ENDANCHORED).has_value();
+  }
+
+  /// Where a match that begins at the start of `text` ends.
+  std::optional<size_t> end_of_match(const std::string& text, uint32_t options = PCRE2_ANCHORED) const {
+    const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
+        pcre2_match_data_create_from_pattern(code_.get(), nullptr), &pcre2_match_data_free);
+    const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, options,
+                                  match.get(), nullptr);
+    if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
+    if (count < 0) fail(place_, ": a regular expression gives up on ", quoted(text));
+    return pcre2_get_ovector_pointer(match.get())[1];
+  }
+
+ private:
+  struct Free {
+    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
+  };
+  std::string place_;
+  std::unique_ptr<pcre2_code, Free> code_;
+};
+
+/// Keys that describe training, bookkeeping or initial values of an adapter whose tensors are all there.
+constexpr std::array kIgnored = {"auto_mapping",      "base_model_name_or_path",
+                                 "revision",          "task_type",
+                                 "inference_mode",    "lora_dropout",
+                                 "peft_version",      "megatron_core",
+                                 "qalora_group_size", "loftq_config",
+                                 "runtime_config",    "eva_config",
+                                 "lora_ga_config",    "corda_config"};
+/// Keys that parse() reads.
+constexpr std::array kRead = {"peft_type",           "r",
+                              "lora_alpha",          "use_rslora",
+                              "target_modules",      "exclude_modules",
+                              "layers_to_transform", "rank_pattern",
+                              "alpha_pattern",       "bias",
+                              "layers_pattern",      "init_lora_weights"};
+
+bool asks_for_nothing(const Json& value) {
+  return value.is_null() || value == false ||
+         ((value.is_string() || value.is_array() || value.is_object()) && value.empty()) ||
+         (value.is_string() && value.get<std::string>().empty());
+}
+
+void refuse_variants(const Json& json, const std::string& place) {
+  if (const auto type = require<std::string>(json, "peft_type", place); type != "LORA") {
+    fail(place, ": key 'peft_type' is ", quoted(type), ", expected \"LORA\"");
+  }
+  if (const auto bias = find<std::string>(json, "bias", place).value_or("none"); bias != "none") {
+    fail(place, ": key 'bias' is ", quoted(bias), ", expected \"none\": biases that were trained are not read");
+  }
+  // Other initialisations take away from the base model what they give to the adapter.
+  if (const auto initial = find<Json>(json, "init_lora_weights", place);
+      initial && !initial->is_boolean() && *initial != "gaussian" && *initial != "orthogonal" && *initial != "eva") {
+    fail(place, ": key 'init_lora_weights' is ", initial->dump(),
+         ", expected true, false, \"gaussian\", \"orthogonal\" or \"eva\"");
+  }
+  for (const auto& [key, value] : json.items()) {
+    const auto is_key = [&key = key](const char* known) { return key == known; };
+    if (std::any_of(kIgnored.begin(), kIgnored.end(), is_key) || std::any_of(kRead.begin(), kRead.end(), is_key))
+      continue;
+    if (!asks_for_nothing(value))
+      fail(place, ": key ", quoted(key), " is ", value.dump(), ": this kind of adapter is not supported");
+  }
+}
+
+Json object_at(const Json& json, const char* key, const std::string& place) {
+  const auto object = find<Json>(json, key, place).value_or(Json::object());
+  if (!object.is_object()) fail(place, ": key '", key, "' is ", describe(object), ", expected an object");
+  return object;
+}
+
+/// The value of the first pattern that the end of `path`, in either naming, fits.
+template <class T>
+T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const std::string& module, T otherwise) {
+  for (const auto& [pattern, value] : patterns) {
+    const Expression expression(pattern, "adapter");
+    if (expression.matches(module) || expression.matches(gen2_name(module))) return value;
+  }
+  return otherwise;
+}
+
+std::string end_of_path(const std::string& pattern) { return "(.*\\.)?(" + pattern + ")"; }
+
+}  // namespace
+
+ModuleNames::ModuleNames(const Json& json, const std::string& place) {
+  if (json.is_string()) {
+    expression_ = json.get<std::string>();
+    Expression(expression_, place);
+    return;
+  }
+  if (!json.is_array() || !std::all_of(json.begin(), json.end(), [](const Json& name) { return name.is_string(); })) {
+    fail(place, ": is ", describe(json), ", expected a list of names or one regular expression");
+  }
+  names_ = json.get<std::vector<std::string>>();
+}
+
+bool ModuleNames::contains(const std::string& path) const {
+  if (!expression_.empty()) return Expression(expression_, "adapter").matches(path);
+  return std::any_of(names_.begin(), names_.end(),
+                     [&](const std::string& name) { return path == name || path.ends_with("." + name); });
+}
+
+AdapterConfig AdapterConfig::parse(const Json& json, const std::string& place) {
+  refuse_variants(json, place);
+  AdapterConfig config;
+  const auto check_rank = [&](int64_t rank, const std::string& key) {
+    if (rank < 1 || rank > kMaxRank) fail(place, ": ", key, " is ", rank, ", expected 1 to ", kMaxRank);
+    return rank;
+  };
+  const auto check_alpha = [&](double alpha, const std::string& key) {
+    if (!std::isfinite(alpha)) fail(place, ": ", key, " is ", alpha, ", expected a number");
+    return alpha;
+  };
+  config.rank_ = check_rank(find<int64_t>(json, "r", place).value_or(8), "key 'r'");
+  config.alpha_ = check_alpha(find<double>(json, "lora_alpha", place).value_or(8), "key 'lora_alpha'");
+  config.divides_by_root_ = find<bool>(json, "use_rslora", place).value_or(false);
+  config.targets_ = ModuleNames(require<Json>(json, "target_modules", place), place + ": key 'target_modules'");
+  if (const auto excluded = find<Json>(json, "exclude_modules", place)) {
+    config.excluded_ = ModuleNames(*excluded, place + ": key 'exclude_modules'");
+  }
+  if (const auto layers = find<Json>(json, "layers_to_transform", place); layers && *layers != Json::array()) {
+    const auto list = layers->is_array() ? *layers : Json::array({*layers});
+    const auto numbers =
+        require<std::vector<int64_t>>(Json{{"layers_to_transform", list}}, "layers_to_transform", place);
+    config.layers_ = std::set<int64_t>(numbers.begin(), numbers.end());
+  }
+  if (const auto lists = find<Json>(json, "layers_pattern", place); lists && !lists->empty()) {
+    const auto list = lists->is_array() ? *lists : Json::array({*lists});
+    config.layer_lists_ = require<std::vector<std::string>>(Json{{"layers_pattern", list}}, "layers_pattern", place);
+    for (const auto& name : config.layer_lists_) Expression(name, place + ": key 'layers_pattern'");
+  }
+  const Json ranks = object_at(json, "rank_pattern", place), alphas = object_at(json, "alpha_pattern", place);
+  for (const auto& [pattern, value] : ranks.items()) {
+    Expression(end_of_path(pattern), place + ": key 'rank_pattern'");
+    config.rank_pattern_.emplace_back(
+        end_of_path(pattern), check_rank(require<int64_t>(ranks, pattern, place), "rank_pattern " + quoted(pattern)));
+  }
+  for (const auto& [pattern, value] : alphas.items()) {
+    Expression(end_of_path(pattern), place + ": key 'alpha_pattern'");
+    config.alpha_pattern_.emplace_back(
+        end_of_path(pattern), check_alpha(require<double>(alphas, pattern, place), "alpha_pattern " + quoted(pattern)));
+  }
+  return config;
+}
+
+bool AdapterConfig::targets(const std::string& module) const {
+  for (const auto& path : {module, gen2_name(module)}) {
+    if (targets_.contains(path) && !excluded_.contains(path) && is_in_chosen_layer(path)) return true;
+  }
+  return false;
+}
+
+bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
+  if (!layers_) return true;
+  std::vector<std::string> before;
+  for (const auto& list : layer_lists_) before.push_back("(?:|.*?\\.)" + list + "\\.");
+  if (before.empty()) before.emplace_back(".*?\\.[^.]*\\.");
+  for (const auto& expression : before) {
+    const auto end = Expression(expression + "(?=\\d+\\.)", "adapter").end_of_match(path);
+    if (end) return layers_->contains(std::stoll(path.substr(*end)));
+  }
+  return false;
+}
+
+int64_t AdapterConfig::rank(const std::string& module) const { return pattern_value(rank_pattern_, module, rank_); }
+
+double AdapterConfig::scale(const std::string& module) const {
+  const auto size = static_cast<double>(rank(module));
+  return pattern_value(alpha_pattern_, module, alpha_) / (divides_by_root_ ? std::sqrt(size) : size);
+}
+
+}  // namespace vlsi

@@ -1,0 +1,89 @@
+#include "checkpoint/initialize.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/random.h"
+#include "base/safetensors.h"
+#include "checkpoint/names.h"
+#include "model/parts.h"
+
+namespace vlsi {
+namespace {
+
+/// Normal values of mean 0. A fixed cut into pieces with seeds of their own makes them a function of `seed`, not of the
+/// threads.
+at::Tensor normal_values(const std::vector<int64_t>& shape, double deviation, uint64_t seed, at::ScalarType dtype) {
+  constexpr int64_t kPiece = int64_t{1} << 18;
+  const auto values = at::empty(shape, dtype);
+  const auto flat = values.view(-1);
+  parallel_for(0, (flat.numel() + kPiece - 1) / kPiece, 1, [&](int64_t first, int64_t last) {
+    at::NoGradGuard no_grad;
+    const auto buffer = at::empty({kPiece}, at::kFloat);
+    for (int64_t piece = first; piece < last; ++piece) {
+      const int64_t begin = piece * kPiece, count = std::min(kPiece, flat.numel() - begin);
+      auto generator = at::detail::createCPUGenerator(derive_seed(seed, std::to_string(piece)));
+      flat.narrow(0, begin, count).copy_(buffer.narrow(0, 0, count).normal_(0, deviation, generator));
+    }
+  });
+  return values;
+}
+
+double deviation_of(const std::string& name, const std::vector<int64_t>& shape, const ModelConfig& config,
+                    Initializer initializer) {
+  if (initializer == Initializer::kNormal) return config.initializer_range;
+  if (part_of(name) == "embeddings") return 0.05;
+  double fan_in = 1;
+  for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
+  return 1 / std::sqrt(fan_in);
+}
+
+}  // namespace
+
+std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer initializer, uint64_t seed,
+                                         at::ScalarType dtype) {
+  std::vector<TensorSource> weights;
+  for (const auto& [name, parameter] : Vlm(config).named_parameters()) {
+    const auto shape = parameter.sizes().vec();
+    const auto make = [=, name = name]() -> at::Tensor {
+      if (name.ends_with(".bias")) return at::zeros(shape, dtype);
+      if (shape.size() == 1) return at::ones(shape, dtype);
+      return normal_values(shape, deviation_of(name, shape, config, initializer), derive_seed(seed, name), dtype);
+    };
+    weights.push_back({name, dtype, shape, make});
+  }
+  return weights;
+}
+
+std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initializer, uint64_t seed) {
+  auto model = std::make_shared<Vlm>(config);
+  auto parameters = model->named_parameters();
+  const auto weights = random_weights(config, initializer, seed, at::kFloat);
+  for (size_t i = 0; i < parameters.size(); ++i) parameters[i].second.set_data(weights[i].make());
+  return model;
+}
+
+void take_vision_tower(std::vector<TensorSource>& weights, const std::filesystem::path& directory) {
+  const auto checkpoint = Checkpoint::open(directory);
+  std::map<std::string, std::string> stored_names;  // gen-1 name -> stored name
+  for (const auto& stored : checkpoint.names()) stored_names.emplace(gen1_name(stored), stored);
+  for (auto& weight : weights) {
+    if (part_of(weight.name) != "vision") continue;
+    const auto found = stored_names.find(weight.name);
+    if (found == stored_names.end() || checkpoint.info(found->second).shape != weight.shape ||
+        !at::isFloatingType(checkpoint.info(found->second).dtype)) {
+      fail("taking the vision tower of ", directory.string(), ": it has no ", weight.name, " of shape ",
+           at::IntArrayRef(weight.shape));
+    }
+    weight.make = [dtype = weight.dtype, tensor = checkpoint.tensor(found->second)] { return tensor.to(dtype); };
+  }
+}
+
+}  // namespace vlsi

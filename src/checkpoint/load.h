@@ -1,0 +1,37 @@
+// Models from Hugging Face directories.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "checkpoint/sharded_weights.h"
+#include "data/processor.h"
+#include "model/vlm.h"
+
+namespace vlsi {
+
+/// Where a frozen model's weights are while it works.
+enum class Residency {
+  kResident,  // in memory, once touched
+  kStreamed,  // in their files; vision tower and decoder layers are in memory one by one (weight_stream.h)
+  kSharded,   // of vision tower and decoder layers: in the memory of several processes, a part in each
+              // (sharded_weights.h)
+};
+
+/// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
+/// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
+/// Error that lists them all. `sharing` is of a sharded model; with a single process, such a one is resident.
+std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
+                              at::Device device = at::kCPU, Residency residency = Residency::kResident,
+                              const WeightSharing& sharing = {});
+
+/// Error unless `processor`, of the model's own directory, gives what the model reads: ids that all have a row in its
+/// embedding, and patches and picture tokens as its config.json has them.
+void check_processor(const ModelConfig& model, const Processor& processor);
+
+/// "float32", "bfloat16" or "float16"; Error naming `place` for another.
+at::ScalarType parse_dtype(const std::string& name, const std::string& place);
+std::string dtype_name(at::ScalarType dtype);
+
+}  // namespace vlsi

@@ -1,0 +1,92 @@
+#include "data/batch.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <span>
+
+namespace vlsi {
+namespace {
+
+/// Appends `values` + `offset` at `target` and moves it behind them.
+void append(std::span<const int32_t> values, int64_t offset, int64_t*& target) {
+  for (const int32_t value : values) *target++ = value + offset;
+}
+
+void check_shapes(const Sample& sample) {
+  for (const auto& axis : sample.positions) {
+    TORCH_CHECK(axis.size() == sample.tokens.size(), "sample ", sample.id, ": ", axis.size(), " positions for ",
+                sample.tokens.size(), " tokens");
+  }
+  TORCH_CHECK(sample.labels.empty() || sample.labels.size() == sample.answer_positions.size(), "sample ", sample.id,
+              ": ", sample.labels.size(), " labels for ", sample.answer_positions.size(), " answer positions");
+}
+
+}  // namespace
+
+Batch pack(const std::vector<Sample>& samples) {
+  TORCH_CHECK(!samples.empty(), "a batch needs at least one sample");
+  std::vector<const Sample*> ordered;
+  int64_t num_tokens = 0, num_answers = 0, num_labels = 0, num_image_tokens = 0;
+  for (const auto& sample : samples) {
+    check_shapes(sample);
+    ordered.push_back(&sample);
+    num_tokens += std::ssize(sample.tokens);
+    num_answers += std::ssize(sample.answer_positions);
+    num_labels += std::ssize(sample.labels);
+    num_image_tokens += std::ssize(sample.image_token_positions);
+  }
+  TORCH_CHECK(num_labels == 0 || num_labels == num_answers, "prompts and answered samples do not mix in a batch");
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const Sample* a, const Sample* b) { return a->tokens.size() < b->tokens.size(); });
+
+  Batch batch;
+  batch.tokens = at::empty({num_tokens}, at::kLong);
+  batch.positions = at::empty({3, num_tokens}, at::kLong);
+  batch.answer_positions = at::empty({num_answers}, at::kLong);
+  batch.labels = at::empty({num_labels}, at::kLong);
+  batch.image_token_positions = at::empty({num_image_tokens}, at::kLong);
+  auto* tokens = batch.tokens.mutable_data_ptr<int64_t>();
+  auto* axes = batch.positions.mutable_data_ptr<int64_t>();
+  int64_t* positions[3] = {axes, axes + num_tokens, axes + 2 * num_tokens};
+  auto* answers = batch.answer_positions.mutable_data_ptr<int64_t>();
+  auto* labels = batch.labels.mutable_data_ptr<int64_t>();
+  auto* image_tokens = batch.image_token_positions.mutable_data_ptr<int64_t>();
+
+  batch.sequence_starts = {0};
+  batch.answer_starts = {0};
+  std::vector<at::Tensor> rows;
+  for (const Sample* sample : ordered) {
+    const int64_t start = batch.sequence_starts.back();
+    batch.ids.push_back(sample->id);
+    batch.order.push_back(sample - samples.data());
+    batch.next_positions.push_back(sample->next_position);
+    append(sample->tokens, 0, tokens);
+    for (int axis = 0; axis < 3; ++axis) append(sample->positions[axis], 0, positions[axis]);
+    append(sample->answer_positions, start, answers);
+    append(sample->labels, 0, labels);
+    append(sample->image_token_positions, start, image_tokens);
+    std::vector<uint64_t> pictures;
+    for (const auto& image : sample->images) {
+      rows.push_back(image.rows);
+      batch.grids.push_back(image.grid);
+      pictures.push_back(fingerprint_of(image));
+    }
+    batch.fingerprints.insert(batch.fingerprints.end(), pictures.begin(), pictures.end());
+    batch.sample_fingerprints.push_back(fingerprint_of(*sample, pictures));
+    batch.sequence_starts.push_back(start + std::ssize(sample->tokens));
+    batch.answer_starts.push_back(batch.answer_starts.back() + std::ssize(sample->answer_positions));
+  }
+  if (!rows.empty()) batch.patches = rows.size() == 1 ? rows.front() : at::cat(rows);
+  return batch;
+}
+
+Batch to_device(Batch batch, at::Device device) {
+  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.patches,
+                       &batch.image_token_positions}) {
+    if (tensor->defined()) *tensor = tensor->to(device);
+  }
+  return batch;
+}
+
+}  // namespace vlsi

@@ -1,0 +1,42 @@
+// A micro-batch: samples laid end to end in one sequence, never padded. (B samples, T tokens, N answer positions)
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/sample.h"
+
+namespace vlsi {
+
+struct Batch {
+  std::vector<std::string> ids;               // [B]
+  std::vector<uint64_t> sample_fingerprints;  // [B], by which a sample is known again, whatever its place and id
+  std::vector<int64_t> order;                 // [B], which of the packed samples each one was
+  at::Tensor tokens;                          // [T] int64
+  at::Tensor positions;                       // [3, T] int64, M-RoPE's axes
+  std::vector<int64_t> sequence_starts;       // [B + 1], token offsets; attention never crosses them
+  at::Tensor answer_positions;                // [N] int64, offsets into the T tokens
+  at::Tensor labels;                          // [N] int64
+  std::vector<int32_t> next_positions;        // [B], of the token after each sample, on every axis
+  std::vector<int64_t> answer_starts;         // [B + 1], offsets into the N answer positions
+  at::Tensor patches;                         // [P, C] f32, of all pictures; undefined without pictures
+  std::vector<ImageGrid> grids;               // of each picture
+  std::vector<uint64_t> fingerprints;         // of each picture's patches: equal pictures have equal ones
+  at::Tensor image_token_positions;           // [M] int64, offsets into the T tokens
+
+  int64_t num_samples() const { return static_cast<int64_t>(ids.size()); }
+  int64_t num_tokens() const { return sequence_starts.back(); }
+  int64_t num_answers() const { return answer_starts.back(); }
+};
+
+/// Lays the samples end to end, ordered by length (stable), so that equally long ones are neighbours and share one
+/// attention call. Tensors are on the CPU. At least one sample.
+Batch pack(const std::vector<Sample>& samples);
+
+/// The same batch with its tensors on `device`.
+Batch to_device(Batch batch, at::Device device);
+
+}  // namespace vlsi

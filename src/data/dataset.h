@@ -1,0 +1,68 @@
+// Data files indexed by record, mixtures of them, and the seeded order in which an epoch visits their records.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "data/conversation.h"
+
+namespace vlsi {
+
+/// One JSON array or JSONL file of records, mapped and indexed: 8 bytes of memory a record, whatever its length.
+class RecordFile {
+ public:
+  /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
+  /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture
+  /// paths start; empty for the data file's own folder.
+  explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {});
+
+  const std::filesystem::path& path() const { return file_->path(); }
+  int64_t size() const { return static_cast<int64_t>(offsets_.size()); }
+  /// "path, record 12 (line 40)", records and lines counted from 1.
+  std::string place(int64_t record) const;
+  /// The record's JSON, as it stands in the file.
+  Json json(int64_t record) const;
+  /// parse_conversation of it.
+  Conversation read(int64_t record, bool answers_required = true) const;
+
+ private:
+  std::string_view text_of(int64_t record) const;
+
+  std::shared_ptr<const MappedFile> file_;
+  std::filesystem::path images_;
+  bool is_array_ = false;
+  std::vector<uint64_t> offsets_;  // of each record's first byte
+  std::vector<uint64_t> lines_;    // of every 1,024th record, so that a place is found without reading the file again
+};
+
+struct DataSource {
+  std::filesystem::path path, images;
+  double weight = 1.0;
+};
+
+/// Several files, each visited `weight` times an epoch: 2 gives every record twice, 0.5 a random half, anew each epoch.
+class Mixture {
+ public:
+  explicit Mixture(const std::vector<DataSource>& sources);
+
+  struct Record {
+    int32_t file;
+    int64_t record;
+  };
+  /// Records in an epoch.
+  int64_t size() const;
+  const RecordFile& file(int32_t index) const { return files_[index]; }
+  /// The order of epoch `epoch`, a function of (seed, epoch) alone; the files' own order without `shuffle`.
+  std::vector<Record> order(uint64_t seed, int64_t epoch, bool shuffle) const;
+
+ private:
+  std::vector<RecordFile> files_;
+  std::vector<double> weights_;
+};
+
+}  // namespace vlsi

@@ -1,0 +1,70 @@
+// Packed batches from a mixture: seeded order, a token budget, worker threads ahead, a cursor that can be saved.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "data/processor.h"
+
+namespace vlsi {
+
+enum class OnError { kStop, kSkip };
+
+struct LoaderConfig {
+  uint64_t seed = 1;
+  bool shuffle = true;
+  int64_t batch_tokens = 4096;   // a packed batch holds at most this many tokens
+  int64_t sample_tokens = 4096;  // a longer sample is an error, or skipped and counted
+  OnError on_error = OnError::kStop;
+  int num_workers = 1;
+  /// Called for every good sample ahead of its batch, by the worker threads at once; may be empty.
+  std::function<void(const Sample&)> announce = {};
+};
+
+/// Where a loader stands: the next record to be delivered is number `index` of epoch `epoch`.
+struct Cursor {
+  int64_t epoch = 0, index = 0;
+};
+
+/// What was left out, for the log and the run's summary.
+struct Skipped {
+  int64_t count = 0;
+  std::vector<std::string> reasons;  // the first kMaxReasons, each naming file, record and key
+  static constexpr size_t kMaxReasons = 20;
+
+  void add(std::string reason);
+  void add(Skipped later);
+};
+
+/// Warns on the log, "JOB: 3 records were skipped" with the reasons; silent when there were none.
+void report_skipped(const Skipped& skipped, const std::string& job);
+
+/// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do:
+/// each takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`.
+class Loader {
+ public:
+  /// `mixture` and `processor` must outlive the loader.
+  Loader(const Mixture& mixture, const Processor& processor, const LoaderConfig& config, Cursor start = {});
+  ~Loader();
+
+  /// The next batch. Errors of a record (or its pictures) are thrown here, in order, naming file and record; with kSkip
+  /// they are counted instead, and an epoch without a single good sample is an Error. A sample above `sample_tokens`,
+  /// or above `batch_tokens`, is an error of that record. After an error every further call throws the same one.
+  Batch next();
+
+  /// The cursor after the last batch given out: a loader started there continues with the batch that follows it.
+  Cursor cursor() const;
+  const Skipped& skipped() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vlsi

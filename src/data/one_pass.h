@@ -1,0 +1,65 @@
+// A data file read once, in order, as packed batches: for scoring, answering and evaluating.
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/processor.h"
+
+namespace vlsi {
+
+enum class Encoding {
+  kWhole,   // Processor::encode: with the answers
+  kPrompt,  // Processor::encode_prompt: up to the last user turn
+};
+
+struct OnePassConfig {
+  Encoding encoding = Encoding::kWhole;
+  int64_t batch_tokens = 4096;  // a longer sample gets a batch of its own
+  OnError on_error = OnError::kStop;
+  int64_t sample_tokens = std::numeric_limits<int64_t>::max();  // a longer sample is an error, or skipped and counted
+};
+
+class OnePass {
+ public:
+  /// `file` and `processor` must outlive it.
+  OnePass(const RecordFile& file, const Processor& processor, const OnePassConfig& config);
+
+  struct Part {
+    Batch batch;
+    std::vector<int64_t> records;  // [B], the record of each of the batch's samples
+  };
+  /// The next records; the one after them is prepared meanwhile. Nothing at the end.
+  std::optional<Part> next();
+  /// Records delivered or left out so far.
+  int64_t num_done() const { return num_done_; }
+  /// At the end: warns of what was left out (report_skipped), `job` being what the pass was for. Error when that is
+  /// every record.
+  void finish(const std::string& job) const;
+
+ private:
+  struct Read {
+    std::vector<Sample> samples;
+    std::vector<int64_t> records;
+    Skipped skipped;
+    int64_t first = 0, end = 0;
+  };
+  Read read(int64_t first) const;
+  Sample encode(int64_t record) const;
+
+  const RecordFile& file_;
+  const Processor& processor_;
+  OnePassConfig config_;
+  Skipped skipped_;
+  int64_t num_done_ = 0;
+  std::future<Read> ahead_;
+};
+
+}  // namespace vlsi

@@ -1,0 +1,47 @@
+// From a conversation to a sample: the only code of the input side that knows a model family.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "data/conversation.h"
+#include "data/sample.h"
+#include "text/tokenizer.h"
+
+namespace vlsi {
+
+/// What decides how a conversation becomes a sample: two processors with equal ones make the same of it.
+struct ProcessorFingerprint {
+  std::string tokenizer;       // of the tokenizer's file
+  std::string chat_template;   // of what a conversation is rendered to
+  std::string pre_processing;  // of pictures, in words
+};
+
+/// What pictures become, which the model that reads them must agree with.
+struct PictureLayout {
+  int64_t patch_size, temporal_patch_size, merge_size, num_channels;
+  int32_t image_token;  // stands where a picture's rows go
+};
+
+/// A family's tokenizer, chat template and image pre-processing. Immutable; used from several threads at once.
+class Processor {
+ public:
+  virtual ~Processor() = default;
+
+  /// The whole conversation; answer positions are those whose next token is content or end-of-turn of an assistant
+  /// turn.
+  virtual Sample encode(const Conversation& conversation) const = 0;
+
+  /// The conversation up to its last user turn, followed by the generation prompt. `answer_positions` is the last token
+  /// alone; there are no labels.
+  virtual Sample encode_prompt(const Conversation& conversation) const = 0;
+
+  virtual const Tokenizer& tokenizer() const = 0;
+  /// The token that ends an answer.
+  virtual int32_t end_of_turn() const = 0;
+
+  virtual PictureLayout picture_layout() const = 0;
+  virtual ProcessorFingerprint fingerprint() const = 0;
+};
+
+}  // namespace vlsi

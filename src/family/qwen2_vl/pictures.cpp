@@ -1,0 +1,176 @@
+// Qwen2-VL's image pre-processing: its settings, the size a picture gets, and its patches.
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+#include "family/qwen2_vl/processor.h"
+
+namespace vlsi {
+namespace {
+
+constexpr int64_t kMaxPatchSize = 1024, kMaxMerge = 64, kMaxPixels = int64_t{1} << 28;
+constexpr double kMaxAspectRatio = 200;
+constexpr double kByteScale = 1.0 / 255;
+constexpr int64_t kBicubic = 3;  // PIL's number for it
+
+/// What the model family's own reader takes where a file names no limits.
+constexpr int64_t kUnstatedMinPixels = 56 * 56, kUnstatedMaxPixels = 28 * 28 * 1280;
+
+std::pair<Json, std::string> read_settings(const std::filesystem::path& directory) {
+  const auto own = directory / "preprocessor_config.json", nested = directory / "processor_config.json";
+  if (std::filesystem::exists(own)) return {read_json(own), own.string()};
+  if (!std::filesystem::exists(nested)) {
+    fail("cannot read image settings of ", directory.string(),
+         ": found neither preprocessor_config.json nor processor_config.json");
+  }
+  return {require<Json>(read_json(nested), "image_processor", nested.string()), nested.string() + ": image_processor"};
+}
+
+int64_t read_bounded(const Json& settings, const std::string& key, int64_t absent, int64_t highest,
+                     const std::string& place) {
+  const int64_t value = vlsi::find<int64_t>(settings, key, place).value_or(absent);
+  if (value < 1 || value > highest) {
+    fail(place, ": key '", key, "' is ", value, ", expected an integer from 1 to ", highest);
+  }
+  return value;
+}
+
+/// A limit on the area: by its own key, or in `size` by either of two names.
+int64_t read_limit(const Json& settings, const std::string& key, const std::string& edge, int64_t absent,
+                   const std::string& place) {
+  if (vlsi::find<Json>(settings, key, place)) return read_bounded(settings, key, absent, kMaxPixels, place);
+  const auto size = vlsi::find<Json>(settings, "size", place);
+  if (!size) return absent;
+  const std::string& name = vlsi::find<Json>(*size, key, place + ": size") ? key : edge;
+  return read_bounded(*size, name, absent, kMaxPixels, place + ": size");
+}
+
+void read_channels(const Json& settings, const std::string& key, std::array<double, 3>& values,
+                   const std::string& place) {
+  const auto found = vlsi::find<std::vector<double>>(settings, key, place);
+  if (!found) return;
+  if (found->size() != values.size()) fail(place, ": key '", key, "' has ", found->size(), " values, expected 3");
+  for (double value : *found) {
+    if (!std::isfinite(value)) fail(place, ": key '", key, "' holds ", value, ", expected finite numbers");
+  }
+  std::copy(found->begin(), found->end(), values.begin());
+}
+
+/// Steps that a file may switch off or change, but that are fixed here.
+void refuse_other_steps(const Json& settings, const std::string& place) {
+  for (const char* key : {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"}) {
+    if (!vlsi::find<bool>(settings, key, place).value_or(true))
+      fail(place, ": key '", key, "' is false, expected true");
+  }
+  const double factor = vlsi::find<double>(settings, "rescale_factor", place).value_or(kByteScale);
+  if (!(std::abs(factor - kByteScale) < 1e-9)) {
+    fail(place, ": key 'rescale_factor' is ", factor, ", expected 1/255 (", kByteScale, ")");
+  }
+  const int64_t resample = vlsi::find<int64_t>(settings, "resample", place).value_or(kBicubic);
+  if (resample != kBicubic) fail(place, ": key 'resample' is ", resample, ", expected ", kBicubic, " (bicubic)");
+}
+
+/// The value of every byte in every channel, rounded to float32 after each operation as the reference does.
+using ByteValues = std::array<std::array<float, 256>, 3>;
+
+ByteValues make_byte_values(const Qwen2VlImageConfig& config) {
+  ByteValues values;
+  for (size_t channel = 0; channel < 3; ++channel) {
+    const auto mean = static_cast<float>(config.mean[channel]), std = static_cast<float>(config.std[channel]);
+    for (size_t byte = 0; byte < 256; ++byte) {
+      const auto scaled = static_cast<float>(static_cast<double>(byte) * kByteScale);
+      values[channel][byte] = (scaled - mean) / std;
+    }
+  }
+  return values;
+}
+
+/// The nearest multiple of `factor`; halves go to the even multiple.
+int64_t round_to_multiple(int64_t side, int64_t factor) {
+  return static_cast<int64_t>(std::nearbyint(static_cast<double>(side) / static_cast<double>(factor))) * factor;
+}
+
+}  // namespace
+
+Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directory) {
+  const auto [settings, place] = read_settings(directory);
+  refuse_other_steps(settings, place);
+  Qwen2VlImageConfig config;
+  config.min_pixels = read_limit(settings, "min_pixels", "shortest_edge", kUnstatedMinPixels, place);
+  config.max_pixels = read_limit(settings, "max_pixels", "longest_edge", kUnstatedMaxPixels, place);
+  config.patch_size = read_bounded(settings, "patch_size", config.patch_size, kMaxPatchSize, place);
+  config.temporal_patch_size =
+      read_bounded(settings, "temporal_patch_size", config.temporal_patch_size, kMaxMerge, place);
+  config.merge_size = read_bounded(settings, "merge_size", config.merge_size, kMaxMerge, place);
+  read_channels(settings, "image_mean", config.mean, place);
+  read_channels(settings, "image_std", config.std, place);
+  if (config.min_pixels > config.max_pixels) {
+    fail(place, ": min_pixels is ", config.min_pixels, ", expected at most max_pixels, which is ", config.max_pixels);
+  }
+  for (double value : config.std) {
+    if (!(static_cast<float>(value) > 0)) fail(place, ": key 'image_std' holds ", value, ", expected positive numbers");
+  }
+  return config;
+}
+
+std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qwen2VlImageConfig& config,
+                                         const std::string& place) {
+  const int64_t factor = config.patch_size * config.merge_size;
+  const auto h = static_cast<double>(height), w = static_cast<double>(width), f = static_cast<double>(factor);
+  if (std::max(h, w) / std::min(h, w) > kMaxAspectRatio) {
+    fail("cannot use picture ", place, ": found ", width, "x", height, " pixels, expected one side to be at most ",
+         kMaxAspectRatio, " times the other");
+  }
+  int64_t new_height = round_to_multiple(height, factor), new_width = round_to_multiple(width, factor);
+  if (new_height * new_width > config.max_pixels) {
+    const double beta = std::sqrt(h * w / static_cast<double>(config.max_pixels));
+    new_height = std::max(factor, static_cast<int64_t>(std::floor(h / beta / f)) * factor);
+    new_width = std::max(factor, static_cast<int64_t>(std::floor(w / beta / f)) * factor);
+  } else if (new_height * new_width < config.min_pixels) {
+    const double beta = std::sqrt(static_cast<double>(config.min_pixels) / (h * w));
+    new_height = static_cast<int64_t>(std::ceil(h * beta / f)) * factor;
+    new_width = static_cast<int64_t>(std::ceil(w * beta / f)) * factor;
+  }
+  return {new_height, new_width};
+}
+
+ImagePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place) {
+  const auto [height, width] = smart_resize(image.height, image.width, config, place);
+  const Image resized = resize_bicubic(image, height, width);
+  const ByteValues values = make_byte_values(config);
+  const int64_t patch = config.patch_size, merge = config.merge_size;
+
+  ImagePatches patches;
+  patches.grid = {1, height / patch, width / patch};
+  const int64_t row_size = 3 * config.temporal_patch_size * patch * patch;
+  patches.rows = at::empty({patches.grid.num_patches(), row_size}, at::kFloat);
+  float* out = patches.rows.mutable_data_ptr<float>();
+
+  // One row of `patches.rows`: [channel, frame, patch row, patch column], a still picture repeated over the frames.
+  const auto write_patch = [&](int64_t top, int64_t left) {
+    for (size_t channel = 0; channel < 3; ++channel) {
+      const float* first_frame = out;
+      for (int64_t y = top; y < top + patch; ++y) {
+        const uint8_t* in = resized.rgb.data() + (y * width + left) * 3 + channel;
+        for (int64_t x = 0; x < patch; ++x) *out++ = values[channel][in[x * 3]];
+      }
+      for (int64_t frame = 1; frame < config.temporal_patch_size; ++frame) {
+        out = std::copy_n(first_frame, patch * patch, out);
+      }
+    }
+  };
+  for (int64_t block_row = 0; block_row < patches.grid.h; block_row += merge) {
+    for (int64_t block_column = 0; block_column < patches.grid.w; block_column += merge) {
+      for (int64_t row = block_row; row < block_row + merge; ++row) {
+        for (int64_t column = block_column; column < block_column + merge; ++column) {
+          write_patch(row * patch, column * patch);
+        }
+      }
+    }
+  }
+  return patches;
+}
+
+}  // namespace vlsi

@@ -1,0 +1,160 @@
+#include "lens/lens.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "generate/greedy.h"
+#include "model/fused.h"
+#include "teacher/teacher.h"
+
+namespace vlsi {
+namespace {
+
+/// The prompt with the answer behind it. Its answer positions predict the answer's tokens and, with `end`, what follows
+/// them.
+Sample with_answer(Sample sample, const std::vector<int32_t>& answer, bool end) {
+  const auto last_prompt = static_cast<int32_t>(sample.tokens.size()) - 1;
+  const auto num_positions = static_cast<int32_t>(answer.size()) + (end ? 1 : 0);
+  sample.answer_positions.resize(static_cast<size_t>(num_positions));
+  std::iota(sample.answer_positions.begin(), sample.answer_positions.end(), last_prompt);
+  for (const int32_t token : answer) {
+    sample.tokens.push_back(token);
+    for (auto& axis : sample.positions) axis.push_back(sample.next_position);
+    ++sample.next_position;
+  }
+  return sample;
+}
+
+/// What the language head reads of each layer, [L, N, D], the model's own output last.
+at::Tensor rows_of(const Lens& lens, const Batch& batch, std::vector<int64_t>& layers) {
+  if (lens.verbalizers != nullptr) {
+    layers = lens.verbalizers->layers();
+    layers.push_back(lens.model.num_layers());
+    return verbal_rows(lens.model, lens.verbalizers, batch);
+  }
+  layers.resize(static_cast<size_t>(lens.model.num_layers()));
+  std::iota(layers.begin(), layers.end(), 1);
+  const auto hidden = lens.model.forward(batch, {layers, /*final_rows=*/false}).layers;
+  return rms_norm(hidden, lens.model.final_norm(), lens.model.config().text.rms_norm_eps);
+}
+
+/// The most probable tokens under softmax(rows headᵀ), rows [N, D], head [V, D].
+std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const at::Tensor& head, int64_t vocab_size,
+                                                  int64_t num_candidates) {
+  const auto logits = at::linear(rows.to(head.scalar_type()), head).to(at::kFloat).narrow(1, 0, vocab_size);  // [N, V]
+  const auto log_total = logits.logsumexp(1, /*keepdim=*/true);
+  // A stable sort of the few that may be among the first: topk says nothing about the order of equals.
+  const int64_t k = std::min(num_candidates, vocab_size);
+  const auto [values, tokens] = logits.topk(k, 1);
+  const auto probabilities = (values - log_total).exp().to(at::kCPU, at::kDouble).contiguous();
+  const auto ids = tokens.cpu().contiguous();
+  std::vector<std::vector<Candidate>> all;
+  for (int64_t n = 0; n < rows.size(0); ++n) {
+    std::vector<Candidate> candidates;
+    for (int64_t i = 0; i < k; ++i) {
+      candidates.push_back({static_cast<int32_t>(ids.const_data_ptr<int64_t>()[n * k + i]),
+                            probabilities.const_data_ptr<double>()[n * k + i]});
+    }
+    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+      return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;
+    });
+    all.push_back(std::move(candidates));
+  }
+  return all;
+}
+
+/// Half a character, or bytes that start none, as \xNN.
+std::string readable(std::string_view bytes) {
+  static const char* const kDigits = "0123456789abcdef";
+  std::string text;
+  while (!bytes.empty()) {
+    const auto step = next_code_point(bytes);
+    for (const char byte : bytes.substr(0, step.num_bytes)) {
+      if (step.whole) {
+        text += byte;
+      } else {
+        text +=
+            {'\\', 'x', kDigits[static_cast<unsigned char>(byte) >> 4], kDigits[static_cast<unsigned char>(byte) & 15]};
+      }
+    }
+    bytes.remove_prefix(step.num_bytes);
+  }
+  return text;
+}
+
+OrderedJson to_json(const Candidate& candidate, const Tokenizer& tokenizer) {
+  // Six digits: more would be the noise of float32 sums, and bytes on a page.
+  const double rounded = std::round(candidate.probability * 1e6) / 1e6;
+  return {{"token", candidate.token}, {"text", token_text(tokenizer, candidate.token)}, {"probability", rounded}};
+}
+
+}  // namespace
+
+LensReading read_lens(const Lens& lens, const Sample& prompt, const std::optional<std::vector<int32_t>>& answer) {
+  at::NoGradGuard no_grad;
+  LensReading reading;
+  reading.verbalized = lens.verbalizers != nullptr;
+  reading.answer_given = answer.has_value();
+  reading.stopped = true;
+  if (answer) {
+    reading.answer = *answer;
+  } else {
+    const auto batch = to_device(pack({prompt}), lens.model.device());
+    const auto own = generate_greedy(lens.model, batch, {lens.max_new_tokens, lens.stop_tokens}).front();
+    reading.answer = own.tokens;
+    reading.stopped = own.stopped;
+  }
+  const auto batch = to_device(pack({with_answer(prompt, reading.answer, reading.stopped)}), lens.model.device());
+  std::vector<int64_t> layers;
+  const auto rows = rows_of(lens, batch, layers);
+  const int64_t vocab_size = std::min(lens.model.head().size(0), lens.num_tokens);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const bool is_output = i + 1 == layers.size();
+    const auto& head = is_output || !lens.verbal_head.defined() ? lens.model.head() : lens.verbal_head;
+    reading.layers.push_back(
+        {layers[i], candidates_of(rows[static_cast<int64_t>(i)], head, vocab_size, lens.num_candidates)});
+  }
+  return reading;
+}
+
+Sample blank_pictures(Sample sample) {
+  for (auto& image : sample.images) image.rows = at::zeros_like(image.rows);
+  return sample;
+}
+
+std::string token_text(const Tokenizer& tokenizer, int32_t token) { return readable(tokenizer.bytes(token)); }
+
+OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer) {
+  OrderedJson tokens = OrderedJson::array(), layers = OrderedJson::array();
+  for (const int32_t token : reading.answer)
+    tokens.push_back({{"token", token}, {"text", token_text(tokenizer, token)}});
+  for (const auto& layer : reading.layers) {
+    OrderedJson positions = OrderedJson::array();
+    std::vector<int32_t> said;
+    for (const auto& position : layer.positions) {
+      OrderedJson candidates = OrderedJson::array();
+      for (const auto& candidate : position) candidates.push_back(to_json(candidate, tokenizer));
+      positions.push_back(std::move(candidates));
+      said.push_back(position.front().token);
+    }
+    layers.push_back({{"layer", layer.layer},
+                      {"output", &layer == &reading.layers.back()},
+                      {"text", tokenizer.decode(said)},
+                      {"positions", std::move(positions)}});
+  }
+  return {{"lens", reading.verbalized ? "verbalizers" : "logit lens"},
+          {"answer",
+           {{"text", tokenizer.decode(reading.answer)},
+            {"tokens", std::move(tokens)},
+            {"given", reading.answer_given},
+            {"finish_reason", reading.stopped ? "stop" : "length"}}},
+          {"layers", std::move(layers)}};
+}
+
+}  // namespace vlsi

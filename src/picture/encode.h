@@ -1,0 +1,21 @@
+// Pictures for the page: small enough to travel inside it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "picture/picture.h"
+
+namespace vlsi {
+
+/// The picture as a data URI: the file itself where it is small, else a JPEG of at most 448 pixels a side. Error when
+/// the file is missing or no picture.
+std::string picture_uri(const std::filesystem::path& path);
+
+/// The picture as a JPEG in a data URI.
+std::string jpeg_uri(const Image& image);
+
+std::string base64(std::string_view bytes);
+
+}  // namespace vlsi

@@ -1,0 +1,23 @@
+// The orientation of a picture from its metadata, and turning the picture upright.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "picture/picture.h"
+
+namespace vlsi {
+
+/// Tag 0x0112 of the first directory of an EXIF block, with or without the leading "Exif\0\0". Nothing when the tag is
+/// absent or the block is broken: damaged metadata does not make a picture unreadable.
+std::optional<int> exif_orientation(std::span<const uint8_t> exif);
+
+/// The `tiff:Orientation` attribute or element of an XMP packet; PIL's fallback when EXIF has none.
+std::optional<int> xmp_orientation(std::string_view xmp);
+
+/// The picture as its orientation (EXIF's 1..8) means it to be seen; other values change nothing.
+Image apply_orientation(Image image, int orientation);
+
+}  // namespace vlsi

@@ -1,0 +1,178 @@
+// JPEG by libjpeg-turbo at its defaults (accurate integer DCT, fancy upsampling), as PIL uses it.
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "base/error.h"
+#include "picture/codecs.h"
+#include "picture/exif.h"
+
+#include <jpeglib.h>
+
+namespace vlsi {
+namespace {
+
+constexpr int kMetadataMarker = JPEG_APP0 + 1;
+constexpr unsigned kLongestMarker = 0xffff;
+
+/// libjpeg reports errors by a call that must not return; the jump leads back into the function that called the
+/// library.
+struct ErrorManager {
+  jpeg_error_mgr base;
+  std::jmp_buf jump;
+  char message[JMSG_LENGTH_MAX];
+};
+
+[[noreturn]] void leave(j_common_ptr info) {
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  error->base.format_message(info, error->message);
+  std::longjmp(error->jump, 1);
+}
+
+void ignore_message(j_common_ptr) {}
+void ignore_source_event(j_decompress_ptr) {}
+
+/// The library's own memory source invents an end marker here and gives a gray rest; a cut file must not pass.
+boolean refuse_end(j_decompress_ptr info) {
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  std::snprintf(error->message, sizeof error->message, "the file ends too early");
+  std::longjmp(error->jump, 1);
+}
+
+void skip_bytes(j_decompress_ptr info, long count) {
+  if (count <= 0) return;
+  if (static_cast<size_t>(count) > info->src->bytes_in_buffer) refuse_end(info);
+  info->src->next_input_byte += count;
+  info->src->bytes_in_buffer -= static_cast<size_t>(count);
+}
+
+/// The library's state. The functions that set a jump hold no object with a destructor.
+class JpegReader {
+ public:
+  JpegReader(std::span<const uint8_t> bytes, const std::string& place) : place_(place) {
+    std::memset(&info_, 0, sizeof info_);
+    std::memset(&source_, 0, sizeof source_);
+    info_.err = jpeg_std_error(&error_.base);
+    error_.base.error_exit = leave;
+    error_.base.output_message = ignore_message;
+    error_.message[0] = '\0';
+    source_.next_input_byte = bytes.data();
+    source_.bytes_in_buffer = bytes.size();
+    source_.init_source = ignore_source_event;
+    source_.fill_input_buffer = refuse_end;
+    source_.skip_input_data = skip_bytes;
+    source_.resync_to_restart = jpeg_resync_to_restart;
+    source_.term_source = ignore_source_event;
+  }
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+  ~JpegReader() { jpeg_destroy_decompress(&info_); }
+
+  const jpeg_decompress_struct& info() const { return info_; }
+
+  void read_header() {
+    if (!try_read_header()) fail("cannot read JPEG picture ", place_, ": ", error_.message);
+    switch (info_.num_components) {
+      case 1: info_.out_color_space = JCS_GRAYSCALE; break;
+      case 3: info_.out_color_space = JCS_RGB; break;
+      case 4: info_.out_color_space = JCS_CMYK; break;
+      default:
+        fail("cannot read JPEG picture ", place_, ": found ", info_.num_components,
+             " colour components, expected 1, 3 or 4");
+    }
+  }
+
+  /// `pixels` has room for [height, width, num_components].
+  void read_pixels(uint8_t* pixels) {
+    if (!try_read_pixels(pixels)) fail("cannot read JPEG picture ", place_, ": ", error_.message);
+  }
+
+ private:
+  bool try_read_header() {
+    if (setjmp(error_.jump)) return false;
+    jpeg_create_decompress(&info_);
+    info_.src = &source_;
+    jpeg_save_markers(&info_, kMetadataMarker, kLongestMarker);
+    jpeg_read_header(&info_, TRUE);
+    return true;
+  }
+
+  bool try_read_pixels(uint8_t* pixels) {
+    if (setjmp(error_.jump)) return false;
+    jpeg_start_decompress(&info_);
+    const size_t row_bytes = size_t{info_.output_width} * static_cast<size_t>(info_.output_components);
+    while (info_.output_scanline < info_.output_height) {
+      JSAMPROW row = pixels + info_.output_scanline * row_bytes;
+      jpeg_read_scanlines(&info_, &row, 1);
+    }
+    jpeg_finish_decompress(&info_);
+    return true;
+  }
+
+  const std::string& place_;
+  jpeg_decompress_struct info_;
+  jpeg_source_mgr source_;
+  ErrorManager error_;
+};
+
+/// EXIF may be spread over several segments; their contents follow each other.
+int read_orientation(const jpeg_decompress_struct& info) {
+  constexpr std::string_view kExif("Exif\0\0", 6), kXmp("http://ns.adobe.com/xap/1.0/\0", 29);
+  std::vector<uint8_t> exif;
+  std::string_view xmp;
+  for (jpeg_saved_marker_ptr marker = info.marker_list; marker != nullptr; marker = marker->next) {
+    const std::string_view data(reinterpret_cast<const char*>(marker->data), marker->data_length);
+    if (data.starts_with(kExif))
+      exif.insert(exif.end(), data.begin() + kExif.size(), data.end());
+    else if (data.starts_with(kXmp))
+      xmp = data.substr(kXmp.size());
+  }
+  if (const auto orientation = exif_orientation(exif)) return *orientation;
+  return xmp_orientation(xmp).value_or(1);
+}
+
+/// a * b / 255, rounded, by PIL's integer formula.
+int multiply_255(int a, int b) {
+  const int product = a * b + 128;
+  return ((product >> 8) + product) >> 8;
+}
+
+/// CMYK in JPEG is stored inverted by all that write it, with Adobe's marker or without; PIL assumes so too.
+void convert_cmyk(const std::vector<uint8_t>& cmyk, std::vector<uint8_t>& rgb) {
+  for (size_t pixel = 0; pixel < rgb.size() / 3; ++pixel) {
+    const int white = cmyk[pixel * 4 + 3];
+    for (size_t channel = 0; channel < 3; ++channel) {
+      const int ink = 255 - cmyk[pixel * 4 + channel];
+      rgb[pixel * 3 + channel] = static_cast<uint8_t>(white - multiply_255(ink, white));
+    }
+  }
+}
+
+}  // namespace
+
+DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  JpegReader reader(bytes, place);
+  reader.read_header();
+  const size_t num_components = static_cast<size_t>(reader.info().num_components);
+  DecodedImage decoded;
+  decoded.image = allocate_image(reader.info().image_height, reader.info().image_width, place, max_pixels);
+  decoded.orientation = read_orientation(reader.info());
+
+  std::vector<uint8_t>& rgb = decoded.image.rgb;
+  if (num_components == 3) {
+    reader.read_pixels(rgb.data());
+    return decoded;
+  }
+  std::vector<uint8_t> pixels(rgb.size() / 3 * num_components);
+  reader.read_pixels(pixels.data());
+  if (num_components == 4) {
+    convert_cmyk(pixels, rgb);
+  } else {
+    for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = pixels[i / 3];
+  }
+  return decoded;
+}
+
+}  // namespace vlsi

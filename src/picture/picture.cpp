@@ -1,0 +1,91 @@
+#include "picture/picture.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "picture/codecs.h"
+#include "picture/exif.h"
+
+namespace vlsi {
+namespace {
+
+struct Signature {
+  size_t offset;
+  std::string_view bytes;
+  std::string_view name;
+};
+
+constexpr std::string_view kJpeg = "\xff\xd8\xff", kPng = "\x89PNG\r\n\x1a\n", kRiff = "RIFF", kWebp = "WEBP";
+
+/// Formats that people have under a picture's name, so that the message can say what the file is.
+constexpr Signature kOtherFormats[] = {
+    {0, "GIF8", "a GIF picture"},
+    {0, "BM", "a BMP picture"},
+    {0, {"II*\0", 4}, "a TIFF picture"},
+    {0, {"MM\0*", 4}, "a TIFF picture"},
+    {4, "ftypavif", "an AVIF picture"},
+    {4, "ftyphei", "a HEIC picture"},
+    {4, "ftypmif1", "a HEIC picture"},
+    {4, "ftyp", "an MP4 video"},
+    {4, "jP  \r\n", "a JPEG 2000 picture"},
+    {4, "JXL \r\n", "a JPEG XL picture"},
+    {0, "\xff\x0a", "a JPEG XL picture"},
+    {0, {"\0\0\1\0", 4}, "a Windows icon"},
+    {0, "8BPS", "a Photoshop picture"},
+    {0, "%PDF", "a PDF document"},
+    {0, "<svg", "an SVG picture"},
+    {0, "<?xml", "an XML document"},
+    {0, "<!DOCTYPE", "an HTML page"},
+    {0, "<html", "an HTML page"},
+    {0, "version https://git-lfs", "a Git LFS pointer"},
+    {0, "PK\3\4", "a ZIP archive"},
+};
+
+bool has(std::string_view file, size_t offset, std::string_view signature) {
+  return file.size() >= offset && file.substr(offset).starts_with(signature);
+}
+
+std::string_view describe_unknown(std::string_view file) {
+  if (file.empty()) return "an empty file";
+  for (const Signature& format : kOtherFormats) {
+    if (has(file, format.offset, format.bytes)) return format.name;
+  }
+  const auto is_text = [](unsigned char c) { return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0x7f); };
+  const auto head = file.substr(0, 64);
+  return std::all_of(head.begin(), head.end(), is_text) ? "a text file" : "bytes of no known picture format";
+}
+
+DecodedImage decode(std::string_view file, std::span<const uint8_t> bytes, const std::string& place,
+                    int64_t max_pixels) {
+  if (has(file, 0, kJpeg)) return decode_jpeg(bytes, place, max_pixels);
+  if (has(file, 0, kPng)) return decode_png(bytes, place, max_pixels);
+  if (has(file, 0, kRiff) && has(file, 8, kWebp)) return decode_webp(bytes, place, max_pixels);
+  fail("cannot read picture ", place, ": found ", describe_unknown(file), ", expected JPEG, PNG or WebP");
+}
+
+}  // namespace
+
+Image allocate_image(int64_t height, int64_t width, const std::string& place, int64_t max_pixels) {
+  if (height < 1 || width < 1)
+    fail("cannot read picture ", place, ": found ", width, "x", height, " pixels, expected at least 1x1");
+  if (height > max_pixels / width) {
+    fail("cannot read picture ", place, ": found ", width, "x", height, " pixels, expected at most ", max_pixels,
+         " in all");
+  }
+  return {height, width, std::vector<uint8_t>(static_cast<size_t>(height * width * 3))};
+}
+
+Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels) {
+  const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  DecodedImage decoded = decode(file, data, place, max_pixels);
+  return apply_orientation(std::move(decoded.image), decoded.orientation);
+}
+
+Image read_image(const std::filesystem::path& path) {
+  return decode_image(MappedFile::open(path)->bytes(), path.string());
+}
+
+}  // namespace vlsi

@@ -1,0 +1,186 @@
+// PNG by libpng: every colour type and depth, to RGB as PIL's modes and conversions give it.
+#include <png.h>
+
+#include <algorithm>
+#include <array>
+#include <csetjmp>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "picture/codecs.h"
+#include "picture/exif.h"
+
+namespace vlsi {
+namespace {
+
+constexpr png_uint_32 kLongestSide = 0x7fffffff;
+
+/// The library's state. libpng reports errors by a jump; the functions that set one hold no object with a destructor.
+class PngReader {
+ public:
+  PngReader(std::span<const uint8_t> bytes, const std::string& place) : rest_(bytes), place_(place) {
+    message_[0] = '\0';
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, leave, ignore_warning);
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ == nullptr) {
+      png_destroy_read_struct(&png_, nullptr, nullptr);
+      fail("cannot read PNG picture ", place, ": libpng could not be started");
+    }
+  }
+  PngReader(const PngReader&) = delete;
+  PngReader& operator=(const PngReader&) = delete;
+  ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
+
+  void read_header() {
+    if (!try_read_header()) fail_with_message();
+  }
+
+  /// Makes samples whole bytes: small gray scaled up, indices unpacked, 16 bits cut to the high byte except in plain
+  /// gray. Gives the bytes of a row.
+  size_t prepare_rows() {
+    if (!try_prepare_rows()) fail_with_message();
+    return png_get_rowbytes(png_, info_);
+  }
+
+  /// All rows, then everything up to the end of the file.
+  void read_rows(std::vector<uint8_t*>& rows) {
+    if (!try_read_rows(rows.data())) fail_with_message();
+  }
+
+  int64_t height() const { return png_get_image_height(png_, info_); }
+  int64_t width() const { return png_get_image_width(png_, info_); }
+  int colour_type() const { return png_get_color_type(png_, info_); }
+  int bit_depth() const { return png_get_bit_depth(png_, info_); }
+  int num_channels() const { return png_get_channels(png_, info_); }
+
+  /// Colours by index; indices beyond the palette are black.
+  std::array<png_color, 256> palette() const {
+    std::array<png_color, 256> colours{};
+    png_colorp entries = nullptr;
+    int count = 0;
+    if (png_get_PLTE(png_, info_, &entries, &count) == 0) fail("cannot read PNG picture ", place_, ": no palette");
+    std::copy_n(entries, std::min<int>(count, 256), colours.begin());
+    return colours;
+  }
+
+  int orientation() const {
+    png_bytep exif = nullptr;
+    png_uint_32 num_exif_bytes = 0;
+    if (png_get_eXIf_1(png_, info_, &num_exif_bytes, &exif) != 0) {
+      if (const auto value = exif_orientation({exif, num_exif_bytes})) return *value;
+    }
+    png_textp texts = nullptr;
+    int num_texts = 0;
+    png_get_text(png_, info_, &texts, &num_texts);
+    for (int i = 0; i < num_texts; ++i) {
+      if (texts[i].text == nullptr || std::string_view(texts[i].key) != "XML:com.adobe.xmp") continue;
+      if (const auto value = xmp_orientation(texts[i].text)) return *value;
+    }
+    return 1;
+  }
+
+ private:
+  [[noreturn]] static void leave(png_structp png, png_const_charp message) {
+    auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
+    std::snprintf(reader->message_, sizeof reader->message_, "%s", message);
+    std::longjmp(reader->jump_, 1);
+  }
+
+  static void ignore_warning(png_structp, png_const_charp) {}
+
+  static void copy_bytes(png_structp png, png_bytep out, size_t count) {
+    auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
+    if (count > reader->rest_.size()) png_error(png, "the file ends too early");
+    std::memcpy(out, reader->rest_.data(), count);
+    reader->rest_ = reader->rest_.subspan(count);
+  }
+
+  bool try_read_header() {
+    if (setjmp(jump_)) return false;
+    png_set_read_fn(png_, this, copy_bytes);
+    // The cap on pixels replaces the library's own on either side.
+    png_set_user_limits(png_, kLongestSide, kLongestSide);
+    png_read_info(png_, info_);
+    return true;
+  }
+
+  bool try_prepare_rows() {
+    if (setjmp(jump_)) return false;
+    const int type = png_get_color_type(png_, info_), depth = png_get_bit_depth(png_, info_);
+    if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png_);
+    if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png_);
+    if (type != PNG_COLOR_TYPE_GRAY && depth == 16) png_set_strip_16(png_);
+    png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    return true;
+  }
+
+  bool try_read_rows(png_bytepp rows) {
+    if (setjmp(jump_)) return false;
+    png_read_image(png_, rows);
+    png_read_end(png_, info_);
+    return true;
+  }
+
+  [[noreturn]] void fail_with_message() const { fail("cannot read PNG picture ", place_, ": ", message_); }
+
+  std::span<const uint8_t> rest_;
+  const std::string& place_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  std::jmp_buf jump_;
+  char message_[256];
+};
+
+void set_pixel(uint8_t* pixel, uint8_t red, uint8_t green, uint8_t blue) {
+  pixel[0] = red;
+  pixel[1] = green;
+  pixel[2] = blue;
+}
+
+}  // namespace
+
+DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  PngReader reader(bytes, place);
+  reader.read_header();
+  DecodedImage decoded;
+  Image& image = decoded.image;
+  image = allocate_image(reader.height(), reader.width(), place, max_pixels);
+
+  const size_t row_bytes = reader.prepare_rows();
+  std::vector<uint8_t> samples(row_bytes * static_cast<size_t>(image.height));
+  std::vector<uint8_t*> rows(static_cast<size_t>(image.height));
+  for (size_t y = 0; y < rows.size(); ++y) rows[y] = samples.data() + y * row_bytes;
+  reader.read_rows(rows);
+  decoded.orientation = reader.orientation();
+
+  const bool is_palette = reader.colour_type() == PNG_COLOR_TYPE_PALETTE;
+  const bool is_wide_gray = reader.colour_type() == PNG_COLOR_TYPE_GRAY && reader.bit_depth() == 16;
+  const bool is_gray = (reader.colour_type() & PNG_COLOR_MASK_COLOR) == 0;
+  const auto palette = is_palette ? reader.palette() : std::array<png_color, 256>{};
+  const int sample_bytes = reader.num_channels() * (is_wide_gray ? 2 : 1);
+  for (int64_t y = 0; y < image.height; ++y) {
+    const uint8_t* in = rows[static_cast<size_t>(y)];
+    uint8_t* out = image.rgb.data() + y * image.width * 3;
+    for (int64_t x = 0; x < image.width; ++x, in += sample_bytes, out += 3) {
+      if (is_palette) {
+        const png_color& colour = palette[in[0]];
+        set_pixel(out, colour.red, colour.green, colour.blue);
+      } else if (is_wide_gray) {
+        const uint8_t value = in[0] != 0 ? 255 : in[1];
+        set_pixel(out, value, value, value);
+      } else if (is_gray) {
+        set_pixel(out, in[0], in[0], in[0]);
+      } else {
+        set_pixel(out, in[0], in[1], in[2]);
+      }
+    }
+  }
+  return decoded;
+}
+
+}  // namespace vlsi

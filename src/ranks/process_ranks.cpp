@@ -1,0 +1,204 @@
+#include "ranks/process_ranks.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Logging.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "ranks/monitor.h"
+#include "ranks/nccl.h"
+
+namespace vlsi {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kMeeting = 5min;
+/// The monitor ends an exchange that hangs. One rank may well be busy for an hour, writing a checkpoint.
+constexpr auto kExchange = std::chrono::milliseconds(24h);
+/// How often an exchange is looked at: far below what one takes that moves gradients.
+constexpr auto kPoll = 100us;
+
+c10::intrusive_ptr<c10d::Store> open_store(const Launch& launch) {
+  c10d::TCPStoreOptions options;
+  options.port = launch.port;
+  options.isServer = launch.rank == 0 && !launch.launcher_has_store;
+  options.timeout = kMeeting;
+  if (!launch.launcher_has_store) options.numWorkers = static_cast<size_t>(launch.size);
+  const auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+  return c10::make_intrusive<c10d::PrefixStore>("vlsi-" + launch.attempt, store);
+}
+
+std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+SharedTable table_on(const c10::intrusive_ptr<c10d::Store>& store) {
+  SharedTable table;
+  table.add = [store](const std::string& key, int64_t amount) { return store->add(key, amount); };
+  table.set = [store](const std::string& key, const std::string& text) { store->set(key, bytes_of(text)); };
+  table.get = [store](const std::string& key) {
+    const auto bytes = store->get(key);
+    return std::string(bytes.begin(), bytes.end());
+  };
+  return table;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+class C10dRanks : public ProcessRanks {
+ public:
+  C10dRanks(const Launch& launch, at::Device device, const c10::intrusive_ptr<c10d::Store>& store)
+      : ProcessRanks(launch.rank, launch.size), local_rank_(launch.local_rank) {
+    const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
+    const auto options = c10d::ProcessGroupGloo::Options::create_default(kMeeting);
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store), rank,
+                                                        size, options);
+    gloo_->setTimeout(kExchange);
+    if (device.is_cuda()) nccl_ = make_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank, size);
+    RankMonitorConfig config{.rank = launch.rank,
+                             .size = launch.size,
+                             .holds_table = launch.rank == 0 && !launch.launcher_has_store,
+                             .table_holder = launch.launcher_has_store ? "the launcher" : "rank 0"};
+    monitor_ = std::make_unique<RankMonitor>(table_on(store->clone()), config);
+  }
+
+  /// After a failure the connections stay as they are: taking them down would wait for exchanges that never end.
+  ~C10dRanks() override {
+    if (finished_) return;
+    gloo_.release();
+    nccl_.release();
+    if (!monitor_->stop()) static_cast<void>(monitor_.release());
+  }
+
+  std::unique_ptr<Exchange> start_all_gather(const at::Tensor& part, const at::Tensor& whole) const override {
+    auto input = part.view(-1), output = whole.view(-1);  // Gloo wants parts of the input's own shape
+    return start([&] { return backend(part)->_allgather_base(output, input); });
+  }
+
+  std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const override {
+    auto input = whole, output = part;
+    if (whole.is_cuda()) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
+    // Gloo would reduce everything on every rank: twice the way for the data, and a copy.
+    auto received = at::empty_like(whole);
+    std::vector<int64_t> evenly;
+    const auto add_up = [output, received]() mutable {
+      output.copy_(received[0]);
+      for (int64_t i = 1; i < received.size(0); ++i) output.add_(received[i]);
+    };
+    return start([&] { return gloo_->alltoall_base(received, input, evenly, evenly); }, add_up);
+  }
+
+  void check() const override {
+    if (const auto trouble = monitor_->trouble()) throw RanksError(*trouble);
+  }
+
+  at::Device device_for(at::Device device) const override {
+    if (!device.is_cuda() || device.has_index()) return device;
+    return at::Device(device.type(), static_cast<at::DeviceIndex>(local_rank_));
+  }
+
+  void report_failure(const std::string& message) override { monitor_->report_failure(message); }
+
+  void finish() override {
+    wait_for_all();
+    monitor_->stop();  // before any rank takes the table, or itself, away
+    wait_for_all();
+    finished_ = true;
+  }
+
+ private:
+  c10d::Backend* backend(const at::Tensor& tensor) const { return tensor.is_cuda() ? nccl_.get() : gloo_.get(); }
+
+  /// Runs `action`, of which every error is one of the ranks.
+  template <class Action>
+  auto among_ranks(const Action& action) const {
+    try {
+      return action();
+    } catch (const RanksError&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw RanksError(monitor_->explain("the ranks lost their connection: " + first_line(error.what())));
+    }
+  }
+
+  /// What a backend works on, and what is left to do then.
+  class Work : public Exchange {
+   public:
+    Work(const C10dRanks& ranks, c10::intrusive_ptr<c10d::Work> work, std::function<void()> last)
+        : ranks_(ranks), work_(std::move(work)), last_(std::move(last)) {}
+
+    void wait() override {
+      ranks_.among_ranks([&] {
+        while (!work_->isCompleted()) {
+          ranks_.check();
+          std::this_thread::sleep_for(kPoll);
+        }
+        work_->wait();
+      });
+      if (last_) last_();
+    }
+
+   private:
+    const C10dRanks& ranks_;
+    const c10::intrusive_ptr<c10d::Work> work_;
+    const std::function<void()> last_;
+  };
+
+  template <class Begin>
+  std::unique_ptr<Exchange> start(const Begin& begin, std::function<void()> last = {}) const {
+    return std::make_unique<Work>(*this, among_ranks(begin), std::move(last));
+  }
+
+  const int64_t local_rank_;
+  c10::intrusive_ptr<c10d::Backend> gloo_, nccl_;
+  std::unique_ptr<RankMonitor> monitor_;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ProcessRanks> join_ranks(const Launch& launch, at::Device device) {
+  // LibTorch warns of every connection that ends; what has happened is said by the monitor, in one line.
+  ::setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*replace=*/0);
+  c10::initLogging();
+  std::signal(SIGPIPE, SIG_IGN);  // writing to a rank that is gone is an error like any other
+  try {
+    return std::make_unique<C10dRanks>(launch, device, open_store(launch));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw RanksError(concat("meeting ", launch.size, " ranks at ", launch.address, ":", launch.port, " as rank ",
+                            launch.rank, ": ", first_line(error.what())));
+  }
+}
+
+int run_as_rank(at::Device device, const std::function<int(const Ranks&)>& action) {
+  const auto launch = read_launch();
+  if (!launch) return action(one_rank());
+  const std::string name = concat("rank ", launch->rank);
+  if (launch->rank > 0) {
+    set_log_level(LogLevel::kWarning);
+    set_log_origin(name);
+  }
+  const auto ranks = join_ranks(*launch, device);
+  try {
+    const int status = action(*ranks);
+    ranks->finish();
+    return status;
+  } catch (const Error& error) {
+    ranks->report_failure(error.what());
+    throw Error(name + ": " + error.what());
+  } catch (const std::exception& error) {
+    ranks->report_failure(first_line(error.what()));
+    throw std::runtime_error(name + ": " + error.what());
+  }
+}
+
+}  // namespace vlsi

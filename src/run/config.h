@@ -1,0 +1,246 @@
+// The configuration of a run: every key, its default and its meaning.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/settings.h"
+#include "checkpoint/load.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "method/step2_interact.h"
+#include "teacher/verbalizer_networks.h"
+#include "text/tokenizer.h"
+#include "train/optimizer.h"
+#include "train/trainer.h"
+
+namespace vlsi {
+
+template <>
+struct EnumNames<LossKind> {
+  static const std::vector<std::pair<std::string, LossKind>>& all();
+};
+template <>
+struct EnumNames<MatchingRule> {
+  static const std::vector<std::pair<std::string, MatchingRule>>& all();
+};
+template <>
+struct EnumNames<VerbalizerArchitecture> {
+  static const std::vector<std::pair<std::string, VerbalizerArchitecture>>& all() { return verbalizer_architectures(); }
+};
+template <>
+struct EnumNames<Residency> {
+  static const std::vector<std::pair<std::string, Residency>>& all();
+};
+template <>
+struct EnumNames<OnError> {
+  static const std::vector<std::pair<std::string, OnError>>& all();
+};
+template <>
+struct EnumNames<SpecialText> {
+  static const std::vector<std::pair<std::string, SpecialText>>& all();
+};
+
+template <class Visitor>
+void fields(Visitor& v, DataSource& c) {
+  v("path", c.path, "LLaVA/ShareGPT or messages JSON, or JSONL");
+  v("images", c.images, "where relative picture paths start; default: the data file's folder");
+  v("weight", c.weight, "how often an epoch visits the file's records");
+}
+
+struct DataConfig {
+  std::vector<DataSource> train, validation;
+  bool shuffle = true;
+  int64_t batch_tokens = 4096;
+  int64_t sample_tokens = 4096;
+  OnError on_error = OnError::kStop;
+  SpecialText special_tokens = SpecialText::kControl;
+  int64_t workers = 1;
+};
+
+template <class Visitor>
+void fields(Visitor& v, DataConfig& c) {
+  v("train", c.train, "[{path, images, weight}, ...]");
+  v("validation", c.validation, "the same; the loss on it is logged after each step");
+  v("shuffle", c.shuffle, "a new order each epoch");
+  v("batch_tokens", c.batch_tokens, "a packed micro-batch holds at most this many tokens");
+  v("sample_tokens", c.sample_tokens, "a longer sample is an error, or skipped and counted");
+  v("on_error", c.on_error, "stop | skip");
+  v("special_tokens", c.special_tokens, "special-token text inside a turn: control | text");
+  v("workers", c.workers, "threads that decode and resize ahead");
+}
+
+struct LoraConfig {
+  int64_t rank = 0;
+  double alpha = 64;
+  std::vector<std::string> targets{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+};
+
+template <class Visitor>
+void fields(Visitor& v, LoraConfig& c) {
+  v("rank", c.rank, "rank of the adapters; 0 is none");
+  v("alpha", c.alpha, "their output is scaled by alpha / rank");
+  v("targets", c.targets, "the decoder's linear maps that get one");
+}
+
+struct TeacherConfig {
+  std::filesystem::path model, verbalizers, cache;
+  std::vector<int64_t> layers;
+  Residency residency = Residency::kResident;
+};
+
+template <class Visitor>
+void fields(Visitor& v, TeacherConfig& c) {
+  v("model", c.model, "Hugging Face directory");
+  v("layers", c.layers, "target layers, 1-based and ascending");
+  v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
+  v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
+  v("residency", c.residency,
+    "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration; sharded: a "
+    "part of each layer in every rank");
+}
+
+struct StudentConfig {
+  std::filesystem::path model, adapter, verbalizers;
+  std::vector<int64_t> layers;
+  LoraConfig lora;
+};
+
+template <class Visitor>
+void fields(Visitor& v, StudentConfig& c) {
+  v("model", c.model, "Hugging Face directory");
+  v("adapter", c.adapter, "PEFT directory of adapters to go on with, in place of new ones by `lora`");
+  v("layers", c.layers, "target layers, 1-based and ascending; no more than the teacher's");
+  v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
+  v("lora", c.lora, "low-rank adapters on the decoder");
+}
+
+struct VerbalizeConfig {
+  int64_t iterations = 500;
+  double epochs = 0;
+  bool initial = false;
+  VerbalizerConfig network;
+  OptimizerConfig optimizer;
+  DataConfig data, student_data;
+};
+
+template <class Visitor>
+void fields(Visitor& v, VerbalizeConfig& c) {
+  v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
+  v("initial", c.initial, "train given verbalizers further instead of taking them as they are");
+  v("architecture", c.network.architecture, "verb_ffn | ffn | decoder | mlp, each also with _x2: two in sequence");
+  v("residual", c.network.residual, "a residual around each FFN or map, which then starts at zero");
+  v("final_norm", c.network.final_norm, "the backbone's final norm before the head");
+  v("optimizer", c.optimizer, "over the general `optimizer`");
+  v("data", c.data, "over the general `data`");
+  v("student_data", c.student_data, "over `verbalize.data`, for the student's verbalizers");
+}
+
+template <class Visitor>
+void fields(Visitor& v, MatchingConfig& c) {
+  v("rule", c.rule, "multinomial | expected | bottom_1 | bottom_3 | uniform | random");
+  v("search_range", c.search_range, "leave a candidate for every later student layer");
+  v("order_preservation", c.order_preservation, "deeper layers match deeper layers");
+  v("temperature", c.temperature, "adaptive, or a number");
+}
+
+struct InteractConfig : InteractionConfig {
+  int64_t iterations = 1000;
+  double epochs = 0;
+  std::vector<std::string> train{"lora"};
+  int64_t kl_matrix_every = 10;
+  OptimizerConfig optimizer;
+  DataConfig data;
+};
+
+template <class Visitor>
+void fields(Visitor& v, InteractConfig& c) {
+  v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
+  v("train", c.train, "parts of the student that learn: lora, decoder, embeddings, head, projector, vision");
+  v("matching", c.matching, "which teacher layer a student layer follows");
+  v("intermediate_loss", c.intermediate_loss, "kl | ce | l2 | none, at the target layers");
+  v("last_loss", c.last_loss, "kl | ce | l2 | none, at the last layer");
+  v("head", c.head,
+    "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
+  v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
+  v("optimizer", c.optimizer, "over the general `optimizer`");
+  v("data", c.data, "over the general `data`");
+}
+
+struct FinetuneConfig {
+  int64_t iterations = 500;
+  double epochs = 0;
+  std::vector<std::string> train{"decoder", "embeddings", "head"};
+  OptimizerConfig optimizer;
+  DataConfig data;
+};
+
+template <class Visitor>
+void fields(Visitor& v, FinetuneConfig& c) {
+  v("iterations", c.iterations, "0 skips the step");
+  v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
+  v("train", c.train, "parts of the student that learn");
+  v("optimizer", c.optimizer, "over the general `optimizer`");
+  v("data", c.data, "over the general `data`");
+}
+
+struct RunConfig {
+  std::filesystem::path out;
+  uint64_t seed = 1;
+  std::string device = "cpu";
+  std::string dtype = "bfloat16";
+  int64_t threads = 0;
+  bool activation_checkpointing = false;
+  std::filesystem::path vision_cache;
+  TeacherConfig teacher;
+  StudentConfig student;
+  DataConfig data;
+  OptimizerConfig optimizer;
+  VerbalizeConfig verbalize;
+  InteractConfig interact;
+  FinetuneConfig finetune;
+  CheckpointConfig checkpoint;
+};
+
+template <class Visitor>
+void fields(Visitor& v, RunConfig& c) {
+  v("out", c.out, "run directory");
+  v("seed", c.seed, "of everything random");
+  v("device", c.device, "cpu | cuda | cuda:1");
+  v("dtype", c.dtype, "of weights and activations: float32 | bfloat16; trained weights keep a float32 master");
+  v("threads", c.threads, "0: one a core");
+  v("activation_checkpointing", c.activation_checkpointing,
+    "keep only the inputs of the student's decoder layers and run each again for its gradient");
+  v("vision_cache", c.vision_cache,
+    "directory for what frozen vision towers say of pictures: computed once, read by later epochs and runs");
+  v("teacher", c.teacher, "the large model");
+  v("student", c.student, "the small model");
+  v("data", c.data, "training data of every step that names no other");
+  v("optimizer", c.optimizer, "of every step that names no other");
+  v("verbalize", c.verbalize, "step 1");
+  v("interact", c.interact, "step 2");
+  v("finetune", c.finetune, "step 3");
+  v("checkpoint", c.checkpoint, "saving");
+}
+
+/// Which of the three steps a run takes.
+enum class Only { kAll, kVerbalize, kInteract, kFinetune };
+
+/// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative
+/// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, and values that
+/// contradict.
+RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+
+/// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by
+/// `threads`: another value of theirs may continue it.
+const std::vector<std::string>& free_keys();
+
+/// Checks what the steps that will run need (models, layers, data), before anything is loaded.
+void check(const RunConfig& config, const std::string& place);
+
+}  // namespace vlsi

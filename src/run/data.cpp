@@ -1,0 +1,118 @@
+#include "run/data.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "data/one_pass.h"
+#include "method/step3_finetune.h"
+
+namespace vlsi {
+namespace {
+
+/// Printable ASCII as it is, other bytes as \xNN: half a character must not get into a message.
+std::string printable(const std::string& bytes) {
+  std::ostringstream text;
+  for (const unsigned char byte : bytes) {
+    if (byte >= 0x20 && byte < 0x7F) {
+      text << static_cast<char>(byte);
+    } else {
+      text << "\\x" << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(byte);
+    }
+  }
+  return text.str();
+}
+
+LoaderConfig loader_config(const DataConfig& config, uint64_t seed, const std::string& step) {
+  LoaderConfig loader;
+  loader.seed = derive_seed(seed, "data of " + step);
+  loader.shuffle = config.shuffle;
+  loader.batch_tokens = config.batch_tokens;
+  loader.sample_tokens = config.sample_tokens;
+  loader.on_error = config.on_error;
+  loader.num_workers = static_cast<int>(config.workers);
+  return loader;
+}
+
+}  // namespace
+
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
+                                                                  uint64_t seed, const std::string& step,
+                                                                  std::function<void(const Sample&)> announce) {
+  auto loader = loader_config(config, seed, step);
+  loader.announce = std::move(announce);
+  const auto mixture = std::make_shared<Mixture>(config.train);
+  // The function holds the mixture that its loaders borrow.
+  return [mixture, loader, &processor](Cursor start) {
+    return std::make_unique<Loader>(*mixture, processor, loader, start);
+  };
+}
+
+int64_t iterations_of_epochs(double epochs, int64_t accumulate, const DataConfig& config, const Processor& processor,
+                             uint64_t seed, const std::string& step) {
+  constexpr double kCountedRecords = 1024;
+  const Mixture mixture(config.train);
+  const double num_records = epochs * static_cast<double>(mixture.size());
+  Loader loader(mixture, processor, loader_config(config, seed, step));
+  double num_seen = 0, num_batches = 0;
+  while (num_seen < std::min(num_records, kCountedRecords)) {
+    loader.next();
+    num_batches += 1;
+    num_seen = static_cast<double>(loader.cursor().epoch * mixture.size() + loader.cursor().index);
+  }
+  if (num_seen < num_records) num_batches *= num_records / num_seen;
+  // Rounding of the quotient must not add an iteration.
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(num_batches / static_cast<double>(accumulate) - 1e-9)));
+}
+
+OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config) {
+  if (config.validation.empty()) return OrderedJson::object();
+  at::NoGradGuard no_grad;
+  MetricSums sums;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
+    Progress progress("validating on " + source.path.filename().string(), "records", file.size());
+    while (auto part = pass.next()) {
+      const auto output = finetune(model, to_device(std::move(part->batch), model.device()), processor.end_of_turn());
+      for (const auto& [name, mean] : output.means) sums.add(name, mean);
+      progress.update(pass.num_done());
+    }
+    pass.finish("validating");
+  }
+  const auto means = sums.means();
+  return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
+}
+
+void check_validation(const Processor& processor, const DataConfig& config) {
+  if (config.on_error == OnError::kSkip) return;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass(file, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
+  }
+}
+
+void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
+  const auto shown = [](const std::string& bytes) { return bytes.empty() ? "no token" : "'" + printable(bytes) + "'"; };
+  std::string differences;
+  int num_differences = 0;
+  const int64_t size = std::max(student.size(), teacher.size());
+  for (int32_t id = 0; id < size && num_differences < 3; ++id) {
+    const auto a = student.bytes(id), b = teacher.bytes(id);
+    if (a == b) continue;
+    differences += concat(num_differences++ > 0 ? ", " : "", id, " (", shown(a), " against ", shown(b), ")");
+  }
+  if (num_differences > 0) {
+    fail("pairing ", student.directory().string(), " with ", teacher.directory().string(),
+         ": their tokenizers differ, first at ids ", differences, "; the method needs the same vocabulary");
+  }
+}
+
+}  // namespace vlsi

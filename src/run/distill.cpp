@@ -1,0 +1,331 @@
+#include "run/distill.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/atomic_file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/load.h"
+#include "checkpoint/save.h"
+#include "family/family.h"
+#include "method/step1_verbalize.h"
+#include "method/step2_interact.h"
+#include "method/step3_finetune.h"
+#include "model/parts.h"
+#include "run/data.h"
+#include "run/pair.h"
+#include "run/planned_steps.h"
+#include "run/run_cache.h"
+#include "run/run_verbalizers.h"
+#include "run/student.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The models, verbalizers and progress of one run.
+class Run {
+ public:
+  Run(const RunConfig& config, const DistillOptions& options, const Ranks& ranks)
+      : config_(config),
+        options_(options),
+        place_(config.out.string()),
+        ranks_(ranks),
+        device_(ranks.device_for(at::Device(config.device))),
+        dtype_(parse_dtype(config.dtype, "dtype")),
+        directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
+        steps_(planned_steps(config, options.only)) {
+    student_ = load_student(config, dtype_, device_);
+    student_->set_activation_checkpointing(config.activation_checkpointing);
+    processor_ = load_processor(config.student.model, config.data.special_tokens);
+    check_processor(student_->config(), *processor_);
+    check_layers(config.student.layers, student_->config(), "student.layers", place_);
+    if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
+    if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
+    // Found now, not after hours of training.
+    if (takes_step("interact")) check_validation(*processor_, config.interact.data);
+    if (takes_step("finetune")) check_validation(*processor_, config.finetune.data);
+    if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
+    count_iterations();
+    const bool interacts = takes_step("interact") && !is_over("interact"), is_cached = !config.teacher.cache.empty();
+    if (takes_step("verbalize-teacher") || (interacts && !is_cached))
+      check_pair(config, *processor_, student_->config());
+    if (interacts) {
+      check_head_stays(config.interact, student_->config(), place_, is_cached);
+      if (is_cached) cached_teacher_ = open_cached_teacher(config, *processor_, *student_);
+    }
+  }
+
+  Outcome run() {
+    if (const auto& found = directory_.checkpoint()) restore(*found);
+    for (const auto& step : steps_) {
+      const auto started = Clock::now();
+      if (run_step(step) == Outcome::kInterrupted) {
+        log_info("stopped; continue with --resume");
+        return Outcome::kInterrupted;
+      }
+      const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
+      summary_.push_back({{"step", step}, {"iterations", iterations_of(step)}, {"seconds", seconds}});
+      release_freed_memory();  // its tensors' sizes are not the next step's
+    }
+    finish();
+    return Outcome::kFinished;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // ---- which steps ----
+
+  bool takes_step(const std::string& step) const {
+    return std::find(steps_.begin(), steps_.end(), step) != steps_.end();
+  }
+
+  /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
+  void count_iterations() {
+    const auto count = [&](const char* name, const auto& step, const DataConfig& data) {
+      const bool by_epochs = step.iterations > 0 && step.epochs > 0;
+      const int64_t num_batches = step.optimizer.accumulate * directory_.ranks_at_start();
+      const int64_t iterations =
+          by_epochs ? iterations_of_epochs(step.epochs, num_batches, data, *processor_, config_.seed, name)
+                    : step.iterations;
+      if (by_epochs) log_info(concat(name, ": ", step.epochs, " epochs are ", iterations, " iterations"));
+      iterations_.emplace_back(name, iterations);
+    };
+    count("verbalize-student", config_.verbalize, config_.verbalize.student_data);
+    count("verbalize-teacher", config_.verbalize, config_.verbalize.data);
+    count("interact", config_.interact, config_.interact.data);
+    count("finetune", config_.finetune, config_.finetune.data);
+  }
+
+  int64_t iterations_of(const std::string& step) const {
+    return std::find_if(iterations_.begin(), iterations_.end(), [&](const auto& item) { return item.first == step; })
+        ->second;
+  }
+
+  int64_t iterations_before(const std::string& step) const {
+    int64_t sum = 0;
+    for (const auto& [earlier, iterations] : iterations_) {
+      if (earlier == step) break;
+      sum += iterations;
+    }
+    return sum;
+  }
+
+  /// Whether the checkpoint is of a later step, so that this one is over.
+  bool is_over(const std::string& step) const {
+    const auto& found = directory_.checkpoint();
+    return found && iterations_before(found->state.step) > iterations_before(step);
+  }
+
+  Outcome run_step(const std::string& step) {
+    if (step == "verbalize-student")
+      return verbalize_model(step, student_, config_.verbalize.student_data, kStudentVerbalizers);
+    if (step == "verbalize-teacher")
+      return verbalize_model(step, teacher(), config_.verbalize.data, kTeacherVerbalizers);
+    if (step == "interact") return interact_step();
+    return finetune_step();
+  }
+
+  // ---- the steps ----
+
+  Outcome verbalize_model(const std::string& name, const std::shared_ptr<Vlm>& model, const DataConfig& data,
+                          const std::string& folder) {
+    if (is_over(name)) return Outcome::kFinished;
+    const bool of_student = model == student_;
+    if (!of_student) student_->release_memory();  // it is not read in this step
+    const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
+    const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
+    make_trainable(*model, {}, name);
+    const auto verbalizers = verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers,
+                                                  derive_seed(config_.seed, name));
+    NamedTensors parameters;
+    for (auto& item : verbalizers->trained_parameters()) {
+      parameters.emplace_back(item.first, item.second.set_requires_grad(true));
+    }
+    TrainingStep step = describe(name, config_.verbalize.optimizer, data);
+    step.parameters = std::move(parameters);
+    step.check = [&](const Batch& batch) {
+      check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch);
+    };
+    FrozenRows rows(model, verbalizers->request(/*final_rows=*/false));
+    step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
+    step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
+    const Outcome outcome = train_step(step);
+    if (outcome == Outcome::kInterrupted) return outcome;
+    const auto& fingerprint = backbone_of(model).fingerprint();  // of a sharded teacher, all ranks' work
+    if (ranks_.is_first()) verbalizers->save(config_.out / folder, fingerprint);
+    ranks_.wait_for_all();  // the interaction reads them
+    return outcome;
+  }
+
+  Outcome interact_step() {
+    if (is_over("interact")) return Outcome::kFinished;
+    const auto& settings = config_.interact;
+    const auto* running = cached_teacher_ ? nullptr : &backbone_of(teacher());
+    const auto verbalizers = interaction_verbalizers(config_, backbone_of(student_), running);
+    const auto teacher_in_use =
+        cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_);
+    TrainingStep step = describe("interact", settings.optimizer, settings.data, teacher_in_use.read_ahead);
+    step.parameters = make_trainable(*student_, settings.train, "interact.train");
+    step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
+    Random random(derive_seed(config_.seed, "matching"));
+    step.random = &random;
+    if (settings.intermediate_loss == LossKind::kKl || settings.intermediate_loss == LossKind::kL2) {
+      step.draws = num_draws(settings.matching, std::ssize(config_.student.layers));
+    }
+    step.sparse_metric = settings.intermediate_loss == LossKind::kL2 ? "l2_matrix" : "kl_matrix";
+    step.sparse_every = settings.kl_matrix_every;
+    std::optional<HeadGrams> grams;
+    if (logits_are_compared(settings)) {
+      log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
+      grams = head_grams(student_->head(), teacher()->head());
+    }
+    const Interaction interaction{*student_, verbalizers.student.get(), teacher_in_use,           settings,
+                                  random,    processor_->end_of_turn(), grams ? &*grams : nullptr};
+    step.check = [&](const Batch& batch) {
+      const bool reads_heads = settings.head;
+      check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch);
+      if (cached_teacher_) return;
+      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher",
+                      batch);
+    };
+    if (teacher_is_read(settings)) step.prepare = teacher_in_use.prepare;
+    step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
+    return train_student(step, settings.data);
+  }
+
+  Outcome finetune_step() {
+    teacher_.reset();
+    teacher_backbone_.reset();
+    cached_teacher_.reset();
+    release_freed_memory();
+    TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
+    step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
+    step.carried = changed_before_finetune(step.parameters);
+    step.check = [&](const Batch& batch) { check_objective(*student_, nullptr, student_->head(), "student", batch); };
+    step.loss = [&](const Batch& batch) { return finetune(*student_, batch, processor_->end_of_turn()); };
+    return train_student(step, config_.finetune.data);
+  }
+
+  TrainingStep describe(const std::string& name, const OptimizerConfig& optimizer, const DataConfig& data,
+                        std::function<void(const Sample&)> announce = {}) const {
+    TrainingStep step;
+    step.name = name;
+    step.iterations = iterations_of(name);
+    step.optimizer = optimizer;
+    step.open_data = open_training_data(data, *processor_, config_.seed, name, std::move(announce));
+    return step;
+  }
+
+  Outcome train_step(TrainingStep& step) {
+    return train(step, directory_, config_.checkpoint, iterations_before(step.name), device_);
+  }
+
+  /// Trains and, at the end, logs the loss on the step's validation data.
+  Outcome train_student(TrainingStep& step, const DataConfig& data) {
+    const Outcome outcome = train_step(step);
+    if (outcome == Outcome::kInterrupted || !ranks_.is_first()) return outcome;
+    if (const auto losses = validate(*student_, *processor_, data); !losses.empty()) {
+      OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
+      line.update(losses);
+      directory_.append_metrics(line);
+    }
+    return outcome;
+  }
+
+  // ---- models ----
+
+  std::shared_ptr<Vlm> teacher() {
+    if (teacher_) return teacher_;
+    const auto gather = [this](const at::Tensor& part, const at::Tensor& whole) { ranks_.all_gather(part, whole); };
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency,
+                        {ranks_.rank(), ranks_.size(), gather});
+    teacher_->set_vision_cache(config_.vision_cache);
+    return teacher_;
+  }
+
+  const Backbone& backbone_of(const std::shared_ptr<Vlm>& model) {
+    auto& known = model == student_ ? student_backbone_ : teacher_backbone_;
+    if (!known) known.emplace(model);
+    return *known;
+  }
+
+  /// What the interaction trained and the fine-tuning does not.
+  NamedTensors changed_before_finetune(const NamedTensors& trained_now) const {
+    NamedTensors carried;
+    if (config_.interact.iterations == 0) return carried;
+    const auto& parts = config_.interact.train;
+    for (auto& item : student_->named_parameters()) {
+      const bool changed = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
+      const bool trained =
+          std::any_of(trained_now.begin(), trained_now.end(), [&](const auto& t) { return t.first == item.first; });
+      if (changed && !trained) carried.emplace_back(item.first, item.second);
+    }
+    return carried;
+  }
+
+  /// The student as the checkpoint's step had it; the step itself restores the rest.
+  void restore(const FoundCheckpoint& found) {
+    log_info(concat("continuing from ", found.path.string()));
+    restore_student(*student_, config_, found);
+  }
+
+  /// Whether the adapters are all that the student learnt.
+  bool trained_adapters_alone() const {
+    std::vector<std::string> parts;
+    if (config_.interact.iterations > 0) parts = config_.interact.train;
+    if (takes_step("finetune")) parts.insert(parts.end(), config_.finetune.train.begin(), config_.finetune.train.end());
+    return !parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "lora"; });
+  }
+
+  void finish() {
+    if (!ranks_.is_first()) return;
+    const bool student_changed =
+        std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
+    if (student_changed) {
+      save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
+      if (trained_adapters_alone()) {
+        save_adapter(config_.out / "adapter", *student_, config_.student.model.string());
+      } else {
+        fs::remove_all(config_.out / "adapter");  // of an earlier step alone
+      }
+    }
+    struct rusage usage {};
+    ::getrusage(RUSAGE_SELF, &usage);
+    write_json(config_.out / "summary.json", {{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}});
+    log_info("done: " + (student_changed ? (config_.out / "model").string() : config_.out.string()));
+  }
+
+  const RunConfig& config_;
+  const DistillOptions options_;
+  const std::string place_;
+  const Ranks& ranks_;
+  const at::Device device_;
+  const at::ScalarType dtype_;
+  RunDirectory directory_;
+  const std::vector<std::string> steps_;
+  std::vector<std::pair<std::string, int64_t>> iterations_;  // of each step, in their order
+  std::shared_ptr<Vlm> student_, teacher_;
+  std::optional<Backbone> student_backbone_, teacher_backbone_;
+  std::optional<Teacher> cached_teacher_;
+  std::unique_ptr<Processor> processor_;
+  OrderedJson summary_ = OrderedJson::array();
+};
+
+}  // namespace
+
+Outcome distill(const RunConfig& config, const DistillOptions& options, const Ranks& ranks) {
+  return Run(config, options, ranks).run();
+}
+
+}  // namespace vlsi

@@ -1,0 +1,196 @@
+#include "run/make_cache.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "base/disk_space.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/size_text.h"
+#include "checkpoint/load.h"
+#include "data/one_pass.h"
+#include "family/family.h"
+#include "method/step2_interact.h"
+#include "model/fingerprint.h"
+#include "run/pair.h"
+#include "run/run_cache.h"
+#include "run/run_verbalizers.h"
+#include "teacher/cache_writer.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kCountedRecords = 256;
+
+/// Answer positions of all records of `files`, from every record or from kCountedRecords that are spread over them.
+struct Count {
+  int64_t num_records = 0, num_positions = 0;
+  bool is_exact = false;
+};
+
+Count count_positions(const std::deque<RecordFile>& files, const Processor& processor) {
+  Count count;
+  for (const auto& file : files) count.num_records += file.size();
+  const int64_t num_looked_at = std::min(count.num_records, kCountedRecords);
+  count.is_exact = num_looked_at == count.num_records;
+  int64_t found = 0;
+  for (int64_t i = 0; i < num_looked_at; ++i) {
+    int64_t record = i * count.num_records / num_looked_at;
+    auto file = files.begin();
+    for (; record >= file->size(); ++file) record -= file->size();
+    try {
+      found += std::ssize(processor.encode(file->read(record)).answer_positions);
+    } catch (const Error&) {
+      // It is said, or counted, when its turn comes; a long run must not end here on a record that is to be skipped.
+    }
+  }
+  count.num_positions = num_looked_at == 0 ? 0 : found * count.num_records / num_looked_at;
+  return count;
+}
+
+int64_t finished_bytes(const fs::path& cache) {
+  int64_t bytes = 0;
+  if (!fs::is_directory(cache)) return bytes;
+  for (const auto& shard : find_shards(cache)) bytes += static_cast<int64_t>(fs::file_size(shard));
+  return bytes;
+}
+
+/// What the configuration and the models' own configurations say against a cache.
+void check_cacheable(const RunConfig& config, const ModelConfig& student) {
+  const std::string place = config.out.string();
+  const auto& interact = config.interact;
+  if (interact.intermediate_loss != LossKind::kKl && interact.last_loss != LossKind::kKl) {
+    fail(place,
+         ": neither interact.intermediate_loss nor interact.last_loss is kl: there is nothing of the teacher to cache");
+  }
+  if (config.teacher.model.empty()) fail(place, ": key 'teacher.model' is missing: a cache is made by the teacher");
+  check_head_stays(interact, student, place, /*cached_teacher=*/true);
+}
+
+/// The models, loaded for the pass over the data.
+class Pass {
+ public:
+  Pass(const RunConfig& config, const Processor& processor, const MakeCacheOptions& options)
+      : config_(config), processor_(processor), device_(config.device) {
+    const auto dtype = parse_dtype(config.dtype, "dtype");
+    const auto student = load_vlm(config.student.model, dtype, device_);
+    const auto teacher = load_vlm(config.teacher.model, dtype, device_, config.teacher.residency);
+    teacher->set_vision_cache(config.vision_cache);
+    auto origin = known_origin(config, processor, *student);
+    std::shared_ptr<const Verbalizers> verbalizers;
+    if (!origin.layers.empty()) {
+      const auto path = find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers);
+      verbalizers = load_verbalizers(Backbone(teacher), path, origin.layers);
+    } else {
+      origin.teacher_verbalizers = "none";
+    }
+    Fingerprint of_teacher;
+    teacher->for_each_weight([&](const std::string& name, const at::Tensor& weight) { of_teacher.add(name, weight); });
+    origin.teacher = of_teacher.text();
+    origin.vocab_size = std::min(student->head().size(0), teacher->head().size(0));
+    if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
+    teacher_ = live_teacher(teacher, verbalizers, student);
+    writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
+  }
+
+  /// All records of `files`; false when an interrupt came first.
+  bool run(const std::deque<RecordFile>& files, int64_t num_records) {
+    std::unique_ptr<Progress> progress;  // begins with the first batch that is not there yet
+    int64_t num_before = 0;
+    for (const auto& file : files) {
+      const auto& data = config_.interact.data;
+      OnePass pass(
+          file, processor_,
+          {Encoding::kWhole, data.batch_tokens, data.on_error, std::min(data.sample_tokens, data.batch_tokens)});
+      int64_t num_done = num_before;
+      while (auto part = pass.next()) {
+        if (interrupted()) return false;
+        if (!writer_->has(part->batch)) {
+          if (!progress) progress = std::make_unique<Progress>("caching the teacher", "records", num_records, num_done);
+          waiting_.push_back(std::move(part->batch));
+          if (std::ssize(waiting_) == group_) add_waiting();
+        }
+        num_done = num_before + pass.num_done();
+        if (progress) progress->update(num_done, concat(writer_->num_positions(), " answer positions"));
+      }
+      add_waiting();
+      pass.finish("caching the teacher");
+      num_before += file.size();
+    }
+    writer_->finish();
+    return true;
+  }
+
+  const CacheWriter& writer() const { return *writer_; }
+
+ private:
+  void add_waiting() {
+    at::NoGradGuard no_grad;
+    teacher_.prepare(waiting_);
+    for (auto& waiting : waiting_) {
+      const auto batch = to_device(std::move(waiting), device_);
+      const auto summary = teacher_.summarize(batch);
+      if (!writer_->has(batch)) writer_->add(batch, summary);  // a group may hold a sample twice
+    }
+    waiting_.clear();
+  }
+
+  const RunConfig& config_;
+  const Processor& processor_;
+  const at::Device device_;
+  Teacher teacher_;
+  int64_t group_ = 1;           // batches that a streamed teacher reads in one pass over its weights
+  std::vector<Batch> waiting_;  // for their group to be full
+  std::unique_ptr<CacheWriter> writer_;
+};
+
+}  // namespace
+
+void check_room(int64_t needed_bytes, int64_t available_bytes, const fs::path& place) {
+  if (needed_bytes <= available_bytes) return;
+  fail("making a teacher cache in ", place.string(), ": it needs ", size_text(needed_bytes), ", but only ",
+       size_text(available_bytes),
+       " are free there; make room, name another folder with --out, or take fewer data or layers");
+}
+
+Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& options) {
+  const auto student = load_model_config(config.student.model);
+  check_cacheable(config, student);
+  const auto processor = load_processor(config.student.model, config.data.special_tokens);
+  check_pair(config, *processor, student);
+  if (!cached_layers(config).empty()) find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers);
+
+  std::deque<RecordFile> files;
+  for (const auto& source : config.interact.data.train) files.emplace_back(source.path, source.images);
+  const auto count = count_positions(files, *processor);
+  const int64_t num_layers = std::ssize(cached_layers(config)) + 1, width = student.text.hidden_size;
+  const int64_t per_position = bytes_per_position(num_layers, width), total = count.num_positions * per_position;
+  const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string()),
+                finished = finished_bytes(options.out);
+  log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
+                  " answer positions x ", num_layers, " layers x (2 x ", width, " + 4) bytes = ", size_text(total),
+                  finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ",
+                  options.out.string(), ": ", size_text(available)));
+  check_room(std::max<int64_t>(0, total - finished), available, options.out);
+
+  Pass pass(config, *processor, options);
+  const bool finished_all = pass.run(files, count.num_records);
+  const auto& writer = pass.writer();
+  if (!finished_all) {
+    log_info(concat("stopped; ", writer.num_finished_samples(), " samples in ", writer.num_shards(),
+                    " finished shards stay; the same command goes on from there"));
+    return Outcome::kInterrupted;
+  }
+  log_info(concat("done: ", writer.num_samples(), " samples, ", writer.num_positions(), " answer positions in ",
+                  writer.num_shards(), " shards; distill with teacher.cache=", options.out.string()));
+  return Outcome::kFinished;
+}
+
+}  // namespace vlsi

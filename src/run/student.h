@@ -1,0 +1,24 @@
+// The student of a run: as the run starts it, as a checkpoint has it, as the run leaves it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "model/vlm.h"
+#include "run/config.h"
+#include "train/run_directory.h"
+
+namespace vlsi {
+
+/// The run's student before any training, with new adapters by student.lora or those of student.adapter.
+std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device);
+
+/// Gives the student the weights that a checkpoint of the run's interaction or fine-tuning holds; nothing for one of
+/// the verbalization. Error that lists every weight which the run's steps trained and the checkpoint lacks.
+void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found);
+
+/// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.
+/// Error when nothing has trained the student yet. `place` names what it is wanted for.
+std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place);
+
+}  // namespace vlsi

@@ -1,0 +1,61 @@
+// What the student needs of its teacher: at every answer position, an averaged head row and an entropy a layer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "data/batch.h"
+#include "model/vlm.h"
+#include "objective/verbal_kl.h"
+#include "teacher/frozen_rows.h"
+#include "teacher/verbalizers.h"
+
+namespace vlsi {
+
+/// A model's rows at the answer positions, after its verbalizers.
+struct VerbalRows {
+  at::Tensor layers;  // [L, N, D], of the target layers; undefined without verbalizers
+  at::Tensor last;    // [1, N, D], of the last layer, which needs none
+};
+
+/// `verbalizers` may be null: then the last layer alone is read.
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+
+/// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype.
+/// [L + 1, N, D]
+at::Tensor joined(const VerbalRows& rows);
+at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+
+/// check_head_summary of what `model` says of `batch`, at its target layers and the last one, averaging `rows` [V, R];
+/// `whose` it is, in messages.
+void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at::Tensor& rows, const std::string& whose,
+                     const Batch& batch);
+
+/// A teacher that runs beside the student: its rows themselves, for losses that no summary carries.
+struct RunningTeacher {
+  std::function<VerbalRows(const Batch&)> read;  // without gradient
+  at::Tensor head;                               // [V, D]
+};
+
+/// Anything that yields the summaries of a batch's answer positions: the target layers in order, the last layer behind
+/// them.
+struct Teacher {
+  std::function<TeacherSummary(const Batch&)> summarize;
+  std::vector<int64_t> layers;  // its target layers' numbers, for the log
+  int64_t vocab_size;           // rows of its language head
+  std::optional<RunningTeacher> running = std::nullopt;
+  /// Told of all micro-batches of an iteration, on any device, before it is asked for the first one, and then asked for
+  /// them in this order; may be empty.
+  std::function<void(const std::vector<Batch>&)> prepare = {};
+  /// Told of every sample ahead of its batch, from any thread; may be empty.
+  std::function<void(const Sample&)> read_ahead = {};
+};
+
+/// A teacher that runs beside the student. `verbalizers` may be null: then the last layer alone is summarised. The
+/// student's head is read when the teacher is called.
+Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
+                     std::shared_ptr<const Vlm> student);
+
+}  // namespace vlsi

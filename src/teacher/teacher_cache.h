@@ -1,0 +1,52 @@
+// Reading a teacher cache: what a teacher said at the answer positions of every sample, without the teacher.
+// (L target layers and the last layer, N answer positions, D student width)
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "data/batch.h"
+#include "objective/verbal_kl.h"
+#include "teacher/cache_format.h"
+#include "teacher/sample_index.h"
+
+namespace vlsi {
+
+/// A cache on disk, mapped: it costs page cache, and 32 to 64 bytes of memory a sample. Used by one thread, but for
+/// read_ahead.
+class TeacherCache {
+ public:
+  /// Opens a complete cache for a run whose values would be of `run`, which may name fewer layers. Error naming what
+  /// differs, for a cache that is not complete, and for a missing or damaged shard.
+  TeacherCache(const std::filesystem::path& directory, const CacheOrigin& run);
+
+  /// What the teacher says of the batch's samples at `layers` (among the cache's) and at the last layer: float32, on
+  /// the batch's device. Checks a record's checksum when it is first read. Error for a sample that is not in the cache,
+  /// naming it.
+  TeacherSummary load(const Batch& batch, const std::vector<int64_t>& layers);
+
+  /// Has the system read a sample's record in the background. Any thread, at any time.
+  void read_ahead(const Sample& sample) const;
+
+  int64_t num_samples() const { return index_.size(); }
+  int64_t vocab_size() const { return description_.origin.vocab_size; }
+
+ private:
+  struct Record {
+    at::Tensor rows, entropy;  // [n, L, D] float16, [n, L] float32
+  };
+  Record record(const SampleIndex::Place& place) const;
+  /// The record of sample `index` of `batch`, verified.
+  Record find(const Batch& batch, int64_t index);
+  [[noreturn]] void fail_to_find(const Batch& batch, int64_t index) const;
+
+  std::filesystem::path directory_;
+  CacheDescription description_;
+  std::vector<CacheShard> shards_;
+  SampleIndex index_;
+  std::vector<std::vector<bool>> verified_;  // of each shard's records
+};
+
+}  // namespace vlsi

@@ -1,0 +1,176 @@
+#include "text/tokenizer.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/added_tokens.h"
+#include "text/bpe.h"
+#include "text/byte_level.h"
+#include "text/nfc.h"
+#include "text/pretokenizer.h"
+#include "text/tokenizer_file.h"
+
+namespace vlsi {
+
+struct Tokenizer::State {
+  struct Added {
+    std::string bytes;
+    bool special;
+  };
+
+  State(std::filesystem::path directory, TokenizerFile file);
+
+  /// A text without added tokens, as it came.
+  void encode_raw(std::string_view text, bool with_added, PreTokenizer::Words& words, std::vector<int32_t>& ids) const;
+  void encode_words(std::string_view text, PreTokenizer::Words& words, std::vector<int32_t>& ids) const;
+  std::string_view bytes(int32_t id) const;
+
+  std::filesystem::path directory;
+  bool nfc;
+  PreTokenizer pre_tokenizer;
+  Bpe bpe;
+  AddedTokens added_in_raw_text;
+  AddedTokens added_in_normal_text;
+  std::unordered_map<int32_t, Added> added_by_id;
+  std::unordered_map<std::string, int32_t> added_by_content;
+  int64_t size;
+};
+
+namespace {
+
+/// Calls `rest(text)` for what lies between the matches, and appends the matches' ids.
+template <class Rest>
+void split_by(const AddedTokens& added, std::string_view text, std::vector<int32_t>& ids, Rest rest) {
+  size_t begin = 0;
+  while (const auto match = added.find_in(text, begin)) {
+    if (match->begin > begin) rest(text.substr(begin, match->begin - begin));
+    ids.push_back(match->id);
+    begin = match->end;
+  }
+  if (begin < text.size()) rest(text.substr(begin));
+}
+
+std::string nfc_of(std::string_view text) {
+  std::string result;
+  append_nfc(text, result);
+  return result;
+}
+
+}  // namespace
+
+Tokenizer::State::State(std::filesystem::path path, TokenizerFile file)
+    : directory(std::move(path)),
+      nfc(file.nfc),
+      pre_tokenizer(file.pattern, file.pattern_place),
+      bpe(std::move(file.vocabulary), file.merges, file.ignore_merges),
+      size(bpe.vocabulary().size()) {
+  std::vector<AddedToken> in_raw_text, in_normal_text;
+  for (AddedToken& token : file.added_tokens) {
+    size = std::max<int64_t>(size, token.id + 1);
+    // The library decodes added tokens, too, by the byte-level alphabet where they are in it.
+    added_by_id[token.id] = {byte_level_decode(token.content).value_or(token.content), token.special};
+    added_by_content[token.content] = token.id;
+    if (nfc && token.normalized) token.content = nfc_of(token.content);
+    (token.normalized ? in_normal_text : in_raw_text).push_back(std::move(token));
+  }
+  added_in_raw_text = AddedTokens(std::move(in_raw_text));
+  added_in_normal_text = AddedTokens(std::move(in_normal_text));
+}
+
+void Tokenizer::State::encode_words(std::string_view text, PreTokenizer::Words& words,
+                                    std::vector<int32_t>& ids) const {
+  words.start(text);
+  for (std::string_view word = words.next(); !word.empty(); word = words.next()) bpe.encode(word, ids);
+}
+
+void Tokenizer::State::encode_raw(std::string_view text, bool with_added, PreTokenizer::Words& words,
+                                  std::vector<int32_t>& ids) const {
+  std::string normal;
+  if (nfc && !is_plainly_nfc(text)) {
+    append_nfc(text, normal);
+    text = normal;
+  }
+  if (!with_added) return encode_words(text, words, ids);
+  split_by(added_in_normal_text, text, ids, [&](std::string_view rest) { encode_words(rest, words, ids); });
+}
+
+std::string_view Tokenizer::State::bytes(int32_t id) const {
+  if (const auto it = added_by_id.find(id); it != added_by_id.end()) return it->second.bytes;
+  return bpe.vocabulary().bytes(id);
+}
+
+Tokenizer::Tokenizer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
+  return Tokenizer(std::make_unique<State>(directory, read_tokenizer_file(directory / "tokenizer.json")));
+}
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText special_text) const {
+  if (const size_t place = find_invalid_utf8(text); place != std::string_view::npos) {
+    fail("encoding text: byte ", place, " of ", text.size(), " is not UTF-8");
+  }
+  std::vector<int32_t> ids;
+  ids.reserve(text.size() / 3 + 1);
+  PreTokenizer::Words words(state_->pre_tokenizer);
+  if (special_text == SpecialText::kPlain) {
+    state_->encode_raw(text, /*with_added=*/false, words, ids);
+  } else {
+    split_by(state_->added_in_raw_text, text, ids,
+             [&](std::string_view rest) { state_->encode_raw(rest, /*with_added=*/true, words, ids); });
+  }
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::string bytes;
+  for (const int32_t id : ids) {
+    if (!skip_special || !is_special(id)) bytes += state_->bytes(id);
+  }
+  return replace_invalid_utf8(bytes);
+}
+
+std::string Tokenizer::bytes(int32_t id) const { return std::string(state_->bytes(id)); }
+
+bool Tokenizer::is_special(int32_t id) const {
+  const auto it = state_->added_by_id.find(id);
+  return it != state_->added_by_id.end() && it->second.special;
+}
+
+std::optional<int32_t> Tokenizer::find(std::string_view token) const {
+  if (const auto it = state_->added_by_content.find(std::string(token)); it != state_->added_by_content.end()) {
+    return it->second;
+  }
+  const auto bytes = byte_level_decode(token);
+  return bytes ? state_->bpe.vocabulary().find(*bytes) : std::nullopt;
+}
+
+int32_t Tokenizer::require(std::string_view token) const {
+  if (const auto id = find(token)) return *id;
+  fail("tokenizer in ", directory().string(), ": token '", token, "' is not in the vocabulary");
+}
+
+int64_t Tokenizer::size() const { return state_->size; }
+
+const std::filesystem::path& Tokenizer::directory() const { return state_->directory; }
+
+std::string TextStream::push(int32_t id) {
+  if (tokenizer_.is_special(id)) return "";
+  pending_ += tokenizer_.bytes(id);
+  const size_t num_whole = pending_.size() - unfinished_bytes(pending_);
+  std::string text = replace_invalid_utf8(std::string_view(pending_).substr(0, num_whole));
+  pending_.erase(0, num_whole);
+  return text;
+}
+
+std::string TextStream::finish() {
+  std::string text = replace_invalid_utf8(pending_);
+  pending_.clear();
+  return text;
+}
+
+}  // namespace vlsi

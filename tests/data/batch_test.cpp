@@ -1,0 +1,96 @@
+#include "data/batch.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+namespace vlsi {
+namespace {
+
+Sample sample(const std::string& id, const std::vector<int32_t>& tokens, const std::vector<int32_t>& answers) {
+  Sample result;
+  result.id = id;
+  result.tokens = tokens;
+  for (int axis = 0; axis < 3; ++axis) {
+    for (size_t i = 0; i < tokens.size(); ++i) result.positions[axis].push_back(static_cast<int32_t>(10 * axis + i));
+  }
+  result.answer_positions = answers;
+  for (const int32_t answer : answers) result.labels.push_back(100 + answer);
+  return result;
+}
+
+std::vector<int64_t> values(const at::Tensor& tensor) {
+  EXPECT_EQ(tensor.scalar_type(), at::kLong);
+  const auto flat = tensor.contiguous();
+  return {flat.data_ptr<int64_t>(), flat.data_ptr<int64_t>() + flat.numel()};
+}
+
+using Values = std::vector<int64_t>;
+
+TEST(Batch, LaysSamplesEndToEndByLength) {
+  const auto batch = pack({sample("long", {1, 2, 3}, {1}), sample("a", {4, 5}, {0}), sample("b", {6, 7}, {0, 1})});
+  EXPECT_EQ(batch.ids, (std::vector<std::string>{"a", "b", "long"}));
+  EXPECT_EQ(values(batch.tokens), (Values{4, 5, 6, 7, 1, 2, 3}));
+  EXPECT_EQ(batch.sequence_starts, (Values{0, 2, 4, 7}));
+  EXPECT_EQ(batch.positions.sizes(), (at::IntArrayRef{3, 7}));
+  EXPECT_EQ(values(batch.positions[1]), (Values{10, 11, 10, 11, 10, 11, 12}));
+  EXPECT_EQ(values(batch.answer_positions), (Values{0, 2, 3, 5}));
+  EXPECT_EQ(values(batch.labels), (Values{100, 100, 101, 101}));
+  EXPECT_EQ(batch.answer_starts, (Values{0, 1, 3, 4}));
+  EXPECT_FALSE(batch.patches.defined());
+  EXPECT_EQ(values(batch.image_token_positions), Values{});
+  EXPECT_EQ(batch.num_samples(), 3);
+  EXPECT_EQ(batch.num_tokens(), 7);
+  EXPECT_EQ(batch.num_answers(), 4);
+}
+
+TEST(Batch, OrdersPicturesAsItsSamples) {
+  auto a = sample("a", {1, 2, 3, 4}, {2});
+  a.image_token_positions = {1, 2};
+  a.images = {{at::full({4, 6}, 1.0f), {1, 2, 2}}, {at::full({8, 6}, 2.0f), {1, 2, 4}}};
+  auto b = sample("b", {5, 6}, {1});
+  b.image_token_positions = {0};
+  b.images = {{at::full({4, 6}, 3.0f), {1, 4, 1}}};
+  const auto batch = pack({a, b});
+  EXPECT_EQ(values(batch.image_token_positions), (Values{0, 3, 4}));
+  EXPECT_EQ(batch.patches.sizes(), (at::IntArrayRef{16, 6}));
+  EXPECT_TRUE(at::equal(batch.patches, at::cat({b.images[0].rows, a.images[0].rows, a.images[1].rows})));
+  ASSERT_EQ(batch.grids.size(), 3u);
+  EXPECT_EQ(batch.grids[0].h, 4);
+  EXPECT_EQ(batch.grids[2].w, 4);
+}
+
+TEST(Batch, KnowsItsSamplesInItsOwnOrder) {
+  const auto a = sample("a", {1, 2, 3}, {1}), b = sample("b", {4, 5}, {0});
+  EXPECT_EQ(pack({a, b}).sample_fingerprints, (std::vector<uint64_t>{fingerprint_of(b), fingerprint_of(a)}));
+}
+
+TEST(Batch, PacksPromptsWithoutLabels) {
+  auto prompt = sample("p", {1, 2}, {1});
+  prompt.labels.clear();
+  const auto batch = pack({prompt, prompt});
+  EXPECT_EQ(values(batch.answer_positions), (Values{1, 3}));
+  EXPECT_EQ(batch.labels.numel(), 0);
+  EXPECT_THROW(pack({prompt, sample("s", {1, 2}, {1})}), c10::Error);
+}
+
+TEST(Batch, RefusesNoSamplesAndUnevenOnes) {
+  EXPECT_THROW(pack({}), c10::Error);
+  auto uneven = sample("u", {1, 2}, {1});
+  uneven.positions[2].pop_back();
+  EXPECT_THROW(pack({uneven}), c10::Error);
+  uneven = sample("u", {1, 2}, {0, 1});
+  uneven.labels.pop_back();
+  EXPECT_THROW(pack({uneven}), c10::Error);
+}
+
+TEST(Batch, MovesEveryTensorThatIsThere) {
+  const auto batch = to_device(pack({sample("a", {1, 2}, {1})}), at::Device("meta"));
+  for (const auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels}) {
+    EXPECT_TRUE(tensor->is_meta());
+  }
+  EXPECT_FALSE(batch.patches.defined());
+  EXPECT_EQ(batch.ids, std::vector<std::string>{"a"});
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,325 @@
+// Expected values: tests/oracle/make_qwen2_vl_image_fixture.py and tests/oracle/make_processor_fixture.py.
+#include "family/qwen2_vl/processor.h"
+#include "family/family.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <functional>
+#include <map>
+
+#include "base/json.h"
+#include "data/mrope.h"
+#include "tests/picture/test_pictures.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+Json expected_values(const std::string& name) { return read_json(fs::path(VLSI_TEST_DATA) / "processor" / name); }
+
+Qwen2VlImageConfig image_config(const Json& options) {
+  Qwen2VlImageConfig config;
+  config.patch_size = options.value("patch_size", config.patch_size);
+  config.merge_size = options.value("merge_size", config.merge_size);
+  config.temporal_patch_size = options.value("temporal_patch_size", config.temporal_patch_size);
+  config.min_pixels = options.value("min_pixels", config.min_pixels);
+  config.max_pixels = options.value("max_pixels", config.max_pixels);
+  config.mean = options.value("image_mean", config.mean);
+  config.std = options.value("image_std", config.std);
+  return config;
+}
+
+using Files = std::map<std::string, std::string>;  // text by name
+
+fs::path tokenizer_file() {
+  const auto path = fs::path(VLSI_SOURCE_DIR) / "build/test-data/qwen2/tokenizer.json";
+  if (!fs::exists(path)) {
+    fail("cannot find ", path.string(), ": write it with tests/data/qwen2/make_tokenizer.py build/test-data/qwen2");
+  }
+  return path;
+}
+
+/// A directory with the real tokenizer and the given settings of the image processor.
+std::unique_ptr<Folder> model_folder(const Json& options, const std::string& model_type = "qwen2_vl") {
+  auto folder = std::make_unique<Folder>(
+      Files{{"config.json", Json{{"model_type", model_type}}.dump()}, {"preprocessor_config.json", options.dump()}});
+  fs::create_symlink(tokenizer_file(), folder->path() / "tokenizer.json");
+  return folder;
+}
+
+/// One processor for all tests that need no settings of their own: reading the vocabulary takes a while.
+const Processor& shared_processor() {
+  static const auto processor = load_processor(model_folder(Json::object())->path());
+  return *processor;
+}
+
+Content text(std::string value) { return {Content::Kind::kText, std::move(value), {}}; }
+Content picture(const fs::path& path) { return {Content::Kind::kImage, {}, path}; }
+
+Conversation read_conversation(const Json& turns) {
+  Conversation conversation{"c1", "category", {}};
+  for (const Json& turn : turns) {
+    const std::string role = turn["role"];
+    Turn& added = conversation.turns.emplace_back();
+    added.role = role == "user" ? Role::kUser : role == "system" ? Role::kSystem : Role::kAssistant;
+    for (const Json& content : turn["content"]) {
+      added.contents.push_back(content["type"] == "image" ? picture(picture_folder() / content["image"])
+                                                          : text(content["text"]));
+    }
+  }
+  return conversation;
+}
+
+Qwen2VlImageConfig load_config(const std::string& preprocessor) {
+  return Qwen2VlImageConfig::load(Folder(Files{{"preprocessor_config.json", preprocessor}}).path());
+}
+
+using Size = std::pair<int64_t, int64_t>;
+using Axes = std::array<std::vector<int32_t>, 3>;
+
+TEST(SmartResize, GivesTheSizesOfThePublishedTable) {
+  const std::vector<std::array<int64_t, 4>> table{
+      {224, 224, 224, 224},     {20, 20, 56, 56},         {42, 42, 56, 56},        {70, 70, 56, 56},
+      {98, 98, 112, 112},       {14, 300, 28, 280},       {480, 640, 476, 644},    {1080, 1920, 1092, 1932},
+      {3000, 4000, 2996, 4004}, {5000, 5000, 3556, 3556}, {1365, 2048, 1372, 2044}};
+  for (const auto& [height, width, new_height, new_width] : table) {
+    EXPECT_EQ(smart_resize(height, width, {}, ""), std::pair(new_height, new_width)) << height << "x" << width;
+  }
+}
+
+TEST(SmartResize, EqualsTheReferenceOnAGridOfSizes) {
+  const Json fixture = expected_values("images.json");
+  const std::vector<int64_t> sides = fixture["sides"];
+  for (const Json& limit : fixture["limits"]) {
+    const Qwen2VlImageConfig config = image_config(limit);
+    size_t index = 0;
+    for (int64_t height : sides) {
+      for (int64_t width : sides) {
+        const Json& expected = limit["sizes"][index++];
+        if (expected.is_number()) {
+          EXPECT_THROW(smart_resize(height, width, config, "p"), Error) << height << "x" << width;
+        } else {
+          EXPECT_EQ(smart_resize(height, width, config, "p"), Size(expected[0], expected[1]))
+              << height << "x" << width << " " << limit["max_pixels"];
+        }
+      }
+    }
+  }
+}
+
+TEST(SmartResize, RefusesThinPicturesByName) {
+  expect_error([] { smart_resize(1, 201, {}, "thin.png"); }, {"thin.png: found 201x1 pixels"});
+  EXPECT_NO_THROW(smart_resize(1, 200, {}, "thin.png"));
+}
+
+TEST(CutPatches, EqualsTheReferenceBitForBit) {
+  const Json fixture = expected_values("images.json");
+  for (const Json& expected : fixture["patches"]) {
+    const std::string where = concat(expected["height"], "x", expected["width"], " patch ", expected["patch_size"]);
+    const ImagePatches patches =
+        cut_patches(noise_image(expected["height"], expected["width"]), image_config(expected), "noise");
+    EXPECT_EQ(patches.grid.t, 1);
+    EXPECT_EQ(patches.grid.h, expected["grid"][1].get<int64_t>()) << where;
+    EXPECT_EQ(patches.grid.w, expected["grid"][2].get<int64_t>()) << where;
+    ASSERT_EQ(patches.rows.sizes().vec(), expected["shape"].get<std::vector<int64_t>>()) << where;
+    const std::span<const float> values(patches.rows.const_data_ptr<float>(), patches.rows.numel());
+    // Equality and no tolerance: every value is a byte through the same float32 operations.
+    const std::vector<float> some = expected["some"];
+    for (size_t i = 0; i < some.size(); ++i) EXPECT_EQ(values[i * (values.size() / 7)], some[i]) << where;
+    EXPECT_EQ(fnv(std::as_bytes(values)), expected["hash"].get<std::string>()) << where;
+  }
+}
+
+TEST(Qwen2VlImageConfig, ReadsEveryLayout) {
+  const auto flat = load_config(R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14,
+      "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.25]})");
+  EXPECT_EQ(flat.max_pixels, 12845056);
+  EXPECT_EQ(flat.mean[2], 0.3);
+  EXPECT_EQ(flat.std[2], 0.25);
+  const auto sized = load_config(R"({"size": {"min_pixels": 400, "max_pixels": 500}})");
+  EXPECT_EQ(std::pair(sized.min_pixels, sized.max_pixels), Size(400, 500));
+  const auto edged = load_config(R"({"size": {"shortest_edge": 600, "longest_edge": 700}, "patch_size": 8})");
+  EXPECT_EQ(std::pair(edged.min_pixels, edged.max_pixels), Size(600, 700));
+  EXPECT_EQ(edged.patch_size, 8);
+  const auto both = load_config(R"({"size": {"shortest_edge": 600, "longest_edge": 700}, "max_pixels": 900})");
+  EXPECT_EQ(std::pair(both.min_pixels, both.max_pixels), Size(600, 900));
+  const auto nested = Qwen2VlImageConfig::load(Folder(Files{{"processor_config.json", R"({
+      "image_processor": {"size": {"shortest_edge": 256, "longest_edge": 1024}, "merge_size": 4},
+      "video_processor": {"size": {"shortest_edge": 1, "longest_edge": 2}}})"}})
+                                                   .path());
+  EXPECT_EQ(std::pair(nested.min_pixels, nested.max_pixels), Size(256, 1024));
+  EXPECT_EQ(nested.merge_size, 4);
+}
+
+TEST(Qwen2VlImageConfig, TakesTheFamilysDefaultsForWhatIsNotStated) {
+  const auto config = load_config("{}");
+  EXPECT_EQ(config.min_pixels, 3136);
+  EXPECT_EQ(config.max_pixels, 1003520);
+  EXPECT_EQ(config.patch_size, 14);
+}
+
+TEST(Qwen2VlImageConfig, RefusesSettingsThatCannotBe) {
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {R"({"patch_size": 0})", "'patch_size' is 0"},
+      {R"({"patch_size": 100000})", "'patch_size' is 100000"},
+      {R"({"merge_size": -2})", "'merge_size' is -2"},
+      {R"({"temporal_patch_size": 0})", "'temporal_patch_size' is 0"},
+      {R"({"min_pixels": 0})", "'min_pixels' is 0"},
+      {R"({"max_pixels": 9000000000000})", "'max_pixels' is 9000000000000"},
+      {R"({"size": {"longest_edge": -1}})", "'longest_edge' is -1"},
+      {R"({"min_pixels": 500, "max_pixels": 400})", "min_pixels is 500"},
+      {R"({"image_std": [0.5, 0, 0.5]})", "'image_std' holds 0"},
+      {R"({"image_mean": [0.5]})", "'image_mean' has 1 values"},
+      {R"({"do_normalize": false})", "'do_normalize' is false"},
+      {R"({"rescale_factor": 1})", "'rescale_factor' is 1"},
+      {R"({"resample": 2})", "'resample' is 2"}};
+  for (const auto& [settings, part] : wrong) expect_error([&] { load_config(settings); }, {part});
+  expect_error([] { Qwen2VlImageConfig::load(Folder(Files{}).path()); }, {"neither preprocessor_config.json nor"});
+  expect_error(
+      [] {
+        Qwen2VlImageConfig::load(Folder(Files{{"processor_config.json", "{}"}}).path());
+      },
+      {"'image_processor'"});
+}
+
+TEST(MropePositions, FollowOnePicture) {
+  MropePositions positions;
+  positions.add_text(4);
+  positions.add_grid(1, 2, 3);
+  positions.add_text(3);
+  const Axes expected{{{0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 7, 8, 9},
+                       {0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 7, 8, 9},
+                       {0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 7, 8, 9}}};
+  EXPECT_EQ(positions.axes(), expected);
+  EXPECT_EQ(positions.next(), 10);
+}
+
+TEST(MropePositions, FollowTwoPictures) {
+  MropePositions positions;
+  positions.add_text(2);
+  positions.add_grid(1, 2, 2);
+  positions.add_text(2);
+  positions.add_grid(1, 1, 3);
+  positions.add_text(2);
+  const Axes expected{{{0, 1, 2, 2, 2, 2, 4, 5, 6, 6, 6, 9, 10},
+                       {0, 1, 2, 2, 3, 3, 4, 5, 6, 6, 6, 9, 10},
+                       {0, 1, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10}}};
+  EXPECT_EQ(positions.axes(), expected);
+  EXPECT_EQ(positions.next(), 11);
+}
+
+TEST(MropePositions, CountTheFramesOfAVideo) {
+  MropePositions positions;
+  positions.add_text(2);
+  positions.add_grid(3, 2, 2);
+  positions.add_text(2);
+  const Axes expected{{{0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 6},
+                       {0, 1, 2, 2, 3, 3, 2, 2, 3, 3, 2, 2, 3, 3, 5, 6},
+                       {0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 5, 6}}};
+  EXPECT_EQ(positions.axes(), expected);
+  EXPECT_EQ(positions.next(), 7);
+}
+
+TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
+  std::map<std::string, std::unique_ptr<Processor>> processors;
+  const Json cases = expected_values("conversations.json");
+  for (const Json& expected : cases) {
+    SCOPED_TRACE(expected["name"].get<std::string>());
+    const bool plain = expected["plain"];
+    auto& processor = processors[expected["image_processor"].dump() + (plain ? " plain" : "")];
+    if (!processor) {
+      processor = load_processor(model_folder(expected["image_processor"])->path(),
+                                 plain ? SpecialText::kPlain : SpecialText::kControl);
+    }
+    const Conversation conversation = read_conversation(expected["turns"]);
+    const Sample sample = processor->encode(conversation);
+    EXPECT_EQ(sample.id, "c1");
+    EXPECT_EQ(sample.category, "category");
+    EXPECT_EQ(sample.tokens, expected["tokens"].get<std::vector<int32_t>>());
+    EXPECT_EQ(sample.answer_positions, expected["answer_positions"].get<std::vector<int32_t>>());
+    EXPECT_EQ(sample.labels, expected["labels"].get<std::vector<int32_t>>());
+    EXPECT_EQ(sample.next_position, expected["next"].get<int32_t>());
+    if (expected["positions"].is_array()) {
+      EXPECT_EQ(sample.positions, expected["positions"].get<Axes>());
+    } else {
+      for (const auto& axis : sample.positions) {
+        ASSERT_EQ(axis.size(), sample.tokens.size());
+        for (size_t i = 0; i < axis.size(); ++i) ASSERT_EQ(axis[i], static_cast<int32_t>(i));
+      }
+    }
+    const int32_t image_token = processor->tokenizer().require("<|image_pad|>");
+    std::vector<int32_t> image_positions;
+    for (size_t i = 0; i < sample.tokens.size(); ++i) {
+      if (sample.tokens[i] == image_token) image_positions.push_back(static_cast<int32_t>(i));
+    }
+    EXPECT_EQ(sample.image_token_positions, image_positions);
+    ASSERT_EQ(sample.images.size(), expected["grids"].size());
+    for (size_t i = 0; i < sample.images.size(); ++i) {
+      EXPECT_EQ(sample.images[i].grid.h, expected["grids"][i][1].get<int64_t>());
+      EXPECT_EQ(sample.images[i].grid.w, expected["grids"][i][2].get<int64_t>());
+      EXPECT_EQ(sample.images[i].rows.size(0), sample.images[i].grid.num_patches());
+    }
+    if (!expected.contains("prompt")) continue;
+    const Sample prompt = processor->encode_prompt(conversation);
+    EXPECT_EQ(prompt.tokens, expected["prompt"].get<std::vector<int32_t>>());
+    EXPECT_EQ(prompt.answer_positions, std::vector<int32_t>{static_cast<int32_t>(prompt.tokens.size()) - 1});
+    EXPECT_TRUE(prompt.labels.empty());
+    EXPECT_EQ(prompt.next_position, prompt.positions[0].back() + 1);
+  }
+}
+
+TEST(Qwen2VlProcessor, EndsTurnsWithTheControlToken) { EXPECT_EQ(shared_processor().end_of_turn(), 151645); }
+
+TEST(Qwen2VlProcessor, RefusesPlaceholdersWithoutAPicture) {
+  for (const std::string placeholder : {"<|image_pad|>", "<|video_pad|>"}) {
+    const Conversation conversation{"c7", "", {{Role::kUser, {text("What is " + placeholder + "?")}}}};
+    expect_error([&] { shared_processor().encode_prompt(conversation); }, {"conversation 'c7': found " + placeholder});
+  }
+}
+
+TEST(Qwen2VlProcessor, RefusesAPromptWithoutAUserTurn) {
+  const Conversation conversation{"c8", "", {{Role::kAssistant, {text("Hello")}}}};
+  expect_error([&] { shared_processor().encode_prompt(conversation); }, {"conversation 'c8': found no user turn"});
+}
+
+TEST(Qwen2VlProcessor, NamesThePictureThatIsMissing) {
+  const Conversation conversation{"c9", "", {{Role::kUser, {picture("/nowhere/cat.jpg")}}}};
+  expect_error([&] { shared_processor().encode(conversation); }, {"open /nowhere/cat.jpg"});
+  auto of_a_file = conversation;
+  of_a_file.images = "/nowhere";
+  expect_error([&] { shared_processor().encode(of_a_file); },
+               {"there is no picture /nowhere/cat.jpg", "relative paths start in /nowhere", "--images"});
+}
+
+TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
+  const auto fingerprint = [](const Json& options, SpecialText special_text = SpecialText::kControl) {
+    return load_processor(model_folder(options)->path(), special_text)->fingerprint();
+  };
+  const auto usual = shared_processor().fingerprint(), again = fingerprint(Json::object());
+  EXPECT_EQ(again.tokenizer, usual.tokenizer);
+  EXPECT_EQ(again.chat_template, usual.chat_template);
+  EXPECT_EQ(again.pre_processing, usual.pre_processing);
+  EXPECT_EQ(usual.tokenizer.size(), 16U);
+
+  const auto plain = fingerprint(Json::object(), SpecialText::kPlain);
+  EXPECT_EQ(plain.tokenizer, usual.tokenizer);
+  EXPECT_NE(plain.chat_template, usual.chat_template);
+  const auto larger = fingerprint({{"max_pixels", 40000}});
+  EXPECT_EQ(larger.chat_template, usual.chat_template);
+  EXPECT_NE(larger.pre_processing.find("to 40000 pixels"), std::string::npos) << larger.pre_processing;
+  EXPECT_EQ(usual.pre_processing.find("to 40000 pixels"), std::string::npos);
+}
+
+TEST(LoadProcessor, ListsTheFamiliesItKnows) {
+  const Folder other(Files{{"config.json", R"({"model_type": "llama"})"}});
+  expect_error([&] { load_processor(other.path()); }, {"'model_type' is 'llama', expected one of: qwen2_vl"});
+  const Folder none(Files{{"config.json", "{}"}});
+  expect_error([&] { load_processor(none.path()); }, {"'model_type' is missing"});
+}
+
+}  // namespace
+}  // namespace vlsi

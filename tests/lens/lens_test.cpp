@@ -1,0 +1,208 @@
+// What layers say, against the definition in plain operations and against greedy generation.
+#include "lens/lens.h"
+#include "family/family.h"
+
+#include <cmath>
+
+#include "checkpoint/initialize.h"
+#include "checkpoint/save.h"
+#include "data/processor.h"
+#include "generate/greedy.h"
+#include "teacher/teacher.h"
+#include "tests/model/fixtures.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A model with random weights, its verbalizers, and a question with a picture.
+class LensOfATinyModel : public testing::Test {
+ protected:
+  LensOfATinyModel() {
+    const fs::path tiny = fs::path(VLSI_TEST_DATA) / "tiny";
+    const auto directory = folder_.path() / "model";
+    const auto description = folder_.path() / "description";
+    fs::create_directories(description);
+    fs::copy_file(tiny / "teacher.json", description / "config.json");
+    save_vlm(directory, *initialize_vlm(load_model_config(description), Initializer::kFanIn, 3), at::kFloat,
+             tiny / "tokenizer");
+    model_ = load_vlm(directory, at::kFloat);
+    processor_ = load_processor(directory);
+    verbalizers_ = Verbalizers::of(*model_, {}, {1, 2}, 5);
+    conversation_ = {"q",
+                     "",
+                     {{Role::kUser,
+                       {{Content::Kind::kImage, "", fs::path(VLSI_TEST_DATA) / "images/rgb_8.png"},
+                        {Content::Kind::kText, "what color is the shape?", {}}}}}};
+  }
+
+  Lens lens(bool verbalized) const {
+    Lens lens{*model_, processor_->tokenizer().size(), verbalized ? verbalizers_.get() : nullptr};
+    lens.stop_tokens = {processor_->end_of_turn()};
+    lens.max_new_tokens = 5;
+    lens.num_candidates = 4;
+    return lens;
+  }
+  Sample prompt() const { return processor_->encode_prompt(conversation_); }
+  /// The answer's token ids.
+  std::vector<int32_t> answer(const std::string& text) const { return processor_->tokenizer().encode(text); }
+
+  /// The positions of the answer as the whole conversation has them: a path of its own through the processor.
+  Batch conversation_with(const std::string& text) const {
+    auto whole = conversation_;
+    whole.turns.push_back({Role::kAssistant, {{Content::Kind::kText, text, {}}}});
+    return pack({processor_->encode(whole)});
+  }
+
+  Folder folder_;
+  std::shared_ptr<Vlm> model_;
+  std::unique_ptr<Processor> processor_;
+  std::shared_ptr<Verbalizers> verbalizers_;
+  Conversation conversation_;
+};
+
+/// softmax(rows headᵀ) in float64. [N, V]
+at::Tensor distribution(const at::Tensor& rows, const at::Tensor& head) {
+  return at::linear(rows.to(at::kDouble), head.to(at::kDouble)).softmax(-1);
+}
+
+void expect_reads(const LayerReading& reading, const at::Tensor& probabilities) {
+  ASSERT_EQ(std::ssize(reading.positions), probabilities.size(0));
+  for (size_t n = 0; n < reading.positions.size(); ++n) {
+    const auto [sorted, order] = probabilities[static_cast<int64_t>(n)].sort(/*stable=*/true, -1, /*descending=*/true);
+    for (size_t i = 0; i < reading.positions[n].size(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      EXPECT_EQ(reading.positions[n][i].token, order[at].item<int64_t>()) << "position " << n << ", candidate " << i;
+      // float32 sums over 64 products and 320 rows.
+      EXPECT_NEAR(reading.positions[n][i].probability, sorted[at].item<double>(), 1e-5);
+    }
+  }
+}
+
+TEST_F(LensOfATinyModel, ReadsVerbalizersAsTheirDefinitionSays) {
+  at::NoGradGuard no_grad;
+  const auto reading = read_lens(lens(true), prompt(), answer("a red circle"));
+  const auto hidden = model_->forward(conversation_with("a red circle"), {{1, 2}, true});
+  ASSERT_EQ(reading.layers.size(), 3U);
+  EXPECT_TRUE(reading.verbalized);
+  EXPECT_TRUE(reading.answer_given);
+  EXPECT_EQ(reading.layers[0].positions.size(), answer("a red circle").size() + 1) << "and the end of turn";
+  for (int64_t i = 0; i < 2; ++i) {
+    const auto weights = fixtures::by_name(verbalizers_->named_parameters());
+    const auto weight = [&](const char* name) {
+      return weights.at(concat("layers.", i + 1, ".", name, ".weight")).to(at::kDouble);
+    };
+    const auto h = hidden.layers[i].to(at::kDouble);
+    const auto u = at::linear(at::silu(at::linear(h, weight("gate"))) * at::linear(h, weight("up")), weight("down"));
+    EXPECT_EQ(reading.layers[i].layer, i + 1);
+    expect_reads(reading.layers[i], distribution(u, model_->head()));
+  }
+  expect_reads(reading.layers[2], distribution(hidden.final_rows, model_->head()));
+}
+
+TEST_F(LensOfATinyModel, ReadsVerbalizersThatAttendToAllTokens) {
+  at::NoGradGuard no_grad;
+  VerbalizerConfig config;
+  config.architecture = VerbalizerArchitecture::kDecoder;
+  verbalizers_ = Verbalizers::of(*model_, config, {1, 2}, 5);
+  const auto reading = read_lens(lens(true), prompt(), answer("a red circle"));
+  const auto rows = verbal_rows(*model_, verbalizers_.get(), conversation_with("a red circle"));
+  ASSERT_EQ(reading.layers.size(), 3U);
+  for (int64_t i = 0; i < 3; ++i) expect_reads(reading.layers[i], distribution(rows[i], model_->head()));
+}
+
+TEST_F(LensOfATinyModel, ReadsEveryLayerThroughTheFinalNormWithoutVerbalizers) {
+  at::NoGradGuard no_grad;
+  const auto reading = read_lens(lens(false), prompt(), answer("red"));
+  EXPECT_FALSE(reading.verbalized);
+  ASSERT_EQ(std::ssize(reading.layers), model_->num_layers());
+  std::vector<int64_t> all;
+  for (int64_t layer = 1; layer <= model_->num_layers(); ++layer) all.push_back(layer);
+  const auto hidden = model_->forward(conversation_with("red"), {all, true});
+  const auto weight = fixtures::by_name(model_->named_parameters()).at("model.norm.weight").to(at::kDouble);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto h = hidden.layers[static_cast<int64_t>(i)].to(at::kDouble);
+    const auto normed = h / (h.square().mean(-1, true) + model_->config().text.rms_norm_eps).sqrt() * weight;
+    expect_reads(reading.layers[i], distribution(normed, model_->head()));
+  }
+}
+
+TEST_F(LensOfATinyModel, FollowsItsOwnGreedyAnswer) {
+  const auto generated = generate_greedy(*model_, pack({prompt()}), {5, {processor_->end_of_turn()}}).front();
+  ASSERT_FALSE(generated.tokens.empty());
+  for (const bool verbalized : {true, false}) {
+    const auto reading = read_lens(lens(verbalized), prompt());
+    EXPECT_FALSE(reading.answer_given);
+    EXPECT_EQ(reading.answer, generated.tokens);
+    EXPECT_EQ(reading.stopped, generated.stopped);
+    const auto& output = reading.layers.back().positions;
+    ASSERT_EQ(output.size(), generated.tokens.size() + (generated.stopped ? 1 : 0));
+    for (size_t n = 0; n < generated.tokens.size(); ++n) EXPECT_EQ(output[n].front().token, generated.tokens[n]);
+  }
+}
+
+TEST_F(LensOfATinyModel, EndsWithTheStopToken) {
+  auto with_stop = lens(true);
+  const auto first = generate_greedy(*model_, pack({prompt()}), {1, {}}).front().tokens.front();
+  with_stop.stop_tokens = {first};
+  const auto reading = read_lens(with_stop, prompt());
+  EXPECT_TRUE(reading.stopped);
+  EXPECT_TRUE(reading.answer.empty());
+  ASSERT_EQ(reading.layers.back().positions.size(), 1U);
+  EXPECT_EQ(reading.layers.back().positions[0].front().token, first);
+}
+
+TEST_F(LensOfATinyModel, ReadsVerbalizersByTheHeadThatTheyKnow) {
+  at::NoGradGuard no_grad;
+  auto other = lens(true);
+  other.verbal_head = -model_->head();
+  const auto reading = read_lens(other, prompt(), answer("red")), own = read_lens(lens(true), prompt(), answer("red"));
+  EXPECT_NE(reading.layers[0].positions[0][0].token, own.layers[0].positions[0][0].token);
+  EXPECT_EQ(reading.layers[2].positions[0][0].token, own.layers[2].positions[0][0].token)
+      << "the output has its own head";
+}
+
+TEST_F(LensOfATinyModel, SeesNothingInABlankPicture) {
+  auto other = conversation_;
+  other.turns[0].contents[0].image = fs::path(VLSI_TEST_DATA) / "images/gray_8.png";
+  const auto other_prompt = processor_->encode_prompt(other);
+  ASSERT_EQ(other_prompt.tokens, prompt().tokens) << "pictures of one size";
+  const auto a = read_lens(lens(true), blank_pictures(prompt()), answer("red"));
+  const auto b = read_lens(lens(true), blank_pictures(other_prompt), answer("red"));
+  const auto seeing = read_lens(lens(true), prompt(), answer("red"));
+  EXPECT_EQ(a.layers[2].positions[0][0].probability, b.layers[2].positions[0][0].probability);
+  EXPECT_NE(a.layers[2].positions[0][0].probability, seeing.layers[2].positions[0][0].probability);
+}
+
+TEST_F(LensOfATinyModel, IsWrittenAsJson) {
+  const auto& tokenizer = processor_->tokenizer();
+  const auto reading = read_lens(lens(true), prompt(), answer("red"));
+  const auto json = to_json(reading, tokenizer);
+  EXPECT_EQ(json["lens"], "verbalizers");
+  EXPECT_EQ(json["answer"]["text"], "red");
+  EXPECT_EQ(json["answer"]["given"], true);
+  EXPECT_EQ(json["answer"]["finish_reason"], "stop");
+  ASSERT_EQ(json["layers"].size(), 3U);
+  EXPECT_EQ(json["layers"][0]["layer"], 1);
+  EXPECT_EQ(json["layers"][1]["output"], false);
+  EXPECT_EQ(json["layers"][2]["output"], true);
+  const auto& best = json["layers"][0]["positions"][0][0];
+  EXPECT_EQ(best["token"], reading.layers[0].positions[0][0].token);
+  EXPECT_EQ(best["text"], token_text(tokenizer, best["token"].get<int32_t>()));
+  EXPECT_EQ(json["layers"][0]["positions"][0].size(), 4U);
+}
+
+TEST_F(LensOfATinyModel, ShowsHalfACharacterAsItsBytes) {
+  // Byte-level vocabularies have every byte as a token; 0xC3 begins a character and is none.
+  for (int32_t id = 0; id < processor_->tokenizer().size(); ++id) {
+    if (processor_->tokenizer().bytes(id) == "\xC3") {
+      EXPECT_EQ(token_text(processor_->tokenizer(), id), "\\xc3");
+      return;
+    }
+  }
+  ADD_FAILURE() << "no token of the byte 0xC3";
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,74 @@
+// Pictures on their way into the page.
+#include "picture/encode.h"
+
+#include <cmath>
+
+#include "picture/picture.h"
+#include "tests/support/files.h"
+
+namespace vlsi {
+namespace {
+
+const std::filesystem::path kImages = std::filesystem::path(VLSI_TEST_DATA) / "images";
+
+std::string decoded(const std::string& text) {
+  std::string bytes;
+  uint32_t group = 0;
+  int bits = 0;
+  for (const char c : text) {
+    if (c == '=') break;
+    const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    group = group << 6 | static_cast<uint32_t>(digits.find(c));
+    bits += 6;
+    if (bits >= 8) bytes += static_cast<char>(group >> (bits -= 8) & 255);
+  }
+  return bytes;
+}
+
+TEST(Picture, IsEncodedAsTheStandardSays) {
+  // RFC 4648, section 10.
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
+TEST(Picture, TravelsAsItsFileWhenItIsSmall) {
+  for (const auto& [name, type] :
+       {std::pair("rgb_8.png", "png"), std::pair("rgb_420.jpg", "jpeg"), std::pair("lossy.webp", "webp")}) {
+    const auto path = kImages / name;
+    const std::string start = std::string("data:image/") + type + ";base64,";
+    const auto uri = picture_uri(path);
+    ASSERT_EQ(uri.substr(0, start.size()), start) << name;
+    EXPECT_TRUE(decoded(uri.substr(start.size())) == content_of(path)) << name;
+  }
+}
+
+TEST(Picture, IsShrunkWhenItIsLarge) {
+  const Folder folder;
+  const auto uri = jpeg_uri(resize_bicubic(read_image(kImages / "rgb_8.png"), 500, 1000));
+  const std::string start = "data:image/jpeg;base64,";
+  ASSERT_EQ(uri.substr(0, start.size()), start);
+  write_text(folder / "large.jpg", decoded(uri.substr(start.size())));
+  const auto shrunk = picture_uri(folder / "large.jpg");
+  write_text(folder / "shrunk.jpg", decoded(shrunk.substr(start.size())));
+  const auto small = read_image(folder / "shrunk.jpg");
+  EXPECT_EQ(small.width, 448);
+  EXPECT_EQ(small.height, 224);
+  // The colours stay those of the picture: 85 % quality moves a smooth picture by a few steps of 255.
+  const auto expected = resize_bicubic(read_image(folder / "large.jpg"), 224, 448);
+  double sum = 0;
+  for (size_t i = 0; i < expected.rgb.size(); ++i) sum += std::abs(int{expected.rgb[i]} - int{small.rgb[i]});
+  EXPECT_LT(sum / static_cast<double>(expected.rgb.size()), 4);
+}
+
+TEST(Picture, RefusesWhatIsNone) {
+  const Folder folder;
+  write_text(folder / "evil.png", "<svg onload=alert(1)>");
+  expect_error([&] { picture_uri(folder / "evil.png"); }, {"evil.png"});
+  expect_error([&] { picture_uri(folder / "absent.png"); }, {"absent.png"});
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,182 @@
+// Expected pixels: tests/oracle/make_image_fixtures.py.
+#include "picture/picture.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/error.h"
+#include "picture/exif.h"
+#include "tests/picture/test_pictures.h"
+#include "tests/support/files.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The fixtures that have expected pixels, sorted.
+std::vector<fs::path> pictures() {
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::directory_iterator(picture_folder())) {
+    if (entry.path().extension() == ".ppm") paths.push_back(fs::path(entry.path()).replace_extension());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string decoding_error(const std::string& file, int64_t max_pixels = 178'956'970) {
+  try {
+    decode_image(as_bytes(file), "here.jpg", max_pixels);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+void expect_decoding_error(const std::string& file, std::string_view part) {
+  const std::string error = decoding_error(file);
+  EXPECT_NE(error.find(part), std::string::npos) << error;
+  EXPECT_NE(error.find("here.jpg"), std::string::npos) << error;
+}
+
+uint32_t crc32(std::string_view bytes) {
+  uint32_t crc = 0xffffffff;
+  for (unsigned char byte : bytes) {
+    crc ^= byte;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0xedb88320 : 0);
+  }
+  return ~crc;
+}
+
+std::string big_endian(uint32_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(value >> shift);
+  return text;
+}
+
+std::string png_chunk(const std::string& kind, const std::string& data) {
+  return big_endian(static_cast<uint32_t>(data.size())) + kind + data + big_endian(crc32(kind + data));
+}
+
+std::vector<uint8_t> exif_block(uint8_t type, uint8_t count, uint8_t value) {
+  return {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, type, 0, 0, 0, count, 0, value, 0, 0, 0, 0, 0, 0};
+}
+
+TEST(Image, EqualsPilOnEveryKindOfPicture) {
+  const auto paths = pictures();
+  EXPECT_GE(paths.size(), 50u);
+  for (const auto& path : paths) {
+    const Image expected = read_ppm(path.string() + ".ppm"), found = read_image(path);
+    EXPECT_EQ(found.height, expected.height) << path;
+    EXPECT_EQ(found.width, expected.width) << path;
+    ASSERT_EQ(found.rgb.size(), expected.rgb.size()) << path;
+    const auto differing = std::mismatch(found.rgb.begin(), found.rgb.end(), expected.rgb.begin());
+    if (differing.first == found.rgb.end()) continue;
+    ADD_FAILURE() << path << " differs at byte " << differing.first - found.rgb.begin() << ": " << int{*differing.first}
+                  << " instead of " << int{*differing.second};
+  }
+}
+
+TEST(Image, IsReadByContentNotByExtension) {
+  const Folder folder;
+  const auto path = folder / "a.jpg";
+  fs::copy_file(picture_folder() / "rgb_8.png", path);
+  EXPECT_EQ(read_image(path).rgb, read_ppm(picture_folder() / "rgb_8.png.ppm").rgb);
+}
+
+TEST(Image, RefusesEveryPictureThatIsCutAnywhere) {
+  for (const auto& path : pictures()) {
+    const std::string file = read_text(path);
+    for (size_t size = 0; size < file.size(); size += size + 16 < file.size() ? 5 : 1) {
+      EXPECT_THROW(decode_image(as_bytes(file.substr(0, size)), "cut"), Error) << path << " cut to " << size;
+    }
+  }
+}
+
+TEST(Image, DamagedBytesGiveAPictureOrAnErrorAndNothingElse) {
+  for (const auto& path : pictures()) {
+    const std::string file = read_text(path);
+    for (uint32_t trial = 0; trial < 40; ++trial) {
+      std::string damaged = file;
+      const auto random = noise(8, trial * 977 + static_cast<uint32_t>(file.size()));
+      for (size_t i = 0; i < 6; i += 3) damaged[(random[i] << 8 | random[i + 1]) % file.size()] = random[i + 2];
+      try {
+        const Image image = decode_image(as_bytes(damaged), "damaged", 1 << 16);
+        EXPECT_EQ(image.rgb.size(), static_cast<size_t>(image.height * image.width * 3));
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
+TEST(Image, NamesTheFormatOfWhatIsNoPicture) {
+  expect_decoding_error("", "an empty file");
+  expect_decoding_error("not a picture\n", "a text file");
+  expect_decoding_error("GIF89a\1\2\3", "a GIF picture");
+  expect_decoding_error("BM\1\2\3", "a BMP picture");
+  expect_decoding_error(std::string("II*\0\1", 5), "a TIFF picture");
+  expect_decoding_error(std::string("\0\0\0\x20"
+                                    "ftypheic",
+                                    12),
+                        "a HEIC picture");
+  expect_decoding_error("<!DOCTYPE html><html>404</html>", "an HTML page");
+  expect_decoding_error("version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer");
+  expect_decoding_error("\1\2\3\4\5", "bytes of no known picture format");
+}
+
+TEST(Image, RefusesAnAnimation) {
+  expect_decoding_error(read_text(picture_folder() / "animated.webp"), "an animation");
+}
+
+TEST(Image, RefusesTooManyPixelsBeforeItAllocatesThem) {
+  std::string jpeg = read_text(picture_folder() / "rgb_444.jpg");
+  const size_t frame = jpeg.find("\xff\xc0");
+  jpeg.replace(frame + 5, 4, "\xfd\xe8\xfd\xe8");
+  expect_decoding_error(jpeg, "65000x65000 pixels");
+
+  std::string header = big_endian(2'000'000'000) + big_endian(2'000'000'000) + std::string("\x08\2\0\0\0", 5);
+  expect_decoding_error("\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + png_chunk("IDAT", ""),
+                        "2000000000x2000000000 pixels");
+
+  std::string webp = read_text(picture_folder() / "lossless.webp");
+  ASSERT_EQ(webp.substr(12, 4), "VP8L");
+  webp.replace(21, 4, "\xff\xff\xff\x0f");
+  expect_decoding_error(webp, "16384x16384 pixels");
+
+  EXPECT_EQ(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17), "no error");
+  EXPECT_NE(decoding_error(read_text(picture_folder() / "rgb_8.png"), 23 * 17 - 1).find("at most 390"),
+            std::string::npos);
+}
+
+TEST(Image, RefusesAMissingFile) { EXPECT_THROW(read_image(picture_folder() / "absent.jpg"), Error); }
+
+TEST(Exif, ReadsShortAndLongOrientationsOnly) {
+  EXPECT_EQ(exif_orientation(exif_block(3, 1, 6)), 6);
+  EXPECT_EQ(exif_orientation(exif_block(3, 2, 6)), std::nullopt);
+  EXPECT_EQ(exif_orientation(exif_block(2, 1, 6)), std::nullopt);
+  EXPECT_EQ(exif_orientation(exif_block(3, 1, 9)), std::nullopt);
+  auto wide = exif_block(4, 1, 0);
+  wide[21] = 8;
+  EXPECT_EQ(exif_orientation(wide), 8);
+}
+
+TEST(Exif, IsIgnoredWhereItIsBroken) {
+  const auto block = exif_block(3, 1, 6);
+  for (size_t size = 0; size < 20; ++size) EXPECT_EQ(exif_orientation(std::span(block).first(size)), std::nullopt);
+  auto far_directory = block;
+  std::fill_n(far_directory.begin() + 4, 4, 0xff);
+  EXPECT_EQ(exif_orientation(far_directory), std::nullopt);
+}
+
+TEST(Exif, FindsTheOrientationOfXmp) {
+  EXPECT_EQ(xmp_orientation("<a tiff:Orientation=\"6\"/>"), 6);
+  EXPECT_EQ(xmp_orientation("<tiff:Orientation>3</tiff:Orientation>"), 3);
+  EXPECT_EQ(xmp_orientation("tiff:Orientation= tiff:Orientation=\"x"), std::nullopt);
+  EXPECT_EQ(xmp_orientation("tiff:Orientation=\""), std::nullopt);
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,139 @@
+// Pairing models: both must give the same ids the same meaning; and epochs counted in iterations.
+#include "run/data.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/json.h"
+#include "tests/data/data_files.h"
+#include "tests/data/fake_processor.h"
+
+namespace vlsi {
+namespace {
+
+/// The toy tokenizer, edited.
+template <class Edit>
+Tokenizer edited(const Folder& folder, const std::string& name, const Edit& edit) {
+  std::ifstream file(VLSI_TEST_DATA "/tokenizer/toy/tokenizer.json");
+  auto json = OrderedJson::parse(file);
+  edit(json);
+  std::filesystem::create_directories(folder.path() / name);
+  folder.write(name + "/tokenizer.json", json.dump());
+  return Tokenizer::load(folder.path() / name);
+}
+
+OrderedJson& added_token(OrderedJson& json, int id) {
+  for (auto& token : json["added_tokens"]) {
+    if (token["id"] == id) return token;
+  }
+  throw std::logic_error("no such token");
+}
+
+TEST(CheckSameVocabulary, AcceptsEqualTokenizers) {
+  const Folder folder;
+  const auto same = edited(folder, "same", [](OrderedJson&) {});
+  EXPECT_NO_THROW(check_same_vocabulary(same, edited(folder, "other", [](OrderedJson&) {})));
+}
+
+TEST(CheckSameVocabulary, NamesTheIdsThatDiffer) {
+  const Folder folder;
+  const auto student = edited(folder, "student", [](OrderedJson&) {});
+  const auto teacher = edited(folder, "teacher", [](OrderedJson& json) {
+    added_token(json, 309)["content"] = "<stop>";
+    added_token(json, 311)["content"] = "tea";
+  });
+  EXPECT_ERROR(check_same_vocabulary(student, teacher), "309 ('<end>' against '<stop>'), 311 (");
+  EXPECT_ERROR(check_same_vocabulary(student, teacher), "pairing " + (folder.path() / "student").string());
+}
+
+TEST(CheckSameVocabulary, NamesIdsThatOneTokenizerLacks) {
+  const Folder folder;
+  const auto student = edited(folder, "student", [](OrderedJson&) {});
+  const auto longer = edited(folder, "longer", [](OrderedJson& json) {
+    auto token = added_token(json, 311);
+    token["id"] = 312;
+    token["content"] = "<new>";
+    json["added_tokens"].push_back(token);
+  });
+  EXPECT_ERROR(check_same_vocabulary(student, longer), "312 (no token against '<new>')");
+  EXPECT_ERROR(check_same_vocabulary(longer, student), "312 ('<new>' against no token)");
+}
+
+TEST(CheckSameVocabulary, NamesTheFirstThreeIdsOfMany) {
+  const Folder folder;
+  const auto student = edited(folder, "student", [](OrderedJson&) {});
+  const auto swapped = edited(folder, "swapped", [](OrderedJson& json) {
+    auto& vocabulary = json["model"]["vocab"];
+    std::swap(vocabulary["!"], vocabulary["#"]);
+    std::swap(vocabulary["$"], vocabulary["%"]);
+  });
+  EXPECT_ERROR(check_same_vocabulary(student, swapped),
+               "0 ('!' against '#'), 2 ('#' against '!'), 3 ('$' against '%');");
+}
+
+/// Data of `count` records; the length of record i is length(i).
+template <class Length>
+DataConfig data_of(const Folder& folder, int count, int64_t batch_tokens, const Length& length) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += record(std::to_string(length(i))) + "\n";
+  DataConfig config;
+  config.train = {{folder.write("data.jsonl", text), {}, 1.0}};
+  config.batch_tokens = batch_tokens;
+  return config;
+}
+
+int64_t iterations(double epochs, int64_t accumulate, const DataConfig& config) {
+  return iterations_of_epochs(epochs, accumulate, config, FakeProcessor(), 5, "interact");
+}
+
+TEST(IterationsOfEpochs, CountsThePackedBatches) {
+  const Folder folder;
+  const auto five_tokens = data_of(folder, 10, 20, [](int) { return 5; });  // four records a batch
+  EXPECT_EQ(iterations(2, 1, five_tokens), 5);
+  EXPECT_EQ(iterations(1, 1, five_tokens), 3);  // the third batch goes on into the next epoch
+  EXPECT_EQ(iterations(0.5, 1, five_tokens), 2);
+  EXPECT_EQ(iterations(2, 2, five_tokens), 3);
+  EXPECT_EQ(iterations(1e-6, 4, five_tokens), 1);
+}
+
+TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
+  const Folder folder;
+  auto config = data_of(folder, 50, 30, [](int i) { return 1 + i * 7 % 17; });
+  for (const bool shuffle : {true, false}) {
+    config.shuffle = shuffle;
+    const FakeProcessor processor;
+    const auto open = open_training_data(config, processor, 5, "interact");
+    const auto loader = open({});
+    const int64_t counted = iterations(3, 1, config);
+    for (int64_t i = 0; i < counted; ++i) {
+      EXPECT_LT(loader->cursor().epoch, 3) << "before iteration " << i;
+      loader->next();
+    }
+    EXPECT_GE(loader->cursor().epoch, 3);
+  }
+}
+
+TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
+  const Folder folder;
+  // Four records a batch: the 1,024 that are counted give 256 batches, so 3 epochs of 5,000 give 3,750.
+  EXPECT_EQ(iterations(3, 1, data_of(folder, 5000, 20, [](int) { return 5; })), 3750);
+  EXPECT_EQ(iterations(3, 16, data_of(folder, 5000, 20, [](int) { return 5; })), 235);
+  // Lengths 1 to 9, mean 5: the true number is within the sampling error of 1,024 of them, 2.6 / (5 √1024) = 1.6 %,
+  // three times over.
+  const auto uneven = data_of(folder, 5000, 40, [](int i) { return 1 + i * 7 % 9; });
+  const FakeProcessor processor;
+  const auto open = open_training_data(uneven, processor, 5, "interact");
+  const auto loader = open({});
+  int64_t exact = 0;
+  while (loader->cursor().epoch < 1) loader->next(), ++exact;
+  EXPECT_NEAR(iterations(1, 1, uneven), exact, 0.05 * exact);
+}
+
+TEST(IterationsOfEpochs, AreThoseOfTheDatasErrors) {
+  const Folder folder;
+  EXPECT_ERROR(iterations(1, 1, data_of(folder, 3, 20, [](int) { return 50; })), "sample has 50 tokens");
+}
+
+}  // namespace
+}  // namespace vlsi

@@ -1,0 +1,43 @@
+#include "run/pair.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/method/method_fixture.h"
+
+namespace vlsi {
+namespace {
+
+TEST(HeadStays, WhereLogitsAreCompared) {
+  const auto tied = load_model_config(method_fixture::kFolder / "student"),
+             untied = load_model_config(method_fixture::kFolder / "teacher");
+  const auto message = [](LossKind between, LossKind last, bool head, const std::string& part,
+                          const ModelConfig& student) {
+    InteractConfig config;
+    config.intermediate_loss = between;
+    config.last_loss = last;
+    config.head = head;
+    config.train = {"decoder", part};
+    try {
+      check_head_stays(config, student, "runs/a");
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, true, "head", untied)
+                .find("runs/a: key 'interact.train' names 'head', but the loss l2"),
+            0U);
+  EXPECT_EQ(
+      message(LossKind::kKl, LossKind::kL2, true, "embeddings", tied)
+          .find("runs/a: key 'interact.train' names 'embeddings', which is the language head too, but the loss l2"),
+      0U);
+  // The last layer has no verb-FFN: its l2 is the logits', with heads or without.
+  EXPECT_NE(message(LossKind::kL2, LossKind::kL2, false, "head", untied), "");
+  // An untied embedding is no head, verb-FFNs are compared without one, and a KL takes it as it is.
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kL2, true, "embeddings", untied), "");
+  EXPECT_EQ(message(LossKind::kL2, LossKind::kKl, false, "head", untied), "");
+  EXPECT_EQ(message(LossKind::kKl, LossKind::kKl, true, "head", untied), "");
+}
+
+}  // namespace
+}  // namespace vlsi
