@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "report/page.h"
-#include "serve/access.h"
-#include "serve/http_server.h"
+#include "serve/app.h"
+#include "serve/report_pages.h"
 
 namespace vlsi {
 namespace {
@@ -25,34 +25,14 @@ struct ReportOptions {
   int64_t threads = 0;
 };
 
-/// The three answers that there are: the page, its data, and word of every change.
-HttpResponse answer(const HttpRequest& request, const Access& access, const Report& report) {
-  if (const int refusal = access.refusal(request)) {
-    return {refusal, "text/plain; charset=utf-8",
-            refusal == 401 ? "the address lacks its token\n" : "not for this host name\n"};
-  }
-  if (request.path == "/") return {200, "text/html; charset=utf-8", page_html(report.data(/*live=*/true))};
-  if (request.path == "/data.json") return {200, "application/json", page_json(report.data(/*live=*/true))};
-  if (request.path == "/events") return {200, "text/event-stream", "retry: 2000\n\n", /*is_event_stream=*/true};
-  return {404, "text/plain; charset=utf-8", "there is only /\n"};
-}
-
 int serve(const ReportOptions& options) {
   catch_interrupts();
-  const Access access(options.host);
-  HttpServerConfig config;
-  config.host = options.host;
-  config.port = *options.port;
-  std::optional<Report> report;  // read when the port is known to be free, and before anything is answered
-  HttpServer server(config, [&](const HttpRequest& request) { return answer(request, access, *report); });
-  report.emplace(options.runs, options.samples);
-  const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  std::cout << "http://" << (is_ipv6 ? "[" : "") << options.host << (is_ipv6 ? "]" : "") << ":" << server.port() << "/"
-            << (access.token().empty() ? "" : "?token=" + access.token()) << std::endl;
+  App app({.host = options.host, .port = *options.port});  // before anything is read, which may take long
+  ReportPages report(Report(options.runs, options.samples));
+  std::cout << app.address() << std::endl;
   log_info("serving until Ctrl-C");
-  int64_t version = 0;
-  server.run(std::chrono::milliseconds(500), [&] {
-    if (report->refresh()) server.send_event(std::to_string(++version));
+  app.run(report.pages(), std::chrono::milliseconds(500), [&] {
+    report.refresh();
     return !interrupted();
   });
   return 0;

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "serve/http_server.h"
+#include "serve/http.h"
 
 namespace vlsi {
 

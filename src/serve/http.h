@@ -1,0 +1,34 @@
+// Requests and answers, as the pages of a server see them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace vlsi {
+
+struct HttpRequest {
+  std::string path;                            // "/data.json", percent-decoded, without the query
+  std::map<std::string, std::string> query;    // percent-decoded
+  std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;                            // of a POST
+};
+
+/// Sends a piece of an answer; false when its client is gone or the server stops. An empty piece only asks.
+using SendPiece = std::function<bool(std::string_view)>;
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body = {};
+  std::function<void(const SendPiece&)> stream = nullptr;  // in place of `body`: sends the answer piece by piece
+};
+
+/// What a server answers at one path. Handlers of several requests run at once, each on its connection's thread.
+struct HttpPage {
+  std::string method, path;  // "GET" or "POST"; "/data.json"
+  std::function<HttpResponse(const HttpRequest&)> handler;
+};
+
+}  // namespace vlsi
