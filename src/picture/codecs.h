@@ -1,10 +1,12 @@
-// The decoders behind decode_image, one a format. Each reads the whole picture or throws an Error naming `place`.
+// The picture formats that are read, and written.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
+#include "base/table.h"
 #include "picture/picture.h"
 
 namespace vlsi {
@@ -14,9 +16,24 @@ struct DecodedImage {
   int orientation = 1;  // EXIF's 1..8
 };
 
+struct PictureCodec {
+  std::string name, mime_type;  // "JPEG", "image/jpeg"
+  bool (*recognises)(std::string_view file);
+  /// Reads the whole picture, or throws an Error naming `place`.
+  DecodedImage (*read)(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+};
+
+Table<PictureCodec>& picture_codecs();
+
+/// The format of the file, by its content. Error naming `place` when it is none of the table.
+const PictureCodec& picture_codec_of(std::string_view file, const std::string& place);
+
 DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+
+/// A JPEG file of quality 85. Error for a picture without pixels, or of more than 65,500 on a side.
+std::string encode_jpeg(const Image& image);
 
 /// An Image of this size, all zero. Error, before anything is allocated, when it has no pixels or more than
 /// `max_pixels`.

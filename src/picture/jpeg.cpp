@@ -1,4 +1,4 @@
-// JPEG by libjpeg-turbo at its defaults (accurate integer DCT, fancy upsampling), as PIL uses it.
+// JPEG by libjpeg-turbo at its defaults (accurate integer DCT, fancy upsampling), as PIL uses it; and back.
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
@@ -20,18 +20,23 @@ constexpr unsigned kLongestMarker = 0xffff;
 /// libjpeg reports errors by a call that must not return; the jump leads back into the function that called the
 /// library.
 struct ErrorManager {
+  ErrorManager() {
+    jpeg_std_error(&base);
+    base.error_exit = leave;
+    base.output_message = ignore_message;
+  }
+  [[noreturn]] static void leave(j_common_ptr info) {
+    auto* error = reinterpret_cast<ErrorManager*>(info->err);
+    error->base.format_message(info, error->message);
+    std::longjmp(error->jump, 1);
+  }
+  static void ignore_message(j_common_ptr) {}
+
   jpeg_error_mgr base;
   std::jmp_buf jump;
-  char message[JMSG_LENGTH_MAX];
+  char message[JMSG_LENGTH_MAX] = "";
 };
 
-[[noreturn]] void leave(j_common_ptr info) {
-  auto* error = reinterpret_cast<ErrorManager*>(info->err);
-  error->base.format_message(info, error->message);
-  std::longjmp(error->jump, 1);
-}
-
-void ignore_message(j_common_ptr) {}
 void ignore_source_event(j_decompress_ptr) {}
 
 /// The library's own memory source invents an end marker here and gives a gray rest; a cut file must not pass.
@@ -54,10 +59,7 @@ class JpegReader {
   JpegReader(std::span<const uint8_t> bytes, const std::string& place) : place_(place) {
     std::memset(&info_, 0, sizeof info_);
     std::memset(&source_, 0, sizeof source_);
-    info_.err = jpeg_std_error(&error_.base);
-    error_.base.error_exit = leave;
-    error_.base.output_message = ignore_message;
-    error_.message[0] = '\0';
+    info_.err = &error_.base;
     source_.next_input_byte = bytes.data();
     source_.bytes_in_buffer = bytes.size();
     source_.init_source = ignore_source_event;
@@ -114,6 +116,58 @@ class JpegReader {
   const std::string& place_;
   jpeg_decompress_struct info_;
   jpeg_source_mgr source_;
+  ErrorManager error_;
+};
+
+/// The other way round.
+class JpegWriter {
+ public:
+  explicit JpegWriter(const Image& image) : image_(image), file_(num_file_bytes(image)) {
+    std::memset(&info_, 0, sizeof info_);
+    info_.err = &error_.base;
+  }
+  JpegWriter(const JpegWriter&) = delete;
+  JpegWriter& operator=(const JpegWriter&) = delete;
+  ~JpegWriter() { jpeg_destroy_compress(&info_); }
+
+  std::string write() {
+    if (!try_write())
+      fail("cannot write a picture of ", image_.width, "x", image_.height, " pixels as JPEG: ", error_.message);
+    return {reinterpret_cast<const char*>(file_.data()), num_bytes_};
+  }
+
+ private:
+  /// Enough for every picture of this size, so that the library allocates nothing for it: libjpeg-turbo's own bound.
+  static size_t num_file_bytes(const Image& image) {
+    return static_cast<size_t>((image.width + 15) / 16 * 16 * ((image.height + 15) / 16 * 16) * 6 + 2048);
+  }
+
+  bool try_write() {
+    if (setjmp(error_.jump)) return false;
+    jpeg_create_compress(&info_);
+    num_bytes_ = file_.size();
+    begin_ = file_.data();
+    jpeg_mem_dest(&info_, &begin_, &num_bytes_);
+    info_.image_width = static_cast<JDIMENSION>(image_.width);
+    info_.image_height = static_cast<JDIMENSION>(image_.height);
+    info_.input_components = 3;
+    info_.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info_);
+    jpeg_set_quality(&info_, 85, TRUE);
+    jpeg_start_compress(&info_, TRUE);
+    while (info_.next_scanline < info_.image_height) {
+      auto* row = const_cast<JSAMPROW>(image_.rgb.data() + size_t{info_.next_scanline} * info_.image_width * 3);
+      jpeg_write_scanlines(&info_, &row, 1);
+    }
+    jpeg_finish_compress(&info_);
+    return true;
+  }
+
+  const Image& image_;
+  std::vector<unsigned char> file_;
+  unsigned char* begin_ = nullptr;
+  unsigned long num_bytes_ = 0;
+  jpeg_compress_struct info_;
   ErrorManager error_;
 };
 
@@ -174,5 +228,7 @@ DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& plac
   }
   return decoded;
 }
+
+std::string encode_jpeg(const Image& image) { return JpegWriter(image).write(); }
 
 }  // namespace vlsi

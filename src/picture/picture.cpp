@@ -17,8 +17,6 @@ struct Signature {
   std::string_view name;
 };
 
-constexpr std::string_view kJpeg = "\xff\xd8\xff", kPng = "\x89PNG\r\n\x1a\n", kRiff = "RIFF", kWebp = "WEBP";
-
 /// Formats that people have under a picture's name, so that the message can say what the file is.
 constexpr Signature kOtherFormats[] = {
     {0, "GIF8", "a GIF picture"},
@@ -57,15 +55,26 @@ std::string_view describe_unknown(std::string_view file) {
   return std::all_of(head.begin(), head.end(), is_text) ? "a text file" : "bytes of no known picture format";
 }
 
-DecodedImage decode(std::string_view file, std::span<const uint8_t> bytes, const std::string& place,
-                    int64_t max_pixels) {
-  if (has(file, 0, kJpeg)) return decode_jpeg(bytes, place, max_pixels);
-  if (has(file, 0, kPng)) return decode_png(bytes, place, max_pixels);
-  if (has(file, 0, kRiff) && has(file, 8, kWebp)) return decode_webp(bytes, place, max_pixels);
-  fail("cannot read picture ", place, ": found ", describe_unknown(file), ", expected JPEG, PNG or WebP");
+}  // namespace
+
+Table<PictureCodec>& picture_codecs() {
+  static Table<PictureCodec> codecs{
+      {"JPEG", "image/jpeg", [](std::string_view file) { return has(file, 0, "\xff\xd8\xff"); }, decode_jpeg},
+      {"PNG", "image/png", [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); }, decode_png},
+      {"WebP", "image/webp", [](std::string_view file) { return has(file, 0, "RIFF") && has(file, 8, "WEBP"); },
+       decode_webp},
+  };
+  return codecs;
 }
 
-}  // namespace
+const PictureCodec& picture_codec_of(std::string_view file, const std::string& place) {
+  for (const auto& codec : picture_codecs()) {
+    if (codec.recognises(file)) return codec;
+  }
+  auto names = picture_codecs().names();
+  names.replace(names.rfind(", "), 2, " or ");
+  fail("cannot read picture ", place, ": found ", describe_unknown(file), ", expected ", names);
+}
 
 Image allocate_image(int64_t height, int64_t width, const std::string& place, int64_t max_pixels) {
   if (height < 1 || width < 1)
@@ -80,7 +89,7 @@ Image allocate_image(int64_t height, int64_t width, const std::string& place, in
 Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels) {
   const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  DecodedImage decoded = decode(file, data, place, max_pixels);
+  DecodedImage decoded = picture_codec_of(file, place).read(data, place, max_pixels);
   return apply_orientation(std::move(decoded.image), decoded.orientation);
 }
 
