@@ -42,10 +42,12 @@ std::string experiment_of(const RunSettings& settings) {
 std::string label_of(const std::vector<const RunData*>& runs, size_t index) {
   const auto result = resolved(runs[index]->directory() / "model");
   for (const auto* other : runs) {
-    if (!other->settings().teacher.empty() && resolved(other->settings().teacher) == result) return "teacher";
+    const auto& teacher = other->settings().config.teacher.model;
+    if (!teacher.empty() && resolved(teacher) == result) return "teacher";
   }
   for (const auto* other : runs) {
-    if (!other->settings().student.empty() && resolved(other->settings().student) == result) return "student before";
+    const auto& student = other->settings().config.student.model;
+    if (!student.empty() && resolved(student) == result) return "student before";
   }
   const auto& method = runs[index]->settings().method;
   return method.empty() ? "run" : method;

@@ -5,7 +5,13 @@
 namespace vlsi {
 namespace {
 
-constexpr int kFormat = 1;
+OrderedJson page_data(bool live, OrderedJson runs, OrderedJson comparison, OrderedJson lens) {
+  return {{"format", 1},
+          {"live", live},
+          {"runs", std::move(runs)},
+          {"comparison", std::move(comparison)},
+          {"lens", std::move(lens)}};
+}
 
 }  // namespace
 
@@ -29,19 +35,11 @@ OrderedJson Report::data(bool live) const {
     pointers.push_back(runs_[i].get());
   }
   auto comparison = compare_runs(pointers, runs);
-  return {{"format", kFormat},
-          {"live", live},
-          {"runs", std::move(runs)},
-          {"comparison", std::move(comparison)},
-          {"lens", nullptr}};
+  return page_data(live, std::move(runs), std::move(comparison), nullptr);
 }
 
 OrderedJson lens_page_data(OrderedJson sample) {
-  return {{"format", kFormat},
-          {"live", false},
-          {"runs", OrderedJson::array()},
-          {"comparison", OrderedJson::array()},
-          {"lens", std::move(sample)}};
+  return page_data(false, OrderedJson::array(), OrderedJson::array(), std::move(sample));
 }
 
 }  // namespace vlsi

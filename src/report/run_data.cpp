@@ -9,9 +9,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OrderedJson paths_json(const std::vector<DataPlace>& places) {
+OrderedJson paths_json(const std::vector<DataSource>& sources) {
   OrderedJson paths = OrderedJson::array();
-  for (const auto& place : places) paths.push_back(place.path.string());
+  for (const auto& source : sources) paths.push_back(source.path.string());
   return paths;
 }
 
@@ -23,12 +23,15 @@ OrderedJson settings_json(const RunSettings& settings) {
   for (const auto& [step, iterations] : settings.planned) {
     planned[step] = iterations > 0 ? OrderedJson(iterations) : OrderedJson(nullptr);
   }
+  const auto model_json = [](const auto& model) {
+    return OrderedJson{{"model", model.model.string()}, {"layers", model.layers}};
+  };
   return {{"method", settings.method},
           {"seed", settings.seed},
-          {"student", {{"model", settings.student.string()}, {"layers", settings.student_layers}}},
-          {"teacher", {{"model", settings.teacher.string()}, {"layers", settings.teacher_layers}}},
-          {"train", paths_json(settings.train)},
-          {"validation", paths_json(settings.validation)},
+          {"student", model_json(settings.config.student)},
+          {"teacher", model_json(settings.config.teacher)},
+          {"train", paths_json(settings.data.train)},
+          {"validation", paths_json(settings.data.validation)},
           {"planned", std::move(planned)},
           {"differences", std::move(differences)}};
 }
@@ -121,7 +124,7 @@ OrderedJson RunData::to_json() const {
   notes.insert(notes.end(), file_notes_.begin(), file_notes_.end());
   auto name = directory_.lexically_normal();
   if (!name.has_filename()) name = name.parent_path();
-  const TargetLayers layers{settings_.student_layers, settings_.teacher_layers};
+  const TargetLayers layers{settings_.config.student.layers, settings_.config.teacher.layers};
   return {{"name", name.filename().string()},
           {"path", directory_.string()},
           {"notes", notes},

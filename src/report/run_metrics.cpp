@@ -88,10 +88,6 @@ class Descriptor {
 
 }  // namespace
 
-struct RunMetrics::Parser {
-  MetricLineParser lines;
-};
-
 struct RunMetrics::Content {
   int64_t num_lines = 0, num_left_out = 0;
   std::vector<std::string> problems;
@@ -176,7 +172,7 @@ struct RunMetrics::Content {
 };
 
 RunMetrics::RunMetrics(std::filesystem::path path)
-    : path_(std::move(path)), parser_(std::make_unique<Parser>()), content_(std::make_unique<Content>()) {}
+    : path_(std::move(path)), parser_(std::make_unique<MetricLineParser>()), content_(std::make_unique<Content>()) {}
 RunMetrics::~RunMetrics() = default;
 
 bool RunMetrics::refresh() {
@@ -199,7 +195,7 @@ bool RunMetrics::refresh() {
     rest += bytes;
     size_t begin = 0, last_begin = 0;
     for (size_t end; (end = rest.find('\n', begin)) != rest.npos; begin = end + 1) {
-      content_->add(parser_->lines, std::string_view(rest).substr(begin, end - begin));
+      content_->add(*parser_, std::string_view(rest).substr(begin, end - begin));
       last_begin = begin;
     }
     if (begin > 0) last_line_ = rest.substr(last_begin, begin - last_begin);

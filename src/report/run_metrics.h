@@ -15,6 +15,8 @@
 
 namespace vlsi {
 
+class MetricLineParser;
+
 /// The target layers that name the curves of a list: the first number of `layer_loss` is that of the first layer.
 struct TargetLayers {
   std::vector<int64_t> student, teacher;
@@ -41,10 +43,9 @@ class RunMetrics {
 
  private:
   struct Content;
-  struct Parser;
 
   std::filesystem::path path_;
-  std::unique_ptr<Parser> parser_;
+  std::unique_ptr<MetricLineParser> parser_;
   std::unique_ptr<Content> content_;
   int64_t offset_ = 0;     // behind the last whole line
   std::string last_line_;  // with its line end; another text there means another file

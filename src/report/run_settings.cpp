@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "base/settings.h"
-#include "run/config.h"
 
 namespace vlsi {
 namespace {
@@ -58,50 +57,50 @@ class Flat {
     return found == by_key_.end() ? std::nullopt : std::optional(found->second);
   }
   std::string text(const std::string& key) const { return find(key).value_or(""); }
-  int64_t number(const std::string& key) const { return std::strtoll(text(key).c_str(), nullptr, 10); }
 
  private:
   FlatSettings settings_;
   std::map<std::string, std::string> by_key_;
 };
 
-std::string method_of(const Flat& settings) {
-  const int64_t verbalize = settings.number("verbalize.iterations"), interact = settings.number("interact.iterations"),
-                finetune = settings.number("finetune.iterations");
-  if (interact > 0) {
+/// Reads the fields that are there and can be read; the others stay as they are.
+class LenientReader {
+ public:
+  explicit LenientReader(const YAML::Node& node) : node_(node) {}
+
+  template <class T>
+  void operator()(const char* key, T& value, const char*) {
+    const YAML::Node found = node_.IsMap() ? node_[key] : YAML::Node();
+    if (!found || found.IsNull()) return;
+    if constexpr (settings_detail::Struct<T>) {
+      LenientReader inner(found);
+      fields(inner, value);
+    } else {
+      try {
+        T read{};
+        SettingsReader(YAML::Node(), "").read(found, key, read);
+        value = std::move(read);
+      } catch (const Error&) {
+      }
+    }
+  }
+
+ private:
+  const YAML::Node node_;
+};
+
+std::string method_of(const RunConfig& config, const Flat& settings) {
+  const bool is_finetuned = config.finetune.iterations > 0;
+  if (config.interact.iterations > 0) {
     const auto intermediate = settings.text("interact.intermediate_loss"), last = settings.text("interact.last_loss");
     std::string method = intermediate == "none" ? "last-layer distillation" : "VLsI";
     if (intermediate != "none" && intermediate != "kl") method += " with " + intermediate + " between layers";
     if (last != "kl") method += last == "none" ? " without the last layer" : " with " + last + " at the last layer";
-    if (settings.text("interact.head") == "false") method += " without the language head";
-    return finetune > 0 ? method : method + " without step 3";
+    if (!config.interact.head) method += " without the language head";
+    return is_finetuned ? method : method + " without step 3";
   }
-  if (finetune > 0) return "fine-tuning";
-  return verbalize > 0 ? "verbalization" : "";
-}
-
-YAML::Node child(const YAML::Node& node, const char* key) {
-  return node.IsMap() && std::as_const(node)[key] ? std::as_const(node)[key] : YAML::Node();
-}
-
-std::vector<int64_t> layers_of(const YAML::Node& list) {
-  std::vector<int64_t> layers;
-  if (!list.IsSequence()) return layers;
-  for (const auto& item : list) {
-    const int64_t layer = item.IsScalar() ? std::strtoll(item.Scalar().c_str(), nullptr, 10) : 0;
-    if (layer > 0) layers.push_back(layer);
-  }
-  return layers;
-}
-
-std::vector<DataPlace> places_of(const YAML::Node& list) {
-  std::vector<DataPlace> places;
-  if (!list.IsSequence()) return places;
-  for (const auto& item : list) {
-    const auto path = one_line(child(item, "path"));
-    if (!path.empty()) places.push_back({path, one_line(child(item, "images"))});
-  }
-  return places;
+  if (is_finetuned) return "fine-tuning";
+  return config.verbalize.iterations > 0 ? "verbalization" : "";
 }
 
 std::vector<SettingDifference> differences_of(const Flat& settings) {
@@ -122,27 +121,22 @@ RunSettings read_run_settings(const std::filesystem::path& path) {
   const YAML::Node root = load_yaml(path, {});
   const Flat flat(root);
   RunSettings settings;
-  settings.method = method_of(flat);
+  auto& config = settings.config;
+  config.verbalize.iterations = config.interact.iterations = config.finetune.iterations = 0;
+  LenientReader reader(root);
+  fields(reader, config);
+  settings.method = method_of(config, flat);
   settings.seed = flat.text("seed");
   settings.dtype = flat.text("dtype");
-  const auto student = child(root, "student"), teacher = child(root, "teacher");
-  settings.student = one_line(child(student, "model"));
-  settings.teacher = one_line(child(teacher, "model"));
-  settings.student_verbalizers = one_line(child(student, "verbalizers"));
-  settings.teacher_verbalizers = one_line(child(teacher, "verbalizers"));
-  settings.student_layers = layers_of(child(student, "layers"));
-  settings.teacher_layers = layers_of(child(teacher, "layers"));
-  for (const auto& [step, key] :
-       {std::pair("verbalize-student", "verbalize"), std::pair("verbalize-teacher", "verbalize"),
-        std::pair("interact", "interact"), std::pair("finetune", "finetune")}) {
-    const int64_t iterations = flat.number(std::string(key) + ".iterations");
-    if (iterations <= 0) continue;
-    const bool by_epochs = std::strtod(flat.text(std::string(key) + ".epochs").c_str(), nullptr) > 0;
-    settings.planned.emplace_back(step, by_epochs ? 0 : iterations);
-    const auto data = child(child(root, key), "data");
-    settings.train = places_of(child(data, "train"));
-    settings.validation = places_of(child(data, "validation"));
-  }
+  const auto plan = [&](const char* step, const auto& step_config) {
+    if (step_config.iterations <= 0) return;
+    settings.planned.emplace_back(step, step_config.epochs > 0 ? 0 : step_config.iterations);
+    settings.data = step_config.data;
+  };
+  plan("verbalize-student", config.verbalize);
+  plan("verbalize-teacher", config.verbalize);
+  plan("interact", config.interact);
+  plan("finetune", config.finetune);
   settings.differences = differences_of(flat);
   return settings;
 }

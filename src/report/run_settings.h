@@ -7,26 +7,22 @@
 #include <string>
 #include <vector>
 
+#include "run/config.h"
+
 namespace vlsi {
 
 struct SettingDifference {
   std::string key, value, default_value;
 };
 
-struct DataPlace {
-  std::filesystem::path path, images;
-};
-
 /// Read without judging: a key that this program does not know, or that is not there, is no error.
 struct RunSettings {
-  std::string
-      method;  // "VLsI", "last-layer distillation", "fine-tuning", "verbalization", …; empty without a configuration
-  std::string seed, dtype;
-  std::filesystem::path student, teacher;                          // model directories; may be empty
-  std::filesystem::path student_verbalizers, teacher_verbalizers;  // given ones; may be empty
-  std::vector<int64_t> student_layers, teacher_layers;
+  /// "VLsI", "last-layer distillation", "fine-tuning", "verbalization", …; empty without a configuration.
+  std::string method;
+  std::string seed, dtype;  // empty where they are not there
+  RunConfig config;         // what of it can be read, over the defaults; a step that is not there has no iterations
   std::vector<std::pair<std::string, int64_t>> planned;  // iterations by the metrics' step; 0: by epochs
-  std::vector<DataPlace> train, validation;              // of the last step that trains
+  DataConfig data;                                       // of the last step that trains
   /// Every key whose value is neither the default nor, in a step's `optimizer` and `data`, the general one.
   std::vector<SettingDifference> differences;
 };

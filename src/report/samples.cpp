@@ -38,13 +38,13 @@ fs::path verbalizers_of(const fs::path& own, const fs::path& given) {
 }
 
 std::vector<Panel> panels_of(const fs::path& run, const RunSettings& settings, OrderedJson& notes) {
-  const auto of_student = verbalizers_of(run / "student-verbalizers", settings.student_verbalizers);
-  const auto of_teacher = verbalizers_of(run / "teacher-verbalizers", settings.teacher_verbalizers);
+  const auto& [student, teacher] = std::tie(settings.config.student, settings.config.teacher);
+  const auto of_student = verbalizers_of(run / "student-verbalizers", student.verbalizers);
+  const auto of_teacher = verbalizers_of(run / "teacher-verbalizers", teacher.verbalizers);
   std::vector<Panel> panels;
-  for (const auto& panel :
-       {Panel{"student-before", settings.student, of_student, settings.student_layers, {}},
-        Panel{"student-after", run / "model", of_student, settings.student_layers, settings.student},
-        Panel{"teacher", settings.teacher, of_teacher, settings.teacher_layers, {}}}) {
+  for (const auto& panel : {Panel{"student-before", student.model, of_student, student.layers, {}},
+                            Panel{"student-after", run / "model", of_student, student.layers, student.model},
+                            Panel{"teacher", teacher.model, of_teacher, teacher.layers, {}}}) {
     if (panel.model.empty()) continue;
     if (fs::exists(panel.model / "config.json")) {
       panels.push_back(panel);
@@ -146,10 +146,10 @@ void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType
   }
 }
 
-std::optional<DataPlace> data_of(const RunSettings& settings) {
-  for (const auto* places : {&settings.validation, &settings.train}) {
-    for (const auto& place : *places) {
-      if (fs::exists(place.path)) return place;
+std::optional<DataSource> data_of(const RunSettings& settings) {
+  for (const auto* sources : {&settings.data.validation, &settings.data.train}) {
+    for (const auto& source : *sources) {
+      if (fs::exists(source.path)) return source;
     }
   }
   return std::nullopt;

@@ -60,15 +60,15 @@ TEST(RunSettings, FindModelsLayersAndTheLastStepsData) {
       settings_with({"student.model=s", "student.layers=[1, 3]", "teacher.model=t", "teacher.layers=[2, 4, 6]",
                      "student.verbalizers=v", "data.train=[{path: a.json, images: pictures}]",
                      "finetune.data.train=[{path: b.json}]", "finetune.data.validation=[{path: c.json, images: x}]"});
-  EXPECT_EQ(settings.student, "s");
-  EXPECT_EQ(settings.teacher, "t");
-  EXPECT_EQ(settings.student_verbalizers, "v");
-  EXPECT_EQ(settings.student_layers, (std::vector<int64_t>{1, 3}));
-  EXPECT_EQ(settings.teacher_layers, (std::vector<int64_t>{2, 4, 6}));
-  ASSERT_EQ(settings.train.size(), 1U);
-  EXPECT_EQ(settings.train[0].path, "b.json");
-  ASSERT_EQ(settings.validation.size(), 1U);
-  EXPECT_EQ(settings.validation[0].images, "x");
+  EXPECT_EQ(settings.config.student.model, "s");
+  EXPECT_EQ(settings.config.teacher.model, "t");
+  EXPECT_EQ(settings.config.student.verbalizers, "v");
+  EXPECT_EQ(settings.config.student.layers, (std::vector<int64_t>{1, 3}));
+  EXPECT_EQ(settings.config.teacher.layers, (std::vector<int64_t>{2, 4, 6}));
+  ASSERT_EQ(settings.data.train.size(), 1U);
+  EXPECT_EQ(settings.data.train[0].path, "b.json");
+  ASSERT_EQ(settings.data.validation.size(), 1U);
+  EXPECT_EQ(settings.data.validation[0].images, "x");
   EXPECT_EQ(settings.planned,
             (std::vector<std::pair<std::string, int64_t>>{
                 {"verbalize-student", 500}, {"verbalize-teacher", 500}, {"interact", 1000}, {"finetune", 500}}));
@@ -84,7 +84,7 @@ TEST(RunSettings, DoWithoutKeysAndWithUnknownOnes) {
   write_text(folder / "config.yaml", "future: {key: [1, 2]}\nstudent: 3\ndata: none\ninteract: {iterations: many}\n");
   const auto settings = read_run_settings(folder / "config.yaml");
   EXPECT_EQ(settings.method, "");
-  EXPECT_EQ(settings.student, "");
+  EXPECT_EQ(settings.config.student.model, "");
   EXPECT_EQ(settings.differences[0].key, "future.key");
   EXPECT_EQ(settings.differences[0].value, "[1, 2]");
 }
