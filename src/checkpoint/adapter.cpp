@@ -12,7 +12,7 @@
 #include "base/problems.h"
 #include "base/safetensors_writer.h"
 #include "checkpoint/adapter_config.h"
-#include "checkpoint/names.h"
+#include "family/family.h"
 
 namespace vlsi {
 namespace {
@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
-constexpr std::string_view kPrefix = "base_model.model.", kA = ".lora_A.weight", kB = ".lora_B.weight";
+constexpr std::string_view kPeftPrefix = "base_model.model.", kA = ".lora_A.weight", kB = ".lora_B.weight";
 
 using LinearMaps = std::vector<std::pair<std::string, Linear*>>;  // with their paths
 using Naming = std::function<std::string(const std::string&)>;    // a path of this program to one of the file
@@ -39,16 +39,19 @@ struct Factors {
   at::Tensor a, b;
 };
 
-/// The file's tensors by the path of their linear map; those with other names are problems.
-std::map<std::string, Factors> read_factors(const SafetensorsFile& file, Problems& problems) {
+/// The file's tensors by the path of their linear map in the naming that is written; those with other names are
+/// problems.
+std::map<std::string, Factors> read_factors(const SafetensorsFile& file, const Family& family, Problems& problems) {
   std::map<std::string, Factors> factors;
   for (const auto& [name, info] : file.tensors()) {
     const bool is_a = name.ends_with(kA), is_b = name.ends_with(kB);
-    if (!name.starts_with(kPrefix) || (!is_a && !is_b) || name.size() < kPrefix.size() + kA.size()) {
+    if (!name.starts_with(kPeftPrefix) || (!is_a && !is_b) || name.size() < kPeftPrefix.size() + kA.size()) {
       problems.add("unexpected ", name);
       continue;
     }
-    const auto path = gen1_name(name.substr(kPrefix.size(), name.size() - kPrefix.size() - kA.size()));
+    const auto stored = name.substr(kPeftPrefix.size(), name.size() - kPeftPrefix.size() - kA.size());
+    const auto own = family.own_name(stored);
+    const auto path = own ? family.written_name(*own) : stored;
     auto& factor = is_a ? factors[path].a : factors[path].b;
     if (factor.defined()) problems.add("two tensors are named ", path, is_a ? kA : kB);
     factor = file.tensor(name);
@@ -74,7 +77,8 @@ std::set<std::string> target_names(const LinearMaps& maps, const Naming& named) 
   std::set<std::string> names, others{"proj"}, paths;  // the patch embedding, no linear map, is called proj
   for (const auto& [path, linear] : maps) {
     if (linear->has_lora()) paths.insert(named(path));
-    (linear->has_lora() ? names : others).insert(path.substr(path.rfind('.') + 1));
+    const auto stored = named(path);
+    (linear->has_lora() ? names : others).insert(stored.substr(stored.rfind('.') + 1));
   }
   const bool is_exact =
       std::none_of(names.begin(), names.end(), [&](const auto& name) { return others.contains(name); });
@@ -133,7 +137,8 @@ void load_adapter(Vlm& model, const fs::path& directory) {
     fail("loading the adapter in ", directory.string(), ": found adapter_model.bin, expected ", kWeightsFile);
   }
   Problems problems;
-  auto factors = read_factors(*SafetensorsFile::open(directory / kWeightsFile), problems);
+  const auto& family = family_of(model.config());
+  auto factors = read_factors(*SafetensorsFile::open(directory / kWeightsFile), family, problems);
   const auto maps = linear_maps(model);
   struct Fit {
     Linear* linear;
@@ -141,18 +146,21 @@ void load_adapter(Vlm& model, const fs::path& directory) {
     double scale;
   };
   std::vector<Fit> fits;
-  for (const auto& [name, linear] : maps) {
+  for (const auto& [own, linear] : maps) {
     if (linear->has_lora()) fail("loading the adapter in ", directory.string(), ": the model has adapters already");
+    ModulePaths paths;
+    for (const auto& names : family.namings) paths.push_back(stored_name(names, own));
+    const auto& name = paths.front();
     const auto found = factors.extract(name);
-    if (!config.targets(name)) {
+    if (!config.targets(paths)) {
       if (found) problems.add(name, " has an adapter, but target_modules does not name it");
       continue;
     }
     const auto fit = found ? found.mapped() : Factors{};
     const auto wrong =
-        name == "lm_head" ? "an adapter of lm_head is not supported" : misfit(fit, *linear, config.rank(name), name);
+        own == "head" ? "an adapter of " + name + " is not supported" : misfit(fit, *linear, config.rank(paths), name);
     if (wrong.empty()) {
-      fits.push_back({linear, fit, config.scale(name)});
+      fits.push_back({linear, fit, config.scale(paths)});
     } else {
       problems.add(wrong);
     }
@@ -164,13 +172,23 @@ void load_adapter(Vlm& model, const fs::path& directory) {
   for (const auto& [linear, fit, scale] : fits) linear->set_lora(fit.a, fit.b, scale);
 }
 
-void save_adapter(const fs::path& directory, const Vlm& model, const std::string& base_model, AdapterNaming naming) {
-  const Naming named = naming == AdapterNaming::kGen1 ? gen1_name : gen2_name;
+void save_adapter(const fs::path& directory, const Vlm& model, const std::string& base_model,
+                  const std::string& naming) {
+  const auto& namings = family_of(model.config()).namings;
+  const auto found =
+      std::find_if(namings.begin(), namings.end(), [&](const auto& names) { return names.name == naming; });
+  if (found == namings.end() && !naming.empty()) {
+    std::string known;
+    for (const auto& names : namings) known += concat(known.empty() ? "" : ", ", names.name);
+    fail("writing an adapter to ", directory.string(), ": the naming is '", naming, "', expected one of ", known);
+  }
+  const auto& names = found == namings.end() ? namings.back() : *found;
+  const Naming named = [&](const std::string& own) { return stored_name(names, own); };
   const auto maps = linear_maps(model);
   std::vector<TensorSource> sources;
   for (const auto& [path, linear] : maps) {
     if (!linear->has_lora()) continue;
-    const auto prefix = std::string(kPrefix) + named(path);
+    const auto prefix = std::string(kPeftPrefix) + named(path);
     sources.push_back(source_of(prefix + std::string(kA), linear->lora_a()));
     sources.push_back(source_of(prefix + std::string(kB), linear->lora_b()));
   }

@@ -13,15 +13,10 @@ namespace vlsi {
 /// every problem at once, for an adapter that does not fit the model.
 void load_adapter(Vlm& model, const std::filesystem::path& directory);
 
-/// How the tensors of a written adapter are named.
-enum class AdapterNaming {
-  kGen1,  // base_model.model.model.layers...: for transformers up to 4.51
-  kGen2,  // base_model.model.model.language_model.layers...: for transformers from 4.52 on
-};
-
-/// Writes the model's adapters; at least one. `base_model` is what the file calls the model that they stand beside. The
-/// directory appears whole or not at all.
+/// Writes the model's adapters; at least one. Their tensors are named as in `naming` of the model's family, or else as
+/// in its last one, which is that of the modules in current transformers. `base_model` is what the file calls the model
+/// that they stand beside. The directory appears whole or not at all.
 void save_adapter(const std::filesystem::path& directory, const Vlm& model, const std::string& base_model,
-                  AdapterNaming naming = AdapterNaming::kGen2);
+                  const std::string& naming = {});
 
 }  // namespace vlsi

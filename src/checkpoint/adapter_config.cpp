@@ -9,7 +9,6 @@
 #include <memory>
 
 #include "base/quoted.h"
-#include "checkpoint/names.h"
 
 namespace vlsi {
 namespace {
@@ -105,12 +104,13 @@ Json object_at(const Json& json, const char* key, const std::string& place) {
   return object;
 }
 
-/// The value of the first pattern that the end of `path`, in either naming, fits.
+/// The value of the first pattern that the end of one of the module's paths fits.
 template <class T>
-T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const std::string& module, T otherwise) {
+T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const ModulePaths& module, T otherwise) {
   for (const auto& [pattern, value] : patterns) {
     const Expression expression(pattern, "adapter");
-    if (expression.matches(module) || expression.matches(gen2_name(module))) return value;
+    if (std::any_of(module.begin(), module.end(), [&](const auto& path) { return expression.matches(path); }))
+      return value;
   }
   return otherwise;
 }
@@ -180,11 +180,10 @@ AdapterConfig AdapterConfig::parse(const Json& json, const std::string& place) {
   return config;
 }
 
-bool AdapterConfig::targets(const std::string& module) const {
-  for (const auto& path : {module, gen2_name(module)}) {
-    if (targets_.contains(path) && !excluded_.contains(path) && is_in_chosen_layer(path)) return true;
-  }
-  return false;
+bool AdapterConfig::targets(const ModulePaths& module) const {
+  return std::any_of(module.begin(), module.end(), [&](const std::string& path) {
+    return targets_.contains(path) && !excluded_.contains(path) && is_in_chosen_layer(path);
+  });
 }
 
 bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
@@ -199,9 +198,9 @@ bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
   return false;
 }
 
-int64_t AdapterConfig::rank(const std::string& module) const { return pattern_value(rank_pattern_, module, rank_); }
+int64_t AdapterConfig::rank(const ModulePaths& module) const { return pattern_value(rank_pattern_, module, rank_); }
 
-double AdapterConfig::scale(const std::string& module) const {
+double AdapterConfig::scale(const ModulePaths& module) const {
   const auto size = static_cast<double>(rank(module));
   return pattern_value(alpha_pattern_, module, alpha_) / (divides_by_root_ ? std::sqrt(size) : size);
 }

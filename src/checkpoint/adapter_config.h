@@ -28,8 +28,10 @@ class ModuleNames {
   std::string expression_;  // empty: the names
 };
 
-/// The adapters that a file describes. Modules are asked for by the path they have in this program,
-/// "model.layers.0.self_attn.q_proj"; a file may name them in either naming generation.
+/// The paths that the namings of a family have for one module: "model.layers.0.self_attn.q_proj", ...
+using ModulePaths = std::vector<std::string>;
+
+/// The adapters that a file describes, which may name modules in any of their family's namings.
 class AdapterConfig {
  public:
   /// Error naming `place` and key for other methods than LoRA, variants of it that compute something else (DoRA,
@@ -37,10 +39,10 @@ class AdapterConfig {
   /// something, and values that cannot be.
   static AdapterConfig parse(const Json& json, const std::string& place);
 
-  bool targets(const std::string& module) const;
-  int64_t rank(const std::string& module) const;
+  bool targets(const ModulePaths& module) const;
+  int64_t rank(const ModulePaths& module) const;
   /// What the adapter's output is multiplied by: alpha / rank, or alpha / sqrt(rank) where the file asks for it.
-  double scale(const std::string& module) const;
+  double scale(const ModulePaths& module) const;
 
  private:
   bool is_in_chosen_layer(const std::string& path) const;

@@ -12,7 +12,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/safetensors.h"
-#include "checkpoint/names.h"
+#include "checkpoint/load.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -50,12 +50,14 @@ double deviation_of(const std::string& name, const std::vector<int64_t>& shape, 
 std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer initializer, uint64_t seed,
                                          at::ScalarType dtype) {
   std::vector<TensorSource> weights;
-  for (const auto& [name, parameter] : Vlm(config).named_parameters()) {
+  const auto& family = family_of(config);
+  for (const auto& [name, parameter] : make_vlm(config)->named_parameters()) {
     const auto shape = parameter.sizes().vec();
+    const auto own_seed = derive_seed(seed, family.written_name(name));
     const auto make = [=, name = name]() -> at::Tensor {
       if (name.ends_with(".bias")) return at::zeros(shape, dtype);
       if (shape.size() == 1) return at::ones(shape, dtype);
-      return normal_values(shape, deviation_of(name, shape, config, initializer), derive_seed(seed, name), dtype);
+      return normal_values(shape, deviation_of(name, shape, config, initializer), own_seed, dtype);
     };
     weights.push_back({name, dtype, shape, make});
   }
@@ -63,7 +65,7 @@ std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer 
 }
 
 std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initializer, uint64_t seed) {
-  auto model = std::make_shared<Vlm>(config);
+  auto model = make_vlm(config);
   auto parameters = model->named_parameters();
   const auto weights = random_weights(config, initializer, seed, at::kFloat);
   for (size_t i = 0; i < parameters.size(); ++i) parameters[i].second.set_data(weights[i].make());
@@ -72,15 +74,17 @@ std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initi
 
 void take_vision_tower(std::vector<TensorSource>& weights, const std::filesystem::path& directory) {
   const auto checkpoint = Checkpoint::open(directory);
-  std::map<std::string, std::string> stored_names;  // gen-1 name -> stored name
-  for (const auto& stored : checkpoint.names()) stored_names.emplace(gen1_name(stored), stored);
+  const auto& family = family_of(load_model_config(directory));
+  Problems problems;
+  const auto names = stored_names(checkpoint, family, problems);
+  problems.fail_if_any("taking the vision tower of ", directory.string(), ": ", problems.count(), " problem(s): ");
   for (auto& weight : weights) {
     if (part_of(weight.name) != "vision") continue;
-    const auto found = stored_names.find(weight.name);
-    if (found == stored_names.end() || checkpoint.info(found->second).shape != weight.shape ||
+    const auto found = names.find(weight.name);
+    if (found == names.end() || checkpoint.info(found->second).shape != weight.shape ||
         !at::isFloatingType(checkpoint.info(found->second).dtype)) {
-      fail("taking the vision tower of ", directory.string(), ": it has no ", weight.name, " of shape ",
-           at::IntArrayRef(weight.shape));
+      fail("taking the vision tower of ", directory.string(), ": it has no ", family.written_name(weight.name),
+           " of shape ", at::IntArrayRef(weight.shape));
     }
     weight.make = [dtype = weight.dtype, tensor = checkpoint.tensor(found->second)] { return tensor.to(dtype); };
   }

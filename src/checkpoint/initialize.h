@@ -18,8 +18,8 @@ enum class Initializer {
   kNormal,  // std `initializer_range` everywhere, as transformers
 };
 
-/// Every weight of a random model under its name, rounded to `dtype` once. Each is drawn from a seed of its own, when
-/// its turn comes, on all threads: a function of `seed` and its name alone.
+/// Every weight of a random model under its own name, rounded to `dtype` once. Each is drawn from a seed of its own,
+/// when its turn comes, on all threads: a function of `seed` and its written name alone.
 std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer initializer, uint64_t seed,
                                          at::ScalarType dtype);
 

@@ -2,12 +2,11 @@
 
 #include <ATen/ATen.h>
 
-#include <map>
-#include <tuple>
+#include <algorithm>
 
 #include "base/problems.h"
 #include "base/safetensors.h"
-#include "checkpoint/names.h"
+#include "family/family.h"
 #include "model/weight_stream.h"
 
 namespace vlsi {
@@ -15,18 +14,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A model is built as config.json says before its tensors are compared: not one that the weights are nowhere near to.
-void check_size(const ModelConfig& config, const Checkpoint& checkpoint, const fs::path& directory) {
+/// Tensors are compared one by one only where config.json and the weights are anywhere near each other.
+void check_size(const Vlm& model, const Checkpoint& checkpoint, const fs::path& directory) {
   double num_stored = 0;
   for (const auto& name : checkpoint.names()) num_stored += num_values(checkpoint.info(name));
   constexpr double kMostTimes = 8, kAlwaysFits = 1e7;
-  if (num_parameters(config) > std::max(kMostTimes * num_stored, kAlwaysFits)) {
-    fail("loading the model in ", directory.string(), ": config.json describes ", num_parameters(config),
+  if (const double described = num_values(model); described > std::max(kMostTimes * num_stored, kAlwaysFits)) {
+    fail("loading the model in ", directory.string(), ": config.json describes ", described,
          " parameters, the weights hold ", num_stored);
   }
 }
 
+/// A weight that has its values in a file, put into `parameter`.
+struct Loading {
+  at::TensorOptions options;
+  bool is_streamed;
+  std::vector<at::Tensor> views;
+  StoredParts parts;
+
+  void set(at::Tensor& parameter, const std::string& name, const at::Tensor& stored) {
+    const auto part = is_streamed ? streamed_part(name) : std::nullopt;
+    parameter.set_data(part ? stored : stored.to(options));
+    parameter.set_requires_grad(false);
+    if (part) parts[*part].push_back({parameter, stored});
+    if (parameter.const_data_ptr() == stored.const_data_ptr()) views.push_back(stored);
+  }
+};
+
+/// A tied head is sometimes stored a second time.
+void check_second_head(const Checkpoint& checkpoint, const std::string& stored, const at::Tensor& head,
+                       Problems& problems) {
+  if (checkpoint.info(stored).shape == head.sizes() && at::equal(checkpoint.tensor(stored).to(head.options()), head))
+    return;
+  problems.add("unexpected ", stored, ", which is not the embedding that config.json ties it to (tie_word_embeddings)");
+}
+
 }  // namespace
+
+StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Problems& problems) {
+  StoredNames names;
+  for (const auto& stored : checkpoint.names()) {
+    const auto own = family.own_name(stored);
+    if (!names.emplace(own.value_or(stored), stored).second)
+      problems.add("two tensors are named ", family.written_name(*own));
+  }
+  return names;
+}
 
 std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device, Residency residency,
                               const WeightSharing& sharing) {
@@ -36,84 +69,42 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   }
   const auto config = load_model_config(directory);
   const auto checkpoint = Checkpoint::open(directory);
-  check_size(config, checkpoint, directory);
-  auto model = std::make_shared<Vlm>(config);
-  std::map<std::string, std::string> stored_names;  // gen-1 name -> stored name
+  auto model = make_vlm(config);
+  check_size(*model, checkpoint, directory);
   Problems problems;
-  for (const auto& stored : checkpoint.names()) {
-    if (!stored_names.emplace(gen1_name(stored), stored).second)
-      problems.add("two tensors are named ", gen1_name(stored));
-  }
+  const auto& family = family_of(config);
+  auto names = stored_names(checkpoint, family, problems);
 
-  const auto options = at::TensorOptions(device).dtype(dtype);
-  std::vector<at::Tensor> views;
   if (residency == Residency::kSharded && sharing.size == 1) residency = Residency::kResident;
-  StoredParts parts(static_cast<size_t>(model->num_layers()) + 1);
-  for (auto& item : model->named_parameters()) {
-    auto& parameter = item.second;
-    const auto found = stored_names.find(item.first);
-    if (found == stored_names.end()) {
-      problems.add("missing ", item.first);
+  Loading loading{at::TensorOptions(device).dtype(dtype), residency != Residency::kResident, {}, {}};
+  loading.parts.resize(static_cast<size_t>(model->num_layers()) + 1);
+  for (auto& [name, parameter] : model->named_parameters()) {
+    const auto stored = names.extract(name);
+    if (!stored) {
+      problems.add("missing ", family.written_name(name));
       continue;
     }
-    const auto tensor = checkpoint.tensor(found->second);
-    stored_names.erase(found);
+    const auto tensor = checkpoint.tensor(stored.mapped());
     if (tensor.sizes() != parameter.sizes()) {
-      problems.add(item.first, " is ", tensor.sizes(), ", expected ", parameter.sizes());
+      problems.add(family.written_name(name), " is ", tensor.sizes(), ", expected ", parameter.sizes());
     } else if (!tensor.is_floating_point()) {
-      problems.add(item.first, " is of type ", tensor.scalar_type(), ", expected a floating point type");
+      problems.add(family.written_name(name), " is of type ", tensor.scalar_type(), ", expected a floating point type");
     } else {
-      const auto part = residency != Residency::kResident ? streamed_part(item.first) : std::nullopt;
-      parameter.set_data(part ? tensor : tensor.to(options));
-      parameter.set_requires_grad(false);
-      if (part) parts[*part].push_back({parameter, tensor});
-      if (parameter.const_data_ptr() == tensor.const_data_ptr()) views.push_back(tensor);
+      loading.set(parameter, name, tensor);
     }
   }
-  // A tied head is sometimes stored a second time.
-  if (const auto head = stored_names.find("lm_head.weight"); head != stored_names.end()) {
-    if (checkpoint.info(head->second).shape != model->head().sizes() ||
-        !at::equal(checkpoint.tensor(head->second).to(options), model->head())) {
-      problems.add("unexpected ", head->second,
-                   ", which is not the embedding that config.json ties it to (tie_word_embeddings)");
-    }
-    stored_names.erase(head);
-  }
-  for (const auto& [name, stored] : stored_names) problems.add("unexpected ", stored);
+  if (const auto head = names.extract("head.weight"))
+    check_second_head(checkpoint, head.mapped(), model->head(), problems);
+  for (const auto& [name, stored] : names) problems.add("unexpected ", stored);
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
-  model->set_views(std::move(views));
+  model->set_views(std::move(loading.views));
   if (residency == Residency::kStreamed)
-    model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(parts), options)));
+    model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(loading.parts), loading.options)));
   if (residency == Residency::kSharded) {
-    model->set_stream(std::make_unique<WeightStream>(sharded_weights(parts, options, sharing)));
+    model->set_stream(std::make_unique<WeightStream>(sharded_weights(loading.parts, loading.options, sharing)));
     model->release_memory();
   }
   return model;
-}
-
-void check_processor(const ModelConfig& model, const Processor& processor) {
-  const auto& tokenizer = processor.tokenizer();
-  const auto action = "loading the model in " + tokenizer.directory().string();
-  if (tokenizer.size() > model.text.vocab_size) {
-    fail(action, ": its tokenizer has ids up to ", tokenizer.size() - 1, ", its embedding and language head ",
-         model.text.vocab_size, " rows; expected a row for every id");
-  }
-  const auto layout = processor.picture_layout();
-  const auto& vision = model.vision;
-  for (const auto& [what, found, expected] :
-       {std::tuple("patch_size", layout.patch_size, vision.patch_size),
-        std::tuple("temporal_patch_size", layout.temporal_patch_size, vision.temporal_patch_size),
-        std::tuple("merge_size", layout.merge_size, vision.spatial_merge_size),
-        std::tuple("number of channels", layout.num_channels, vision.in_channels)}) {
-    if (found != expected) {
-      fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ",
-           expected, "; expected the same");
-    }
-  }
-  if (layout.image_token != model.image_token_id) {
-    fail(action, ": the picture token of its tokenizer has the id ", layout.image_token,
-         ", config.json has image_token_id ", model.image_token_id, "; expected the same");
-  }
 }
 
 at::ScalarType parse_dtype(const std::string& name, const std::string& place) {

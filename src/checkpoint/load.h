@@ -2,11 +2,14 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 
+#include "base/problems.h"
+#include "base/safetensors.h"
 #include "checkpoint/sharded_weights.h"
-#include "data/processor.h"
+#include "family/family.h"
 #include "model/vlm.h"
 
 namespace vlsi {
@@ -26,9 +29,10 @@ std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::Scalar
                               at::Device device = at::kCPU, Residency residency = Residency::kResident,
                               const WeightSharing& sharing = {});
 
-/// Error unless `processor`, of the model's own directory, gives what the model reads: ids that all have a row in its
-/// embedding, and patches and picture tokens as its config.json has them.
-void check_processor(const ModelConfig& model, const Processor& processor);
+/// The tensors of a checkpoint by their names here; those that no naming of the family has by the names they have. Two
+/// of one name are a problem.
+using StoredNames = std::map<std::string, std::string>;
+StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Problems& problems);
 
 /// "float32", "bfloat16" or "float16"; Error naming `place` for another.
 at::ScalarType parse_dtype(const std::string& name, const std::string& place);

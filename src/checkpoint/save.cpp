@@ -63,7 +63,9 @@ void write_model(const fs::path& directory, const ModelConfig& config, std::vect
                                                        {"pad_token_id", config.bos_token_id},
                                                        {"transformers_version", "4.41.2"}});
   }
-  write_json(out.path() / "config.json", to_json(config, dtype_name(weights.front().dtype)));
+  const auto& family = family_of(config);
+  write_json(out.path() / "config.json", family.write_config(config, dtype_name(weights.front().dtype)));
+  for (auto& weight : weights) weight.name = family.written_name(weight.name);
   write_checkpoint(out.path(), std::move(weights), max_shard_bytes);
   out.commit();
 }

@@ -10,10 +10,10 @@
 
 namespace vlsi {
 
-/// Writes a complete directory: flat config.json, weights under gen-1 names in shards of `max_shard_bytes` with an
-/// index (one file where they fit), generation_config.json, and the tokenizer and processor files of `carried_from`,
-/// unchanged. The weights are made one after the other; all are of one dtype. The directory appears whole or not at
-/// all.
+/// Writes a complete directory in the layout of the family's hub directories: config.json, `weights`, given by their
+/// own names, under those that the family writes, in shards of `max_shard_bytes` with an index (one file where they
+/// fit), generation_config.json, and the tokenizer and processor files of `carried_from`, unchanged. The weights are
+/// made one after the other; all are of one dtype. The directory appears whole or not at all.
 void write_model(const std::filesystem::path& directory, const ModelConfig& config, std::vector<TensorSource> weights,
                  const std::filesystem::path& carried_from, uint64_t max_shard_bytes = kMaxShardBytes);
 

@@ -69,8 +69,7 @@ void export_adapter(const ExportOptions& options, const RunConfig& config) {
     check_adapters_alone(options, *newest_checkpoint(options.run));
   }
   const auto base_model = options.base_model.empty() ? config.student.model.string() : options.base_model;
-  save_adapter(options.out, *student, base_model,
-               options.naming == "gen-1" ? AdapterNaming::kGen1 : AdapterNaming::kGen2);
+  save_adapter(options.out, *student, base_model, options.naming);
 }
 
 int run(const ExportOptions& options) {
@@ -106,10 +105,11 @@ void add_export(CLI::App& program, Action& action) {
   command->add_option("--base-model", options->base_model,
                       "peft: what the adapter calls the model it is for [the run's student.model]");
   command
-      ->add_option("--naming", options->naming,
-                   "peft: of the tensors; gen-2 for transformers 4.52 and newer, gen-1 for older ones")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"gen-1", "gen-2"}));
+      ->add_option(
+          "--naming", options->naming,
+          "peft: of the tensors, as the model's family knows it; gen-2 for transformers 4.52 and newer, gen-1 for "
+          "older ones")
+      ->capture_default_str();
   add_shard_option(*command, options->max_shard_bytes);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -29,7 +29,9 @@ int run(const GenerateOptions& options) {
   const auto print = [&](int64_t, int32_t token) {
     if (!options.json) std::cout << stream.push(token) << std::flush;
   };
-  const auto answer = generate_greedy(*model.vlm, batch, {options.max_new_tokens, model.stop_tokens}, print).front();
+  const auto answer =
+      generate_greedy(*model.vlm, batch, {options.max_new_tokens, model.stop_tokens, model.pictures.get()}, print)
+          .front();
   if (options.json) {
     std::cout << OrderedJson{{"text", tokenizer.decode(answer.tokens)},
                              {"tokens", answer.tokens},

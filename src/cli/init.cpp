@@ -6,6 +6,7 @@
 #include "checkpoint/save.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "family/family.h"
 #include "text/tokenizer.h"
 
 namespace vlsi {
@@ -24,10 +25,11 @@ int run(const InitOptions& options) {
     fail(options.config.string(), ": vocab_size is ", config.text.vocab_size, ", the tokenizer in ",
          options.tokenizer.string(), " needs ", tokenizer.size());
   }
-  const auto image_token = tokenizer.require("<|image_pad|>");
+  const auto picture_token = family_of(config).picture_token;
+  const auto image_token = tokenizer.require(picture_token);
   if (image_token != config.image_token_id) {
-    fail(options.config.string(), ": image_token_id is ", config.image_token_id, ", the tokenizer's <|image_pad|> is ",
-         image_token);
+    fail(options.config.string(), ": image_token_id is ", config.image_token_id, ", the tokenizer's ", picture_token,
+         " is ", image_token);
   }
   const auto& folder = options.tokenizer;
   if (!std::filesystem::exists(folder / "preprocessor_config.json") &&
@@ -40,8 +42,8 @@ int run(const InitOptions& options) {
   auto weights = random_weights(config, initializer, options.seed, parse_dtype(options.dtype, "--dtype"));
   if (!options.vision_from.empty()) take_vision_tower(weights, options.vision_from);
   write_model(options.out, config, std::move(weights), options.tokenizer, options.max_shard_bytes);
-  log_info(
-      concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_parameters(config)), " random parameters"));
+  log_info(concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_values(*make_vlm(config))),
+                  " random parameters"));
   return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "base/size_text.h"
 #include "checkpoint/load.h"
 #include "cli/commands.h"
-#include "model/config.h"
+#include "family/family.h"
 #include "teacher/cache_format.h"
 #include "teacher/verbalizers.h"
 
@@ -45,14 +45,12 @@ struct Contents {
 void inspect_model(const fs::path& directory) {
   const auto config = load_model_config(directory);
   const auto& text = config.text;
-  const auto& vision = config.vision;
-  std::cout << directory.string() << ": a Qwen2-VL model\n"
+  std::cout << directory.string() << ": a " << family_of(config).display_name << " model\n"
             << "  decoder     " << text.num_hidden_layers << " layers x " << text.hidden_size << ", heads "
             << text.num_attention_heads << "/" << text.num_key_value_heads << ", FFN " << text.intermediate_size << "\n"
             << "  vocabulary  " << text.vocab_size << " rows, head " << (text.tie_word_embeddings ? "tied" : "separate")
             << "\n"
-            << "  vision      " << vision.depth << " blocks x " << vision.embed_dim << ", heads " << vision.num_heads
-            << ", patch " << vision.patch_size << ", merge " << vision.spatial_merge_size << "\n";
+            << "  vision      " << config.own->tower_text() << "\n";
   const auto checkpoint = Checkpoint::open(directory);
   Contents contents;
   for (const auto& name : checkpoint.names()) contents.add(checkpoint.info(name));

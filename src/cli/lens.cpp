@@ -125,6 +125,7 @@ int run(const LensOptions& options) {
   if (loaded.head_owner) lens.verbal_head = loaded.head_owner->head();
   lens.stop_tokens = loaded.model.stop_tokens;
   lens.max_new_tokens = options.max_new_tokens;
+  lens.pictures = loaded.model.pictures.get();
 
   const auto prompt = loaded.model.processor->encode_prompt(options.prompt.conversation());
   const auto answer =

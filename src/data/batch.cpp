@@ -13,7 +13,9 @@ void append(std::span<const int32_t> values, int64_t offset, int64_t*& target) {
   for (const int32_t value : values) *target++ = value + offset;
 }
 
-void check_shapes(const Sample& sample) {
+void check_shapes(const Sample& sample, size_t num_axes) {
+  TORCH_CHECK(sample.positions.size() == num_axes, "sample ", sample.id, ": positions on ", sample.positions.size(),
+              " axes, another sample's on ", num_axes);
   for (const auto& axis : sample.positions) {
     TORCH_CHECK(axis.size() == sample.tokens.size(), "sample ", sample.id, ": ", axis.size(), " positions for ",
                 sample.tokens.size(), " tokens");
@@ -26,10 +28,11 @@ void check_shapes(const Sample& sample) {
 
 Batch pack(const std::vector<Sample>& samples) {
   TORCH_CHECK(!samples.empty(), "a batch needs at least one sample");
+  const size_t num_axes = samples.front().positions.size();
   std::vector<const Sample*> ordered;
   int64_t num_tokens = 0, num_answers = 0, num_labels = 0, num_image_tokens = 0;
   for (const auto& sample : samples) {
-    check_shapes(sample);
+    check_shapes(sample, num_axes);
     ordered.push_back(&sample);
     num_tokens += std::ssize(sample.tokens);
     num_answers += std::ssize(sample.answer_positions);
@@ -42,13 +45,14 @@ Batch pack(const std::vector<Sample>& samples) {
 
   Batch batch;
   batch.tokens = at::empty({num_tokens}, at::kLong);
-  batch.positions = at::empty({3, num_tokens}, at::kLong);
+  batch.positions = at::empty({static_cast<int64_t>(num_axes), num_tokens}, at::kLong);
   batch.answer_positions = at::empty({num_answers}, at::kLong);
   batch.labels = at::empty({num_labels}, at::kLong);
   batch.image_token_positions = at::empty({num_image_tokens}, at::kLong);
   auto* tokens = batch.tokens.mutable_data_ptr<int64_t>();
   auto* axes = batch.positions.mutable_data_ptr<int64_t>();
-  int64_t* positions[3] = {axes, axes + num_tokens, axes + 2 * num_tokens};
+  std::vector<int64_t*> positions;
+  for (size_t axis = 0; axis < num_axes; ++axis) positions.push_back(axes + axis * num_tokens);
   auto* answers = batch.answer_positions.mutable_data_ptr<int64_t>();
   auto* labels = batch.labels.mutable_data_ptr<int64_t>();
   auto* image_tokens = batch.image_token_positions.mutable_data_ptr<int64_t>();
@@ -62,14 +66,14 @@ Batch pack(const std::vector<Sample>& samples) {
     batch.order.push_back(sample - samples.data());
     batch.next_positions.push_back(sample->next_position);
     append(sample->tokens, 0, tokens);
-    for (int axis = 0; axis < 3; ++axis) append(sample->positions[axis], 0, positions[axis]);
+    for (size_t axis = 0; axis < num_axes; ++axis) append(sample->positions[axis], 0, positions[axis]);
     append(sample->answer_positions, start, answers);
     append(sample->labels, 0, labels);
     append(sample->image_token_positions, start, image_tokens);
     std::vector<uint64_t> pictures;
     for (const auto& image : sample->images) {
       rows.push_back(image.rows);
-      batch.grids.push_back(image.grid);
+      batch.pictures.push_back(image.shape);
       pictures.push_back(fingerprint_of(image));
     }
     batch.fingerprints.insert(batch.fingerprints.end(), pictures.begin(), pictures.end());

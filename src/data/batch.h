@@ -16,14 +16,14 @@ struct Batch {
   std::vector<uint64_t> sample_fingerprints;  // [B], by which a sample is known again, whatever its place and id
   std::vector<int64_t> order;                 // [B], which of the packed samples each one was
   at::Tensor tokens;                          // [T] int64
-  at::Tensor positions;                       // [3, T] int64, M-RoPE's axes
+  at::Tensor positions;                       // [A, T] int64, on each axis of the rotary positions
   std::vector<int64_t> sequence_starts;       // [B + 1], token offsets; attention never crosses them
   at::Tensor answer_positions;                // [N] int64, offsets into the T tokens
   at::Tensor labels;                          // [N] int64
   std::vector<int32_t> next_positions;        // [B], of the token after each sample, on every axis
   std::vector<int64_t> answer_starts;         // [B + 1], offsets into the N answer positions
   at::Tensor patches;                         // [P, C] f32, of all pictures; undefined without pictures
-  std::vector<ImageGrid> grids;               // of each picture
+  std::vector<PictureShape> pictures;         // of each picture
   std::vector<uint64_t> fingerprints;         // of each picture's patches: equal pictures have equal ones
   at::Tensor image_token_positions;           // [M] int64, offsets into the T tokens
 

@@ -1,7 +1,6 @@
 // M-RoPE positions: every token has one on the time, the height and the width axis. (T tokens)
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -18,10 +17,10 @@ class MropePositions {
 
   /// One more than the highest position so far.
   int32_t next() const { return next_; }
-  const std::array<std::vector<int32_t>, 3>& axes() const { return axes_; }  // [3][T]
+  const std::vector<std::vector<int32_t>>& axes() const { return axes_; }  // [3][T]
 
  private:
-  std::array<std::vector<int32_t>, 3> axes_;
+  std::vector<std::vector<int32_t>> axes_ = std::vector<std::vector<int32_t>>(3);
   int32_t next_ = 0;
 };
 

@@ -17,12 +17,6 @@ struct ProcessorFingerprint {
   std::string pre_processing;  // of pictures, in words
 };
 
-/// What pictures become, which the model that reads them must agree with.
-struct PictureLayout {
-  int64_t patch_size, temporal_patch_size, merge_size, num_channels;
-  int32_t image_token;  // stands where a picture's rows go
-};
-
 /// A family's tokenizer, chat template and image pre-processing. Immutable; used from several threads at once.
 class Processor {
  public:
@@ -40,7 +34,6 @@ class Processor {
   /// The token that ends an answer.
   virtual int32_t end_of_turn() const = 0;
 
-  virtual PictureLayout picture_layout() const = 0;
   virtual ProcessorFingerprint fingerprint() const = 0;
 };
 

@@ -20,10 +20,10 @@ void update(Checksum& checksum, const std::vector<T>& values) {
 
 }  // namespace
 
-uint64_t fingerprint_of(const ImagePatches& image) {
-  const auto rows = image.rows.contiguous();
+uint64_t fingerprint_of(const PicturePatches& picture) {
+  const auto rows = picture.rows.contiguous();
   Checksum checksum;
-  checksum.update(std::as_bytes(std::span(&image.grid, 1)));
+  checksum.update(std::as_bytes(std::span(&picture.shape, 1)));
   checksum.update(std::span(static_cast<const std::byte*>(rows.const_data_ptr()), rows.nbytes()));
   return checksum.value();
 }

@@ -10,30 +10,31 @@
 
 namespace vlsi {
 
-/// A picture's patches: t frames of h x w patches, before merging.
-struct ImageGrid {
-  int64_t t = 1, h = 0, w = 0;
-  int64_t num_patches() const { return t * h * w; }
+/// What a tower and a projector need to know of a picture beside its patches.
+struct PictureShape {
+  int64_t num_patches = 0;          // rows of patches
+  int64_t num_rows = 0;             // rows that the projector makes of them: tokens of the picture
+  std::array<int64_t, 4> layout{};  // the family's own numbers, such as rows and columns of patches
 };
 
-struct ImagePatches {
-  at::Tensor rows;  // [t*h*w, channels * temporal_patch * patch * patch] f32, in the family's patch order
-  ImageGrid grid;
+struct PicturePatches {
+  at::Tensor rows;  // [num_patches, C] f32, values and order as the family's tower reads them
+  PictureShape shape;
 };
 
 struct Sample {
   std::string id, category;
-  std::vector<int32_t> tokens;                    // [T]
-  std::array<std::vector<int32_t>, 3> positions;  // [3][T], the time, height and width axes of M-RoPE
-  std::vector<int32_t> answer_positions;          // [N], where the *next* token belongs to an answer
-  std::vector<int32_t> labels;                    // [N], those next tokens
-  std::vector<int32_t> image_token_positions;     // where a picture's feature rows stand, in order
-  std::vector<ImagePatches> images;
+  std::vector<int32_t> tokens;                  // [T]
+  std::vector<std::vector<int32_t>> positions;  // [A][T], on each axis of the family's rotary positions
+  std::vector<int32_t> answer_positions;        // [N], where the *next* token belongs to an answer
+  std::vector<int32_t> labels;                  // [N], those next tokens
+  std::vector<int32_t> image_token_positions;   // where a picture's feature rows stand, in order
+  std::vector<PicturePatches> images;
   int32_t next_position = 0;  // the position of the token after the last one, on every axis
 };
 
-/// XXH3 of a picture's patches and their grid: equal pictures have equal ones.
-uint64_t fingerprint_of(const ImagePatches& image);
+/// XXH3 of a picture's patches and their shape: equal pictures have equal ones.
+uint64_t fingerprint_of(const PicturePatches& picture);
 
 /// XXH3 of what a model is shown and asked: tokens, answer positions, and the pictures by their fingerprints. Neither
 /// the id nor the labels take part.

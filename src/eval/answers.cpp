@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
 #include "family/family.h"
 #include "generate/greedy.h"
 #include "objective/cross_entropy.h"
@@ -53,7 +54,7 @@ LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dt
   LoadedModel model;
   model.vlm = load_vlm(directory, dtype, device);
   model.processor = load_processor(directory, special_text);
-  check_processor(model.vlm->config(), *model.processor);
+  model.pictures = std::make_shared<KeptPictureFeatures>();
   model.stop_tokens = stop_tokens(directory, model.vlm->config());
   return model;
 }
@@ -66,7 +67,8 @@ std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file,
   while (auto part = pass.next()) {
     stop_if_interrupted();
     const auto batch = to_device(std::move(part->batch), model.vlm->device());
-    const auto generated = generate_greedy(*model.vlm, batch, {max_new_tokens, model.stop_tokens});
+    const auto generated =
+        generate_greedy(*model.vlm, batch, {max_new_tokens, model.stop_tokens, model.pictures.get()});
     for (size_t i = 0; i < generated.size(); ++i) {
       answers.push_back(
           {part->records[i], model.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
@@ -86,7 +88,7 @@ void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_t
   while (auto part = pass.next()) {
     stop_if_interrupted();
     const auto batch = to_device(std::move(part->batch), model.vlm->device());
-    const auto rows = model.vlm->forward(batch, {}).final_rows;
+    const auto rows = model.vlm->forward(batch, {}, model.pictures.get()).final_rows;
     const auto losses = cross_entropy(rows.unsqueeze(0), model.vlm->head(), batch.labels)[0];
     std::vector<Score> scores;
     for (int64_t i = 0; i < batch.num_samples(); ++i) {

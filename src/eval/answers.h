@@ -19,6 +19,7 @@ struct LoadedModel {
   std::shared_ptr<Vlm> vlm;
   std::unique_ptr<Processor> processor;
   std::vector<int64_t> stop_tokens;
+  std::shared_ptr<PictureFeatures> pictures;  // what the tower made of them
 };
 
 LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device,

@@ -29,7 +29,7 @@ std::vector<Generated> generate_greedy(const Vlm& model, const Batch& prompts, c
   }
   KvCache cache(model.config().text, prompts.num_samples(), longest + config.max_new_tokens,
                 at::TensorOptions(model.device()).dtype(model.dtype()));
-  auto tokens = most_likely(model, model.forward(prompts, {}, &cache).final_rows);
+  auto tokens = most_likely(model, model.forward(prompts, {}, config.pictures, &cache).final_rows);
   auto positions = at::tensor(prompts.next_positions, at::kInt).to(at::kLong);
 
   std::vector<int64_t> sequences(answers.size());  // that go on: row of the batch each stands for

@@ -13,7 +13,8 @@ namespace vlsi {
 
 struct GreedyConfig {
   int64_t max_new_tokens = 128;
-  std::vector<int64_t> stop_tokens;  // end an answer; not part of it
+  std::vector<int64_t> stop_tokens = {};  // end an answer; not part of it
+  PictureFeatures* pictures = nullptr;    // for Vlm::forward
 };
 
 struct Generated {

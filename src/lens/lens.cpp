@@ -36,11 +36,11 @@ at::Tensor rows_of(const Lens& lens, const Batch& batch, std::vector<int64_t>& l
   if (lens.verbalizers != nullptr) {
     layers = lens.verbalizers->layers();
     layers.push_back(lens.model.num_layers());
-    return verbal_rows(lens.model, lens.verbalizers, batch);
+    return verbal_rows(lens.model, lens.verbalizers, batch, lens.pictures);
   }
   layers.resize(static_cast<size_t>(lens.model.num_layers()));
   std::iota(layers.begin(), layers.end(), 1);
-  const auto hidden = lens.model.forward(batch, {layers, /*final_rows=*/false}).layers;
+  const auto hidden = lens.model.forward(batch, {layers, /*final_rows=*/false}, lens.pictures).layers;
   return rms_norm(hidden, lens.model.final_norm(), lens.model.config().text.rms_norm_eps);
 }
 
@@ -106,7 +106,7 @@ LensReading read_lens(const Lens& lens, const Sample& prompt, const std::optiona
     reading.answer = *answer;
   } else {
     const auto batch = to_device(pack({prompt}), lens.model.device());
-    const auto own = generate_greedy(lens.model, batch, {lens.max_new_tokens, lens.stop_tokens}).front();
+    const auto own = generate_greedy(lens.model, batch, {lens.max_new_tokens, lens.stop_tokens, lens.pictures}).front();
     reading.answer = own.tokens;
     reading.stopped = own.stopped;
   }

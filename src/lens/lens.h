@@ -30,6 +30,7 @@ struct Lens {
   std::vector<int64_t> stop_tokens = {};  // end the model's own answer
   int64_t max_new_tokens = 32;            // of the model's own answer
   int64_t num_candidates = 3;             // kept at each position
+  PictureFeatures* pictures = nullptr;    // for Vlm::forward
 };
 
 struct Candidate {

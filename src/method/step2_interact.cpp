@@ -47,7 +47,7 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
 }
 
 VerbalRows look_at_student(const Interaction& interaction, const Batch& batch) {
-  auto rows = read_layers(interaction.student, interaction.verbalizers, batch);
+  auto rows = read_layers(interaction.student, interaction.verbalizers, batch, interaction.pictures);
   const auto sums = [](const at::Tensor& x) { return x.detach().sum(-1, /*keepdim=*/false, at::kFloat); };
   if (rows.layers.defined()) {
     check_finite(sums(rows.layers), "sum of a row",

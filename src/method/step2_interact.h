@@ -28,7 +28,8 @@ struct Interaction {
   const InteractionConfig& config;
   Random& random;
   int32_t end_of_turn;
-  const HeadGrams* grams = nullptr;  // of both heads, where logits_are_compared
+  const HeadGrams* grams = nullptr;     // of both heads, where logits_are_compared
+  PictureFeatures* pictures = nullptr;  // of the student, for Vlm::forward
 };
 
 /// Whether a loss is the squared difference of logits, for which both heads must stay as they are.

@@ -6,21 +6,20 @@
 
 namespace vlsi {
 
-RmsNormLayer::RmsNormLayer(int64_t width, double eps) : eps_(eps) {
-  weight_ = register_parameter("weight", at::empty({width}));
-}
-
-at::Tensor RmsNormLayer::forward(const at::Tensor& x) const { return rms_norm(x, weight_, eps_); }
-
 SelfAttention::SelfAttention(const TextConfig& config)
     : num_heads_(config.num_attention_heads),
       num_key_value_heads_(config.num_key_value_heads),
       head_dim_(config.head_dim()) {
   const int64_t width = config.hidden_size, key_width = num_key_value_heads_ * head_dim_;
-  q_proj_ = register_module("q_proj", std::make_shared<Linear>(width, num_heads_ * head_dim_, /*with_bias=*/true));
-  k_proj_ = register_module("k_proj", std::make_shared<Linear>(width, key_width, /*with_bias=*/true));
-  v_proj_ = register_module("v_proj", std::make_shared<Linear>(width, key_width, /*with_bias=*/true));
+  const bool with_bias = config.has_qkv_bias;
+  q_proj_ = register_module("q_proj", std::make_shared<Linear>(width, num_heads_ * head_dim_, with_bias));
+  k_proj_ = register_module("k_proj", std::make_shared<Linear>(width, key_width, with_bias));
+  v_proj_ = register_module("v_proj", std::make_shared<Linear>(width, key_width, with_bias));
   o_proj_ = register_module("o_proj", std::make_shared<Linear>(num_heads_ * head_dim_, width, /*with_bias=*/false));
+  if (config.has_qk_norm) {
+    q_norm_ = register_module("q_norm", std::make_shared<RmsNormLayer>(head_dim_, config.rms_norm_eps));
+    k_norm_ = register_module("k_norm", std::make_shared<RmsNormLayer>(head_dim_, config.rms_norm_eps));
+  }
 }
 
 at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& context, int64_t layer_index,
@@ -28,8 +27,12 @@ at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& con
   const int64_t num_tokens = x.size(0);
   const auto& [cos, sin] = context.rotary;
   const auto projected = forward_together(x, {q_proj_.get(), k_proj_.get(), v_proj_.get()});
-  const auto q = rotate(projected[0].view({num_tokens, num_heads_, head_dim_}), cos, sin);
-  const auto k = rotate(projected[1].view({num_tokens, num_key_value_heads_, head_dim_}), cos, sin);
+  const auto heads = [&](const at::Tensor& rows_of_heads, int64_t num_heads, const RmsNormLayer* norm) {
+    const auto split = rows_of_heads.view({num_tokens, num_heads, head_dim_});
+    return rotate(norm != nullptr ? norm->forward(split) : split, cos, sin);
+  };
+  const auto q = heads(projected[0], num_heads_, q_norm_.get());
+  const auto k = heads(projected[1], num_key_value_heads_, k_norm_.get());
   const auto v = projected[2].view({num_tokens, num_key_value_heads_, head_dim_});
 
   at::Tensor attended;  // [T, H, d]
@@ -71,19 +74,32 @@ at::Tensor DecoderLayer::forward(const at::Tensor& x, const DecoderContext& cont
   return attended + mlp_->forward(post_attention_layernorm_->forward(attended), context);
 }
 
-Embedding::Embedding(int64_t num_rows, int64_t width) {
-  weight_ = register_parameter("weight", at::empty({num_rows, width}));
-}
+Embedding::Embedding(int64_t num_rows, int64_t width) { weight_ = register_parameter("weight", {num_rows, width}); }
 
 at::Tensor Embedding::forward(const at::Tensor& tokens) const { return at::embedding(weight_, tokens); }
 
 Decoder::Decoder(const TextConfig& config) {
-  embed_tokens_ = register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size));
   const auto list = register_module("layers", std::make_shared<Module>());
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     layers_.push_back(list->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config)));
   }
   norm_ = register_module("norm", std::make_shared<RmsNormLayer>(config.hidden_size, config.rms_norm_eps));
+}
+
+Cost decoder_layer_cost(const TextConfig& config, double num_tokens, double num_rows, double length) {
+  const auto d = static_cast<double>(config.hidden_size), f = static_cast<double>(config.intermediate_size);
+  const auto q = static_cast<double>(config.num_attention_heads * config.head_dim()),
+             k = static_cast<double>(config.num_key_value_heads * config.head_dim());
+  Cost cost;
+  // Attention keeps the norm's input and output, queries and its output, keys and values; the FFN the norm's input and
+  // output; gate, up and their product.
+  cost.kept_values = num_tokens * (2 * d + 2 * q + 2 * k) + num_rows * (2 * d + 3 * f);
+  cost.working_values = num_tokens * (3 * f + 4 * d);  // the residual stream, its norm, and the FFN's three tensors
+  cost.gradient_values = 3 * num_tokens * f;
+  cost.last_operations = 2 * num_rows * d * f;
+  // Two a weight, and the causal half of attention's two products.
+  cost.operations = 2 * num_tokens * (d * (q + 2 * k) + q * d) + 2 * num_rows * 3 * d * f + 2 * num_tokens * length * q;
+  return cost;
 }
 
 }  // namespace vlsi

@@ -1,4 +1,5 @@
-// The Qwen2 decoder: grouped-query attention with M-RoPE, SwiGLU, RMS norms. (T tokens, D width, N wanted rows)
+// The decoder of every family: grouped-query attention with rotary positions, SwiGLU, RMS norms.
+// (T tokens, D width, N wanted rows)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,24 +9,14 @@
 
 #include "model/attention.h"
 #include "model/config.h"
+#include "model/cost.h"
 #include "model/kv_cache.h"
 #include "model/linear.h"
 #include "model/module.h"
+#include "model/norm.h"
 #include "model/rope.h"
 
 namespace vlsi {
-
-/// RMS norm with parameter `weight` [D].
-class RmsNormLayer : public Module {
- public:
-  RmsNormLayer(int64_t width, double eps);
-  at::Tensor forward(const at::Tensor& x) const;
-  const at::Tensor& weight() const { return weight_; }
-
- private:
-  at::Tensor weight_;
-  double eps_;
-};
 
 /// What every layer of one forward pass shares.
 struct DecoderContext {
@@ -46,6 +37,7 @@ class SelfAttention : public Module {
  private:
   int64_t num_heads_, num_key_value_heads_, head_dim_;
   std::shared_ptr<Linear> q_proj_, k_proj_, v_proj_, o_proj_;
+  std::shared_ptr<RmsNormLayer> q_norm_, k_norm_;  // null without
 };
 
 class Mlp : public Module {
@@ -83,20 +75,21 @@ class Embedding : public Module {
   at::Tensor weight_;
 };
 
-/// Embedding, layers and final norm; parameter names are the checkpoint's below `model.`.
+/// Layers and final norm.
 class Decoder : public Module {
  public:
   explicit Decoder(const TextConfig& config);
 
-  const Embedding& embed_tokens() const { return *embed_tokens_; }
   const DecoderLayer& layer(int64_t index) const { return *layers_[index]; }
   const RmsNormLayer& norm() const { return *norm_; }
   int64_t num_layers() const { return static_cast<int64_t>(layers_.size()); }
 
  private:
-  std::shared_ptr<Embedding> embed_tokens_;
   std::vector<std::shared_ptr<DecoderLayer>> layers_;
   std::shared_ptr<RmsNormLayer> norm_;
 };
+
+/// Of one layer: attention over `num_tokens` tokens in sequences of `length`, and the FFN on `num_rows` rows of them.
+Cost decoder_layer_cost(const TextConfig& config, double num_tokens, double num_rows, double length);
 
 }  // namespace vlsi

@@ -63,8 +63,8 @@ class AdaptedMap : public torch::autograd::Function<AdaptedMap> {
 }  // namespace
 
 Linear::Linear(int64_t in_features, int64_t out_features, bool with_bias) {
-  weight_ = register_parameter("weight", at::empty({out_features, in_features}));
-  if (with_bias) bias_ = register_parameter("bias", at::empty({out_features}));
+  weight_ = register_parameter("weight", {out_features, in_features});
+  if (with_bias) bias_ = register_parameter("bias", {out_features});
 }
 
 at::Tensor Linear::map(const at::Tensor& x, bool with_values) const {

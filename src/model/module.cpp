@@ -1,6 +1,7 @@
 #include "model/module.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/LegacyTypeDispatch.h>
 
 namespace vlsi {
 
@@ -26,8 +27,25 @@ at::Tensor Module::register_parameter(std::string name, at::Tensor parameter) {
   return parameter;
 }
 
+at::Tensor Module::register_parameter(std::string name, at::IntArrayRef shape) {
+  at::AutoDispatchBelowADInplaceOrView no_view;  // the shape is all that there is: not a view of anything to autograd
+  return register_parameter(std::move(name), at::empty({}, at::kFloat).expand(shape));
+}
+
 void move_to(const Module& module, at::Device device) {
   for (auto& [name, parameter] : module.named_parameters()) parameter.set_data(parameter.to(device));
+}
+
+void allocate(const Module& module) {
+  for (auto& [name, parameter] : module.named_parameters()) {
+    parameter.set_data(at::empty(parameter.sizes(), parameter.options().requires_grad(false)));
+  }
+}
+
+double num_values(const Module& module) {
+  double sum = 0;
+  for (const auto& [name, parameter] : module.named_parameters()) sum += static_cast<double>(parameter.numel());
+  return sum;
 }
 
 }  // namespace vlsi

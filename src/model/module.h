@@ -31,6 +31,9 @@ class Module {
     children_.emplace_back(std::move(name), child);
     return child;
   }
+  /// A float32 parameter of this shape, without values and without memory for them: set_data gives it both.
+  at::Tensor register_parameter(std::string name, at::IntArrayRef shape);
+  /// A parameter with values.
   at::Tensor register_parameter(std::string name, at::Tensor parameter);
 
  private:
@@ -40,5 +43,11 @@ class Module {
 
 /// Moves every parameter to `device`.
 void move_to(const Module& module, at::Device device);
+
+/// Gives every parameter memory of its own, with any values.
+void allocate(const Module& module);
+
+/// How many values the parameters of `module` have, in memory or not.
+double num_values(const Module& module);
 
 }  // namespace vlsi

@@ -10,11 +10,7 @@ namespace vlsi {
 
 std::string_view part_of(std::string_view name) {
   if (name.ends_with(".lora_A") || name.ends_with(".lora_B")) return "lora";
-  if (name.starts_with("visual.merger.")) return "projector";
-  if (name.starts_with("visual.")) return "vision";
-  if (name.starts_with("model.embed_tokens.")) return "embeddings";
-  if (name.starts_with("lm_head.")) return "head";
-  return "decoder";
+  return name.substr(0, name.find('.'));
 }
 
 const std::vector<std::string>& part_names() {

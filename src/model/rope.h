@@ -1,11 +1,8 @@
-// Rotary angles: M-RoPE for the decoder, 2-D rotary for the vision tower. (T tokens, P patches, d head width)
+// Rotary angles of the decoder. (T tokens, A axes, d head width)
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
-#include <vector>
-
-#include "data/sample.h"
 #include "model/config.h"
 
 namespace vlsi {
@@ -14,12 +11,10 @@ struct RotaryTable {
   at::Tensor cos, sin;  // [T, d/2], computed in float32, then rounded to the activations' dtype
 };
 
-/// positions [3, T] int64. Frequency j = theta^(-2j/d) follows the axis that mrope_section gives it.
-RotaryTable mrope_table(const at::Tensor& positions, const TextConfig& config, at::ScalarType dtype);
+/// base^(-2j/width) for j = 0 .. width/2 - 1, float32.
+at::Tensor inverse_frequencies(int64_t width, double base, at::Device device);
 
-/// Each patch's row and column inside its picture, in the order of the patches (merge blocks); d/4 frequencies of base
-/// 10000 each. [P, d/2]
-RotaryTable vision_rotary_table(const std::vector<ImageGrid>& grids, const VisionConfig& config,
-                                const at::TensorOptions& options);
+/// positions [A, T] int64. Frequency j = theta^(-2j/d) follows the axis that rope_sections gives it.
+RotaryTable rotary_table(const at::Tensor& positions, const TextConfig& config, at::ScalarType dtype);
 
 }  // namespace vlsi

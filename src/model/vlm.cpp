@@ -11,59 +11,33 @@
 
 namespace vlsi {
 
-namespace {
-
-constexpr int64_t kFeatureCacheBytes = int64_t{256} << 20;
-
-}  // namespace
-
-Vlm::Vlm(const ModelConfig& config) : config_(config), features_(kFeatureCacheBytes) {
-  visual_ = register_module("visual", std::make_shared<VisionTower>(config.vision));
-  model_ = register_module("model", std::make_shared<Decoder>(config.text));
-  if (!config.text.tie_word_embeddings) {
-    lm_head_ = register_module(
-        "lm_head", std::make_shared<Linear>(config.text.hidden_size, config.text.vocab_size, /*with_bias=*/false));
-  }
+Vlm::Vlm(ModelConfig config, std::shared_ptr<VisionTower> tower, std::shared_ptr<Projector> projector)
+    : config_(std::move(config)) {
+  const auto& text = config_.text;
+  tower_ = register_module("vision", std::move(tower));
+  projector_ = register_module("projector", std::move(projector));
+  embeddings_ = register_module("embeddings", std::make_shared<Embedding>(text.vocab_size, text.hidden_size));
+  decoder_ = register_module("decoder", std::make_shared<Decoder>(text));
+  if (text.tie_word_embeddings) return;
+  head_ = register_module("head", std::make_shared<Linear>(text.hidden_size, text.vocab_size, /*with_bias=*/false));
 }
 
-at::Tensor Vlm::look_at_pictures(const Batch& batch) const {
-  if (!visual_->is_frozen()) return visual_->merge(visual_->encode(batch.patches, batch.grids));
+PictureRows Vlm::look_at_pictures(const Batch& batch, PictureFeatures* pictures) const {
+  const auto weights = tower_->named_parameters();
+  const bool learns =
+      std::any_of(weights.begin(), weights.end(), [](const auto& w) { return w.second.requires_grad(); });
+  if (learns) return projector_->project(tower_->encode(batch.patches, batch.pictures), batch.pictures);
   // One picture at a time: what is remembered of it must not depend on its neighbours in a batch.
   std::vector<at::Tensor> features;
   int64_t first = 0;
-  for (size_t i = 0; i < batch.grids.size(); ++i) {
-    const int64_t num_patches = batch.grids[i].num_patches();
-    features.push_back(
-        look_at_picture(batch.fingerprints[i], batch.patches.narrow(0, first, num_patches), batch.grids[i]));
-    first += num_patches;
+  for (size_t i = 0; i < batch.pictures.size(); ++i) {
+    const auto& picture = batch.pictures[i];
+    const auto patches = batch.patches.narrow(0, first, picture.num_patches);
+    features.push_back(pictures != nullptr ? pictures->of(*tower_, batch.fingerprints[i], patches, picture)
+                                           : tower_->encode(patches, {&picture, 1}));
+    first += picture.num_patches;
   }
-  return visual_->merge(at::cat(features));
-}
-
-at::Tensor Vlm::look_at_picture(uint64_t picture, const at::Tensor& patches, const ImageGrid& grid) const {
-  if (auto seen = features_.find(picture)) return *seen;
-  if (!vision_cache_.empty() && !feature_files_) {
-    feature_files_ =
-        std::make_unique<FeatureFiles>(vision_cache_, visual_->fingerprint(), config_.vision.embed_dim, dtype());
-  }
-  auto features = feature_files_ ? feature_files_->find(picture) : std::nullopt;
-  if (features) {
-    features = features->to(device());
-  } else {
-    features = visual_->encode(patches, {grid});
-    if (feature_files_) feature_files_->insert(picture, *features);
-  }
-  features_.insert(picture, *features);
-  return *features;
-}
-
-at::Tensor Vlm::embed(const Batch& batch) const {
-  const auto embedded = model_->embed_tokens().forward(batch.tokens);
-  if (!batch.patches.defined()) return embedded;
-  const auto features = look_at_pictures(batch).to(embedded.scalar_type());
-  TORCH_CHECK(features.size(0) == batch.image_token_positions.size(0), "the pictures give ", features.size(0),
-              " rows, the tokens have places for ", batch.image_token_positions.size(0));
-  return embedded.index_copy(0, batch.image_token_positions, features);
+  return projector_->project(at::cat(features), batch.pictures);
 }
 
 namespace {
@@ -79,18 +53,26 @@ int64_t num_filler_rows(const at::Tensor& embedded, const KvCache* cache) {
 /// A batch on its way through the decoder.
 class Passage {
  public:
-  /// `embedded` [T, D], the tokens of `batch`.
+  /// `embedded` [T, D], the tokens of `batch`; `pictures`, without rows where it has none.
   Passage(const Batch& batch, const HiddenRequest& request, const TextConfig& config, KvCache* cache,
-          const at::Tensor& embedded)
-      : batch_(batch), request_(request), x_(embedded) {
+          const at::Tensor& embedded, PictureRows pictures)
+      : batch_(batch), request_(request), config_(config), x_(embedded), pictures_(std::move(pictures)) {
+    if (pictures_.rows.defined()) {
+      TORCH_CHECK(pictures_.rows.size(0) == batch.image_token_positions.size(0), "the pictures give ",
+                  pictures_.rows.size(0), " rows, the tokens have places for ", batch.image_token_positions.size(0));
+      TORCH_CHECK(pictures_.added.size() == config.rows_added_after.size(), "the pictures give ",
+                  pictures_.added.size(), " further rows, the decoder adds ", config.rows_added_after.size());
+      x_ = embedded.index_copy(0, batch.image_token_positions, pictures_.rows.to(embedded.scalar_type()));
+      pictures_.rows.reset();
+    }
     auto positions = batch.positions;
     auto starts = batch.sequence_starts;
-    if (const int64_t filler = num_filler_rows(embedded, cache); filler > 0) {
+    if (const int64_t filler = num_filler_rows(x_, cache); filler > 0) {
       positions = at::constant_pad_nd(positions, {0, filler});
       starts.push_back(starts.back() + filler);
       x_ = at::constant_pad_nd(x_, {0, 0, 0, filler});
     }
-    context_ = {mrope_table(positions, config, embedded.scalar_type()), find_runs(starts), cache};
+    context_ = {rotary_table(positions, config, embedded.scalar_type()), find_runs(starts), cache};
   }
 
   /// Through layer `index`; `is_last`: of those that are needed, above which the answer positions are enough.
@@ -98,9 +80,15 @@ class Passage {
     const bool is_wanted =
         std::find(request_.layers.begin(), request_.layers.end(), index + 1) != request_.layers.end();
     const bool wanted_whole = is_wanted && request_.all_tokens;
-    const auto rows = is_last && !wanted_whole ? batch_.answer_positions : at::Tensor();
+    const auto added = rows_added_after(index);
+    const bool narrows = is_last && !wanted_whole;  // to the answer positions
+    const auto rows = narrows && !added.defined() ? batch_.answer_positions : at::Tensor();
     x_ =
         checkpoints ? forward_checkpointed(layer, x_, context_, index, rows) : layer.forward(x_, context_, index, rows);
+    if (added.defined()) {
+      x_ = x_.index_add(0, batch_.image_token_positions, added.to(x_.scalar_type()));
+      if (narrows) x_ = x_.index_select(0, batch_.answer_positions);
+    }
     if (wanted_whole) {
       wanted_.push_back(x_.narrow(0, 0, batch_.num_tokens()));
     } else if (is_wanted) {
@@ -120,10 +108,19 @@ class Passage {
   }
 
  private:
+  /// The pictures' rows to add behind layer `index`; undefined for none.
+  at::Tensor rows_added_after(int64_t index) const {
+    const auto& layers = config_.rows_added_after;
+    const auto found = std::find(layers.begin(), layers.end(), index);
+    return found == layers.end() || pictures_.added.empty() ? at::Tensor() : pictures_.added[found - layers.begin()];
+  }
+
   const Batch& batch_;
   const HiddenRequest& request_;
+  const TextConfig& config_;
   DecoderContext context_;
   at::Tensor x_;  // the residual stream, with filler rows at its end
+  PictureRows pictures_;
   std::vector<at::Tensor> wanted_;
 };
 
@@ -134,7 +131,8 @@ std::optional<WeightStream::Held> Vlm::hold(size_t part, std::optional<size_t> n
   return stream_->hold(part, next);
 }
 
-std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest& request, KvCache* cache) const {
+std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest& request, PictureFeatures* pictures,
+                             KvCache* cache) const {
   const int64_t num_layers_needed =
       request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
@@ -149,7 +147,10 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
     const bool has_pictures =
         std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
     const auto tower = has_pictures || is_exchange ? hold(0) : std::nullopt;
-    for (const auto& batch : batches) passages.emplace_back(batch, request, config_.text, cache, embed(batch));
+    for (const auto& batch : batches) {
+      passages.emplace_back(batch, request, config_.text, cache, embeddings_->forward(batch.tokens),
+                            batch.patches.defined() ? look_at_pictures(batch, pictures) : PictureRows{});
+    }
   }
   if (is_streamed())
     release_memory();  // of the embeddings, and of the head, which nobody reads until the layers are through
@@ -157,19 +158,20 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
     const bool is_last = i + 1 == num_layers_needed;
     const auto part = static_cast<size_t>(i) + 1;
     const auto layer = hold(part, is_last ? std::nullopt : std::optional(part + 1));
-    for (auto& passage : passages) passage.pass(model_->layer(i), i, is_last, checkpoints);
+    for (auto& passage : passages) passage.pass(decoder_->layer(i), i, is_last, checkpoints);
   }
   std::vector<Hidden> results;
-  for (auto& passage : passages) results.push_back(passage.finish(model_->norm()));
+  for (auto& passage : passages) results.push_back(passage.finish(decoder_->norm()));
   return results;
 }
 
-Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, KvCache* cache) const {
-  return std::move(run({&batch, 1}, request, cache).front());
+Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, PictureFeatures* pictures, KvCache* cache) const {
+  return std::move(run({&batch, 1}, request, pictures, cache).front());
 }
 
-std::vector<Hidden> Vlm::forward(std::span<const Batch> batches, const HiddenRequest& request) const {
-  return run(batches, request, /*cache=*/nullptr);
+std::vector<Hidden> Vlm::forward(std::span<const Batch> batches, const HiddenRequest& request,
+                                 PictureFeatures* pictures) const {
+  return run(batches, request, pictures, /*cache=*/nullptr);
 }
 
 void Vlm::for_each_weight(const std::function<void(const std::string&, const at::Tensor&)>& visit) const {
@@ -188,18 +190,19 @@ void Vlm::for_each_weight(const std::function<void(const std::string&, const at:
 
 at::Tensor Vlm::forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const {
   TORCH_CHECK(!is_streamed(), "a streamed model generates nothing");
-  const DecoderContext context{mrope_table(positions.unsqueeze(0).expand({3, -1}), config_.text, dtype()), {}, &cache};
-  auto x = model_->embed_tokens().forward(tokens);
-  for (int64_t i = 0; i < num_layers(); ++i) x = model_->layer(i).forward(x, context, i);
+  const DecoderContext context{
+      rotary_table(positions.unsqueeze(0).expand({config_.text.num_axes(), -1}), config_.text, dtype()), {}, &cache};
+  auto x = embeddings_->forward(tokens);
+  for (int64_t i = 0; i < num_layers(); ++i) x = decoder_->layer(i).forward(x, context, i);
   cache.finish_step();
-  return model_->norm().forward(x);
+  return decoder_->norm().forward(x);
 }
 
 void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed,
                    const std::string& place) {
   auto generator = at::detail::createCPUGenerator(seed);
   std::vector<std::string> unused = targets;
-  model_->for_each_module([&](const std::string& path, Module& module) {
+  decoder_->for_each_module([&](const std::string& path, Module& module) {
     const auto name = path.substr(path.rfind('.') + 1);
     auto* linear = dynamic_cast<Linear*>(&module);
     if (linear == nullptr || std::find(targets.begin(), targets.end(), name) == targets.end()) return;

@@ -56,8 +56,8 @@ class StoredWeights : public WeightSource {
 }  // namespace
 
 std::optional<size_t> streamed_part(const std::string& parameter_name) {
-  constexpr std::string_view kTower = "visual.", kLayers = "model.layers.";
-  if (parameter_name.starts_with(kTower)) return 0;
+  constexpr std::string_view kLayers = "decoder.layers.";
+  if (parameter_name.starts_with("vision.") || parameter_name.starts_with("projector.")) return 0;
   if (!parameter_name.starts_with(kLayers)) return std::nullopt;
   size_t layer = 0;
   const char* end = parameter_name.data() + parameter_name.size();

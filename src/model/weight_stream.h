@@ -15,8 +15,8 @@
 
 namespace vlsi {
 
-/// What a streamed model reads as one part: 0 is the vision tower with its merger, i + 1 decoder layer i. Nothing for
-/// embeddings, final norm and head, which every pass needs throughout.
+/// What a streamed model reads as one part: 0 is the vision tower with its projector, i + 1 decoder layer i. Nothing
+/// for embeddings, final norm and head, which every pass needs throughout.
 std::optional<size_t> streamed_part(const std::string& parameter_name);
 
 /// Takes the file pages of `views`, tensors in mapped files, out of this process's memory; the next touch has them

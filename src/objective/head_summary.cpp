@@ -76,6 +76,13 @@ HeadSummary head_summary_plain(const at::Tensor& u, const at::Tensor& head, cons
   return {logsumexp, expected_row, logsumexp - (probabilities * logits).sum(-1)};
 }
 
+Cost head_summary_cost(double num_rows, double vocab_size, double width, double row_width) {
+  Cost cost;
+  cost.working_floats = 2 * num_rows * row_width;
+  cost.operations = 2 * num_rows * vocab_size * (width + row_width);
+  return cost;
+}
+
 at::Tensor as_head_reads(const at::Tensor& u, const at::Tensor& head) { return u.to(head.scalar_type()); }
 
 HeadSummary head_summary(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows) {

@@ -4,6 +4,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "model/cost.h"
+
 namespace vlsi {
 
 /// Of q = softmax(u Wᵀ), at every layer and position; float32, or float64 for float64 rows.
@@ -20,6 +22,9 @@ HeadSummary head_summary_plain(const at::Tensor& u, const at::Tensor& head, cons
 /// dtype, as the model itself would (as_head_reads). bfloat16 heads on the CPU run on vocabulary_pass.h where the
 /// processor has it.
 HeadSummary head_summary(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows);
+
+/// Of S * N rows: sums of expected rows, twice at the pass's end, beside its tiles; logits and expected rows.
+Cost head_summary_cost(double num_rows, double vocab_size, double width, double row_width);
 
 /// u in the dtype in which `head` multiplies it.
 at::Tensor as_head_reads(const at::Tensor& u, const at::Tensor& head);

@@ -21,6 +21,11 @@ struct HeadGrams {
 /// float64 heads), their sum over the tiles in float64, rounded once at the end.
 HeadGrams head_grams(const at::Tensor& student_head, const at::Tensor& teacher_head);
 
+/// Float32 values that they take, with the cross matrix the other way round.
+inline double num_gram_values(double student_width, double teacher_width) {
+  return (student_width + teacher_width) * (student_width + teacher_width);
+}
+
 /// A teacher's layers as squared differences need them: each is a vector and a number a position.
 struct TeacherLogits {
   at::Tensor pulled_row;    // [L, N, Ds], r_l = G_sl u_l

@@ -105,4 +105,9 @@ void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::T
          kExpectedRowBound, "expected row", names);
 }
 
+double head_check_bytes(double vocab_size, double width) {
+  constexpr double kConvertedRows = 2048;
+  return sizeof(double) * (4 * static_cast<double>(kCheckedRows) * vocab_size + kConvertedRows * width);
+}
+
 }  // namespace vlsi

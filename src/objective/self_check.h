@@ -21,4 +21,7 @@ inline constexpr double kLogSumExpBound = 1e-3, kEntropyBound = 2e-2, kExpectedR
 void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows,
                         const std::vector<std::string>& layer_names);
 
+/// Memory of the check for a head [V, D]: logits, probabilities and their products, and converted rows.
+double head_check_bytes(double vocab_size, double width);
+
 }  // namespace vlsi

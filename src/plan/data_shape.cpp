@@ -19,8 +19,8 @@ BatchShape shape_of(const Batch& batch) {
   shape.samples = static_cast<double>(batch.num_samples());
   shape.tokens = static_cast<double>(batch.num_tokens());
   shape.answers = static_cast<double>(batch.num_answers());
-  for (const auto& grid : batch.grids) {
-    const auto patches = static_cast<double>(grid.num_patches());
+  for (const auto& picture : batch.pictures) {
+    const auto patches = static_cast<double>(picture.num_patches);
     shape.patches += patches;
     shape.largest_picture = std::max(shape.largest_picture, patches);
   }

@@ -1,7 +1,7 @@
 #include "plan/model_sizes.h"
 
 #include "base/safetensors.h"
-#include "checkpoint/names.h"
+#include "family/family.h"
 #include "model/parts.h"
 #include "model/weight_stream.h"
 
@@ -44,12 +44,13 @@ double ModelSizes::lora_values(int64_t rank, const std::vector<std::string>& tar
 
 ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarType dtype) {
   ModelSizes model;
-  model.config = load_model_config(directory);
+  model.model = make_vlm(load_model_config(directory));
+  const auto& family = family_of(model.model->config());
   const auto checkpoint = Checkpoint::open(directory);
   std::map<size_t, TensorSizes> layers;
   for (const auto& stored : checkpoint.names()) {
-    const auto name = gen1_name(stored);
-    if (name == "lm_head.weight" && model.config.text.tie_word_embeddings) continue;  // the embedding, a second time
+    const auto name = family.own_name(stored).value_or(stored);
+    if (name == "head.weight" && model.text().tie_word_embeddings) continue;  // the embedding, a second time
     const auto& info = checkpoint.info(stored);
     const auto sizes = sizes_of(info, dtype);
     model.all += sizes;
@@ -64,7 +65,7 @@ ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarTy
   for (const auto& [index, layer] : layers) {
     if (layer.bytes() > model.largest_layer.bytes()) model.largest_layer = layer;
   }
-  model.table = model.part(model.config.text.tie_word_embeddings ? "embeddings" : "head");
+  model.table = model.part(model.text().tie_word_embeddings ? "embeddings" : "head");
   return model;
 }
 

@@ -5,10 +5,11 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "model/vlm.h"
 
 namespace vlsi {
 
@@ -24,12 +25,13 @@ struct TensorSizes {
 };
 
 struct ModelSizes {
-  ModelConfig config;
+  std::shared_ptr<const Vlm> model;          // without values: its parts report what they cost
   std::map<std::string, TensorSizes> parts;  // by the names of model/parts.h
   TensorSizes all, largest_layer, table;     // table: what the language head reads, the embedding where they are tied
   std::map<std::string, double>
       adapter_values;  // by the linear map's name: of adapters of rank 1 beside all of that name
 
+  const TextConfig& text() const { return model->config().text; }
   const TensorSizes& part(const std::string& name) const;
   /// Values of adapters of `rank` beside the maps called `targets`.
   double lora_values(int64_t rank, const std::vector<std::string>& targets) const;

@@ -85,10 +85,10 @@ class Planner {
            "; a plan counts the memory of a run on the cpu (--device cpu)");
     }
     student_ = read_model_sizes(config.student.model, dtype_);
-    check_layers(config.student.layers, student_.config, "student.layers", config.out.string());
+    check_layers(config.student.layers, student_.model->config(), "student.layers", config.out.string());
     if (std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) { return wants_teacher(config, step); })) {
       teacher_ = read_model_sizes(config.teacher.model, dtype_);
-      check_layers(config.teacher.layers, teacher_->config, "teacher.layers", config.out.string());
+      check_layers(config.teacher.layers, teacher_->model->config(), "teacher.layers", config.out.string());
     }
     if (!config.student.adapter.empty()) {
       const auto adapter = SafetensorsFile::open(config.student.adapter / "adapter_model.safetensors");
@@ -101,8 +101,7 @@ class Planner {
   /// The micro-batches that the steps begin with.
   void look_at_data() {
     const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
-    check_processor(student_.config, *processor);
-    if (teacher_) check_pair(config_, *processor, student_.config);
+    if (teacher_) check_pair(config_, *processor, student_.model->config());
     for (const auto& step : steps_)
       data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
     program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes;
@@ -110,9 +109,8 @@ class Planner {
 
   /// The largest ones that the configuration allows, in their place.
   void assume_largest() {
-    const auto& vision = student_.config.vision;
-    const auto merged = static_cast<double>(vision.spatial_merge_size * vision.spatial_merge_size);
-    for (const auto& step : steps_) data_[step] = largest_possible(data_of(config_, step), merged);
+    const double patches_a_row = student_.model->projector().patches_a_row();
+    for (const auto& step : steps_) data_[step] = largest_possible(data_of(config_, step), patches_a_row);
     constexpr double kTokenizers = 512 << 20;
     program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes + kTokenizers;
   }
@@ -195,7 +193,7 @@ class Planner {
 
   MachineRates measure() const {
     constexpr double kSeconds = 0.3;
-    const auto& text = student_.config.text;
+    const auto& text = student_.text();
     MachineRates rates;
     rates.model_flops_per_second = measure_products(dtype_, text.hidden_size, text.intermediate_size, kSeconds);
     rates.float32_flops_per_second =
@@ -229,8 +227,8 @@ class Planner {
       const auto& shape = data->second;
       const double epoch_patches =
           shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.mean.patches * shape.distinct_pictures;
-      double width = static_cast<double>(student_.config.vision.embed_dim);
-      if (teacher_) width += static_cast<double>(teacher_->config.vision.embed_dim);
+      double width = static_cast<double>(student_.model->tower().feature_width());
+      if (teacher_) width += static_cast<double>(teacher_->model->tower().feature_width());
       pictures = std::max(pictures, epoch_patches * width * static_cast<double>(c10::elementSize(dtype_)));
     }
     return {{"checkpoints", checkpoint * static_cast<double>(config_.checkpoint.keep + 1)},

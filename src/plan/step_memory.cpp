@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "checkpoint/picture_features.h"
 #include "method/step2_interact.h"
+#include "objective/head_summary.h"
 #include "objective/self_check.h"
 #include "ranks/slices.h"
 
@@ -16,9 +18,8 @@ namespace vlsi {
 namespace {
 
 constexpr double kMiB = 1 << 20;
-constexpr double kFloatBytes = 4, kDoubleBytes = 8;
-constexpr double kFeatureCacheBytes = 256 * kMiB;  // of each model, in memory
-constexpr double kRowPages = 64 << 10;             // what the kernel maps of a file around a row that is touched
+constexpr double kFloatBytes = 4;
+constexpr double kRowPages = 64 << 10;  // what the kernel maps of a file around a row that is touched
 
 double element_size(const PlannedRun& run) { return static_cast<double>(c10::elementSize(run.dtype)); }
 bool is_wide(const PlannedRun& run) { return run.dtype == at::kFloat; }
@@ -63,7 +64,7 @@ class Step {
   }
 
  private:
-  const TextConfig& student_text() const { return run_.student.config.text; }
+  const TextConfig& student_text() const { return run_.student.text(); }
 
   // ---- weights ----
 
@@ -78,7 +79,7 @@ class Step {
   /// Converted weights are memory from loading on; views are so once they are read.
   double resident_weights(const ModelSizes& model) const {
     double viewed = model.part("decoder").viewed_bytes + model.table.viewed_bytes;
-    if (!model.config.text.tie_word_embeddings) viewed += touched_rows(model);
+    if (!model.text().tie_word_embeddings) viewed += touched_rows(model);
     if (batch_.patches > 0) viewed += model.part("vision").viewed_bytes + model.part("projector").viewed_bytes;
     return viewed + model.all.converted_bytes;
   }
@@ -99,7 +100,7 @@ class Step {
     if (residency() == Residency::kResident) return resident_weights(teacher);
     // Converted as a whole when loaded: what every pass needs throughout.
     const double kept = teacher.table.converted_bytes +
-                        (teacher.config.text.tie_word_embeddings ? 0 : teacher.part("embeddings").converted_bytes);
+                        (teacher.text().tie_word_embeddings ? 0 : teacher.part("embeddings").converted_bytes);
     if (residency() == Residency::kSharded) {
       // A share of all layers and of the tower; a layer and the next one, whole, or the tower.
       const double tower = teacher.part("vision").bytes() + teacher.part("projector").bytes();
@@ -180,20 +181,10 @@ class Step {
                                     : 0;
   }
 
-  /// What a decoder layer keeps of a token for its gradient: attention's inputs and outputs, and the FFN's.
-  double kept_by_attention(const TextConfig& text) const {
-    const auto d = static_cast<double>(text.hidden_size),
-               k = static_cast<double>(text.num_key_value_heads * text.head_dim());
-    // the norm's input and output, queries, attention's output; keys and values.
-    return b_ * (4 * d + 2 * k);
-  }
-  double kept_by_ffn(const TextConfig& text) const {
-    const auto d = static_cast<double>(text.hidden_size), f = static_cast<double>(text.intermediate_size);
-    // the norm's input and output; gate, up, their product.
-    return b_ * (2 * d + 3 * f);
-  }
+  /// What a decoder layer keeps for its gradient, adapters included.
   double kept_by_layer(const TextConfig& text, double num_tokens, double num_rows) const {
-    return num_tokens * kept_by_attention(text) + num_rows * kept_by_ffn(text) + num_tokens * b_ * low_rank_values();
+    return decoder_layer_cost(text, num_tokens, num_rows, /*length=*/0).kept_bytes(b_) +
+           num_tokens * b_ * low_rank_values();
   }
 
   /// Of all layers without checkpointing; above the last layer's attention, answer positions are enough.
@@ -207,33 +198,22 @@ class Step {
     return bytes;
   }
 
-  /// A block: two norms' inputs and outputs, queries, keys and values as they are and turned in float32, attention's
-  /// output; the FFN's inner rows, their sigmoid with its input, and the product.
-  double kept_by_tower() const {
-    const auto& vision = run_.student.config.vision;
-    const auto e = static_cast<double>(vision.embed_dim), f = static_cast<double>(vision.mlp_size());
-    return static_cast<double>(vision.depth) * batch_.patches * (b_ * (8 * e + 4 * f) + kFloatBytes * 4 * e);
+  Cost tower_cost(const ModelSizes& model) const {
+    return model.model->tower().cost(batch_.patches, batch_.largest_picture);
   }
+  double kept_by_tower() const { return tower_cost(run_.student).kept_bytes(b_); }
 
-  /// A layer at work without gradient: its residual stream and norm, and the three tensors of the FFN.
+  /// A layer at work without gradient.
   double at_work(const TextConfig& text) const {
-    return batch_.tokens * b_ *
-           (3 * static_cast<double>(text.intermediate_size) + 4 * static_cast<double>(text.hidden_size));
-  }
-
-  /// A frozen tower looks at one picture at a time: queries, keys and values turned in float32, and the FFN's rows.
-  double tower_at_work(const ModelSizes& model) const {
-    const auto& vision = model.config.vision;
-    const auto e = static_cast<double>(vision.embed_dim), f = static_cast<double>(vision.mlp_size());
-    return batch_.largest_picture * (b_ * (6 * e + 4 * f) + kFloatBytes * 4 * e);
+    return decoder_layer_cost(text, batch_.tokens, batch_.tokens, /*length=*/0).working_bytes(b_);
   }
 
   /// The micro-batches of a teacher that is in memory layer by layer are under way together.
   double teacher_at_work() const {
-    const auto& text = run_.teacher->config.text;
+    const auto& text = run_.teacher->text();
     const double together = residency() == Residency::kResident ? 0 : accumulate_ - 1;
     return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size),
-                    tower_at_work(*run_.teacher)) +
+                    tower_cost(*run_.teacher).working_bytes(b_)) +
            wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
   }
 
@@ -241,17 +221,17 @@ class Step {
   double wanted_rows(const ModelSizes& model, size_t num_layers, double num_batches) const {
     const bool all_tokens = reads_all_tokens(run_.config.verbalize.network.architecture);
     return num_batches * static_cast<double>(num_layers + 1) * (all_tokens ? batch_.tokens : batch_.answers) * b_ *
-           static_cast<double>(model.config.text.hidden_size);
+           static_cast<double>(model.text().hidden_size);
   }
 
   double activations() const {
     const double teacher = runs_teacher_ ? teacher_at_work() : 0;
     if (name_ == "verbalize-teacher") return teacher;
-    const double student = std::max(at_work(student_text()), tower_at_work(run_.student));
+    const double student = std::max(at_work(student_text()), tower_cost(run_.student).working_bytes(b_));
     if (name_ == "verbalize-student") return student + wanted_rows(run_.student, run_.config.student.layers.size(), 1);
     const auto& text = student_text();
-    const auto d = static_cast<double>(text.hidden_size), f = static_cast<double>(text.intermediate_size);
-    const double backward = 3 * batch_.tokens * b_ * f;  // gradients that are on their way through a layer's FFN
+    const auto d = static_cast<double>(text.hidden_size);
+    const double backward = b_ * decoder_layer_cost(text, batch_.tokens, batch_.tokens, /*length=*/0).gradient_values;
     double kept = kept_by_all_layers(), again = 0;
     if (run_.config.activation_checkpointing) {
       const double tower = names(learning_parts(run_.config, name_), "vision") ? kept_by_tower() : 0;
@@ -263,48 +243,41 @@ class Step {
 
   // ---- language heads ----
 
-  /// A pass over the vocabulary keeps sums of expected rows, twice at its end, and tiles; rows go through verbalizers
-  /// in float32.
+  static double width(const ModelSizes& model) { return static_cast<double>(model.text().hidden_size); }
+
+  /// Rows of target layers go through verbalizers, and these and the last layer's through a head.
+  double verbalized(const ModelSizes& model, size_t num_layers) const {
+    return verbalizers_cost(static_cast<double>(num_layers), 0, batch_.answers, width(model)).working_bytes(b_);
+  }
+  double expected(const ModelSizes& model, size_t num_layers, double row_width) const {
+    const double num_rows = static_cast<double>(num_layers + 1) * batch_.answers;
+    return head_summary_cost(num_rows, static_cast<double>(model.text().vocab_size), width(model), row_width)
+        .working_bytes(b_);
+  }
+
   double head_passes() const {
-    const auto width = [](const ModelSizes& model) { return static_cast<double>(model.config.text.hidden_size); };
-    const auto verbalized = [&](const ModelSizes& model, size_t num_layers) {
-      // input, gate, up, product and output of each verbalizer, and all of them joined, wide and narrow
-      return static_cast<double>(num_layers + 1) * batch_.answers * width(model) * kFloatBytes * 7;
-    };
-    const auto expected = [&](size_t num_layers, double row_width) {
-      return 2 * static_cast<double>(num_layers + 1) * batch_.answers * row_width * kFloatBytes;
-    };
     const auto& config = run_.config;
+    const auto& student = run_.student;
     double work = 0;
     if (name_ == "finetune") {
-      work = expected(0, width(run_.student));
+      work = expected(student, 0, width(student));
     } else if (is_verbalization(name_)) {
-      const auto& model = runs_student_ ? run_.student : *run_.teacher;
+      const auto& model = runs_student_ ? student : *run_.teacher;
       const size_t num_layers = (runs_student_ ? config.student.layers : config.teacher.layers).size();
-      work = verbalized(model, num_layers) + expected(num_layers, width(model));
+      work = verbalized(model, num_layers) + expected(model, num_layers, width(model));
     } else {
       const bool all_layers = config.interact.intermediate_loss != LossKind::kNone;
       const size_t of_student = all_layers ? config.student.layers.size() : 0,
                    of_teacher = all_layers ? config.teacher.layers.size() : 0;
-      work = verbalized(run_.student, of_student) + expected(of_student, width(run_.student)) +
-             expected(of_teacher, width(run_.student));
+      work = verbalized(student, of_student) + expected(student, of_student, width(student)) +
+             expected(student, of_teacher, width(student));
       if (runs_teacher_) work += verbalized(*run_.teacher, of_teacher);
     }
     if (name_ == "interact" && runs_teacher_ && logits_are_compared(config.interact)) {
-      // Gram matrices of both heads and of one with the other, in float32.
-      const double s = width(run_.student), t = width(*run_.teacher);
-      work += kFloatBytes * (s * s + t * t + 2 * s * t);
+      work += kFloatBytes * num_gram_values(width(student), width(*run_.teacher));
     }
-    return std::max(work, float64_check());
-  }
-
-  /// Before training, some rows are computed again in float64: logits, probabilities and their products, and converted
-  /// rows.
-  double float64_check() const {
-    const auto& model = runs_teacher_ ? *run_.teacher : run_.student;
-    constexpr double kConvertedRows = 2048;
-    return kDoubleBytes * (4 * static_cast<double>(kCheckedRows) * static_cast<double>(model.config.text.vocab_size) +
-                           kConvertedRows * static_cast<double>(model.config.text.hidden_size));
+    const auto& checked = runs_teacher_ ? *run_.teacher : student;
+    return std::max(work, head_check_bytes(static_cast<double>(checked.text().vocab_size), width(checked)));
   }
 
   // ---- what is kept of pictures and samples ----
@@ -314,15 +287,15 @@ class Step {
       const double epoch = data_.epoch_records / std::max(1.0, data_.mean.samples);
       const double batches =
           std::min(iterations_ * accumulate_, epoch * data_.distinct_pictures);  // that bring a new picture
-      return std::min(kFeatureCacheBytes,
-                      batches * data_.mean.patches * static_cast<double>(model.config.vision.embed_dim) * b_);
+      return std::min(static_cast<double>(KeptPictureFeatures::kCapacityBytes),
+                      batches * data_.mean.patches * static_cast<double>(model.model->tower().feature_width()) * b_);
     };
     double bytes = 0;
     if (runs_student_) bytes += features(run_.student);
     if (runs_teacher_) bytes += features(*run_.teacher);
     // Patches of an iteration's micro-batches, and of those that are made ahead.
-    return bytes + (accumulate_ + 1) * batch_.patches * static_cast<double>(run_.student.config.vision.patch_values()) *
-                       kFloatBytes;
+    return bytes + (accumulate_ + 1) * batch_.patches *
+                       static_cast<double>(run_.student.model->tower().patch_values()) * kFloatBytes;
   }
 
   /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
 #include "data/dataset.h"
 #include "data/processor.h"
 #include "family/family.h"
@@ -120,6 +121,8 @@ void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType
   Lens lens{*model, processor->tokenizer().size()};
   lens.stop_tokens = stop_tokens(panel.model, model->config());
   lens.max_new_tokens = options.max_new_tokens;
+  KeptPictureFeatures pictures;
+  lens.pictures = &pictures;
   std::shared_ptr<Verbalizers> verbalizers;
   std::shared_ptr<Vlm> head_owner;
   if (!panel.verbalizers.empty()) {

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
 #include "checkpoint/save.h"
 #include "family/family.h"
 #include "method/step1_verbalize.h"
@@ -45,9 +46,10 @@ class Run {
         directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
         steps_(planned_steps(config, options.only)) {
     student_ = load_student(config, dtype_, device_);
+    student_pictures_ = std::make_shared<KeptPictureFeatures>(config.vision_cache);
+    teacher_pictures_ = std::make_shared<KeptPictureFeatures>(config.vision_cache);
     student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
-    check_processor(student_->config(), *processor_);
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
     if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
     if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
@@ -146,6 +148,7 @@ class Run {
     const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
     const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
     make_trainable(*model, {}, name);
+    const auto& pictures = of_student ? student_pictures_ : teacher_pictures_;
     const auto verbalizers = verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers,
                                                   derive_seed(config_.seed, name));
     NamedTensors parameters;
@@ -155,9 +158,10 @@ class Run {
     TrainingStep step = describe(name, config_.verbalize.optimizer, data);
     step.parameters = std::move(parameters);
     step.check = [&](const Batch& batch) {
-      check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch);
+      check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch,
+                      pictures.get());
     };
-    FrozenRows rows(model, verbalizers->request(/*final_rows=*/false));
+    FrozenRows rows(model, verbalizers->request(/*final_rows=*/false), pictures);
     step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
     step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
     const Outcome outcome = train_step(step);
@@ -174,7 +178,7 @@ class Run {
     const auto* running = cached_teacher_ ? nullptr : &backbone_of(teacher());
     const auto verbalizers = interaction_verbalizers(config_, backbone_of(student_), running);
     const auto teacher_in_use =
-        cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_);
+        cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_, teacher_pictures_);
     TrainingStep step = describe("interact", settings.optimizer, settings.data, teacher_in_use.read_ahead);
     step.parameters = make_trainable(*student_, settings.train, "interact.train");
     step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
@@ -190,14 +194,21 @@ class Run {
       log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
       grams = head_grams(student_->head(), teacher()->head());
     }
-    const Interaction interaction{*student_, verbalizers.student.get(), teacher_in_use,           settings,
-                                  random,    processor_->end_of_turn(), grams ? &*grams : nullptr};
+    const Interaction interaction{*student_,
+                                  verbalizers.student.get(),
+                                  teacher_in_use,
+                                  settings,
+                                  random,
+                                  processor_->end_of_turn(),
+                                  grams ? &*grams : nullptr,
+                                  student_pictures_.get()};
     step.check = [&](const Batch& batch) {
       const bool reads_heads = settings.head;
-      check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch);
+      check_objective(*student_, reads_heads ? verbalizers.student.get() : nullptr, student_->head(), "student", batch,
+                      student_pictures_.get());
       if (cached_teacher_) return;
-      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher",
-                      batch);
+      check_objective(*teacher(), reads_heads ? verbalizers.teacher.get() : nullptr, student_->head(), "teacher", batch,
+                      teacher_pictures_.get());
     };
     if (teacher_is_read(settings)) step.prepare = teacher_in_use.prepare;
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
@@ -206,14 +217,19 @@ class Run {
 
   Outcome finetune_step() {
     teacher_.reset();
+    teacher_pictures_.reset();
     teacher_backbone_.reset();
     cached_teacher_.reset();
     release_freed_memory();
     TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
     step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(step.parameters);
-    step.check = [&](const Batch& batch) { check_objective(*student_, nullptr, student_->head(), "student", batch); };
-    step.loss = [&](const Batch& batch) { return finetune(*student_, batch, processor_->end_of_turn()); };
+    step.check = [&](const Batch& batch) {
+      check_objective(*student_, nullptr, student_->head(), "student", batch, student_pictures_.get());
+    };
+    step.loss = [&](const Batch& batch) {
+      return finetune(*student_, batch, processor_->end_of_turn(), student_pictures_.get());
+    };
     return train_student(step, config_.finetune.data);
   }
 
@@ -250,7 +266,6 @@ class Run {
     const auto gather = [this](const at::Tensor& part, const at::Tensor& whole) { ranks_.all_gather(part, whole); };
     teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency,
                         {ranks_.rank(), ranks_.size(), gather});
-    teacher_->set_vision_cache(config_.vision_cache);
     return teacher_;
   }
 
@@ -316,6 +331,7 @@ class Run {
   const std::vector<std::string> steps_;
   std::vector<std::pair<std::string, int64_t>> iterations_;  // of each step, in their order
   std::shared_ptr<Vlm> student_, teacher_;
+  std::shared_ptr<PictureFeatures> student_pictures_, teacher_pictures_;  // what their towers made of pictures
   std::optional<Backbone> student_backbone_, teacher_backbone_;
   std::optional<Teacher> cached_teacher_;
   std::unique_ptr<Processor> processor_;

@@ -12,11 +12,12 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/size_text.h"
+#include "checkpoint/fingerprint.h"
 #include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
 #include "data/one_pass.h"
 #include "family/family.h"
 #include "method/step2_interact.h"
-#include "model/fingerprint.h"
 #include "run/pair.h"
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
@@ -82,7 +83,6 @@ class Pass {
     const auto dtype = parse_dtype(config.dtype, "dtype");
     const auto student = load_vlm(config.student.model, dtype, device_);
     const auto teacher = load_vlm(config.teacher.model, dtype, device_, config.teacher.residency);
-    teacher->set_vision_cache(config.vision_cache);
     auto origin = known_origin(config, processor, *student);
     std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {
@@ -96,7 +96,7 @@ class Pass {
     origin.teacher = of_teacher.text();
     origin.vocab_size = std::min(student->head().size(0), teacher->head().size(0));
     if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
-    teacher_ = live_teacher(teacher, verbalizers, student);
+    teacher_ = live_teacher(teacher, verbalizers, student, std::make_shared<KeptPictureFeatures>(config.vision_cache));
     writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
   }
 

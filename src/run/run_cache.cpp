@@ -3,7 +3,7 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "model/fingerprint.h"
+#include "checkpoint/fingerprint.h"
 #include "run/run_verbalizers.h"
 
 namespace vlsi {

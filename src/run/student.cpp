@@ -15,7 +15,6 @@ namespace vlsi {
 
 std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device) {
   auto student = load_vlm(config.student.model, dtype, device);
-  student->set_vision_cache(config.vision_cache);
   const auto& lora = config.student.lora;
   if (!config.student.adapter.empty()) load_adapter(*student, config.student.adapter);
   if (lora.rank > 0)

@@ -14,8 +14,10 @@ namespace vlsi {
 
 class FrozenRows {
  public:
-  FrozenRows(std::shared_ptr<const Vlm> model, HiddenRequest request)
-      : model_(std::move(model)), request_(std::move(request)) {}
+  /// `pictures`, which may be null, remembers what the model's tower makes of them.
+  FrozenRows(std::shared_ptr<const Vlm> model, HiddenRequest request,
+             std::shared_ptr<PictureFeatures> pictures = nullptr)
+      : model_(std::move(model)), request_(std::move(request)), pictures_(std::move(pictures)) {}
 
   /// Runs a streamed model over all of `batches`, any device, so that its weights are read once for them; `read` must
   /// then be asked for them in this order. What an earlier call left is dropped. Nothing happens for a resident model.
@@ -34,6 +36,7 @@ class FrozenRows {
   };
   std::shared_ptr<const Vlm> model_;
   const HiddenRequest request_;
+  const std::shared_ptr<PictureFeatures> pictures_;
   std::deque<Prepared> prepared_;
 };
 

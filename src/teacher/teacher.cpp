@@ -23,31 +23,33 @@ VerbalRows verbalized(const Hidden& hidden, const Verbalizers* verbalizers, cons
 
 }  // namespace
 
-VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
-  return verbalized(model.forward(batch, request_of(verbalizers)), verbalizers, batch);
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch,
+                       PictureFeatures* pictures) {
+  return verbalized(model.forward(batch, request_of(verbalizers), pictures), verbalizers, batch);
 }
 
 at::Tensor joined(const VerbalRows& rows) {
   return rows.layers.defined() ? at::cat({rows.layers, rows.last.to(rows.layers.scalar_type())}) : rows.last;
 }
 
-at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch) {
-  return joined(read_layers(model, verbalizers, batch));
+at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch,
+                       PictureFeatures* pictures) {
+  return joined(read_layers(model, verbalizers, batch, pictures));
 }
 
 void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at::Tensor& rows, const std::string& whose,
-                     const Batch& batch) {
+                     const Batch& batch, PictureFeatures* pictures) {
   at::NoGradGuard no_grad;
   const int64_t num_rows = std::min(model.head().size(0), rows.size(0));
-  check_head_summary(verbal_rows(model, verbalizers, batch), model.head().narrow(0, 0, num_rows),
+  check_head_summary(verbal_rows(model, verbalizers, batch, pictures), model.head().narrow(0, 0, num_rows),
                      rows.narrow(0, 0, num_rows),
                      layer_names(whose, verbalizers != nullptr ? verbalizers->layers() : std::vector<int64_t>{},
                                  /*with_last=*/true));
 }
 
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
-                     std::shared_ptr<const Vlm> student) {
-  const auto rows = std::make_shared<FrozenRows>(model, request_of(verbalizers.get()));
+                     std::shared_ptr<const Vlm> student, std::shared_ptr<PictureFeatures> pictures) {
+  const auto rows = std::make_shared<FrozenRows>(model, request_of(verbalizers.get()), std::move(pictures));
   const auto read = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
     return verbalized(rows->read(batch), verbalizers.get(), batch);

@@ -20,18 +20,20 @@ struct VerbalRows {
   at::Tensor last;    // [1, N, D], of the last layer, which needs none
 };
 
-/// `verbalizers` may be null: then the last layer alone is read.
-VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+/// `verbalizers` may be null: then the last layer alone is read; `pictures` is for Vlm::forward.
+VerbalRows read_layers(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch,
+                       PictureFeatures* pictures = nullptr);
 
 /// All of them as the language head reads them, the last layer behind the others, in the verbalizers' dtype.
 /// [L + 1, N, D]
 at::Tensor joined(const VerbalRows& rows);
-at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch);
+at::Tensor verbal_rows(const Vlm& model, const Verbalizers* verbalizers, const Batch& batch,
+                       PictureFeatures* pictures = nullptr);
 
 /// check_head_summary of what `model` says of `batch`, at its target layers and the last one, averaging `rows` [V, R];
 /// `whose` it is, in messages.
 void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at::Tensor& rows, const std::string& whose,
-                     const Batch& batch);
+                     const Batch& batch, PictureFeatures* pictures = nullptr);
 
 /// A teacher that runs beside the student: its rows themselves, for losses that no summary carries.
 struct RunningTeacher {
@@ -54,8 +56,8 @@ struct Teacher {
 };
 
 /// A teacher that runs beside the student. `verbalizers` may be null: then the last layer alone is summarised. The
-/// student's head is read when the teacher is called.
+/// student's head is read when the teacher is called. `pictures` remembers what the teacher's tower makes of them.
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
-                     std::shared_ptr<const Vlm> student);
+                     std::shared_ptr<const Vlm> student, std::shared_ptr<PictureFeatures> pictures = nullptr);
 
 }  // namespace vlsi

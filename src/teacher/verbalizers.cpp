@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/safetensors.h"
+#include "checkpoint/fingerprint.h"
 #include "checkpoint/load.h"
-#include "model/fingerprint.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -57,6 +57,7 @@ Verbalizers::Verbalizers(const VerbalizerConfig& config, const TextConfig& backb
                          uint64_t seed)
     : Verbalizers(config, backbone, layers) {
   at::NoGradGuard no_grad;
+  allocate(*this);
   auto generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : named_parameters()) {
     if (parameter.dim() == 1) {
@@ -89,7 +90,7 @@ at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) co
   const auto input = hidden.to(at::kFloat);
   const bool attends = reads_all_tokens(config_.architecture);
   const auto context =
-      attends ? DecoderContext{mrope_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
+      attends ? DecoderContext{rotary_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
               : DecoderContext{};
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < networks_.size(); ++i) {
@@ -128,6 +129,14 @@ void Verbalizers::save(const std::filesystem::path& directory, const BackboneFin
   for (const auto& item : named_parameters()) tensors.emplace_back(item.first, item.second.detach());
   write_safetensors(out.path() / kWeights, tensors);
   out.commit();
+}
+
+Cost verbalizers_cost(double num_networks, double num_values, double num_rows, double width) {
+  Cost cost;
+  // Input, gate, up, product and output of each network, and all of them joined, wide and narrow.
+  cost.working_floats = (num_networks + 1) * num_rows * width * 7;
+  cost.operations = 2 * num_networks * num_values * num_rows;
+  return cost;
 }
 
 VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) {

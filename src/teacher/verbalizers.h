@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "model/cost.h"
 #include "model/module.h"
 #include "model/vlm.h"
 #include "teacher/verbalizer_networks.h"
@@ -76,6 +77,10 @@ class Verbalizers : public Module {
   std::vector<std::vector<std::shared_ptr<VerbalizerBlock>>> networks_;  // each layer's blocks
   std::shared_ptr<RmsNormLayer> norm_;                                   // null without final_norm
 };
+
+/// Of `num_networks` networks of `num_values` values each, at `num_rows` rows of `width`, beside the model's last
+/// layer.
+Cost verbalizers_cost(double num_networks, double num_values, double num_rows, double width);
 
 /// The architecture and options of a saved set. Error naming the file for unknown ones.
 VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory);

@@ -4,7 +4,7 @@
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "checkpoint/adapter_config.h"
-#include "checkpoint/names.h"
+#include "family/weight_names.h"
 #include "model/parts.h"
 #include "tests/checkpoint/model_directory.h"
 
@@ -83,7 +83,10 @@ TEST_P(AdaptersOfPeft, GiveItsLogits) {
 TEST_P(AdaptersOfPeft, AreReadInTheOlderNamingToo) {
   const auto model = untied();
   load_adapter(*model, with_tensors(GetParam(), [](NamedTensors& tensors) {
-    for (auto& [name, value] : tensors) name = "base_model.model." + gen1_name(name.substr(17));
+    for (auto& [name, value] : tensors) {
+      const auto& family = *families().find("qwen2_vl");
+      name = "base_model.model." + family.written_name(*family.own_name(name.substr(17)));
+    }
   }));
   expect_logits_of(*model, GetParam());
 }
@@ -91,7 +94,7 @@ TEST_P(AdaptersOfPeft, AreReadInTheOlderNamingToo) {
 TEST_P(AdaptersOfPeft, AreWrittenInBothNamingsAndReadBack) {
   const auto model = untied();
   load_adapter(*model, stored(GetParam()));
-  for (const auto naming : {AdapterNaming::kGen1, AdapterNaming::kGen2}) {
+  for (const std::string naming : {"gen-1", "gen-2"}) {
     save_adapter(path("again"), *model, "some/base", naming);
     const auto again = untied();
     load_adapter(*again, path("again"));
@@ -100,8 +103,8 @@ TEST_P(AdaptersOfPeft, AreWrittenInBothNamingsAndReadBack) {
     expect_logits_of(*again, GetParam());
     const auto file = SafetensorsFile::open(path("again") / "adapter_model.safetensors");
     for (const auto& [name, info] : file->tensors()) {
-      EXPECT_TRUE(name.starts_with(naming == AdapterNaming::kGen1 ? "base_model.model.model.layers."
-                                                                  : "base_model.model.model.language_model.") ||
+      EXPECT_TRUE(name.starts_with(naming == "gen-1" ? "base_model.model.model.layers."
+                                                     : "base_model.model.model.language_model.") ||
                   name.find("visual.blocks.1.attn.qkv") != std::string::npos)
           << name;
     }
@@ -196,8 +199,8 @@ TEST_F(Adapters, OfAnotherModelAreRefused) {
   auto config = load_model_config(fixtures::directory("untied"));
   config.text.intermediate_size = 64;
   config.text.num_hidden_layers = 2;
-  Vlm other(config);
-  const auto message = message_of([&] { load_adapter(other, stored("names")); });
+  const auto other = make_vlm(config);
+  const auto message = message_of([&] { load_adapter(*other, stored("names")); });
   expect_parts(message,
                {"does not fit the model", "model.layers.{0-1}.mlp.down_proj.lora_A.weight is [4, 48], expected [4, 64]",
                 "the model has no linear map model.layers.2.self_attn.q_proj"});
@@ -275,28 +278,34 @@ TEST(AdapterConfig, FollowsPeftsRules) {
     return AdapterConfig::parse(json, "test");
   };
   const auto plain = parse({{"target_modules", {"q_proj", "model.language_model.layers.3.mlp.up_proj"}}});
-  EXPECT_TRUE(plain.targets("model.layers.0.self_attn.q_proj"));
-  EXPECT_FALSE(plain.targets("model.layers.0.self_attn.xq_proj"));
-  EXPECT_TRUE(plain.targets("model.layers.3.mlp.up_proj")) << "a whole path in the newer naming";
-  EXPECT_FALSE(plain.targets("model.layers.4.mlp.up_proj"));
-  EXPECT_EQ(plain.rank("model.layers.0.self_attn.q_proj"), 8) << "the class default";
-  EXPECT_EQ(plain.scale("model.layers.0.self_attn.q_proj"), 1);
+  EXPECT_TRUE(plain.targets({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}));
+  EXPECT_FALSE(plain.targets({"model.layers.0.self_attn.xq_proj", "model.language_model.layers.0.self_attn.xq_proj"}));
+  EXPECT_TRUE(plain.targets({"model.layers.3.mlp.up_proj", "model.language_model.layers.3.mlp.up_proj"}))
+      << "a whole path in the newer naming";
+  EXPECT_FALSE(plain.targets({"model.layers.4.mlp.up_proj", "model.language_model.layers.4.mlp.up_proj"}));
+  EXPECT_EQ(plain.rank({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}), 8)
+      << "the class default";
+  EXPECT_EQ(plain.scale({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}), 1);
 
   const auto expression =
       parse({{"target_modules", "model\\.layers\\..*q_proj"}, {"r", 16}, {"lora_alpha", 8}, {"use_rslora", true}});
-  EXPECT_TRUE(expression.targets("model.layers.0.self_attn.q_proj"));
-  EXPECT_FALSE(expression.targets("model.layers.0.self_attn.q_proj.base")) << "the whole path must match";
-  EXPECT_FALSE(expression.targets("visual.model.layers.0.self_attn.q_proj"));
-  EXPECT_EQ(expression.scale("x"), 2) << "8 / sqrt(16)";
+  EXPECT_TRUE(
+      expression.targets({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}));
+  EXPECT_FALSE(expression.targets(
+      {"model.layers.0.self_attn.q_proj.base", "model.language_model.layers.0.self_attn.q_proj.base"}))
+      << "the whole path must match";
+  EXPECT_FALSE(expression.targets({"visual.model.layers.0.self_attn.q_proj"}));
+  EXPECT_EQ(expression.scale({"x"}), 2) << "8 / sqrt(16)";
 
   const auto layers = parse({{"target_modules", {"qkv", "q_proj"}}, {"layers_to_transform", 1}});
-  EXPECT_TRUE(layers.targets("model.layers.1.self_attn.q_proj"));
-  EXPECT_FALSE(layers.targets("model.layers.11.self_attn.q_proj"));
-  EXPECT_TRUE(layers.targets("visual.blocks.1.attn.qkv")) << "without a pattern any list counts";
+  EXPECT_TRUE(layers.targets({"model.layers.1.self_attn.q_proj", "model.language_model.layers.1.self_attn.q_proj"}));
+  EXPECT_FALSE(layers.targets({"model.layers.11.self_attn.q_proj", "model.language_model.layers.11.self_attn.q_proj"}));
+  EXPECT_TRUE(layers.targets({"visual.blocks.1.attn.qkv", "model.visual.blocks.1.attn.qkv"}))
+      << "without a pattern any list counts";
   const auto decoder =
       parse({{"target_modules", {"qkv", "q_proj"}}, {"layers_to_transform", {1, 2}}, {"layers_pattern", {"layers"}}});
-  EXPECT_TRUE(decoder.targets("model.layers.2.self_attn.q_proj"));
-  EXPECT_FALSE(decoder.targets("visual.blocks.1.attn.qkv"));
+  EXPECT_TRUE(decoder.targets({"model.layers.2.self_attn.q_proj", "model.language_model.layers.2.self_attn.q_proj"}));
+  EXPECT_FALSE(decoder.targets({"visual.blocks.1.attn.qkv", "model.visual.blocks.1.attn.qkv"}));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Model directories read: every layout gives the same model, and every disagreement is told at once.
 #include "checkpoint/load.h"
 
+#include "family/qwen2_vl/config.h"
+
 #include <chrono>
 #include <fstream>
 
@@ -27,6 +29,8 @@ ModelConfig true_7b() {
   config.text.num_hidden_layers = 28;
   config.text.num_attention_heads = 28;
   config.text.num_key_value_heads = 4;
+  config.family = "qwen2_vl";
+  config.own = std::make_shared<Qwen2VlConfig>();
   return config;
 }
 
@@ -164,7 +168,7 @@ TEST_F(LoadVlm, ReadsTheConfigurationOfEveryLayout) {
 void write_sparse_7b(const fs::path& directory) {
   const ModelConfig config = true_7b();
   fs::create_directories(directory);
-  write_file(directory / "config.json", to_json(config, "bfloat16").dump());
+  write_file(directory / "config.json", family_of(config).write_config(config, "bfloat16").dump());
   Json weight_map = Json::object();
   Json header = Json::object();
   uint64_t filled = 0;
@@ -181,7 +185,9 @@ void write_sparse_7b(const fs::path& directory) {
     header = Json::object();
     filled = 0;
   };
-  for (const auto& [name, parameter] : Vlm(config).named_parameters()) {
+  const auto& family = family_of(config);
+  for (const auto& [own, parameter] : make_vlm(config)->named_parameters()) {
+    const auto name = family.written_name(own);
     const auto bytes = static_cast<uint64_t>(parameter.numel()) * 2;
     if (filled + bytes > kMaxShardBytes) close_shard();
     header[name] = {{"dtype", "BF16"}, {"shape", parameter.sizes().vec()}, {"data_offsets", {filled, filled + bytes}}};
@@ -217,7 +223,7 @@ TEST_F(LoadVlm, OpensSixteenGigabytesAtOnceAndWithoutMemoryOfItsOwn) {
 
 TEST_F(LoadVlm, RefusesToBuildWhatItsWeightsAreNowhereNear) {
   write_directory(path("huge"), stored_tensors("tied"));
-  auto config = to_json(true_7b(), "bfloat16");
+  auto config = family_of(true_7b()).write_config(true_7b(), "bfloat16");
   config["hidden_size"] = config["vision_config"]["hidden_size"] = 28 * 128 * 1024;
   config["num_attention_heads"] = 28 * 1024;
   write_file(path("huge") / "config.json", config.dump());

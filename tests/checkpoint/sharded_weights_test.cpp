@@ -5,7 +5,7 @@
 #include <barrier>
 #include <thread>
 
-#include "model/fingerprint.h"
+#include "checkpoint/fingerprint.h"
 #include "tests/checkpoint/model_directory.h"
 
 namespace vlsi {

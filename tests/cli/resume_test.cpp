@@ -233,8 +233,8 @@ TEST(Resuming, FromCheckpointsOfAnotherRunListsWhatDoesNotFit) {
   fs::remove_all(folder / "run/checkpoints");
   fs::copy(older / "run/checkpoints", folder / "run/checkpoints", fs::copy_options::recursive);
   expect_refusal(distill(folder, with(last_layer, {"--resume"})),
-                 {"checkpoints/interact-5", "problem(s)", "missing parameter.model.layers.{0-1}.mlp.down_proj.weight",
-                  "missing parameter.model.norm.weight"});
+                 {"checkpoints/interact-5", "problem(s)", "missing parameter.decoder.layers.{0-1}.mlp.down_proj.weight",
+                  "missing parameter.decoder.norm.weight"});
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before) << "a start that fails harms nothing";
   fs::remove(folder / "run/config.yaml");
   expect_refusal(distill(folder, last_layer), {(folder / "run").string(), "there are checkpoints, but no config.yaml"});

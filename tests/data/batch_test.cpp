@@ -10,6 +10,7 @@ Sample sample(const std::string& id, const std::vector<int32_t>& tokens, const s
   Sample result;
   result.id = id;
   result.tokens = tokens;
+  result.positions.resize(3);
   for (int axis = 0; axis < 3; ++axis) {
     for (size_t i = 0; i < tokens.size(); ++i) result.positions[axis].push_back(static_cast<int32_t>(10 * axis + i));
   }
@@ -46,17 +47,17 @@ TEST(Batch, LaysSamplesEndToEndByLength) {
 TEST(Batch, OrdersPicturesAsItsSamples) {
   auto a = sample("a", {1, 2, 3, 4}, {2});
   a.image_token_positions = {1, 2};
-  a.images = {{at::full({4, 6}, 1.0f), {1, 2, 2}}, {at::full({8, 6}, 2.0f), {1, 2, 4}}};
+  a.images = {{at::full({4, 6}, 1.0f), {4, 1, {1, 2, 2}}}, {at::full({8, 6}, 2.0f), {8, 1, {1, 2, 4}}}};
   auto b = sample("b", {5, 6}, {1});
   b.image_token_positions = {0};
-  b.images = {{at::full({4, 6}, 3.0f), {1, 4, 1}}};
+  b.images = {{at::full({4, 6}, 3.0f), {4, 1, {1, 4, 1}}}};
   const auto batch = pack({a, b});
   EXPECT_EQ(values(batch.image_token_positions), (Values{0, 3, 4}));
   EXPECT_EQ(batch.patches.sizes(), (at::IntArrayRef{16, 6}));
   EXPECT_TRUE(at::equal(batch.patches, at::cat({b.images[0].rows, a.images[0].rows, a.images[1].rows})));
-  ASSERT_EQ(batch.grids.size(), 3u);
-  EXPECT_EQ(batch.grids[0].h, 4);
-  EXPECT_EQ(batch.grids[2].w, 4);
+  ASSERT_EQ(batch.pictures.size(), 3u);
+  EXPECT_EQ(batch.pictures[0].layout[1], 4);
+  EXPECT_EQ(batch.pictures[2].layout[2], 4);
 }
 
 TEST(Batch, KnowsItsSamplesInItsOwnOrder) {

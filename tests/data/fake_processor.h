@@ -31,7 +31,7 @@ class FakeProcessor : public Processor {
     // Uneven times, so that workers overtake one another.
     std::this_thread::sleep_for(std::chrono::microseconds(std::hash<std::string>{}(sample.id) % 4 * 20));
     sample.tokens.assign(length, static_cast<int32_t>(std::hash<std::string>{}(sample.id) % 1000));
-    for (auto& axis : sample.positions) axis.assign(length, 0);
+    sample.positions.assign(3, std::vector<int32_t>(length, 0));
     sample.answer_positions = {length - 1};
     sample.labels = {1};
     return sample;
@@ -39,7 +39,6 @@ class FakeProcessor : public Processor {
   Sample encode_prompt(const Conversation& conversation) const override { return encode(conversation); }
   const Tokenizer& tokenizer() const override { throw std::logic_error("there is none"); }
   int32_t end_of_turn() const override { return 0; }
-  PictureLayout picture_layout() const override { return {}; }
   ProcessorFingerprint fingerprint() const override { return {}; }
 
   mutable std::atomic<int> num_encoded = 0;

@@ -40,7 +40,7 @@ TEST(SampleFingerprint, IsOfWhatAModelIsShown) {
   EXPECT_NE(changed([](Sample& s) { s.tokens[2] = 4; }), before);
   EXPECT_NE(changed([](Sample& s) { s.answer_positions[0] = 0; }), before);
   EXPECT_NE(changed([](Sample& s) { s.images[0].rows[3][5] += 1; }), before);
-  EXPECT_NE(changed([](Sample& s) { s.images[0].grid = {1, 1, 4}; }), before);
+  EXPECT_NE(changed([](Sample& s) { s.images[0].shape.layout = {1, 1, 4}; }), before);
   EXPECT_NE(changed([](Sample& s) { s.images.clear(); }), before);
 }
 

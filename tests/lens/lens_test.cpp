@@ -120,7 +120,7 @@ TEST_F(LensOfATinyModel, ReadsEveryLayerThroughTheFinalNormWithoutVerbalizers) {
   std::vector<int64_t> all;
   for (int64_t layer = 1; layer <= model_->num_layers(); ++layer) all.push_back(layer);
   const auto hidden = model_->forward(conversation_with("red"), {all, true});
-  const auto weight = fixtures::by_name(model_->named_parameters()).at("model.norm.weight").to(at::kDouble);
+  const auto weight = fixtures::by_name(model_->named_parameters()).at("decoder.norm.weight").to(at::kDouble);
   for (size_t i = 0; i < all.size(); ++i) {
     const auto h = hidden.layers[static_cast<int64_t>(i)].to(at::kDouble);
     const auto normed = h / (h.square().mean(-1, true) + model_->config().text.rms_norm_eps).sqrt() * weight;

@@ -14,6 +14,7 @@
 #include "base/safetensors.h"
 #include "checkpoint/load.h"
 #include "data/batch.h"
+#include "family/qwen2_vl/pictures.h"
 #include "model/parts.h"
 #include "run/config.h"
 #include "teacher/verbalizers.h"
@@ -45,6 +46,7 @@ inline std::vector<Sample> load_samples(int index) {
     auto& sample = samples[i];
     sample.id = std::to_string(i);
     sample.tokens = integers(tensor("tokens"));
+    sample.positions.resize(3);
     for (int64_t axis = 0; axis < 3; ++axis) sample.positions[axis] = integers(tensor("positions")[axis]);
     sample.answer_positions = integers(tensor("answer_positions"));
     sample.labels = integers(tensor("labels"));
@@ -53,9 +55,9 @@ inline std::vector<Sample> load_samples(int index) {
     const auto grids = integers(tensor("grids"));
     int64_t first = 0;
     for (size_t g = 0; g < grids.size(); g += 3) {
-      const ImageGrid grid{grids[g], grids[g + 1], grids[g + 2]};
-      sample.images.push_back({tensor("patches").narrow(0, first, grid.num_patches()), grid});
-      first += grid.num_patches();
+      const auto shape = shape_of({grids[g], grids[g + 1], grids[g + 2]}, /*merge=*/2);
+      sample.images.push_back({tensor("patches").narrow(0, first, shape.num_patches), shape});
+      first += shape.num_patches;
     }
   }
   return samples;

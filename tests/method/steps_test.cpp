@@ -80,14 +80,14 @@ TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
                                 config,
                                 random,
                                 kNoEndOfTurn};
-  break_weight(*teacher.model, "model.norm.weight");
+  break_weight(*teacher.model, "decoder.norm.weight");
   auto text = message_of([&] { interact(interaction, batch); });
   EXPECT_NE(
       text.find("the teacher's last layer: the entropy is nan at answer token 1 of sample '" + batch.ids[0] + "'"),
       std::string::npos)
       << text;
   const int64_t layer = student.verbalizers->layers()[0];
-  break_weight(*student.model, concat("model.layers.", layer - 1, ".mlp.down_proj.weight"));
+  break_weight(*student.model, concat("decoder.layers.", layer - 1, ".mlp.down_proj.weight"));
   text = message_of([&] { interact(interaction, batch); });
   EXPECT_NE(text.find(concat("student layer ", layer, ": the sum of a row is nan")), std::string::npos) << text;
   text = message_of([&] { verbalize_now(student, batch); });
@@ -105,7 +105,7 @@ TEST(Steps, AreCheckedInFloat64BeforeTheyTrain) {
     };
     EXPECT_NO_THROW(check());
   }
-  break_weight(*teacher.model, "model.norm.weight");
+  break_weight(*teacher.model, "decoder.norm.weight");
   const auto text = message_of(
       [&] { check_objective(*teacher.model, teacher.verbalizers.get(), student.model->head(), "teacher", batch); });
   EXPECT_NE(text.find("the teacher's last layer: the logsumexp deviates by nan"), std::string::npos) << text;

@@ -61,6 +61,7 @@ TEST(ActivationCheckpointing, LowersThePeakOfMemory) {
   model->add_lora(4, 4, {"q_proj"}, 1, "test");
   make_trainable(*model, {"lora"}, "test");
   Sample sample;
+  sample.positions.resize(3);
   for (int32_t i = 0; i < 400; ++i) {
     sample.tokens.push_back(i % 100);
     for (auto& axis : sample.positions) axis.push_back(i);

@@ -14,6 +14,7 @@
 #include "base/safetensors.h"
 #include "checkpoint/load.h"
 #include "data/batch.h"
+#include "family/qwen2_vl/pictures.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
@@ -55,6 +56,7 @@ inline Sample sample_of(const Case& stored) {
   Sample sample;
   sample.id = stored.name();
   sample.tokens = stored.integers("tokens");
+  sample.positions.resize(3);
   for (int64_t axis = 0; axis < 3; ++axis) sample.positions[axis] = Case::integers(stored["positions"][axis]);
   sample.answer_positions = stored.integers("answer_positions");
   sample.labels = stored.integers("labels");
@@ -64,9 +66,9 @@ inline Sample sample_of(const Case& stored) {
   const auto grids = stored.integers("grids");
   int64_t first = 0;
   for (size_t i = 0; i < grids.size(); i += 3) {
-    const ImageGrid grid{grids[i], grids[i + 1], grids[i + 2]};
-    sample.images.push_back({stored["patches"].narrow(0, first, grid.num_patches()), grid});
-    first += grid.num_patches();
+    const auto shape = shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2);
+    sample.images.push_back({stored["patches"].narrow(0, first, shape.num_patches), shape});
+    first += shape.num_patches;
   }
   return sample;
 }

@@ -18,7 +18,7 @@ class CachedPass : public testing::Test {
     const auto batch = pack(prompts_);
     cache_ = std::make_unique<KvCache>(model_->config().text, 3, 32, at::TensorOptions(at::kFloat));
     EXPECT_FALSE(cache_->has_prompt());
-    model_->forward(batch, {}, cache_.get());
+    model_->forward(batch, {}, nullptr, cache_.get());
     EXPECT_TRUE(cache_->has_prompt());
     for (const int64_t index : batch.order) sequences_.push_back(prompts_[index]);
   }

@@ -30,6 +30,7 @@ void fill_adapters(const Vlm& model) {
 class LinearMap : public testing::Test {
  protected:
   LinearMap() : linear_(6, 5, /*with_bias=*/true) {
+    allocate(linear_);
     uint64_t seed = 10;
     for (auto& [name, value] : linear_.named_parameters()) value.copy_(random(value.sizes(), ++seed));
   }

@@ -15,15 +15,15 @@ std::set<std::string> parts_of(const NamedTensors& tensors) {
 }
 
 TEST(PartOf, GoesByTheName) {
-  EXPECT_EQ(part_of("visual.patch_embed.proj.weight"), "vision");
-  EXPECT_EQ(part_of("visual.blocks.1.norm1.bias"), "vision");
-  EXPECT_EQ(part_of("visual.merger.ln_q.weight"), "projector");
-  EXPECT_EQ(part_of("model.embed_tokens.weight"), "embeddings");
-  EXPECT_EQ(part_of("lm_head.weight"), "head");
-  EXPECT_EQ(part_of("model.norm.weight"), "decoder");
-  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.bias"), "decoder");
-  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.lora_A"), "lora");
-  EXPECT_EQ(part_of("model.layers.0.self_attn.q_proj.lora_B"), "lora");
+  EXPECT_EQ(part_of("vision.patch_embed.proj.weight"), "vision");
+  EXPECT_EQ(part_of("vision.blocks.1.norm1.bias"), "vision");
+  EXPECT_EQ(part_of("projector.ln_q.weight"), "projector");
+  EXPECT_EQ(part_of("embeddings.weight"), "embeddings");
+  EXPECT_EQ(part_of("head.weight"), "head");
+  EXPECT_EQ(part_of("decoder.norm.weight"), "decoder");
+  EXPECT_EQ(part_of("decoder.layers.0.self_attn.q_proj.bias"), "decoder");
+  EXPECT_EQ(part_of("decoder.layers.0.self_attn.q_proj.lora_A"), "lora");
+  EXPECT_EQ(part_of("decoder.layers.0.self_attn.q_proj.lora_B"), "lora");
 }
 
 TEST(MakeTrainable, ReturnsTheNamedPartsInTheModelsOrderAndFreezesTheRest) {

@@ -3,9 +3,10 @@
 
 #include <fstream>
 
+#include "checkpoint/fingerprint.h"
 #include "checkpoint/initialize.h"
 #include "checkpoint/save.h"
-#include "model/fingerprint.h"
+#include "family/qwen2_vl/config.h"
 #include "tests/checkpoint/model_directory.h"
 #include "tests/support/sanitizers.h"
 
@@ -23,10 +24,10 @@ std::vector<Batch> two_batches(const std::string& variant) {
 }
 
 TEST(StreamedPart, IsTheTowerOrALayer) {
-  EXPECT_EQ(streamed_part("visual.merger.mlp.0.weight"), 0);
-  EXPECT_EQ(streamed_part("model.layers.0.mlp.up_proj.weight"), 1);
-  EXPECT_EQ(streamed_part("model.layers.27.input_layernorm.weight"), 28);
-  for (const char* name : {"model.embed_tokens.weight", "model.norm.weight", "lm_head.weight"}) {
+  EXPECT_EQ(streamed_part("projector.mlp.0.weight"), 0);
+  EXPECT_EQ(streamed_part("decoder.layers.0.mlp.up_proj.weight"), 1);
+  EXPECT_EQ(streamed_part("decoder.layers.27.input_layernorm.weight"), 28);
+  for (const char* name : {"embeddings.weight", "decoder.norm.weight", "head.weight"}) {
     EXPECT_EQ(streamed_part(name), std::nullopt) << name;
   }
 }
@@ -98,12 +99,15 @@ int64_t peak_resident_bytes(const std::function<void()>& action) {
 /// A bfloat16 checkpoint of 12 layers of 26 MiB, 320 MiB in all.
 ModelConfig large_config() {
   auto config = load_model_config(fixtures::directory("untied"));
-  config.text.hidden_size = config.vision.hidden_size = 1024;
+  config.text.hidden_size = 1024;
+  const auto own = std::make_shared<Qwen2VlConfig>(qwen2_vl_config(config));
+  own->hidden_size = 1024;
+  config.own = own;
   config.text.intermediate_size = 3840;
   config.text.num_hidden_layers = 12;
   config.text.num_attention_heads = 16;
   config.text.num_key_value_heads = 4;
-  config.text.mrope_section = {8, 12, 12};
+  config.text.rope_sections = {8, 12, 12};
   return config;
 }
 

@@ -19,7 +19,7 @@ TEST(ModelSizes, AreThoseOfTheLoadedModel) {
     for (const auto& [name, parameter] : model->named_parameters())
       values[std::string(part_of(name))] += static_cast<double>(parameter.numel());
     const auto& sizes = stored.sizes();
-    EXPECT_EQ(sizes.all.values, num_parameters(sizes.config));
+    EXPECT_EQ(sizes.all.values, num_values(*sizes.model));
     ASSERT_EQ(sizes.parts.size(), values.size());
     for (const auto& [part, count] : values) EXPECT_EQ(sizes.part(part).values, count) << part;
     EXPECT_EQ(sizes.table.values, 512 * 64);

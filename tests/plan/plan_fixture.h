@@ -14,6 +14,7 @@
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
 #include "data/batch.h"
+#include "family/qwen2_vl/config.h"
 #include "model/parts.h"
 #include "plan/step_memory.h"
 #include "run/config.h"
@@ -29,17 +30,20 @@ inline ModelConfig small_config(int64_t num_layers, int64_t width, bool tied) {
   config.text.num_hidden_layers = num_layers;
   config.text.num_attention_heads = 4;
   config.text.num_key_value_heads = 2;
-  config.text.mrope_section = {width / 32, width / 32, width / 16};  // half a head's width together
+  config.text.rope_sections = {width / 32, width / 32, width / 16};  // half a head's width together
   config.text.tie_word_embeddings = tied;
   // As in the tokenizer of tests/data/tiny.
-  config.bos_token_id = 312, config.eos_token_id = 314, config.vision_start_token_id = 315,
-  config.vision_end_token_id = 316;
-  config.vision_token_id = 317, config.image_token_id = 318, config.video_token_id = 319;
-  config.vision.depth = 1;
-  config.vision.patch_size = 8;
-  config.vision.embed_dim = 16;
-  config.vision.num_heads = 2;
-  config.vision.hidden_size = width;
+  config.family = "qwen2_vl";
+  config.bos_token_id = 312, config.eos_token_id = 314, config.image_token_id = 318;
+  const auto own = std::make_shared<Qwen2VlConfig>();
+  own->vision_start_token_id = 315, own->vision_end_token_id = 316, own->vision_token_id = 317;
+  own->video_token_id = 319;
+  own->depth = 1;
+  own->patch_size = 8;
+  own->embed_dim = 16;
+  own->num_heads = 2;
+  own->hidden_size = width;
+  config.own = own;
   return config;
 }
 
@@ -63,6 +67,7 @@ class StoredModel {
 inline Batch text_batch(int64_t count, int64_t length, int64_t answers) {
   std::vector<Sample> samples(static_cast<size_t>(count));
   for (auto& sample : samples) {
+    sample.positions.resize(3);
     for (int64_t i = 0; i < length; ++i) {
       sample.tokens.push_back(static_cast<int32_t>(i * 7 % 300));
       for (auto& axis : sample.positions) axis.push_back(static_cast<int32_t>(i));

@@ -229,7 +229,7 @@ TEST(InteractMemory, OfRowsWithoutHeadsTrainsVerbalizersOfTheTeachersWidth) {
   pair.config.interact.intermediate_loss = LossKind::kL2;
   VerbalizerConfig network;
   network.output_width = 128;
-  const Verbalizers verbalizers(network, pair.student().config.text, {1, 2}, /*seed=*/1);
+  const Verbalizers verbalizers(network, pair.student().text(), {1, 2}, /*seed=*/1);
   double values = 0;
   for (const auto& [name, parameter] : verbalizers.named_parameters()) values += static_cast<double>(parameter.numel());
   EXPECT_EQ(trained_values(pair.run(), "interact").verbalizers, values);

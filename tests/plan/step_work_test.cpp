@@ -37,7 +37,8 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
       const auto batch = text_batch(2, 64, 64);  // all of the tokens, so that the last layer spares nothing
       const double counted = product_flops([&] { finetune(*student, batch, -1).loss.backward(); });
       const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "finetune", shape_of(batch));
-      const double planned = work.model_flops - attention_flops(batch, stored.sizes().config, checkpoints ? 3 : 2);
+      const double planned =
+          work.model_flops - attention_flops(batch, stored.sizes().model->config(), checkpoints ? 3 : 2);
       // Norms and biases count as weights that are multiplied with, and the first layer's input has no gradient with
       // adapters.
       EXPECT_NEAR(planned / counted, 1, 0.05) << planned << " planned, " << counted << " counted";
@@ -59,8 +60,9 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
   const double counted = product_flops([&] { verbalize(rows, *verbalizers, batch, -1).loss.backward(); });
   const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "verbalize-student", shape_of(batch));
   // Of each verbalizer's three maps, the last one's input has a gradient, too.
-  EXPECT_NEAR((work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().config, 1)) / counted, 1,
-              0.05);
+  EXPECT_NEAR(
+      (work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().model->config(), 1)) / counted, 1,
+      0.05);
 }
 
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {

@@ -1,6 +1,7 @@
 // The recipes' files: the paper's settings, and models of the hub's sizes.
 #include <gtest/gtest.h>
 
+#include "family/family.h"
 #include "model/config.h"
 #include "run/config.h"
 
@@ -40,7 +41,7 @@ TEST(Recipes, HaveThePapersSettings) {
 TEST(Recipes, DescribeModelsOfTheHubsSizes) {
   const auto size = [](const char* name) {
     const auto path = kRecipes / name;
-    return num_parameters(parse_model_config(read_json(path), path.string()));
+    return num_values(*make_vlm(parse_model_config(read_json(path), path.string())));
   };
   EXPECT_EQ(size("model-2b.json"), 2208985600.0);
   EXPECT_EQ(size("model-7b.json"), 8291375616.0);

@@ -288,13 +288,13 @@ Verbalizers copies_of_layers(const Vlm& model, VerbalizerArchitecture architectu
   const auto weights = by_name(model.named_parameters());
   for (auto& [name, value] : verbalizers.named_parameters()) {
     if (name == "norm.weight") {
-      value.set_data(weights.at("model.norm.weight").clone());
+      value.set_data(weights.at("decoder.norm.weight").clone());
       continue;
     }
     const auto inner = name.substr(name.find("decoder.") + 8);
     const bool second = name.find(concat('.', layer, ".1.decoder.")) != std::string::npos;
     // Target layers are counted from 1, checkpoint names from 0: the layer behind target layer i is called i.
-    value.set_data(weights.at(concat("model.layers.", layer + (second ? 1 : 0), '.', inner)).clone());
+    value.set_data(weights.at(concat("decoder.layers.", layer + (second ? 1 : 0), '.', inner)).clone());
   }
   return verbalizers;
 }
@@ -347,9 +347,9 @@ TEST(BackboneFingerprintOf, TellsHeadAndDecoderApart) {
     EXPECT_EQ(found.layers != plain.layers, layers) << name;
   };
   expect_changed("", false, false);
-  expect_changed("lm_head.weight", true, false);
-  expect_changed("model.layers.2.mlp.down_proj.weight", false, true);
-  expect_changed("visual.patch_embed.proj.weight", false, false);
+  expect_changed("head.weight", true, false);
+  expect_changed("decoder.layers.2.mlp.down_proj.weight", false, true);
+  expect_changed("vision.patch_embed.proj.weight", false, false);
 }
 
 }  // namespace

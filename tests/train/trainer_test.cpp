@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "base/interrupt.h"
+#include "family/family.h"
 #include "family/qwen2_vl/processor.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -49,7 +50,8 @@ struct Task {
   }
 
   fs::path data = fs::path(VLSI_TEST_DATA) / "tiny";
-  Qwen2VlProcessor processor{data / "tokenizer", SpecialText::kControl};
+  Qwen2VlProcessor processor{data / "tokenizer", parse_model_config(read_json(data / "student.json"), "student.json"),
+                             SpecialText::kControl};
   Mixture mixture{{DataSource{data / "train.json", {}, 1}}};
   Random random{5};
   at::Tensor w;

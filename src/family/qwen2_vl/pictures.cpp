@@ -1,11 +1,11 @@
-// Qwen2-VL's image pre-processing: its settings, the size a picture gets, and its patches.
+#include "family/qwen2_vl/pictures.h"
+
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/json.h"
-#include "family/qwen2_vl/processor.h"
 
 namespace vlsi {
 namespace {
@@ -94,6 +94,13 @@ int64_t round_to_multiple(int64_t side, int64_t factor) {
 
 }  // namespace
 
+PatchGrid grid_of(const PictureShape& picture) { return {picture.layout[0], picture.layout[1], picture.layout[2]}; }
+
+PictureShape shape_of(const PatchGrid& grid, int64_t merge) {
+  const int64_t num_patches = grid.t * grid.h * grid.w;
+  return {num_patches, num_patches / (merge * merge), {grid.t, grid.h, grid.w}};
+}
+
 Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directory) {
   const auto [settings, place] = read_settings(directory);
   refuse_other_steps(settings, place);
@@ -136,16 +143,17 @@ std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qw
   return {new_height, new_width};
 }
 
-ImagePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place) {
+PicturePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place) {
   const auto [height, width] = smart_resize(image.height, image.width, config, place);
   const Image resized = resize_bicubic(image, height, width);
   const ByteValues values = make_byte_values(config);
   const int64_t patch = config.patch_size, merge = config.merge_size;
 
-  ImagePatches patches;
-  patches.grid = {1, height / patch, width / patch};
+  const PatchGrid grid{1, height / patch, width / patch};
+  PicturePatches patches;
+  patches.shape = shape_of(grid, merge);
   const int64_t row_size = 3 * config.temporal_patch_size * patch * patch;
-  patches.rows = at::empty({patches.grid.num_patches(), row_size}, at::kFloat);
+  patches.rows = at::empty({patches.shape.num_patches, row_size}, at::kFloat);
   float* out = patches.rows.mutable_data_ptr<float>();
 
   // One row of `patches.rows`: [channel, frame, patch row, patch column], a still picture repeated over the frames.
@@ -161,8 +169,8 @@ ImagePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, c
       }
     }
   };
-  for (int64_t block_row = 0; block_row < patches.grid.h; block_row += merge) {
-    for (int64_t block_column = 0; block_column < patches.grid.w; block_column += merge) {
+  for (int64_t block_row = 0; block_row < grid.h; block_row += merge) {
+    for (int64_t block_column = 0; block_column < grid.w; block_column += merge) {
       for (int64_t row = block_row; row < block_row + merge; ++row) {
         for (int64_t column = block_column; column < block_column + merge; ++column) {
           write_patch(row * patch, column * patch);

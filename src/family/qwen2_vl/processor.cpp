@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 #include "base/checksum.h"
 #include "base/error.h"
@@ -54,14 +55,13 @@ class SampleBuilder {
     }
   }
 
-  void add_picture(ImagePatches patches, int64_t merge) {
-    const ImageGrid& grid = patches.grid;
-    const int64_t num_tokens = grid.num_patches() / (merge * merge);
-    for (int64_t i = 0; i < num_tokens; ++i) {
+  void add_picture(PicturePatches patches, int64_t merge) {
+    for (int64_t i = 0; i < patches.shape.num_rows; ++i) {
       sample_.image_token_positions.push_back(static_cast<int32_t>(sample_.tokens.size()));
       sample_.tokens.push_back(image_token_);
       is_label_.push_back(false);
     }
+    const auto grid = grid_of(patches.shape);
     positions_.add_grid(grid.t, grid.h / merge, grid.w / merge);
     sample_.images.push_back(std::move(patches));
   }
@@ -106,7 +106,8 @@ Image read_picture(const std::filesystem::path& path, const std::filesystem::pat
 
 }  // namespace
 
-Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, SpecialText special_text)
+Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, const ModelConfig& model,
+                                   SpecialText special_text)
     : tokenizer_(Tokenizer::load(directory)),
       special_text_(special_text),
       image_config_(Qwen2VlImageConfig::load(directory)),
@@ -115,7 +116,25 @@ Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, Speci
       end_of_turn_(tokenizer_.require("<|im_end|>")),
       vision_start_(tokenizer_.require("<|vision_start|>")),
       vision_end_(tokenizer_.require("<|vision_end|>")),
-      image_token_(tokenizer_.require("<|image_pad|>")) {}
+      image_token_(tokenizer_.require("<|image_pad|>")) {
+  const auto action = "loading the model in " + directory.string();
+  const auto& pictures = image_config_;
+  const auto& tower = qwen2_vl_config(model);
+  for (const auto& [what, found, expected] :
+       {std::tuple("patch_size", pictures.patch_size, tower.patch_size),
+        std::tuple("temporal_patch_size", pictures.temporal_patch_size, tower.temporal_patch_size),
+        std::tuple("merge_size", pictures.merge_size, tower.spatial_merge_size),
+        std::tuple("number of channels", std::ssize(pictures.mean), tower.in_channels)}) {
+    if (found != expected) {
+      fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ",
+           expected, "; expected the same");
+    }
+  }
+  if (image_token_ != model.image_token_id) {
+    fail(action, ": the picture token of its tokenizer has the id ", image_token_, ", config.json has image_token_id ",
+         model.image_token_id, "; expected the same");
+  }
+}
 
 Sample Qwen2VlProcessor::encode(const Conversation& conversation) const {
   return render(conversation, conversation.turns.size(), /*generation_prompt=*/false);
@@ -131,11 +150,6 @@ Sample Qwen2VlProcessor::encode_prompt(const Conversation& conversation) const {
   sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
   sample.labels.clear();
   return sample;
-}
-
-PictureLayout Qwen2VlProcessor::picture_layout() const {
-  const auto& c = image_config_;
-  return {c.patch_size, c.temporal_patch_size, c.merge_size, std::ssize(c.mean), image_token_};
 }
 
 ProcessorFingerprint Qwen2VlProcessor::fingerprint() const {

@@ -1,4 +1,4 @@
-#include "model/feature_files.h"
+#include "checkpoint/feature_files.h"
 
 #include <ATen/ATen.h>
 

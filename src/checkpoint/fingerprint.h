@@ -12,6 +12,7 @@ namespace vlsi {
 class Fingerprint {
  public:
   void add(const std::string& name, const at::Tensor& tensor);
+  void add(const std::string& text) { checksum_.update(text); }
   /// Of everything so far, as `fingerprint` says it.
   std::string text() const { return hexadecimal(checksum_.value()); }
 

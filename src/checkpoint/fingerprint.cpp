@@ -1,4 +1,4 @@
-#include "model/fingerprint.h"
+#include "checkpoint/fingerprint.h"
 
 #include <ATen/ATen.h>
 

@@ -1,9 +1,8 @@
 // Features of pictures on disk: what is kept comes back, to the last bit, and damage is told from it.
-#include "model/feature_files.h"
+#include "checkpoint/feature_files.h"
 
 #include <fstream>
 
-#include "model/parts.h"
 #include "tests/model/fixtures.h"
 
 namespace vlsi {
@@ -15,7 +14,7 @@ using fixtures::random;
 constexpr int64_t kWidth = 8;
 const std::string kTower = "0123456789abcdef";
 
-class PictureFeatures : public testing::Test {
+class FilesOfFeatures : public testing::Test {
  protected:
   FeatureFiles open(int64_t shard_bytes = 1 << 20) const {
     return FeatureFiles(folder_.path(), kTower, kWidth, at::kFloat, shard_bytes);
@@ -36,7 +35,7 @@ class PictureFeatures : public testing::Test {
   const Folder folder_;
 };
 
-TEST_F(PictureFeatures, ComeBackFromMemoryFromThisRunsShardsAndFromAnEarlierRunsShards) {
+TEST_F(FilesOfFeatures, ComeBackFromMemoryFromThisRunsShardsAndFromAnEarlierRunsShards) {
   {
     auto files = open(/*shard_bytes=*/2 * 3 * kWidth * 4);  // a shard holds two pictures
     for (uint64_t i = 1; i <= 5; ++i) files.insert(i << 40, random({3, kWidth}, i));
@@ -52,7 +51,7 @@ TEST_F(PictureFeatures, ComeBackFromMemoryFromThisRunsShardsAndFromAnEarlierRuns
   EXPECT_TRUE(files.find(6)->equal(random({1, kWidth}, 6)));
 }
 
-TEST_F(PictureFeatures, AreOnlyReadWhereAnotherProcessAddsToThem) {
+TEST_F(FilesOfFeatures, AreOnlyReadWhereAnotherProcessAddsToThem) {
   keep(2);
   auto first = open();
   {
@@ -64,7 +63,7 @@ TEST_F(PictureFeatures, AreOnlyReadWhereAnotherProcessAddsToThem) {
   EXPECT_FALSE(fs::exists(shard(2)));
 }
 
-TEST_F(PictureFeatures, WithAChangedByteAreAnError) {
+TEST_F(FilesOfFeatures, WithAChangedByteAreAnError) {
   keep(2);
   std::fstream file(shard(1), std::ios::in | std::ios::out | std::ios::binary);
   file.seekg(0, std::ios::end);
@@ -80,13 +79,13 @@ TEST_F(PictureFeatures, WithAChangedByteAreAnError) {
                 ": record 1 does not have its checksum; remove the file, and its pictures are looked at again");
 }
 
-TEST_F(PictureFeatures, CutShortAreAnError) {
+TEST_F(FilesOfFeatures, CutShortAreAnError) {
   keep(2);
   fs::resize_file(shard(1), fs::file_size(shard(1)) - 1);
   EXPECT_NE(message_of([&] { open(); }).find(shard(1).string()), std::string::npos);
 }
 
-TEST_F(PictureFeatures, OfOtherShapesAreAnError) {
+TEST_F(FilesOfFeatures, OfOtherShapesAreAnError) {
   const auto ids = at::zeros({1}, at::kUInt64), starts = at::tensor({0, 2}, at::kLong);
   const auto error = [&](const std::string& what) {
     return "reading picture features " + shard(1).string() + ": " + what +
@@ -106,60 +105,6 @@ TEST_F(PictureFeatures, OfOtherShapesAreAnError) {
   }
   write({{"features", features.narrow(1, 0, 4)}, {"pictures", ids}, {"checksums", ids}, {"starts", starts}});
   EXPECT_EQ(message_of([&] { open(); }), error("its tensors contradict one another"));
-}
-
-/// Final rows of the stored samples, with and without pictures.
-at::Tensor rows_of(const Vlm& model) {
-  at::NoGradGuard no_grad;
-  std::vector<Sample> samples;
-  for (const auto& stored : fixtures::cases("tied")) samples.push_back(fixtures::sample_of(stored));
-  return model.forward(pack(samples), {}).final_rows;
-}
-
-class ModelWithPictureFeatures : public testing::TestWithParam<at::ScalarType> {};
-
-TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
-  const Folder folder;
-  const auto load = [&] {
-    auto model = load_vlm(fixtures::directory("tied"), GetParam());
-    make_trainable(*model, {}, "test");
-    return model;
-  };
-  const auto expected = rows_of(*load());
-  fs::path kept;
-  for (const bool is_first : {true, false}) {
-    const auto model = load();
-    model->set_vision_cache(folder.path());
-    EXPECT_TRUE(rows_of(*model).equal(expected)) << is_first;
-    for (const auto& entry : fs::directory_iterator(folder.path())) kept = entry.path();
-  }
-  // It does read: other features, other rows.
-  const auto shard = SafetensorsFile::open(kept / "features-000001.safetensors");
-  const auto features = shard->tensor("features"), starts = shard->tensor("starts"),
-             pictures = shard->tensor("pictures");
-  EXPECT_EQ(features.scalar_type(), GetParam());
-  const Folder other;
-  {
-    FeatureFiles files(other.path(), kept.filename().string(), features.size(1), GetParam());
-    const auto* at = starts.const_data_ptr<int64_t>();
-    for (int64_t i = 0; i < pictures.size(0); ++i) {
-      files.insert(pictures.const_data_ptr<uint64_t>()[i], features.narrow(0, at[i], at[i + 1] - at[i]).flip({1}));
-    }
-  }
-  const auto model = load();
-  model->set_vision_cache(other.path());
-  EXPECT_FALSE(rows_of(*model).equal(expected));
-}
-
-INSTANTIATE_TEST_SUITE_P(Dtypes, ModelWithPictureFeatures, testing::Values(at::kFloat, at::kBFloat16));
-
-TEST(ModelWhoseTowerLearns, KeepsNoPictureFeatures) {
-  const Folder folder;
-  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
-  make_trainable(*model, {"vision"}, "test");
-  model->set_vision_cache(folder.path());
-  rows_of(*model);
-  EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
 }  // namespace

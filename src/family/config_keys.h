@@ -1,0 +1,65 @@
+// Reading config.json: keys in a nested object or a flat one, and what is refused.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+#include "model/config.h"
+
+namespace vlsi {
+
+/// Looks a key up in a nested object first, then in the flat one.
+class ConfigKeys {
+ public:
+  ConfigKeys(const Json& inner, const Json& outer, std::string place)
+      : inner_(inner), outer_(outer), place_(std::move(place)) {}
+
+  template <class T>
+  void read(const std::string& key, T& value) const {
+    if (auto found = find<T>(inner_, key, place_)) {
+      value = *found;
+    } else if (auto outer_found = find<T>(outer_, key, place_)) {
+      value = *outer_found;
+    }
+  }
+
+  void read_size(const std::string& key, int64_t& value, int64_t limit = int64_t{1} << 24) const {
+    read(key, value);
+    if (value < 1 || value > limit) fail(place_, ": key '", key, "' is ", value, ", expected 1 to ", limit);
+  }
+
+  Json object(const std::string& key) const {
+    Json found = Json::object();
+    read(key, found);
+    if (!found.is_object()) fail(place_, ": key '", key, "' is ", describe(found), ", expected an object");
+    return found;
+  }
+
+ private:
+  const Json &inner_, &outer_;
+  std::string place_;
+};
+
+/// The object at `key`, empty where there is none; Error for anything else there.
+Json nested_object(const Json& json, const std::string& key, const std::string& place);
+
+/// Error unless `divisor` divides `value`.
+void check_divides(int64_t divisor, const char* divisor_name, int64_t value, const char* name,
+                   const std::string& place);
+
+/// Error when `key` is there and asks for another computation than `expected`.
+void expect_word(const Json& object, const char* key, const char* expected, const std::string& place);
+
+/// Error for weights that are quantized.
+void refuse_quantized(const Json& json, const std::string& place);
+
+/// A decoder of the kind of Qwen2's: from `text_config`, from the top of the file, or from both. Error naming `place`
+/// and key for wrong types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
+/// layers), and what asks for another computation: other activations, attention windows, scaled rotation.
+TextConfig read_decoder_config(const Json& json, const std::string& place);
+
+/// The token ids and the initial deviation that every family has.
+void read_general_keys(const ConfigKeys& keys, ModelConfig& config);
+
+}  // namespace vlsi

@@ -1,0 +1,137 @@
+#include "family/qwen2_vl/config.h"
+
+#include <c10/util/Exception.h>
+
+#include <cmath>
+
+#include "family/config_keys.h"
+
+namespace vlsi {
+namespace {
+
+void read_vision(const Json& json, const TextConfig& text, const std::string& place, Qwen2VlConfig& vision) {
+  const Json inner = nested_object(json, "vision_config", place);
+  const Json none = Json::object();
+  const ConfigKeys lookup(inner, none, place + ", vision_config");
+  lookup.read_size("depth", vision.depth, 4096);
+  lookup.read_size("embed_dim", vision.embed_dim);
+  lookup.read_size("hidden_size", vision.hidden_size);
+  lookup.read_size("num_heads", vision.num_heads);
+  lookup.read("mlp_ratio", vision.mlp_ratio);
+  lookup.read_size("in_channels", vision.in_channels, 1024);
+  lookup.read_size("in_chans", vision.in_channels, 1024);
+  lookup.read_size("patch_size", vision.patch_size, 1024);
+  lookup.read_size("spatial_merge_size", vision.spatial_merge_size, 64);
+  lookup.read_size("temporal_patch_size", vision.temporal_patch_size, 64);
+  expect_word(inner, "hidden_act", "quick_gelu", place + ", vision_config");
+
+  if (!(vision.mlp_ratio > 0 && vision.mlp_ratio < 1024))
+    fail(place, ", vision_config: mlp_ratio is ", vision.mlp_ratio);
+  check_divides(vision.num_heads, "num_heads", vision.embed_dim, "vision embed_dim", place);
+  if (vision.embed_dim / vision.num_heads % 4 != 0) {
+    fail(place, ": the vision head width ", vision.embed_dim / vision.num_heads,
+         " is not a multiple of 4, as 2-D rotary needs");
+  }
+  if (vision.hidden_size != text.hidden_size) {
+    fail(place, ": vision_config.hidden_size ", vision.hidden_size, " differs from the decoder's hidden_size ",
+         text.hidden_size);
+  }
+}
+
+}  // namespace
+
+std::string Qwen2VlConfig::tower_text() const {
+  return concat(depth, " blocks x ", embed_dim, ", heads ", num_heads, ", patch ", patch_size, ", merge ",
+                spatial_merge_size);
+}
+
+std::string Qwen2VlConfig::patches_text() const {
+  return concat(patch_size, " pixels wide, ", patch_values(), " numbers each, merged by ", spatial_merge_size);
+}
+
+const Qwen2VlConfig& qwen2_vl_config(const ModelConfig& config) {
+  const auto* own = dynamic_cast<const Qwen2VlConfig*>(config.own.get());
+  TORCH_CHECK(own != nullptr, "a configuration of the family ", config.family);
+  return *own;
+}
+
+ModelConfig read_qwen2_vl_config(const Json& json, const std::string& place) {
+  refuse_quantized(json, place);
+  ModelConfig config;
+  config.family = "qwen2_vl";
+  config.text = read_decoder_config(json, place);
+  const auto own = std::make_shared<Qwen2VlConfig>();
+  read_vision(json, config.text, place, *own);
+  const Json inner = nested_object(json, "text_config", place);
+  const ConfigKeys keys(inner, json, place);
+  read_general_keys(keys, config);
+  keys.read("vision_start_token_id", own->vision_start_token_id);
+  keys.read("vision_end_token_id", own->vision_end_token_id);
+  keys.read("vision_token_id", own->vision_token_id);
+  keys.read("video_token_id", own->video_token_id);
+  for (const int64_t id : {config.image_token_id, own->video_token_id}) {
+    if (id < 0 || id >= config.text.vocab_size) {
+      fail(place, ": image or video token id ", id, " is outside the vocabulary of ", config.text.vocab_size, " rows");
+    }
+  }
+  config.own = own;
+  return config;
+}
+
+OrderedJson write_qwen2_vl_config(const ModelConfig& config, const std::string& dtype) {
+  const auto& text = config.text;
+  const auto& vision = qwen2_vl_config(config);
+  // The hub's files say 4, not 4.0.
+  const double ratio = vision.mlp_ratio;
+  const OrderedJson mlp_ratio =
+      ratio == std::floor(ratio) ? OrderedJson(static_cast<int64_t>(ratio)) : OrderedJson(ratio);
+  return {
+      {"architectures", {"Qwen2VLForConditionalGeneration"}},
+      {"attention_dropout", 0.0},
+      {"bos_token_id", config.bos_token_id},
+      {"eos_token_id", config.eos_token_id},
+      {"vision_start_token_id", vision.vision_start_token_id},
+      {"vision_end_token_id", vision.vision_end_token_id},
+      {"vision_token_id", vision.vision_token_id},
+      {"image_token_id", config.image_token_id},
+      {"video_token_id", vision.video_token_id},
+      {"hidden_act", "silu"},
+      {"hidden_size", text.hidden_size},
+      {"initializer_range", config.initializer_range},
+      {"intermediate_size", text.intermediate_size},
+      {"max_position_embeddings", text.max_position_embeddings},
+      {"max_window_layers", text.num_hidden_layers},
+      {"model_type", "qwen2_vl"},
+      {"num_attention_heads", text.num_attention_heads},
+      {"num_hidden_layers", text.num_hidden_layers},
+      {"num_key_value_heads", text.num_key_value_heads},
+      {"rms_norm_eps", text.rms_norm_eps},
+      {"rope_theta", text.rope_theta},
+      {"sliding_window", text.max_position_embeddings},
+      {"tie_word_embeddings", text.tie_word_embeddings},
+      {"torch_dtype", dtype},
+      {"transformers_version", "4.41.2"},
+      {"use_cache", true},
+      {"use_sliding_window", false},
+      {"vision_config",
+       {
+           {"depth", vision.depth},
+           {"embed_dim", vision.embed_dim},
+           {"mlp_ratio", mlp_ratio},
+           {"num_heads", vision.num_heads},
+           {"in_chans", vision.in_channels},
+           {"in_channels", vision.in_channels},
+           {"hidden_size", vision.hidden_size},
+           {"patch_size", vision.patch_size},
+           {"spatial_merge_size", vision.spatial_merge_size},
+           {"spatial_patch_size", vision.patch_size},
+           {"temporal_patch_size", vision.temporal_patch_size},
+           {"hidden_act", "quick_gelu"},
+           {"model_type", "qwen2_vl"},
+       }},
+      {"rope_scaling", {{"type", "mrope"}, {"mrope_section", text.rope_sections}}},
+      {"vocab_size", text.vocab_size},
+  };
+}
+
+}  // namespace vlsi
