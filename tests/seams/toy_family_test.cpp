@@ -2,6 +2,8 @@
 // asked.
 #include <gtest/gtest.h>
 
+#include <ATen/core/grad_mode.h>
+
 #include "base/json.h"
 #include "checkpoint/initialize.h"
 #include "checkpoint/load.h"
@@ -115,7 +117,6 @@ TEST_F(ToyFamily, AnswersTheSameWithACacheAsWithout) {
 }
 
 TEST_F(ToyFamily, ReadsTheFurtherRowsOfItsProjector) {
-  // Rows of the projector are zero and its further rows too: only these may change what is behind the first layer.
   const auto model = load_vlm(path("student"), at::kFloat);
   const auto processor = load_processor(path("student"));
   const auto batch = pack({processor->encode(RecordFile(kTiny / "train.json", {}).read(0))});
