@@ -29,9 +29,9 @@ int main(int argc, char** argv) {
   program.require_subcommand(1);
   program.fallthrough();
   Action action;
-  for (const auto& add : {add_init, add_finetune, add_distill, add_plan, add_cache, add_score, add_generate, add_answer,
-                          add_evaluate, add_export, add_inspect, add_lens, add_report}) {
-    add(program, action);
+  for (const auto& entry : commands()) {
+    auto* command = program.add_subcommand(entry.name, entry.meaning);
+    command->callback([&action, work = entry.add(*command)] { action = work; });
   }
   try {
     program.parse(argc, argv);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/words.h"
 
 namespace vlsi {
 
@@ -36,6 +37,17 @@ std::string describe(const Json& value);
 template <class T>
 struct Find {
   std::optional<T> operator()(const Json& object, const std::string& key, const std::string& place) const;
+};
+
+/// An enum with names, or a type that parses itself, from a string; another text is an Error that says what was
+/// expected.
+template <HasWords T>
+struct Find<T> {
+  std::optional<T> operator()(const Json& object, const std::string& key, const std::string& place) const {
+    const auto text = Find<std::string>()(object, key, place);
+    if (!text) return std::nullopt;
+    return parse_or_fail<T>(*text, concat(place, ": key '", key, "'"));
+  }
 };
 
 /// An object, not a function template: for that, a call with strings would be ambiguous with std::find.

@@ -102,7 +102,7 @@ void SettingsReader::finish() const {
     const auto& key = item.first.Scalar();
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const auto& place = item.second.Tag() == kOverrideTag ? item.second : item.first;
-    fail(settings_detail::place_of(place, file_, settings_detail::join(prefix_, key)), "is unknown; did you mean '",
+    fail(settings_detail::place_of(place, file_, settings_detail::join(prefix_, key)), " is unknown; did you mean '",
          settings_detail::join(prefix_, nearest(key, known_)), "'?");
   }
 }
@@ -120,7 +120,7 @@ void read_number(const YAML::Node& node, const std::string& file, const std::str
     if constexpr (std::floating_point<Number>) good = good && std::isfinite(value);
     if (good) return;
   }
-  fail(place_of(node, file, key), "is ", describe(node), ", expected ", expected);
+  fail(place_of(node, file, key), " is ", describe(node), ", expected ", expected);
 }
 
 }  // namespace
@@ -130,10 +130,10 @@ std::string join(const std::string& prefix, const std::string& key) {
 }
 
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key) {
-  if (node.Tag() == kOverrideTag) return concat("--set: key '", key, "' ");
+  if (node.Tag() == kOverrideTag) return concat("--set: key '", key, "'");
   const auto mark = node.Mark();
-  return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "' ")
-                        : concat(file, ": key '", key, "' ");
+  return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "'")
+                        : concat(file, ": key '", key, "'");
 }
 
 std::string describe(const YAML::Node& node) {
@@ -148,7 +148,7 @@ std::string describe(const YAML::Node& node) {
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, bool& value) {
   if (node.IsScalar() && node.Scalar() == "true") return void(value = true);
   if (node.IsScalar() && node.Scalar() == "false") return void(value = false);
-  fail(place_of(node, file, key), "is ", describe(node), ", expected true or false");
+  fail(place_of(node, file, key), " is ", describe(node), ", expected true or false");
 }
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, int64_t& value) {
   read_number(node, file, key, value, "a whole number");
@@ -160,7 +160,7 @@ void read_scalar(const YAML::Node& node, const std::string& file, const std::str
   read_number(node, file, key, value, "a number");
 }
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key, std::string& value) {
-  if (!node.IsScalar()) fail(place_of(node, file, key), "is ", describe(node), ", expected text");
+  if (!node.IsScalar()) fail(place_of(node, file, key), " is ", describe(node), ", expected text");
   value = node.Scalar();
 }
 void read_scalar(const YAML::Node& node, const std::string& file, const std::string& key,

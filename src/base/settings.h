@@ -5,13 +5,12 @@
 //     void fields(Visitor& v, OptimizerConfig& c) {
 //       v("learning_rate", c.learning_rate, "peak learning rate");
 //     }
-// A field is a bool, a number, a string, a path, an enum with `EnumNames`, a type that parses itself (ParsesItself), a
+// A field is a bool, a number, a string, a path, an enum with `EnumNames`, a type that parses itself (base/words.h), a
 // struct with `fields`, or a std::vector or std::optional of these.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
 
-#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -21,12 +20,9 @@
 
 #include "base/error.h"
 #include "base/number_text.h"
+#include "base/words.h"
 
 namespace vlsi {
-
-/// Specialise for an enum: `static const std::vector<std::pair<std::string, E>>& all()`.
-template <class E>
-struct EnumNames;
 
 /// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML,
 /// what is not UTF-8, several documents, an override without '=', and duplicate keys.
@@ -40,21 +36,11 @@ namespace settings_detail {
 
 struct Ignore {
   template <class T>
-  void operator()(const char*, T&, const char*) {}
+  void operator()(const char*, T&, const std::string&) {}
 };
 template <class T>
 concept Struct = requires(Ignore& v, T& c) {
   fields(v, c);
-};
-template <class T>
-concept Enum = std::is_enum_v<T>;
-/// A value with a written form of its own: `T::parse(text)`, empty for what is none, `text()`, which reads back, and
-/// what a message says was expected.
-template <class T>
-concept ParsesItself = requires(const T& value, const std::string& text) {
-  { T::parse(text) } -> std::same_as<std::optional<T>>;
-  { value.text() } -> std::convertible_to<std::string>;
-  { T::expected() } -> std::convertible_to<std::string>;
 };
 template <class T>
 struct IsVector : std::false_type {};
@@ -64,6 +50,18 @@ template <class T>
 struct IsOptional : std::false_type {};
 template <class T>
 struct IsOptional<std::optional<T>> : std::true_type {};
+
+/// words_of a field, or of a list's items; empty where it is not a matter of words.
+template <class T>
+std::string words_of_field() {
+  if constexpr (IsVector<T>::value || IsOptional<T>::value) {
+    return words_of_field<typename T::value_type>();
+  } else if constexpr (HasWords<T>) {
+    return words_of<T>();
+  } else {
+    return {};
+  }
+}
 
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key);
 std::string describe(const YAML::Node& node);
@@ -85,7 +83,7 @@ class SettingsReader {
       : node_(std::move(node)), file_(std::move(file)), prefix_(std::move(prefix)) {}
 
   template <class T>
-  void operator()(const char* key, T& value, const char*) {
+  void operator()(const char* key, T& value, const std::string&) {
     known_.push_back(key);
     if (!node_.IsMap()) return;
     const YAML::Node found = std::as_const(node_)[key];
@@ -99,7 +97,7 @@ class SettingsReader {
   void read(const YAML::Node& node, const std::string& key, T& value) const {
     using namespace settings_detail;
     if constexpr (IsVector<T>::value) {
-      if (!node.IsSequence()) fail(place_of(node, file_, key), "is ", describe(node), ", expected a list");
+      if (!node.IsSequence()) fail(place_of(node, file_, key), " is ", describe(node), ", expected a list");
       value.clear();
       for (size_t i = 0; i < node.size(); ++i) {
         typename T::value_type item{};
@@ -109,22 +107,12 @@ class SettingsReader {
     } else if constexpr (IsOptional<T>::value) {
       if (!value) value.emplace();
       read(node, key, *value);
-    } else if constexpr (Enum<T>) {
-      std::string name, names;
-      read_scalar(node, file_, key, name);
-      for (const auto& [known, candidate] : EnumNames<T>::all()) {
-        if (known == name) return void(value = candidate);
-        names += (names.empty() ? "" : ", ") + known;
-      }
-      fail(place_of(node, file_, key), "is '", name, "', expected one of ", names);
-    } else if constexpr (ParsesItself<T>) {
+    } else if constexpr (HasWords<T>) {
       std::string text;
       read_scalar(node, file_, key, text);
-      const auto parsed = T::parse(text);
-      if (!parsed) fail(place_of(node, file_, key), "is '", text, "', expected ", T::expected());
-      value = *parsed;
+      value = parse_or_fail<T>(text, place_of(node, file_, key));
     } else if constexpr (Struct<T>) {
-      if (!node.IsMap()) fail(place_of(node, file_, key), "is ", describe(node), ", expected keys and values");
+      if (!node.IsMap()) fail(place_of(node, file_, key), " is ", describe(node), ", expected keys and values");
       SettingsReader inner(node, file_, key);
       fields(inner, value);
       inner.finish();
@@ -139,19 +127,24 @@ class SettingsReader {
   std::vector<std::string> known_;
 };
 
-/// Writes every field of a struct as YAML; with comments, the field's meaning stands behind it.
+/// Writes every field of a struct as YAML; with comments, the field's meaning stands behind it, and then the words that
+/// it may hold.
 class SettingsWriter {
  public:
   explicit SettingsWriter(bool with_comments) : with_comments_(with_comments) { emitter_ << YAML::BeginMap; }
 
   template <class T>
-  void operator()(const char* key, T& value, const char* meaning) {
+  void operator()(const char* key, T& value, const std::string& meaning) {
     if constexpr (settings_detail::IsOptional<T>::value) {
       if (!value && !with_comments_) return;
     }
     emitter_ << YAML::Key << key << YAML::Value;
     write(value);
-    if (with_comments_ && !settings_detail::Struct<T>) emitter_ << YAML::Comment(meaning);
+    if (with_comments_ && !settings_detail::Struct<T>) {
+      const auto words = settings_detail::words_of_field<T>();
+      const char* const between = words.find('\n') == words.npos ? ": " : "\n";
+      emitter_ << YAML::Comment(words.empty() ? meaning : meaning + between + words);
+    }
   }
 
   std::string finish() {
@@ -173,12 +166,8 @@ class SettingsWriter {
       } else {
         emitter_ << YAML::Null;
       }
-    } else if constexpr (Enum<T>) {
-      for (const auto& [name, candidate] : EnumNames<T>::all()) {
-        if (candidate == value) emitter_ << name;
-      }
-    } else if constexpr (ParsesItself<T>) {
-      emitter_ << value.text();
+    } else if constexpr (HasWords<T>) {
+      emitter_ << text_of(value);
     } else if constexpr (Struct<T>) {
       emitter_ << YAML::BeginMap;
       fields(*this, value);

@@ -59,6 +59,7 @@ class Choice {
     TORCH_CHECK(entry_ != nullptr, "the table has no entry '", name, "'");
   }
 
+  static const Table<Entry>& table() { return kTable(); }
   static std::optional<Choice> parse(const std::string& text) {
     const Entry* found = kTable().find(text);
     return found == nullptr ? std::nullopt : std::optional(Choice(*found));

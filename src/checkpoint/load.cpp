@@ -107,20 +107,4 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   return model;
 }
 
-at::ScalarType parse_dtype(const std::string& name, const std::string& place) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
-  fail(place, ": dtype is '", name, "', expected float32, bfloat16 or float16");
-}
-
-std::string dtype_name(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat: return "float32";
-    case at::kBFloat16: return "bfloat16";
-    case at::kHalf: return "float16";
-    default: TORCH_CHECK(false, "no name for dtype ", dtype);
-  }
-}
-
 }  // namespace vlsi

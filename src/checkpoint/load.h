@@ -34,8 +34,4 @@ std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::Scalar
 using StoredNames = std::map<std::string, std::string>;
 StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Problems& problems);
 
-/// "float32", "bfloat16" or "float16"; Error naming `place` for another.
-at::ScalarType parse_dtype(const std::string& name, const std::string& place);
-std::string dtype_name(at::ScalarType dtype);
-
 }  // namespace vlsi

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/atomic_file.h"
+#include "base/dtype.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "checkpoint/load.h"

@@ -54,17 +54,15 @@ int run(const AnswerOptions& options) {
 
 }  // namespace
 
-void add_answer(CLI::App& program, Action& action) {
+Action add_answer(CLI::App& command) {
   auto options = std::make_shared<AnswerOptions>();
-  auto* command =
-      program.add_subcommand("answer", "Answer a data file's questions; the result is a data file (teacher labels)");
-  add_model_options(*command, options->model);
-  add_data_options(*command, options->data);
-  command->add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+  add_model_options(command, options->model);
+  add_data_options(command, options->data);
+  command.add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
+  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -22,7 +22,7 @@ int run(CacheOptions options) {
   if (out.empty()) out = config.teacher.cache.empty() ? config.out / "teacher-cache" : config.teacher.cache;
   config.teacher.cache = out;  // so that the losses are checked, too
   check(config, options.run.file.string());
-  parse_device(config.device);
+  check_device(config.device);
   use_threads(config.threads);
   catch_interrupts();
   return make_teacher_cache(config, options.cache) == Outcome::kFinished ? 0 : 1;
@@ -30,19 +30,17 @@ int run(CacheOptions options) {
 
 }  // namespace
 
-void add_cache(CLI::App& program, Action& action) {
-  auto* command =
-      program.add_subcommand("cache", "The teacher's part of step 2, once, to disk: later runs need no teacher");
+Action add_cache(CLI::App& command) {
   auto options = std::make_shared<CacheOptions>();
-  add_run_options(*command, options->run);
-  command->add_option("--out", options->cache.out,
-                      "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
+  add_run_options(command, options->run);
+  command.add_option("--out", options->cache.out,
+                     "the cache's folder [teacher.cache, else teacher-cache in the run's folder]");
   command
-      ->add_option("--shard-bytes", options->cache.shard_bytes,
-                   "size of a file of the cache; what an interrupt loses at most")
+      .add_option("--shard-bytes", options->cache.shard_bytes,
+                  "size of a file of the cache; what an interrupt loses at most")
       ->capture_default_str()
       ->check(whole_number_from(1));
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

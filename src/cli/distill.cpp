@@ -13,7 +13,7 @@ namespace {
 
 struct DistillCommandOptions {
   RunOptions run;
-  std::string only = "all";
+  Only only = Only::kAll;
   bool resume = false, force = false;
 };
 
@@ -21,7 +21,7 @@ RunConfig read_config(const DistillCommandOptions& options, bool finetune_alone)
   auto config = load_run_config(options.run.file, options.run.overrides);
   if (finetune_alone) config.verbalize.iterations = config.interact.iterations = 0;
   check(config, options.run.file.string());
-  parse_device(config.device);
+  check_device(config.device);
   return config;
 }
 
@@ -29,13 +29,12 @@ int run(const DistillCommandOptions& options, bool finetune_alone) {
   const auto config = read_config(options, finetune_alone);
   use_threads(config.threads);
   catch_interrupts();
-  const auto only = step_kinds().at(options.only);
-  const at::Device device(config.device);
+  const at::Device device = config.device;
   return run_as_rank(device, [&](const Ranks& ranks) {
     if (ranks.is_first() && !options.force && device.is_cpu()) {
-      check_fits(config, {only, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
+      check_fits(config, {options.only, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
     }
-    const auto outcome = distill(config, {only, options.resume}, ranks);
+    const auto outcome = distill(config, {options.only, options.resume}, ranks);
     return outcome == Outcome::kFinished ? 0 : 1;
   });
 }
@@ -50,18 +49,15 @@ std::shared_ptr<DistillCommandOptions> add_options(CLI::App& command) {
 
 }  // namespace
 
-void add_distill(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("distill", "Verbalize, interact, fine-tune: the three steps of the method");
-  auto options = add_options(*command);
-  add_only_option(*command, options->only);
-  command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/false); }; });
+Action add_distill(CLI::App& command) {
+  auto options = add_options(command);
+  add_only_option(command, options->only);
+  return [options] { return run(*options, /*finetune_alone=*/false); };
 }
 
-void add_finetune(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand(
-      "finetune", "Supervised fine-tuning of the student alone, by the finetune part of the file");
-  auto options = add_options(*command);
-  command->callback([options, &action] { action = [options] { return run(*options, /*finetune_alone=*/true); }; });
+Action add_finetune(CLI::App& command) {
+  auto options = add_options(command);
+  return [options] { return run(*options, /*finetune_alone=*/true); };
 }
 
 }  // namespace vlsi

@@ -85,21 +85,20 @@ int run(const EvaluateOptions& options) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& program, Action& action) {
+Action add_evaluate(CLI::App& command) {
   auto options = std::make_shared<EvaluateOptions>();
-  auto* command = program.add_subcommand("evaluate", "Accuracy on a benchmark, by greedy generation");
-  add_model_options(*command, options->model);
-  add_data_options(*command, options->data);
+  add_model_options(command, options->model);
+  add_data_options(command, options->data);
   command
-      ->add_option("--benchmark", options->benchmark,
-                   "easy-vqa: exact match, per question type (the records' `category`)")
+      .add_option("--benchmark", options->benchmark,
+                  "easy-vqa: exact match, per question type (the records' `category`)")
       ->required()
       ->check(CLI::IsMember({"easy-vqa"}));
-  command->add_option("--out", options->out, "folder for results.json and predictions.jsonl")->required();
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+  command.add_option("--out", options->out, "folder for results.json and predictions.jsonl")->required();
+  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

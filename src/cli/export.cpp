@@ -9,14 +9,27 @@
 #include "model/parts.h"
 #include "run/student.h"
 
-namespace vlsi {
+namespace vlsi {};
+
 namespace {
 
 namespace fs = std::filesystem;
 
+struct ExportOptions;
+
+/// What a run's student is written as.
+struct ExportFormat {
+  std::string name, meaning;
+  void (*write)(const ExportOptions& options, const RunConfig& config);
+};
+Table<ExportFormat>& export_formats();
+
 struct ExportOptions {
   fs::path run, out;
-  std::string format = "hf", dtype, base_model, naming = "gen-2";
+  Choice<ExportFormat, export_formats> format;
+  std::optional<StoredDtype> dtype;  // or else the run's
+  std::string base_model;
+  std::string naming = {};
   uint64_t max_shard_bytes = kMaxShardBytes;
 };
 
@@ -24,19 +37,19 @@ std::string place_of(const ExportOptions& options) { return "exporting " + optio
 
 /// The student of a finished run, with the adapters that it kept.
 std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConfig& config) {
-  auto student = load_vlm(config.student.model, parse_dtype(config.dtype, "dtype"));
+  auto student = load_vlm(config.student.model, config.dtype);
   load_adapter(*student, options.run / "adapter");
   return student;
 }
 
 void export_model(const ExportOptions& options, const RunConfig& config) {
-  const auto dtype = parse_dtype(options.dtype.empty() ? config.dtype : options.dtype, "--dtype");
+  const at::ScalarType dtype = options.dtype ? options.dtype->value : config.dtype.value;
   const auto finished = options.run / "model";
   const bool is_finished = fs::exists(finished);
   std::shared_ptr<Vlm> student;
   if (!is_finished) {
     student = trained_student(options.run, place_of(options));
-  } else if (dtype_name(dtype) != config.dtype && fs::exists(options.run / "adapter")) {
+  } else if (dtype != config.dtype && fs::exists(options.run / "adapter")) {
     student = adapted_student(options, config);  // model/ is rounded to the run's dtype already
   } else {
     student = load_vlm(finished, dtype);
@@ -72,46 +85,41 @@ void export_adapter(const ExportOptions& options, const RunConfig& config) {
   save_adapter(options.out, *student, base_model, options.naming);
 }
 
+Table<ExportFormat>& export_formats() {
+  static Table<ExportFormat> formats{{"hf", "a whole model, adapters merged", export_model},
+                                     {"peft", "the adapters alone", export_adapter}};
+  return formats;
+}
+
 int run(const ExportOptions& options) {
   require_empty(options.out, "exporting");
   const auto config_path = options.run / "config.yaml";
   if (!fs::exists(config_path))
     fail(place_of(options), ": ", options.run.string(), " is no run: it has no config.yaml");
   const auto config = load_run_config(config_path, {});
-  if (options.format == "peft") {
-    export_adapter(options, config);
-  } else {
-    export_model(options, config);
-  }
+  options.format->write(options, config);
   log_info("wrote " + options.out.string());
   return 0;
 }
 
 }  // namespace
 
-void add_export(CLI::App& program, Action& action) {
+Action add_export(CLI::App& command) {
   auto options = std::make_shared<ExportOptions>();
-  auto* command = program.add_subcommand(
-      "export", "A run's student as a Hugging Face directory, or its adapters as a PEFT directory");
   command
-      ->add_option("--run", options->run, "the run's directory; one that is not finished gives its newest checkpoint")
+      .add_option("--run", options->run, "the run's directory; one that is not finished gives its newest checkpoint")
       ->required();
-  command->add_option("--out", options->out, "the new directory")->required();
-  command->add_option("--format", options->format, "hf: a whole model, adapters merged; peft: the adapters alone")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"hf", "peft"}));
-  command->add_option("--dtype", options->dtype,
-                      "hf: of the written weights: float32 | bfloat16 | float16 [the run's]");
-  command->add_option("--base-model", options->base_model,
-                      "peft: what the adapter calls the model it is for [the run's student.model]");
-  command
-      ->add_option(
-          "--naming", options->naming,
-          "peft: of the tensors, as the model's family knows it; gen-2 for transformers 4.52 and newer, gen-1 for "
-          "older ones")
-      ->capture_default_str();
-  add_shard_option(*command, options->max_shard_bytes);
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.add_option("--out", options->out, "the new directory")->required();
+  add_word_option(command, "--format", options->format, "");
+  add_word_option(command, "--dtype", options->dtype, "hf: of the written weights [the run's]");
+  command.add_option("--base-model", options->base_model,
+                     "peft: what the adapter calls the model it is for [the run's student.model]");
+  command.add_option(
+      "--naming", options->naming,
+      "peft: of the tensors, one of the model's family: gen-2, which is the default, for transformers 4.52 and "
+      "newer, gen-1 for older ones");
+  add_shard_option(command, options->max_shard_bytes);
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -46,16 +46,15 @@ int run(const GenerateOptions& options) {
 
 }  // namespace
 
-void add_generate(CLI::App& program, Action& action) {
+Action add_generate(CLI::App& command) {
   auto options = std::make_shared<GenerateOptions>();
-  auto* command = program.add_subcommand("generate", "Answer one prompt, with or without pictures (greedy)");
-  add_model_options(*command, options->model);
-  add_prompt_options(*command, options->prompt);
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+  add_model_options(command, options->model);
+  add_prompt_options(command, options->prompt);
+  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
-  command->add_flag("--json", options->json, "print {text, tokens, finish_reason}");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.add_flag("--json", options->json, "print {text, tokens, finish_reason}");
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -10,11 +10,19 @@
 #include "text/tokenizer.h"
 
 namespace vlsi {
+
+template <>
+struct EnumNames<Initializer> {
+  static constexpr EnumName<Initializer> all[]{{"fan-in", Initializer::kFanIn, "std 1/sqrt(inputs)"},
+                                               {"normal", Initializer::kNormal, "std initializer_range"}};
+};
+
 namespace {
 
 struct InitOptions {
   std::filesystem::path config, tokenizer, out, vision_from;
-  std::string initializer = "fan-in", dtype = "float32";
+  Initializer initializer = Initializer::kFanIn;
+  StoredDtype dtype;
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
@@ -38,8 +46,7 @@ int run(const InitOptions& options) {
          " has neither preprocessor_config.json nor processor_config.json, which say how pictures are read");
   }
   require_empty(options.out, "initialising");
-  const auto initializer = options.initializer == "normal" ? Initializer::kNormal : Initializer::kFanIn;
-  auto weights = random_weights(config, initializer, options.seed, parse_dtype(options.dtype, "--dtype"));
+  auto weights = random_weights(config, options.initializer, options.seed, options.dtype);
   if (!options.vision_from.empty()) take_vision_tower(weights, options.vision_from);
   write_model(options.out, config, std::move(weights), options.tokenizer, options.max_shard_bytes);
   log_info(concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_values(*make_vlm(config))),
@@ -49,25 +56,20 @@ int run(const InitOptions& options) {
 
 }  // namespace
 
-void add_init(CLI::App& program, Action& action) {
+Action add_init(CLI::App& command) {
   auto options = std::make_shared<InitOptions>();
-  auto* command = program.add_subcommand("init", "Write a complete Hugging Face directory with random weights");
-  command->add_option("--config", options->config, "config.json of the architecture")->required();
+  command.add_option("--config", options->config, "config.json of the architecture")->required();
   command
-      ->add_option("--tokenizer", options->tokenizer,
-                   "directory with tokenizer.json and preprocessor_config.json or processor_config.json")
+      .add_option("--tokenizer", options->tokenizer,
+                  "directory with tokenizer.json and preprocessor_config.json or processor_config.json")
       ->required();
-  command->add_option("--out", options->out, "the new directory")->required();
-  command->add_option("--vision-from", options->vision_from,
-                      "take the vision tower (without its merger) of this model");
-  command
-      ->add_option("--initializer", options->initializer, "fan-in: std 1/sqrt(inputs); normal: std initializer_range")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"fan-in", "normal"}));
-  command->add_option("--dtype", options->dtype, "of the written weights: float32 | bfloat16")->capture_default_str();
-  command->add_option("--seed", options->seed, "of the weights")->capture_default_str()->check(whole_number_from(0));
-  add_shard_option(*command, options->max_shard_bytes);
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.add_option("--out", options->out, "the new directory")->required();
+  command.add_option("--vision-from", options->vision_from, "take the vision tower (without its merger) of this model");
+  add_word_option(command, "--initializer", options->initializer, "");
+  add_word_option(command, "--dtype", options->dtype, "of the written weights");
+  command.add_option("--seed", options->seed, "of the weights")->capture_default_str()->check(whole_number_from(0));
+  add_shard_option(command, options->max_shard_bytes);
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

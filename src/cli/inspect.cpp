@@ -1,10 +1,10 @@
 // vlsi inspect: what is in a folder that this program, or the ecosystem, wrote.
 #include <iostream>
 
+#include "base/dtype.h"
 #include "base/json.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
-#include "checkpoint/load.h"
 #include "cli/commands.h"
 #include "family/family.h"
 #include "teacher/cache_format.h"
@@ -62,7 +62,7 @@ void inspect_verbalizers(const fs::path& directory) {
   const auto description = read_json(path);
   const auto backbone = require<Json>(description, "backbone", path.string());
   const auto config = read_verbalizer_config(directory);
-  std::cout << directory.string() << ": verbalizers (" << name_of(config.architecture)
+  std::cout << directory.string() << ": verbalizers (" << config.architecture->name
             << (config.residual ? ", residual" : "") << (config.final_norm ? ", final norm" : "")
             << ")\n  layers      ";
   for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string()))
@@ -168,12 +168,10 @@ int run(const fs::path& directory) {
 
 }  // namespace
 
-void add_inspect(CLI::App& program, Action& action) {
+Action add_inspect(CLI::App& command) {
   auto directory = std::make_shared<fs::path>();
-  auto* command =
-      program.add_subcommand("inspect", "What is in a model, adapter, verbalizer, teacher cache or run directory");
-  command->add_option("directory", *directory, "the directory")->required();
-  command->callback([directory, &action] { action = [directory] { return run(*directory); }; });
+  command.add_option("directory", *directory, "the directory")->required();
+  return [directory] { return run(*directory); };
 }
 
 }  // namespace vlsi

@@ -40,16 +40,15 @@ struct Loaded {
 };
 
 /// What --dtype is where it is not given: that of the backbone that the verbalizers were trained on.
-std::string usual_dtype(const std::filesystem::path& verbalizers) {
-  constexpr const char* kOtherwise = "float32";
-  if (verbalizers.empty()) return kOtherwise;
+Dtype usual_dtype(const std::filesystem::path& verbalizers) {
+  if (verbalizers.empty()) return {};
   const auto path = verbalizers / "verbalizers.json";
   const auto backbone = require<Json>(read_json(path), "backbone", path.string());
-  return find<std::string>(backbone, "dtype", path.string() + ", backbone").value_or(kOtherwise);
+  return find<Dtype>(backbone, "dtype", path.string() + ", backbone").value_or(Dtype{});
 }
 
 Loaded load(LensOptions options) {
-  if (options.model.dtype.empty()) options.model.dtype = usual_dtype(options.verbalizers);
+  if (!options.model.dtype) options.model.dtype = usual_dtype(options.verbalizers);
   // What a person types is text, also where it looks like a control token.
   Loaded loaded{load(options.model, SpecialText::kPlain), nullptr, nullptr};
   const auto device = loaded.model.vlm->device();
@@ -148,27 +147,25 @@ int run(const LensOptions& options) {
 
 }  // namespace
 
-void add_lens(CLI::App& program, Action& action) {
+Action add_lens(CLI::App& command) {
   auto options = std::make_shared<LensOptions>();
-  auto* command = program.add_subcommand("lens", "What every layer says about one input, token by token");
-  options->model.dtype.clear();
-  add_model_options(*command, options->model);
-  command->get_option("--dtype")->description("float32 | bfloat16 [the verbalizers', else float32]");
-  command->add_option("--verbalizers", options->verbalizers,
-                      "trained ones; without them: the logit lens, final norm and language head on every layer");
-  command->add_option(
-      "--head", options->head,
-      "the model that the verbalizers were trained on, where --model's language head was trained since");
-  command->add_option("--layers", options->layers, "of the verbalizers [all]")->delimiter(',');
-  add_prompt_options(*command, options->prompt);
-  command->add_option("--answer", options->answer, "the answer to read along; default: the model's own greedy one");
-  command->add_option("--max-new-tokens", options->max_new_tokens, "longest answer of its own")
+  options->model.dtype.reset();
+  add_model_options(command, options->model);
+  command.get_option("--dtype")->description(Dtype::expected() + " [the verbalizers', else float32]");
+  command.add_option("--verbalizers", options->verbalizers,
+                     "trained ones; without them: the logit lens, final norm and language head on every layer");
+  command.add_option("--head", options->head,
+                     "the model that the verbalizers were trained on, where --model's language head was trained since");
+  command.add_option("--layers", options->layers, "of the verbalizers [all]")->delimiter(',');
+  add_prompt_options(command, options->prompt);
+  command.add_option("--answer", options->answer, "the answer to read along; default: the model's own greedy one");
+  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer of its own")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
-  command->add_flag("--blank", options->blank, "also with the pictures blanked: what the model says without seeing");
-  command->add_flag("--json", options->json, "print one line of JSON");
-  command->add_option("--html", options->html, "write a page that shows the same");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.add_flag("--blank", options->blank, "also with the pictures blanked: what the model says without seeing");
+  command.add_flag("--json", options->json, "print one line of JSON");
+  command.add_option("--html", options->html, "write a page that shows the same");
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -8,15 +8,14 @@
 
 #include "base/error.h"
 #include "checkpoint/adapter.h"
-#include "checkpoint/load.h"
 
 namespace vlsi {
 
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--model", options.model, "Hugging Face directory")->required();
   command.add_option("--adapter", options.adapter, "PEFT directory of a LoRA adapter for the model");
-  command.add_option("--device", options.device, "cpu | cuda | cuda:1")->capture_default_str();
-  command.add_option("--dtype", options.dtype, "float32 | bfloat16")->capture_default_str();
+  add_word_option(command, "--device", options.device, "");
+  add_word_option(command, "--dtype", options.dtype, "");
   command.add_option("--threads", options.threads, "0: one a core")->capture_default_str();
 }
 
@@ -72,9 +71,8 @@ void use_threads(int64_t threads) {
 
 LoadedModel load(const ModelOptions& options, SpecialText special_text) {
   use_threads(options.threads);
-  const auto dtype = parse_dtype(options.dtype, "--dtype");
-  if (dtype == at::kHalf) fail("--dtype is 'float16', in which such models overflow; expected float32 or bfloat16");
-  auto model = load_model(options.model, dtype, parse_device(options.device), special_text);
+  check_device(options.device);
+  auto model = load_model(options.model, options.dtype.value(), options.device, special_text);
   if (!options.adapter.empty()) load_adapter(*model.vlm, options.adapter);
   return model;
 }
@@ -85,18 +83,9 @@ void require_empty(const std::filesystem::path& folder, const char* action) {
   }
 }
 
-at::Device parse_device(const std::string& name) {
-  std::optional<at::Device> device;
-  try {
-    device = at::Device(name);
-  } catch (const c10::Error&) {
-    fail("--device is '", name, "', expected cpu, cuda or cuda:N");
-  }
-  if ((!device->is_cpu() || device->has_index()) && !device->is_cuda())
-    fail("--device is '", name, "', expected cpu, cuda or cuda:N");
-  if (device->is_cuda() && !at::globalContext().hasCUDA())
-    fail("--device is '", name, "', but there is no GPU here that LibTorch can use");
-  return *device;
+void check_device(const DeviceName& device) {
+  if (device.value.is_cuda() && !at::globalContext().hasCUDA())
+    fail("--device is '", device.text(), "', but there is no GPU here that LibTorch can use");
 }
 
 }  // namespace vlsi

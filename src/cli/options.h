@@ -7,9 +7,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/device_name.h"
+#include "base/dtype.h"
+#include "base/words.h"
 #include "data/conversation.h"
 #include "data/loader.h"
 #include "eval/answers.h"
@@ -19,7 +23,8 @@ namespace vlsi {
 /// Of commands that load one model and go over data or a prompt.
 struct ModelOptions {
   std::filesystem::path model, adapter;
-  std::string device = "cpu", dtype = "float32";
+  DeviceName device;
+  std::optional<Dtype> dtype = Dtype{};  // absent: by what else is loaded
   int64_t threads = 0;
 };
 
@@ -50,6 +55,18 @@ void add_shard_option(CLI::App& command, uint64_t& max_shard_bytes);
 /// What an option with a whole number from `least` up accepts.
 CLI::Validator whole_number_from(int64_t least);
 
+/// An option whose value is a word (base/words.h), or a std::optional of one: the help lists the words behind
+/// `meaning`, and another is an Error.
+template <class Value>
+CLI::Option* add_word_option(CLI::App& command, const std::string& name, Value& value, const std::string& meaning) {
+  using Word = typename std::conditional_t<HasWords<Value>, std::optional<Value>, Value>::value_type;
+  auto* option = command.add_option_function<std::string>(
+      name, [&value, name](const std::string& text) { value = parse_or_fail<Word>(text, name); },
+      (meaning.empty() ? "" : meaning + ": ") + words_of<Word>("; "));
+  if (const std::optional<Word> present = value) option->default_str(text_of(*present));
+  return option;
+}
+
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 
@@ -60,7 +77,7 @@ LoadedModel load(const ModelOptions& options, SpecialText special_text = Special
 /// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
 void require_empty(const std::filesystem::path& folder, const char* action);
 
-/// "cpu", "cuda", "cuda:1"; Error for anything else, and for a GPU that is not there.
-at::Device parse_device(const std::string& name);
+/// Error for a GPU that is not there.
+void check_device(const DeviceName& device);
 
 }  // namespace vlsi

@@ -13,7 +13,7 @@ namespace {
 
 struct PlanCommandOptions {
   RunOptions run;
-  std::string only = "all";
+  Only only = Only::kAll;
   bool resume = false, json = false;
   int64_t num_ranks = 1;
 };
@@ -25,10 +25,9 @@ int run(const PlanCommandOptions& options) {
     config.verbalize.iterations = config.interact.iterations = 0;
   }
   check(config, options.run.file.string());
-  parse_device(config.device);
+  check_device(config.device);
   use_threads(config.threads);
-  const auto plan =
-      make_plan(config, {step_kinds().at(options.only), /*measures=*/true, options.resume, options.num_ranks});
+  const auto plan = make_plan(config, {options.only, /*measures=*/true, options.resume, options.num_ranks});
   if (options.json) {
     std::cout << to_json(plan).dump(2) << "\n";
   } else {
@@ -39,21 +38,18 @@ int run(const PlanCommandOptions& options) {
 
 }  // namespace
 
-void add_plan(CLI::App& program, Action& action) {
-  auto* command =
-      program.add_subcommand("plan", "Memory, disk and time of a run, part by part, before anything is loaded");
+Action add_plan(CLI::App& command) {
   auto options = std::make_shared<PlanCommandOptions>();
-  add_run_options(*command, options->run);
-  add_only_option(*command, options->only);
-  command->add_flag("--resume", options->resume,
-                    "what is left of the run in its folder, from its newest checkpoint on");
+  add_run_options(command, options->run);
+  add_only_option(command, options->only);
+  command.add_flag("--resume", options->resume, "what is left of the run in its folder, from its newest checkpoint on");
   command
-      ->add_option("--ranks", options->num_ranks,
-                   "processes that will train together: memory, work and time are one's, on a machine of its own")
+      .add_option("--ranks", options->num_ranks,
+                  "processes that will train together: memory, work and time are one's, on a machine of its own")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  command->add_flag("--json", options->json, "as JSON, in bytes and seconds");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command.add_flag("--json", options->json, "as JSON, in bytes and seconds");
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

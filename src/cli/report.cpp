@@ -41,7 +41,7 @@ int serve(const ReportOptions& options) {
 int run(const ReportOptions& options) {
   if (options.out.empty() == !options.port) fail("vlsi report wants either --out FILE.html or --serve PORT");
   use_threads(options.threads);
-  parse_device(options.samples.device);
+  check_device(options.samples.device);
   if (std::filesystem::is_directory(options.out))
     fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
   if (options.port) return serve(options);
@@ -55,31 +55,28 @@ int run(const ReportOptions& options) {
 
 }  // namespace
 
-void add_report(CLI::App& program, Action& action) {
+Action add_report(CLI::App& command) {
   auto options = std::make_shared<ReportOptions>();
-  auto* command =
-      program.add_subcommand("report", "A page about one or several runs: curves, matches, what the layers say");
-  command->add_option("runs", options->runs, "run directories")->required();
-  command->add_option("--out", options->out, "the page to write, one HTML file that needs nothing else");
+  command.add_option("runs", options->runs, "run directories")->required();
+  command.add_option("--out", options->out, "the page to write, one HTML file that needs nothing else");
   command
-      ->add_option("--serve", options->port,
-                   "serve the page at this port instead, and keep it up to date; 0: a free port")
+      .add_option("--serve", options->port,
+                  "serve the page at this port instead, and keep it up to date; 0: a free port")
       ->check(CLI::Range(0, 65535));
-  command->add_option("--host", options->host, "address to serve at; anything but loopback gets a random token")
+  command.add_option("--host", options->host, "address to serve at; anything but loopback gets a random token")
       ->capture_default_str();
   command
-      ->add_option("--samples", options->samples.count,
-                   "validation samples whose layers are read, in each run; loads its models one by one")
+      .add_option("--samples", options->samples.count,
+                  "validation samples whose layers are read, in each run; loads its models one by one")
       ->capture_default_str()
       ->check(CLI::Range(0, 100));
-  command->add_option("--sample-id", options->samples.ids, "the samples to take, by their id");
-  command->add_option("--max-new-tokens", options->samples.max_new_tokens, "longest answer to a sample")
+  command.add_option("--sample-id", options->samples.ids, "the samples to take, by their id");
+  command.add_option("--max-new-tokens", options->samples.max_new_tokens, "longest answer to a sample")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  command->add_option("--device", options->samples.device, "cpu | cuda | cuda:1, for the samples")
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "0: one a core")->capture_default_str();
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  add_word_option(command, "--device", options->samples.device, "for the samples");
+  command.add_option("--threads", options->threads, "0: one a core")->capture_default_str();
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -1,6 +1,6 @@
 #include "cli/run_options.h"
 
-#include "base/error.h"
+#include "cli/options.h"
 
 namespace vlsi {
 
@@ -18,18 +18,6 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   });
 }
 
-const std::map<std::string, Only>& step_kinds() {
-  static const std::map<std::string, Only> kinds{{"all", Only::kAll},
-                                                 {"verbalize", Only::kVerbalize},
-                                                 {"interact", Only::kInteract},
-                                                 {"finetune", Only::kFinetune}};
-  return kinds;
-}
-
-void add_only_option(CLI::App& command, std::string& only) {
-  command.add_option("--only", only, "all | verbalize | interact | finetune")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"all", "verbalize", "interact", "finetune"}));
-}
+void add_only_option(CLI::App& command, Only& only) { add_word_option(command, "--only", only, "the step to take"); }
 
 }  // namespace vlsi

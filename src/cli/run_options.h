@@ -3,7 +3,6 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,15 @@ struct RunOptions {
 /// The file, --set, the short forms of it, and a footer with all keys and their defaults.
 void add_run_options(CLI::App& command, RunOptions& options);
 
-/// --only, of commands that may take one step alone, and what its values mean.
-void add_only_option(CLI::App& command, std::string& only);
-const std::map<std::string, Only>& step_kinds();
+template <>
+struct EnumNames<Only> {
+  static constexpr EnumName<Only> all[]{{"all", Only::kAll},
+                                        {"verbalize", Only::kVerbalize},
+                                        {"interact", Only::kInteract},
+                                        {"finetune", Only::kFinetune}};
+};
+
+/// --only, of commands that may take one step alone.
+void add_only_option(CLI::App& command, Only& only);
 
 }  // namespace vlsi

@@ -35,14 +35,12 @@ int run(const ScoreOptions& options) {
 
 }  // namespace
 
-void add_score(CLI::App& program, Action& action) {
+Action add_score(CLI::App& command) {
   auto options = std::make_shared<ScoreOptions>();
-  auto* command =
-      program.add_subcommand("score", "Log-probabilities of the answers in a data file, one JSON line a conversation");
-  add_model_options(*command, options->model);
-  add_data_options(*command, options->data);
-  command->add_option("--out", options->out, "JSONL file to write")->required();
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  add_model_options(command, options->model);
+  add_data_options(command, options->data);
+  command.add_option("--out", options->out, "JSONL file to write")->required();
+  return [options] { return run(*options); };
 }
 
 }  // namespace vlsi

@@ -132,7 +132,7 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
   const auto weights = at::zeros({num_student, num_teacher}, at::kDouble);
   auto weight_of = weights.accessor<double, 2>();
   for (const auto& [s, j, weight] : matches) weight_of[s][j] += weight;
-  if (matching.rule == MatchingRule::kExpected) {
+  if (matching.rule->weighs_all_pairs) {
     output.means["match_weights"] = {weights * num_answers, num_answers};
   } else {
     OrderedJson matched = OrderedJson::array(), losses = OrderedJson::array();

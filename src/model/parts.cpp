@@ -18,12 +18,18 @@ const std::vector<std::string>& part_names() {
   return names;
 }
 
+std::string part_list() {
+  std::string list;
+  for (const auto& name : part_names()) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
 void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
   const auto names = model.named_parameters();
   for (const auto& part : parts) {
     const auto& known = part_names();
     if (std::find(known.begin(), known.end(), part) == known.end()) {
-      fail(place, ": unknown part '", part, "', expected lora, decoder, embeddings, head, projector or vision");
+      fail(place, ": unknown part '", part, "', expected one of ", part_list());
     }
     // A tied head is the token embedding: naming it says nothing more than naming that.
     if (part == "head" && model.config().text.tie_word_embeddings) continue;

@@ -17,6 +17,8 @@ std::string_view part_of(std::string_view parameter_name);
 
 /// The names that part_of gives.
 const std::vector<std::string>& part_names();
+/// The same in a line.
+std::string part_list();
 
 /// Error naming `place` for an unknown part, or one that the model lacks.
 void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place);

@@ -51,8 +51,33 @@ void check_sizes(std::span<const double> kl, int64_t num_student, int64_t num_te
               " entries");
 }
 
-std::vector<Match> expected_matches(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
-                                    const MatchingConfig& config) {
+/// Matches each student layer, one after the other, with those that `choose` takes of (the layer, its candidates, their
+/// losses), which share its weight.
+template <class Choose>
+std::vector<Match> match_each(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                              const MatchingConfig& config, const Choose& choose) {
+  std::vector<Match> matches;
+  int64_t start = 0;
+  for (int64_t s = 0; s < num_student; ++s) {
+    const auto range = candidates_of(s, start, num_student, num_teacher, config);
+    const std::vector<int64_t> chosen = choose(s, range, range.of(kl, s, num_teacher));
+    for (const int64_t j : chosen) matches.push_back({s, j, 1.0 / static_cast<double>(chosen.size())});
+    // Where several are chosen, order is kept towards the shallowest of them, so that the range never empties early.
+    if (config.order_preservation) start = *std::min_element(chosen.begin(), chosen.end()) + 1;
+  }
+  return matches;
+}
+
+std::vector<Match> match_multinomial(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                     const MatchingConfig& config, Random& random) {
+  return match_each(
+      kl, num_student, num_teacher, config, [&](int64_t, Candidates range, std::span<const double> losses) {
+        return std::vector{range.first + draw(matching_probabilities(losses, config.temperature), random)};
+      });
+}
+
+std::vector<Match> match_expected(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                  const MatchingConfig& config, Random&) {
   const auto weights = pair_probabilities(kl, num_student, num_teacher, config);
   std::vector<Match> matches;
   for (int64_t s = 0; s < num_student; ++s) {
@@ -64,7 +89,43 @@ std::vector<Match> expected_matches(std::span<const double> kl, int64_t num_stud
   return matches;
 }
 
+template <int64_t kCount>
+std::vector<Match> match_bottom(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                const MatchingConfig& config, Random&) {
+  return match_each(kl, num_student, num_teacher, config,
+                    [](int64_t, Candidates range, std::span<const double> losses) {
+                      auto chosen = smallest(losses, kCount);
+                      for (auto& j : chosen) j += range.first;
+                      return chosen;
+                    });
+}
+
+std::vector<Match> match_uniform(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                 const MatchingConfig& config, Random&) {
+  const auto choose = [&](int64_t s, auto&&...) { return std::vector{s * (num_teacher / num_student)}; };
+  return match_each(kl, num_student, num_teacher, config, choose);
+}
+
+std::vector<Match> match_random(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                                const MatchingConfig& config, Random& random) {
+  return match_each(kl, num_student, num_teacher, config, [&](auto&&...) {
+    return std::vector{static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))};
+  });
+}
+
 }  // namespace
+
+Table<MatchingRule>& matching_rules() {
+  static Table<MatchingRule> rules{
+      {"multinomial", "drawn from softmax(-KL / T) over the candidates", match_multinomial, /*draws_per_layer=*/1},
+      {"expected", "every pair, weighted by the probability that multinomial's draws match it", match_expected,
+       /*draws_per_layer=*/0, /*weighs_all_pairs=*/true},
+      {"bottom_1", "the candidate with the smallest KL", match_bottom<1>},
+      {"bottom_3", "the mean of the three smallest", match_bottom<3>},
+      {"uniform", "l = s * floor(L / S), of S student and L teacher layers", match_uniform},
+      {"random", "any teacher layer, equally likely", match_random, /*draws_per_layer=*/1}};
+  return rules;
+}
 
 std::optional<Temperature> Temperature::parse(const std::string& text) {
   if (text == "adaptive") return Temperature{};
@@ -107,41 +168,13 @@ std::vector<double> pair_probabilities(std::span<const double> kl, int64_t num_s
 }
 
 int64_t num_draws(const MatchingConfig& config, int64_t num_student) {
-  return config.rule == MatchingRule::kMultinomial || config.rule == MatchingRule::kRandom ? num_student : 0;
+  return config.rule->draws_per_layer * num_student;
 }
 
 std::vector<Match> match_layers(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
                                 const MatchingConfig& config, Random& random) {
   check_sizes(kl, num_student, num_teacher);
-  if (config.rule == MatchingRule::kExpected) return expected_matches(kl, num_student, num_teacher, config);
-
-  std::vector<Match> matches;
-  int64_t start = 0;
-  for (int64_t s = 0; s < num_student; ++s) {
-    const auto range = candidates_of(s, start, num_student, num_teacher, config);
-    const int64_t first = range.first;
-    const auto candidates = range.of(kl, s, num_teacher);
-
-    std::vector<int64_t> chosen;
-    switch (config.rule) {
-      case MatchingRule::kMultinomial:
-        chosen = {first + draw(matching_probabilities(candidates, config.temperature), random)};
-        break;
-      case MatchingRule::kBottom1: chosen = {first + smallest(candidates, 1).front()}; break;
-      case MatchingRule::kBottom3:
-        for (const int64_t j : smallest(candidates, 3)) chosen.push_back(first + j);
-        break;
-      case MatchingRule::kUniform: chosen = {s * (num_teacher / num_student)}; break;
-      case MatchingRule::kRandom:
-        chosen = {static_cast<int64_t>(random.uniform() * static_cast<double>(num_teacher))};
-        break;
-      case MatchingRule::kExpected: break;  // chooses no layer, and has returned above
-    }
-    for (const int64_t j : chosen) matches.push_back({s, j, 1.0 / static_cast<double>(chosen.size())});
-    // Where several are chosen, order is kept towards the shallowest of them, so that the range never empties early.
-    if (config.order_preservation) start = *std::min_element(chosen.begin(), chosen.end()) + 1;
-  }
-  return matches;
+  return config.rule->match(kl, num_student, num_teacher, config, random);
 }
 
 }  // namespace vlsi

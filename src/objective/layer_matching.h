@@ -9,17 +9,29 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/table.h"
 
 namespace vlsi {
 
-enum class MatchingRule {
-  kMultinomial,  // drawn from softmax(-KL / T) over the candidates
-  kExpected,     // every pair, weighted by the probability that kMultinomial's draws match it
-  kBottom1,      // the candidate with the smallest KL
-  kBottom3,      // the mean of the three smallest
-  kUniform,      // l = s · floor(L / S)
-  kRandom,       // any teacher layer, equally likely
+struct Match {
+  int64_t student, teacher;
+  double weight;  // of the pair's loss in the sum; one, where a student layer has one match
 };
+
+struct MatchingConfig;
+
+/// A way to choose. `match` is match_layers for it, of sizes that were checked.
+struct MatchingRule {
+  std::string name, meaning;
+  std::vector<Match> (*match)(std::span<const double> kl, int64_t num_student, int64_t num_teacher,
+                              const MatchingConfig& config, Random& random);
+  int64_t draws_per_layer = 0;    // numbers taken from `random` for each student layer, whatever the losses are
+  bool weighs_all_pairs = false;  // no pair is chosen: the weights of all of them are what there is to log
+};
+
+/// Algorithm 1 first.
+Table<MatchingRule>& matching_rules();
+using ChosenRule = Choice<MatchingRule, matching_rules>;
 
 /// Of the softmax over a draw's candidates.
 struct Temperature {
@@ -33,15 +45,10 @@ struct Temperature {
 
 /// The defaults are Algorithm 1.
 struct MatchingConfig {
-  MatchingRule rule = MatchingRule::kMultinomial;
+  ChosenRule rule;
   bool search_range = true;        // leave a candidate for every later student layer
   bool order_preservation = true;  // a deeper student layer matches a deeper teacher layer
   Temperature temperature;
-};
-
-struct Match {
-  int64_t student, teacher;
-  double weight;  // of the pair's KL in the loss; one, but for kBottom3 and kExpected
 };
 
 /// Matches from the matrix kl [S, L] of the pairs' losses (KL, or L2), row by row, 1 <= S <= L. In order of the student

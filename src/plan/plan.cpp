@@ -77,11 +77,11 @@ class Planner {
       : config_(config),
         only_(options.only),
         num_ranks_(options.num_ranks),
-        dtype_(parse_dtype(config.dtype, "dtype")),
+        dtype_(config.dtype),
         done_(checkpoint_of(config, options.resume)),
         steps_(steps_left(config, options.only, done_)) {
-    if (!at::Device(config.device).is_cpu()) {
-      fail(config.out.string(), ": key 'device' is ", config.device,
+    if (!config.device.value.is_cpu()) {
+      fail(config.out.string(), ": key 'device' is ", config.device.text(),
            "; a plan counts the memory of a run on the cpu (--device cpu)");
     }
     student_ = read_model_sizes(config.student.model, dtype_);

@@ -33,9 +33,9 @@ std::string seconds_text(double seconds) {
 double per_hour(const StepPlan& step) { return step.samples * 3600 / *step.seconds; }
 
 /// Lines of a name and a column a step.
-class TextTable {
+class Columns {
  public:
-  explicit TextTable(const Plan& plan) : plan_(plan) {}
+  explicit Columns(const Plan& plan) : plan_(plan) {}
 
   template <class Cell>
   void row(const std::string& name, const Cell& cell) {
@@ -96,7 +96,7 @@ OrderedJson to_json(const Plan& plan) {
 }
 
 std::string to_text(const Plan& plan) {
-  TextTable table(plan);
+  Columns table(plan);
   table.row("memory", [](const StepPlan& step) { return step.step; });
   for (size_t i = 0; i < plan.steps.front().memory.size(); ++i) {
     const bool is_empty =

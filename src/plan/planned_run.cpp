@@ -30,12 +30,10 @@ double adapter_values(const PlannedRun& run) {
 }
 
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model) {
-  const auto& text = model.text();
-  if (!run.config.interact.head && &model == &run.student && run.teacher != nullptr) {
-    const auto d = static_cast<double>(text.hidden_size), out = static_cast<double>(run.teacher->text().hidden_size);
-    return 2 * d * out + out * out;
-  }
-  return static_cast<double>(num_parameters(run.config.verbalize.network.architecture, text));
+  auto network = run.config.verbalize.network;
+  if (!run.config.interact.head && &model == &run.student && run.teacher != nullptr)
+    network.output_width = run.teacher->text().hidden_size;
+  return static_cast<double>(num_parameters(network, model.text()));
 }
 
 TrainedValues trained_values(const PlannedRun& run, const std::string& step) {

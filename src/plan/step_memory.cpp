@@ -219,7 +219,7 @@ class Step {
 
   /// Rows of the wanted layers at the answer positions, or of every token for verbalizers that attend.
   double wanted_rows(const ModelSizes& model, size_t num_layers, double num_batches) const {
-    const bool all_tokens = reads_all_tokens(run_.config.verbalize.network.architecture);
+    const bool all_tokens = run_.config.verbalize.network.architecture->reads_all_tokens;
     return num_batches * static_cast<double>(num_layers + 1) * (all_tokens ? batch_.tokens : batch_.answers) * b_ *
            static_cast<double>(model.text().hidden_size);
   }

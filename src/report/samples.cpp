@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/load.h"
@@ -115,7 +116,7 @@ std::vector<int64_t> records_of(const RecordFile& file, const SampleOptions& opt
 /// Adds the panel to every readable sample.
 void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType dtype, std::vector<Chosen>& samples) {
   log_info("reading the layers of " + panel.model.string());
-  const at::Device device(options.device);
+  const at::Device device = options.device;
   const auto model = load_vlm(panel.model, dtype, device);
   const auto processor = load_processor(panel.model);
   Lens lens{*model, processor->tokenizer().size()};
@@ -174,7 +175,8 @@ OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const
   } else {
     const RecordFile file(data->path, data->images);
     for (const int64_t record : records_of(file, options)) samples.push_back(choose(file, record));
-    const auto dtype = parse_dtype(settings.dtype.empty() ? "float32" : settings.dtype, run.string());
+    const auto dtype =
+        parse_or_fail<Dtype>(settings.dtype.empty() ? "float32" : settings.dtype, run.string() + ": key 'dtype'");
     for (const auto& panel : panels) {
       try {
         read_panel(panel, options, dtype, samples);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/device_name.h"
 #include "base/json.h"
 #include "report/run_settings.h"
 
@@ -15,7 +16,7 @@ struct SampleOptions {
   int64_t count = 3;             // samples, spread evenly over the file; 0 for none
   std::vector<std::string> ids;  // of the samples to take instead
   int64_t max_new_tokens = 16;   // of a model's own answer
-  std::string device = "cpu";
+  DeviceName device;
 };
 
 /// Loads, one after the other, the student before and after the run and the teacher, and reads their layers on samples

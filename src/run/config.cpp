@@ -6,37 +6,6 @@
 
 namespace vlsi {
 
-const std::vector<std::pair<std::string, LossKind>>& EnumNames<LossKind>::all() {
-  static const std::vector<std::pair<std::string, LossKind>> names{
-      {"kl", LossKind::kKl}, {"ce", LossKind::kCrossEntropy}, {"l2", LossKind::kL2}, {"none", LossKind::kNone}};
-  return names;
-}
-
-const std::vector<std::pair<std::string, MatchingRule>>& EnumNames<MatchingRule>::all() {
-  static const std::vector<std::pair<std::string, MatchingRule>> names{
-      {"multinomial", MatchingRule::kMultinomial}, {"expected", MatchingRule::kExpected},
-      {"bottom_1", MatchingRule::kBottom1},        {"bottom_3", MatchingRule::kBottom3},
-      {"uniform", MatchingRule::kUniform},         {"random", MatchingRule::kRandom}};
-  return names;
-}
-
-const std::vector<std::pair<std::string, Residency>>& EnumNames<Residency>::all() {
-  static const std::vector<std::pair<std::string, Residency>> names{
-      {"resident", Residency::kResident}, {"streamed", Residency::kStreamed}, {"sharded", Residency::kSharded}};
-  return names;
-}
-
-const std::vector<std::pair<std::string, OnError>>& EnumNames<OnError>::all() {
-  static const std::vector<std::pair<std::string, OnError>> names{{"stop", OnError::kStop}, {"skip", OnError::kSkip}};
-  return names;
-}
-
-const std::vector<std::pair<std::string, SpecialText>>& EnumNames<SpecialText>::all() {
-  static const std::vector<std::pair<std::string, SpecialText>> names{{"control", SpecialText::kControl},
-                                                                      {"text", SpecialText::kPlain}};
-  return names;
-}
-
 namespace {
 
 /// Gives `child` every key of `parent` that it does not name itself.
@@ -96,8 +65,8 @@ void check_learns(const std::vector<std::string>& parts, const char* key, const 
 }
 
 void check_network(const VerbalizerConfig& network, const std::string& place) {
-  if (network.residual && reads_all_tokens(network.architecture)) {
-    fail(place, ": key 'verbalize.residual' is true, but the architecture '", name_of(network.architecture),
+  if (network.residual && network.architecture->has_residuals_inside) {
+    fail(place, ": key 'verbalize.residual' is true, but the architecture '", network.architecture->name,
          "' has residuals inside; leave one of the two out");
   }
 }
@@ -114,8 +83,12 @@ void check_without_head(const RunConfig& config, const std::string& place) {
          concat("which has no verbalization; expected verbalize.iterations: 0, found ", config.verbalize.iterations));
   demand(config.student.verbalizers.empty(),
          "but 'student.verbalizers' is given: the student's start new, in the teacher's width");
-  demand(network.architecture == VerbalizerArchitecture::kVerbFfn && !network.residual && !network.final_norm,
-         "which goes with verbalize.architecture: verb_ffn without residual and final_norm alone");
+  std::string fitting;
+  for (const auto& entry : verbalizer_networks()) {
+    if (entry.takes_output_width) fitting += (fitting.empty() ? "" : " or ") + entry.name;
+  }
+  demand(network.architecture->takes_output_width && !network.residual && !network.final_norm,
+         "which goes with verbalize.architecture: " + fitting + " without residual and final_norm alone");
 }
 
 /// A cache holds expected rows of a head that stays as it is: what other losses read of a teacher is not in it.
@@ -170,8 +143,6 @@ void check(const RunConfig& config, const std::string& place) {
     fail(place, ": checkpoint.every and .keep must be 1 or more");
   if (config.threads < 0 || config.threads > 1024)
     fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
-  if (config.dtype == "float16")
-    fail(place, ": key 'dtype' is 'float16', which overflows in training; expected float32 or bfloat16");
 
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);

@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/device_name.h"
+#include "base/dtype.h"
 #include "base/settings.h"
 #include "checkpoint/load.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "method/step2_interact.h"
+#include "model/parts.h"
 #include "teacher/verbalizer_networks.h"
 #include "text/tokenizer.h"
 #include "train/optimizer.h"
@@ -21,27 +24,23 @@ namespace vlsi {
 
 template <>
 struct EnumNames<LossKind> {
-  static const std::vector<std::pair<std::string, LossKind>>& all();
-};
-template <>
-struct EnumNames<MatchingRule> {
-  static const std::vector<std::pair<std::string, MatchingRule>>& all();
-};
-template <>
-struct EnumNames<VerbalizerArchitecture> {
-  static const std::vector<std::pair<std::string, VerbalizerArchitecture>>& all() { return verbalizer_architectures(); }
+  static constexpr EnumName<LossKind> all[]{
+      {"kl", LossKind::kKl}, {"ce", LossKind::kCrossEntropy}, {"l2", LossKind::kL2}, {"none", LossKind::kNone}};
 };
 template <>
 struct EnumNames<Residency> {
-  static const std::vector<std::pair<std::string, Residency>>& all();
+  static constexpr EnumName<Residency> all[]{
+      {"resident", Residency::kResident, "weights stay in memory"},
+      {"streamed", Residency::kStreamed, "layer by layer from the files, each once an iteration"},
+      {"sharded", Residency::kSharded, "a part of each layer in every rank"}};
 };
 template <>
 struct EnumNames<OnError> {
-  static const std::vector<std::pair<std::string, OnError>>& all();
+  static constexpr EnumName<OnError> all[]{{"stop", OnError::kStop}, {"skip", OnError::kSkip}};
 };
 template <>
 struct EnumNames<SpecialText> {
-  static const std::vector<std::pair<std::string, SpecialText>>& all();
+  static constexpr EnumName<SpecialText> all[]{{"control", SpecialText::kControl}, {"text", SpecialText::kPlain}};
 };
 
 template <class Visitor>
@@ -68,8 +67,8 @@ void fields(Visitor& v, DataConfig& c) {
   v("shuffle", c.shuffle, "a new order each epoch");
   v("batch_tokens", c.batch_tokens, "a packed micro-batch holds at most this many tokens");
   v("sample_tokens", c.sample_tokens, "a longer sample is an error, or skipped and counted");
-  v("on_error", c.on_error, "stop | skip");
-  v("special_tokens", c.special_tokens, "special-token text inside a turn: control | text");
+  v("on_error", c.on_error, "what a broken record does to the run");
+  v("special_tokens", c.special_tokens, "special-token text inside a turn");
   v("workers", c.workers, "threads that decode and resize ahead");
 }
 
@@ -98,9 +97,7 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
-  v("residency", c.residency,
-    "resident: weights stay in memory; streamed: layer by layer from the files, each once an iteration; sharded: a "
-    "part of each layer in every rank");
+  v("residency", c.residency, "where its weights are while it works");
 }
 
 struct StudentConfig {
@@ -132,7 +129,7 @@ void fields(Visitor& v, VerbalizeConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
   v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
   v("initial", c.initial, "train given verbalizers further instead of taking them as they are");
-  v("architecture", c.network.architecture, "verb_ffn | ffn | decoder | mlp, each also with _x2: two in sequence");
+  v("architecture", c.network.architecture, "the verbalizers' networks, of a backbone d wide, whose FFN is f wide");
   v("residual", c.network.residual, "a residual around each FFN or map, which then starts at zero");
   v("final_norm", c.network.final_norm, "the backbone's final norm before the head");
   v("optimizer", c.optimizer, "over the general `optimizer`");
@@ -142,10 +139,10 @@ void fields(Visitor& v, VerbalizeConfig& c) {
 
 template <class Visitor>
 void fields(Visitor& v, MatchingConfig& c) {
-  v("rule", c.rule, "multinomial | expected | bottom_1 | bottom_3 | uniform | random");
+  v("rule", c.rule, "how a student layer's match is chosen");
   v("search_range", c.search_range, "leave a candidate for every later student layer");
   v("order_preservation", c.order_preservation, "deeper layers match deeper layers");
-  v("temperature", c.temperature, "adaptive, or a number");
+  v("temperature", c.temperature, "of the softmax over candidates");
 }
 
 struct InteractConfig : InteractionConfig {
@@ -161,10 +158,10 @@ template <class Visitor>
 void fields(Visitor& v, InteractConfig& c) {
   v("iterations", c.iterations, "0 skips the step");
   v("epochs", c.epochs, "above 0: times through the data, in place of iterations");
-  v("train", c.train, "parts of the student that learn: lora, decoder, embeddings, head, projector, vision");
+  v("train", c.train, "parts of the student that learn: " + part_list());
   v("matching", c.matching, "which teacher layer a student layer follows");
-  v("intermediate_loss", c.intermediate_loss, "kl | ce | l2 | none, at the target layers");
-  v("last_loss", c.last_loss, "kl | ce | l2 | none, at the last layer");
+  v("intermediate_loss", c.intermediate_loss, "at the target layers");
+  v("last_loss", c.last_loss, "at the last layer");
   v("head", c.head,
     "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
@@ -192,8 +189,8 @@ void fields(Visitor& v, FinetuneConfig& c) {
 struct RunConfig {
   std::filesystem::path out;
   uint64_t seed = 1;
-  std::string device = "cpu";
-  std::string dtype = "bfloat16";
+  DeviceName device;
+  Dtype dtype{at::kBFloat16};
   int64_t threads = 0;
   bool activation_checkpointing = false;
   std::filesystem::path vision_cache;
@@ -211,8 +208,8 @@ template <class Visitor>
 void fields(Visitor& v, RunConfig& c) {
   v("out", c.out, "run directory");
   v("seed", c.seed, "of everything random");
-  v("device", c.device, "cpu | cuda | cuda:1");
-  v("dtype", c.dtype, "of weights and activations: float32 | bfloat16; trained weights keep a float32 master");
+  v("device", c.device, "of the computation");
+  v("dtype", c.dtype, "of weights and activations; trained weights keep a float32 master");
   v("threads", c.threads, "0: one a core");
   v("activation_checkpointing", c.activation_checkpointing,
     "keep only the inputs of the student's decoder layers and run each again for its gradient");

@@ -41,8 +41,8 @@ class Run {
         options_(options),
         place_(config.out.string()),
         ranks_(ranks),
-        device_(ranks.device_for(at::Device(config.device))),
-        dtype_(parse_dtype(config.dtype, "dtype")),
+        device_(ranks.device_for(config.device)),
+        dtype_(config.dtype),
         directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
         steps_(planned_steps(config, options.only)) {
     student_ = load_student(config, dtype_, device_);

@@ -80,9 +80,8 @@ class Pass {
  public:
   Pass(const RunConfig& config, const Processor& processor, const MakeCacheOptions& options)
       : config_(config), processor_(processor), device_(config.device) {
-    const auto dtype = parse_dtype(config.dtype, "dtype");
-    const auto student = load_vlm(config.student.model, dtype, device_);
-    const auto teacher = load_vlm(config.teacher.model, dtype, device_, config.teacher.residency);
+    const auto student = load_vlm(config.student.model, config.dtype, device_);
+    const auto teacher = load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency);
     auto origin = known_origin(config, processor, *student);
     std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {

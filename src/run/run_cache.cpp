@@ -31,7 +31,7 @@ CacheOrigin known_origin(const RunConfig& config, const Processor& processor, co
   origin.chat_template = input.chat_template;
   origin.pre_processing = input.pre_processing;
   origin.student_head = fingerprint({{"head", student.head()}});
-  origin.dtype = config.dtype;
+  origin.dtype = config.dtype.text();
   origin.layers = cached_layers(config);
   origin.width = student.head().size(1);
   const auto verbalizers = verbalizers_path(config, config.teacher.verbalizers, kTeacherVerbalizers);

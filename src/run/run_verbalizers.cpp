@@ -7,7 +7,7 @@ namespace vlsi {
 namespace {
 
 std::string describe(const VerbalizerConfig& network) {
-  return concat(name_of(network.architecture), network.residual ? " with residual" : "",
+  return concat(network.architecture->name, network.residual ? " with residual" : "",
                 network.final_norm ? " with final_norm" : "");
 }
 

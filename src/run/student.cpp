@@ -47,8 +47,7 @@ std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std
          found ? "its newest checkpoint is " + found->path.filename().string() : "it has no checkpoint");
   }
   const auto config = load_run_config(run / "config.yaml", {});
-  auto student =
-      load_student(config, parse_dtype(config.dtype, (run / "config.yaml").string() + ": key 'dtype'"), at::kCPU);
+  auto student = load_student(config, config.dtype, at::kCPU);
   restore_student(*student, config, *found);
   return student;
 }

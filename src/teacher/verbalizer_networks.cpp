@@ -3,32 +3,28 @@
 #include <ATen/ATen.h>
 
 #include "model/fused.h"
+#include "model/linear.h"
 
 namespace vlsi {
 namespace {
 
-using Architecture = VerbalizerArchitecture;
-
-enum class BlockKind { kVerbFfn, kFfn, kDecoder, kMlp };
-
-struct Layout {
-  BlockKind kind;
-  int64_t num_blocks;
-};
-
-Layout layout_of(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kVerbFfn: return {BlockKind::kVerbFfn, 1};
-    case Architecture::kVerbFfnX2: return {BlockKind::kVerbFfn, 2};
-    case Architecture::kFfn: return {BlockKind::kFfn, 1};
-    case Architecture::kFfnX2: return {BlockKind::kFfn, 2};
-    case Architecture::kDecoder: return {BlockKind::kDecoder, 1};
-    case Architecture::kDecoderX2: return {BlockKind::kDecoder, 2};
-    case Architecture::kMlp: return {BlockKind::kMlp, 1};
-    case Architecture::kMlpX2: return {BlockKind::kMlp, 2};
+/// down( silu(gate x) * (up x) ), without bias.
+class GatedFfn : public VerbalizerBlock {
+ public:
+  GatedFfn(int64_t width, int64_t inner_width, int64_t output_width) {
+    gate_ = register_module("gate", std::make_shared<Linear>(width, inner_width, /*with_bias=*/false));
+    up_ = register_module("up", std::make_shared<Linear>(width, inner_width, /*with_bias=*/false));
+    down_ = register_module("down", std::make_shared<Linear>(inner_width, output_width, /*with_bias=*/false));
   }
-  TORCH_CHECK(false, "unknown architecture");
-}
+
+  at::Tensor forward(const at::Tensor& x, const DecoderContext&, const at::Tensor&) const override {
+    const auto projected = forward_together(x, {gate_.get(), up_.get()});
+    return down_->forward(swiglu(projected[0], projected[1]));
+  }
+
+ private:
+  std::shared_ptr<Linear> gate_, up_, down_;
+};
 
 /// A linear map without bias, of the GELU of its input where it follows another one.
 class MlpMap : public VerbalizerBlock {
@@ -61,77 +57,78 @@ class DecoderBlock : public VerbalizerBlock {
   std::shared_ptr<DecoderLayer> layer_;
 };
 
-int64_t block_parameters(BlockKind kind, const TextConfig& backbone) {
-  const int64_t d = backbone.hidden_size, f = backbone.intermediate_size;
-  const int64_t q = backbone.num_attention_heads * backbone.head_dim(),
-                k = backbone.num_key_value_heads * backbone.head_dim();
-  switch (kind) {
-    case BlockKind::kVerbFfn: return 3 * d * d;
-    case BlockKind::kFfn: return 3 * d * f;
-    case BlockKind::kDecoder:
-      return (d + 1) * (q + 2 * k) + q * d + 3 * d * f + 2 * d;  // q, k, v with bias; o; FFN; norms
-    case BlockKind::kMlp: return d * d;
-  }
-  TORCH_CHECK(false, "unknown kind of block");
+template <class Make>
+VerbalizerBlocks in_a_row(int num_blocks, const Make& make) {
+  VerbalizerBlocks blocks;
+  for (int i = 0; i < num_blocks; ++i) blocks.push_back(make(i));
+  return blocks;
+}
+
+template <int kBlocks>
+VerbalizerBlocks verb_ffn(const TextConfig& backbone, int64_t output_width) {
+  const int64_t width = backbone.hidden_size, inner = output_width == 0 ? width : output_width;
+  return in_a_row(kBlocks, [&](int) { return std::make_shared<GatedFfn>(width, inner, inner); });
+}
+
+template <int kBlocks>
+VerbalizerBlocks ffn(const TextConfig& backbone, int64_t) {
+  const int64_t width = backbone.hidden_size;
+  return in_a_row(kBlocks, [&](int) { return std::make_shared<GatedFfn>(width, backbone.intermediate_size, width); });
+}
+
+template <int kBlocks>
+VerbalizerBlocks decoder(const TextConfig& backbone, int64_t) {
+  return in_a_row(kBlocks, [&](int) { return std::make_shared<DecoderBlock>(backbone); });
+}
+
+template <int kBlocks>
+VerbalizerBlocks mlp(const TextConfig& backbone, int64_t) {
+  return in_a_row(kBlocks, [&](int i) { return std::make_shared<MlpMap>(backbone.hidden_size, i > 0); });
 }
 
 }  // namespace
 
-const std::vector<std::pair<std::string, Architecture>>& verbalizer_architectures() {
-  static const std::vector<std::pair<std::string, Architecture>> names{
-      {"verb_ffn", Architecture::kVerbFfn}, {"verb_ffn_x2", Architecture::kVerbFfnX2},
-      {"ffn", Architecture::kFfn},          {"ffn_x2", Architecture::kFfnX2},
-      {"decoder", Architecture::kDecoder},  {"decoder_x2", Architecture::kDecoderX2},
-      {"mlp", Architecture::kMlp},          {"mlp_x2", Architecture::kMlpX2}};
-  return names;
+Table<VerbalizerNetwork>& verbalizer_networks() {
+  // Of a hidden row h; d the backbone's width, f its FFN's.
+  static Table<VerbalizerNetwork> networks{
+      {.name = "verb_ffn",
+       .meaning = "down( silu(gate h) * (up h) ), all d x d",
+       .make_blocks = verb_ffn<1>,
+       .takes_output_width = true},
+      {.name = "verb_ffn_x2", .meaning = "two of them in sequence", .make_blocks = verb_ffn<2>},
+      {.name = "ffn", .meaning = "as verb_ffn, f wide inside, as the backbone's FFN", .make_blocks = ffn<1>},
+      {.name = "ffn_x2", .meaning = "two of them in sequence", .make_blocks = ffn<2>},
+      {.name = "decoder",
+       .meaning = "a decoder layer as the backbone's",
+       .make_blocks = decoder<1>,
+       .reads_all_tokens = true,
+       .has_residuals_inside = true},
+      {.name = "decoder_x2",
+       .meaning = "two of them in sequence",
+       .make_blocks = decoder<2>,
+       .reads_all_tokens = true,
+       .has_residuals_inside = true},
+      {.name = "mlp", .meaning = "one d x d map", .make_blocks = mlp<1>},
+      {.name = "mlp_x2", .meaning = "two of them with a GELU between", .make_blocks = mlp<2>}};
+  return networks;
 }
 
-std::string name_of(Architecture architecture) {
-  for (const auto& [name, candidate] : verbalizer_architectures()) {
-    if (candidate == architecture) return name;
-  }
-  TORCH_CHECK(false, "unknown architecture");
-}
-
-bool reads_all_tokens(Architecture architecture) { return layout_of(architecture).kind == BlockKind::kDecoder; }
-
-int64_t num_parameters(Architecture architecture, const TextConfig& backbone) {
-  const auto [kind, num_blocks] = layout_of(architecture);
-  return num_blocks * block_parameters(kind, backbone);
-}
-
-GatedFfn::GatedFfn(int64_t width, int64_t inner_width, int64_t output_width) {
-  gate_ = register_module("gate", std::make_shared<Linear>(width, inner_width, /*with_bias=*/false));
-  up_ = register_module("up", std::make_shared<Linear>(width, inner_width, /*with_bias=*/false));
-  down_ = register_module("down", std::make_shared<Linear>(inner_width, output_width, /*with_bias=*/false));
-}
-
-at::Tensor GatedFfn::forward(const at::Tensor& x, const DecoderContext&, const at::Tensor&) const {
-  const auto projected = forward_together(x, {gate_.get(), up_.get()});
-  return down_->forward(swiglu(projected[0], projected[1]));
-}
-
-std::vector<std::shared_ptr<VerbalizerBlock>> make_blocks(const VerbalizerConfig& config, const TextConfig& backbone) {
-  const auto [kind, num_blocks] = layout_of(config.architecture);
-  const int64_t width = backbone.hidden_size;
-  TORCH_CHECK(!config.residual || kind != BlockKind::kDecoder, "a decoder layer has residuals inside");
+VerbalizerBlocks make_blocks(const VerbalizerConfig& config, const TextConfig& backbone) {
+  const auto& network = *config.architecture;
+  TORCH_CHECK(!config.residual || !network.has_residuals_inside, network.name, " has residuals inside");
   if (config.output_width != 0) {
-    TORCH_CHECK(config.architecture == Architecture::kVerbFfn && !config.residual && !config.final_norm,
-                "only a plain verb-FFN has an output width of its own");
-    return {std::make_shared<GatedFfn>(width, config.output_width, config.output_width)};
+    TORCH_CHECK(network.takes_output_width && !config.residual && !config.final_norm, network.name,
+                " with these options has no output width of its own");
   }
-  std::vector<std::shared_ptr<VerbalizerBlock>> blocks;
-  for (int64_t i = 0; i < num_blocks; ++i) {
-    switch (kind) {
-      case BlockKind::kVerbFfn: blocks.push_back(std::make_shared<GatedFfn>(width, width, width)); break;
-      case BlockKind::kFfn:
-        blocks.push_back(std::make_shared<GatedFfn>(width, backbone.intermediate_size, width));
-        break;
-      case BlockKind::kDecoder: blocks.push_back(std::make_shared<DecoderBlock>(backbone)); break;
-      case BlockKind::kMlp: blocks.push_back(std::make_shared<MlpMap>(width, /*after_another=*/i > 0)); break;
-    }
+  return network.make_blocks(backbone, config.output_width);
+}
+
+int64_t num_parameters(const VerbalizerConfig& config, const TextConfig& backbone) {
+  int64_t sum = 0;
+  for (const auto& block : make_blocks(config, backbone)) {
+    for (const auto& [name, parameter] : block->named_parameters()) sum += parameter.numel();
   }
-  return blocks;
+  return sum;
 }
 
 }  // namespace vlsi

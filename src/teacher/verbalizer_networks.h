@@ -7,56 +7,51 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "base/table.h"
 #include "model/config.h"
 #include "model/decoder.h"
-#include "model/linear.h"
 #include "model/module.h"
 
 namespace vlsi {
 
-enum class VerbalizerArchitecture { kVerbFfn, kVerbFfnX2, kFfn, kFfnX2, kDecoder, kDecoderX2, kMlp, kMlpX2 };
-
-/// Every architecture with its name, the paper's: "verb_ffn", "verb_ffn_x2", ...
-const std::vector<std::pair<std::string, VerbalizerArchitecture>>& verbalizer_architectures();
-
-/// The name of one.
-std::string name_of(VerbalizerArchitecture architecture);
-
-struct VerbalizerConfig {
-  VerbalizerArchitecture architecture = VerbalizerArchitecture::kVerbFfn;
-  bool residual = false;     // x + block(x) in place of block(x); not for decoder layers, which have residuals inside
-  bool final_norm = false;   // the backbone's final norm between network and head
-  int64_t output_width = 0;  // of a verb-FFN whose rows no head reads; 0 is D
-};
-
-/// Whether the architecture attends, so that it reads the rows of all tokens, not the answer positions' alone.
-bool reads_all_tokens(VerbalizerArchitecture architecture);
-
-/// Weights and biases of one verbalizer of a backbone of these sizes.
-int64_t num_parameters(VerbalizerArchitecture architecture, const TextConfig& backbone);
-
-/// One of the one or two parts of a verbalizer. Parameters hold no values until loaded or initialised.
+/// One of the networks in a row that a verbalizer is. Parameters hold no values until loaded or initialised.
 class VerbalizerBlock : public Module {
  public:
-  /// x [N, D] -> [N, D]. Of an architecture that reads all tokens: x [T, D] in the sequences of `context` -> the `rows`
+  /// x [N, D] -> [N, D]. Of a network that reads all tokens: x [T, D] in the sequences of `context` -> the `rows`
   /// [N] (undefined: all) of [T, D]. Others look at neither.
   virtual at::Tensor forward(const at::Tensor& x, const DecoderContext& context, const at::Tensor& rows) const = 0;
 };
 
-/// verb-FFN and FFN: down( silu(gate x) * (up x) ), without bias. verb-FFN has the inner width D, FFN the decoder's.
-class GatedFfn : public VerbalizerBlock {
- public:
-  GatedFfn(int64_t width, int64_t inner_width, int64_t output_width);
-  at::Tensor forward(const at::Tensor& x, const DecoderContext& context, const at::Tensor& rows) const override;
+using VerbalizerBlocks = std::vector<std::shared_ptr<VerbalizerBlock>>;
 
- private:
-  std::shared_ptr<Linear> gate_, up_, down_;
+/// A verbalizer's network by the paper's name for it.
+struct VerbalizerNetwork {
+  std::string name, meaning;
+  /// Its blocks in order, for a backbone of these sizes; with an output width other than 0 the last one ends in that.
+  VerbalizerBlocks (*make_blocks)(const TextConfig& backbone, int64_t output_width);
+  bool takes_output_width = false;
+  bool reads_all_tokens =
+      false;  // it attends, so that it reads the rows of all tokens, not the answer positions' alone
+  bool has_residuals_inside = false;
 };
 
-/// The blocks of one verbalizer, in order: one, or two for the `_x2`.
-std::vector<std::shared_ptr<VerbalizerBlock>> make_blocks(const VerbalizerConfig& config, const TextConfig& backbone);
+/// verb_ffn first.
+Table<VerbalizerNetwork>& verbalizer_networks();
+using ChosenNetwork = Choice<VerbalizerNetwork, verbalizer_networks>;
+
+struct VerbalizerConfig {
+  ChosenNetwork architecture;
+  bool residual = false;     // x + block(x) in place of block(x); not for a network with residuals inside
+  bool final_norm = false;   // the backbone's final norm between network and head
+  int64_t output_width = 0;  // of rows that no head reads; 0 is D
+};
+
+/// The blocks of one verbalizer, in order.
+VerbalizerBlocks make_blocks(const VerbalizerConfig& config, const TextConfig& backbone);
+
+/// Weights and biases of one verbalizer of a backbone of these sizes.
+int64_t num_parameters(const VerbalizerConfig& config, const TextConfig& backbone);
 
 }  // namespace vlsi

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "base/atomic_file.h"
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/safetensors.h"
@@ -81,14 +82,14 @@ std::shared_ptr<Verbalizers> Verbalizers::of(const Vlm& model, const VerbalizerC
 }
 
 HiddenRequest Verbalizers::request(bool final_rows) const {
-  return {layers_, final_rows, reads_all_tokens(config_.architecture)};
+  return {layers_, final_rows, config_.architecture->reads_all_tokens};
 }
 
 at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) const {
   TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ",
               networks_.size(), " verbalizers");
   const auto input = hidden.to(at::kFloat);
-  const bool attends = reads_all_tokens(config_.architecture);
+  const bool attends = config_.architecture->reads_all_tokens;
   const auto context =
       attends ? DecoderContext{rotary_table(batch.positions, backbone_, at::kFloat), find_runs(batch.sequence_starts)}
               : DecoderContext{};
@@ -114,7 +115,7 @@ NamedTensors Verbalizers::trained_parameters() const {
 void Verbalizers::save(const std::filesystem::path& directory, const BackboneFingerprint& backbone) const {
   TORCH_CHECK(config_.output_width == 0, "verbalizers without a head are not saved");
   AtomicDirectory out(directory);
-  write_json(out.path() / kDescription, {{"architecture", name_of(config_.architecture)},
+  write_json(out.path() / kDescription, {{"architecture", config_.architecture.text()},
                                          {"residual", config_.residual},
                                          {"final_norm", config_.final_norm},
                                          {"layers", layers_},
@@ -143,17 +144,12 @@ VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) 
   const auto description = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();
   VerbalizerConfig config;
-  const auto found = require<std::string>(description, "architecture", place);
-  std::string known;
-  for (const auto& [name, architecture] : verbalizer_architectures()) {
-    if (name == found) config.architecture = architecture;
-    known += (known.empty() ? "" : ", ") + name;
-  }
-  if (name_of(config.architecture) != found) fail(place, ": architecture is '", found, "', expected one of ", known);
+  config.architecture = require<ChosenNetwork>(description, "architecture", place);
   config.residual = find<bool>(description, "residual", place).value_or(false);
   config.final_norm = find<bool>(description, "final_norm", place).value_or(false);
-  if (config.residual && reads_all_tokens(config.architecture)) {
-    fail(place, ": architecture '", found, "' has residuals inside and goes with no other one, but residual is true");
+  if (config.residual && config.architecture->has_residuals_inside) {
+    fail(place, ": architecture '", config.architecture->name,
+         "' has residuals inside and goes with no other one, but residual is true");
   }
   return config;
 }

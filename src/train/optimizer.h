@@ -22,11 +22,7 @@ enum class Schedule { kCosine, kConstant };
 
 template <>
 struct EnumNames<Schedule> {
-  static const std::vector<std::pair<std::string, Schedule>>& all() {
-    static const std::vector<std::pair<std::string, Schedule>> names{{"cosine", Schedule::kCosine},
-                                                                     {"constant", Schedule::kConstant}};
-    return names;
-  }
+  static constexpr EnumName<Schedule> all[]{{"cosine", Schedule::kCosine}, {"constant", Schedule::kConstant}};
 };
 
 struct OptimizerConfig {
@@ -45,7 +41,7 @@ template <class Visitor>
 void fields(Visitor& v, OptimizerConfig& c) {
   v("learning_rate", c.learning_rate, "peak of the schedule");
   v("final_learning_rate", c.final_learning_rate, "floor of the cosine");
-  v("schedule", c.schedule, "cosine | constant");
+  v("schedule", c.schedule, "of the learning rate behind the warm-up");
   v("warmup", c.warmup, "share of the iterations in which the rate rises linearly");
   v("betas", c.betas, "AdamW's decay of the first and second moment");
   v("eps", c.eps, "AdamW's epsilon");

@@ -11,11 +11,7 @@ enum class Colour { kRed, kDeepBlue };
 
 template <>
 struct EnumNames<Colour> {
-  static const std::vector<std::pair<std::string, Colour>>& all() {
-    static const std::vector<std::pair<std::string, Colour>> names{{"red", Colour::kRed},
-                                                                   {"deep_blue", Colour::kDeepBlue}};
-    return names;
-  }
+  static constexpr EnumName<Colour> all[]{{"red", Colour::kRed}, {"deep_blue", Colour::kDeepBlue}};
 };
 
 struct Lamp {
@@ -47,7 +43,7 @@ void fields(Visitor& v, Room& c) {
   v("floor", c.floor, "storeys above the street");
   v("number", c.number, "on the door");
   v("door", c.door, "where it is");
-  v("colour", c.colour, "red | deep_blue");
+  v("colour", c.colour, "of the walls");
   v("lamp", c.lamp, "on the ceiling");
   v("lamps", c.lamps, "the others");
   v("sizes", c.sizes, "of the walls");

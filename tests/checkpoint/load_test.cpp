@@ -243,10 +243,5 @@ TEST_F(LoadVlm, NamesTheDirectoryWithoutWeights) {
   EXPECT_NE(message_of([&] { load(path("empty")); }).find("empty"), std::string::npos);
 }
 
-TEST(Dtypes, HaveNames) {
-  for (const char* name : {"float32", "bfloat16", "float16"}) EXPECT_EQ(dtype_name(parse_dtype(name, "test")), name);
-  EXPECT_NE(message_of([] { parse_dtype("int8", "--dtype"); }).find("--dtype: dtype is 'int8'"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace vlsi

@@ -104,7 +104,7 @@ TEST_F(LensOfATinyModel, ReadsVerbalizersAsTheirDefinitionSays) {
 TEST_F(LensOfATinyModel, ReadsVerbalizersThatAttendToAllTokens) {
   at::NoGradGuard no_grad;
   VerbalizerConfig config;
-  config.architecture = VerbalizerArchitecture::kDecoder;
+  config.architecture = ChosenNetwork("decoder");
   verbalizers_ = Verbalizers::of(*model_, config, {1, 2}, 5);
   const auto reading = read_lens(lens(true), prompt(), answer("a red circle"));
   const auto rows = verbal_rows(*model_, verbalizers_.get(), conversation_with("a red circle"));

@@ -74,7 +74,7 @@ class Step2Interact : public testing::Test {
 constexpr double kTolerance = 2e-5;
 
 TEST_F(Step2Interact, AddsTheMatchedPairsAndTheLastLayer) {
-  config_.matching.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
+  config_.matching.rule = ChosenRule("uniform");  // layers 1 and 2 of both
   const auto output = run();
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(output), (kl[0][0] + kl[1][1] + kl[2][3]).item<double>(), kTolerance);
@@ -85,7 +85,7 @@ TEST_F(Step2Interact, AddsTheMatchedPairsAndTheLastLayer) {
 }
 
 TEST_F(Step2Interact, WeighsBottomThreeByTheirMean) {
-  config_.matching.rule = MatchingRule::kBottom3;
+  config_.matching.rule = ChosenRule("bottom_3");
   config_.matching.search_range = config_.matching.order_preservation = false;
   const auto kl = plain_kl();
   const auto between = kl.narrow(0, 0, 2).narrow(1, 0, 3).mean(1).sum();  // all three teacher layers
@@ -105,7 +105,7 @@ TEST_F(Step2Interact, WithoutIntermediateLossIsTheLastLayersKl) {
 
 TEST_F(Step2Interact, WithoutLastLossIsTheMatchedPairs) {
   config_.last_loss = LossKind::kNone;
-  config_.matching.rule = MatchingRule::kUniform;
+  config_.matching.rule = ChosenRule("uniform");
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(run()), (kl[0][0] + kl[1][1]).item<double>(), kTolerance);
 }
@@ -130,7 +130,7 @@ TEST_F(Step2Interact, TakesCrossEntropyAtTheLastLayer) {
 
 TEST_F(Step2Interact, CombinesKlBetweenWithCrossEntropyLast) {
   config_.last_loss = LossKind::kCrossEntropy;
-  config_.matching.rule = MatchingRule::kUniform;
+  config_.matching.rule = ChosenRule("uniform");
   const auto kl = plain_kl();
   EXPECT_NEAR(mean_loss(run()), (kl[0][0] + kl[1][1] + plain_losses()[2].mean()).item<double>(), kTolerance);
 }
@@ -146,7 +146,7 @@ class LossPairs : public Step2Interact, public testing::WithParamInterface<std::
 
 TEST_P(LossPairs, AddUpByTheirDefinitions) {
   std::tie(config_.intermediate_loss, config_.last_loss) = GetParam();
-  config_.matching.rule = MatchingRule::kUniform;  // layers 1 and 2 of both
+  config_.matching.rule = ChosenRule("uniform");  // layers 1 and 2 of both
   const auto kl = plain_kl(), l2 = plain_l2(), ce = plain_losses().mean(1);
   double wanted = 0;
   switch (config_.intermediate_loss) {
@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(Step2Interact, LossPairs,
 TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
   config_.intermediate_loss = LossKind::kL2;
   config_.last_loss = LossKind::kNone;
-  config_.matching.rule = MatchingRule::kBottom1;
+  config_.matching.rule = ChosenRule("bottom_1");
   const auto l2 = plain_l2().narrow(0, 0, 2).narrow(1, 0, 3);
   Random random(1);
   const auto wanted = match_layers({l2.contiguous().const_data_ptr<double>(), 6}, 2, 3, config_.matching, random);
@@ -204,7 +204,7 @@ TEST_F(Step2Interact, MatchesSquaredDifferencesByTheSameRules) {
 }
 
 TEST_F(Step2Interact, ExpectsTheLossOverTheDraws) {
-  config_.matching.rule = MatchingRule::kExpected;
+  config_.matching.rule = ChosenRule("expected");
   config_.last_loss = LossKind::kNone;
   const auto kl = plain_kl().narrow(0, 0, 2).narrow(1, 0, 3).contiguous();
   const auto weights = pair_probabilities({kl.const_data_ptr<double>(), 6}, 2, 3, config_.matching);
@@ -226,7 +226,7 @@ TEST_F(Step2Interact, ExpectsTheGradientOfTheWeightedPairs) {
     learns.front().second.mutable_grad() = at::Tensor();
     return gradient;
   };
-  config_.matching.rule = MatchingRule::kExpected;
+  config_.matching.rule = ChosenRule("expected");
   const auto output = run();
   const auto weights = mean(output, "match_weights");
   // The weights are constants: no gradient goes through them.
@@ -260,7 +260,7 @@ class WithoutHead : public Step2Interact {
 };
 
 TEST_F(WithoutHead, ComparesTheVerbFfnsThemselves) {
-  config_.matching.rule = MatchingRule::kUniform;
+  config_.matching.rule = ChosenRule("uniform");
   const auto rows = plain_rows();
   const double between = (rows[0][0] + rows[1][1]).item<double>();
   for (const auto& [last, value] :
@@ -303,7 +303,7 @@ TEST_F(Step2Interact, CountsWordsWithoutTheEndOfTurn) {
 TEST_F(Step2Interact, LeavesTheTeachersPaddingRowsOut) {
   ASSERT_EQ(teacher_.model->head().size(0), 328);
   ASSERT_EQ(student_.model->head().size(0), 320);
-  config_.matching.rule = MatchingRule::kUniform;
+  config_.matching.rule = ChosenRule("uniform");
   make_trainable(*teacher_.model, {"head"}, "test");  // its own copy of the weights
   const double wanted = mean_loss(run());
   teacher_.model->head().detach().narrow(0, 320, 8).fill_(50);

@@ -45,7 +45,7 @@ TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
   if (HasFailure()) return;
 
   InteractionConfig config;
-  config.matching.rule = MatchingRule::kBottom1;
+  config.matching.rule = ChosenRule("bottom_1");
   Random random(1);
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),

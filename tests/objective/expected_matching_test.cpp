@@ -158,7 +158,7 @@ TEST(ExpectedMatching, WithoutConstraintsIsEachRowsSoftmax) {
 TEST(ExpectedMatching, GivesThePairsWithTheirWeightsAndDrawsNothing) {
   EXPECT_TRUE(rc::check([] {
     auto c = any_constrained_case(5, 8);
-    c.config.rule = MatchingRule::kExpected;
+    c.config.rule = ChosenRule("expected");
     Random random(3);
     const auto before = random.state();
     const auto matches = match_layers(c.kl, c.num_student, c.num_teacher, c.config, random);

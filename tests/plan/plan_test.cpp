@@ -21,7 +21,7 @@ class PlannedPair {
     std::string records;
     for (int i = 0; i < 30; ++i) records += record("what is it?") + "\n";
     config.out = folder_.path() / "run";
-    config.dtype = "float32";
+    config.dtype = {at::kFloat};
     config.student.model = folder_.path() / "student";
     config.teacher.model = folder_.path() / "teacher";
     config.student.layers = {1};
@@ -130,9 +130,9 @@ TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
 
 TEST(Plan, RefusesWhatItCannotPlan) {
   PlannedPair pair;
-  pair.config.device = "cuda";
+  pair.config.device = {at::kCUDA};
   EXPECT_ERROR(make_plan(pair.config, {}), "key 'device' is cuda");
-  pair.config.device = "cpu";
+  pair.config.device = {at::kCPU};
   pair.config.student.layers = {9};
   EXPECT_ERROR(make_plan(pair.config, {}), "key 'student.layers' names layer 9");
   pair.config.student.layers = {1};
@@ -191,7 +191,7 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
 
   SKIP_WITH_SANITIZERS();  // a step must weigh beside the program
   // The verbalization of the teacher, the largest step of this run by far, is over.
-  pair.config.verbalize.network.architecture = VerbalizerArchitecture::kFfnX2;
+  pair.config.verbalize.network.architecture = ChosenNetwork("ffn_x2");
   pair.config.interact.intermediate_loss = LossKind::kNone;
   const auto all = make_plan(pair.config, {Only::kAll, false}),
              rest = make_plan(pair.config, {Only::kAll, false, true});

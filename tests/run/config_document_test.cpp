@@ -89,5 +89,33 @@ TEST(ConfigurationDocument, HasEveryKeyWithItsDefaultAndNoOther) {
     ADD_FAILURE() << "docs/configuration.md has " << key << ", the program does not";
 }
 
+/// Visits every field for the words that it may hold.
+struct Words {
+  std::vector<std::string> words;
+
+  template <class T>
+  void operator()(const char*, T& value, const std::string&) {
+    if constexpr (std::is_enum_v<T>) {
+      for (const auto& known : EnumNames<T>::all) words.emplace_back(known.name);
+    } else if constexpr (requires { T::table(); }) {
+      for (const auto& entry : T::table()) words.push_back(entry.name);
+    } else if constexpr (settings_detail::Struct<T>) {
+      fields(*this, value);
+    }
+  }
+};
+
+TEST(ConfigurationDocument, NamesEveryWordThatAFieldMayHold) {
+  std::ifstream file(VLSI_SOURCE_DIR "/docs/configuration.md");
+  const std::string document{std::istreambuf_iterator<char>(file), {}};
+  RunConfig config;
+  Words words;
+  fields(words, config);
+  for (const auto& part : part_names()) words.words.push_back(part);
+  EXPECT_GT(words.words.size(), 30U);
+  for (const auto& word : words.words)
+    EXPECT_NE(document.find("`" + word + "`"), document.npos) << "docs/configuration.md does not have " << word;
+}
+
 }  // namespace
 }  // namespace vlsi

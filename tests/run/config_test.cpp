@@ -28,7 +28,7 @@ void check_with(const std::vector<std::string>& overrides) { check(load(kWhole, 
 TEST(RunConfig, OfAnEmptyFileIsTheDefault) {
   const auto config = load("");
   EXPECT_EQ(write_settings(config), write_settings(RunConfig{}));
-  EXPECT_EQ(config.interact.matching.rule, MatchingRule::kMultinomial);
+  EXPECT_EQ(config.interact.matching.rule.text(), "multinomial");
   EXPECT_TRUE(config.interact.matching.search_range);
   EXPECT_TRUE(config.interact.matching.order_preservation);
   EXPECT_EQ(config.interact.matching.temperature.value, 0);
@@ -43,7 +43,7 @@ TEST(RunConfig, ReadsTheFileAndItsOverrides) {
   EXPECT_EQ(config.teacher.layers, (std::vector<int64_t>{1, 2, 3}));
   EXPECT_EQ(config.data.train.at(0).path, VLSI_TEST_DATA "/processor/conversations.json");
   EXPECT_EQ(config.seed, 4);
-  EXPECT_EQ(config.interact.matching.rule, MatchingRule::kBottom3);
+  EXPECT_EQ(config.interact.matching.rule.text(), "bottom_3");
   EXPECT_EQ(config.interact.iterations, 12);
   EXPECT_EQ(config.student.lora.rank, 8);
   EXPECT_EQ(config.data.special_tokens, SpecialText::kPlain);
@@ -171,7 +171,9 @@ TEST(Check, RefusesARunWithNothingToDo) {
 TEST(Check, RefusesValuesOutOfRange) {
   EXPECT_ERROR(check_with({"checkpoint.every=0"}), "checkpoint.every and .keep must be 1 or more");
   EXPECT_ERROR(check_with({"threads=-1"}), "key 'threads' is -1");
-  EXPECT_ERROR(check_with({"dtype=float16"}), "key 'dtype' is 'float16'");
+  EXPECT_ERROR(check_with({"dtype=float16"}),
+               "key 'dtype' is 'float16', expected float32 or bfloat16 (float16 overflows in training)");
+  EXPECT_ERROR(check_with({"device=abacus"}), "key 'device' is 'abacus', expected cpu, cuda or cuda:N");
   EXPECT_ERROR(check_with({"interact.kl_matrix_every=0"}), "key 'interact.kl_matrix_every' must be 1 or more");
   EXPECT_ERROR(check_with({"data.batch_tokens=0"}), "token budgets must be 1 or more");
   EXPECT_ERROR(check_with({"data.workers=0"}), "workers' is 0, expected 1 to 256");
@@ -181,9 +183,24 @@ TEST(Check, RefusesValuesOutOfRange) {
   EXPECT_ERROR(check_with({"finetune.optimizer.betas=[0.9]"}), "run.yaml: finetune.optimizer: betas are two numbers");
 }
 
+/// Choices, enums, types that parse themselves and parts, with their meanings where they have some.
+TEST(RunConfig, ListsInItsCommentsWhatAFieldMayHold) {
+  const auto commented = write_settings(RunConfig{}, /*with_comments=*/true);
+  for (const auto& rule : matching_rules())
+    EXPECT_NE(commented.find("# " + rule.name + ": " + rule.meaning + "\n"), commented.npos) << rule.name;
+  for (const auto& network : verbalizer_networks())
+    EXPECT_NE(commented.find("# " + network.name + ": "), commented.npos) << network.name;
+  for (const char* words : {"at the last layer: kl | ce | l2 | none\n", ": stop | skip\n", ": control | text\n",
+                            ": adaptive or a number above 0\n", ": cpu, cuda or cuda:N\n", ": float32 or bfloat16",
+                            "# sharded: a part of each layer in every rank\n", ": cosine | constant\n",
+                            "that learn: lora, decoder, embeddings, head, projector, vision\n"}) {
+    EXPECT_NE(commented.find(words), commented.npos) << words;
+  }
+}
+
 TEST(RunConfig, ReadsEveryVerbalizerArchitecture) {
-  for (const auto& [name, architecture] : verbalizer_architectures()) {
-    EXPECT_EQ(load("", {"verbalize.architecture=" + name}).verbalize.network.architecture, architecture);
+  for (const auto& network : verbalizer_networks()) {
+    EXPECT_EQ(&*load("", {"verbalize.architecture=" + network.name}).verbalize.network.architecture, &network);
   }
   EXPECT_ERROR(
       load("", {"verbalize.architecture=transformer"}),

@@ -26,8 +26,8 @@ TextConfig sizes(int64_t width = 8) {
 
 constexpr double kEps = 1e-5;  // the default of the final norm
 
-Verbalizers make(VerbalizerArchitecture architecture, bool residual = false, bool final_norm = false) {
-  return {{architecture, residual, final_norm}, sizes(), {1, 3, 4}, /*seed=*/5};
+Verbalizers make(const std::string& network, bool residual = false, bool final_norm = false) {
+  return {{ChosenNetwork(network), residual, final_norm}, sizes(), {1, 3, 4}, /*seed=*/5};
 }
 
 /// x + y or y, as the options say.
@@ -41,7 +41,7 @@ at::Tensor plain(const Verbalizers& verbalizers, const at::Tensor& hidden) {
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < verbalizers.layers().size(); ++i) {
     const auto prefix = concat("layers.", verbalizers.layers()[i], '.');
-    const auto architecture = name_of(verbalizers.config().architecture);
+    const auto architecture = verbalizers.config().architecture.text();
     const bool twice = architecture.ends_with("_x2");
     auto x = hidden[static_cast<int64_t>(i)].to(at::kDouble);
     for (int block = 0; block < (twice ? 2 : 1); ++block) {
@@ -68,7 +68,7 @@ at::Tensor plain(const Verbalizers& verbalizers, const at::Tensor& hidden) {
 
 class VerbalizersTest : public testing::Test {
  protected:
-  VerbalizersTest() : made_(make(VerbalizerArchitecture::kVerbFfn)) {}
+  VerbalizersTest() : made_(make("verb_ffn")) {}
 
   std::filesystem::path save() const {
     const auto directory = folder_.path() / "verbalizers";
@@ -86,11 +86,12 @@ class VerbalizersTest : public testing::Test {
 
 TEST(Verbalizer, ComputesTheFormulaOfEveryRowwiseArchitectureAndOption) {
   const auto hidden = random({3, 7, 8}, 1);
-  for (const auto& [name, architecture] : verbalizer_architectures()) {
-    if (reads_all_tokens(architecture)) continue;
+  for (const auto& network : verbalizer_networks()) {
+    if (network.reads_all_tokens) continue;
+    const auto& name = network.name;
     for (const bool residual : {false, true}) {
       for (const bool final_norm : {false, true}) {
-        const auto verbalizers = make(architecture, residual, final_norm);
+        const auto verbalizers = make(name, residual, final_norm);
         uint64_t seed = 10;
         for (auto& [parameter_name, value] : verbalizers.named_parameters()) {
           // A residual network's last maps start at zero, and a norm at one: nothing would be seen of them.
@@ -124,8 +125,9 @@ TEST_F(VerbalizersTest, AreAFunctionOfTheirSeed) {
 }
 
 TEST(Verbalizer, StartsWithTheStandardDeviationOfItsInputs) {
-  for (const auto& [architecture_name, architecture] : verbalizer_architectures()) {
-    const Verbalizers wide({architecture, false, false}, sizes(64), {2}, 1);
+  for (const auto& network : verbalizer_networks()) {
+    const auto& architecture_name = network.name;
+    const Verbalizers wide({ChosenNetwork(network.name), false, false}, sizes(64), {2}, 1);
     for (const auto& [name, value] : wide.named_parameters()) {
       if (name.ends_with(".bias")) {
         EXPECT_EQ(value.abs().max().item<double>(), 0) << architecture_name << ' ' << name;
@@ -142,10 +144,11 @@ TEST(Verbalizer, StartsWithTheStandardDeviationOfItsInputs) {
 
 TEST(Verbalizer, WithResidualStartsAsTheIdentity) {
   const auto hidden = random({3, 7, 8}, 1);
-  for (const auto& [name, architecture] : verbalizer_architectures()) {
-    if (reads_all_tokens(architecture)) continue;
-    EXPECT_TRUE(at::equal(make(architecture, /*residual=*/true).forward(hidden, {}), hidden)) << name;
-    const auto normed = make(architecture, /*residual=*/true, /*final_norm=*/true).forward(hidden, {});
+  for (const auto& network : verbalizer_networks()) {
+    if (network.reads_all_tokens) continue;
+    const auto& name = network.name;
+    EXPECT_TRUE(at::equal(make(name, /*residual=*/true).forward(hidden, {}), hidden)) << name;
+    const auto normed = make(name, /*residual=*/true, /*final_norm=*/true).forward(hidden, {});
     EXPECT_LE(difference(normed[1], rms_norm_plain(hidden[1], at::ones({8}), kEps)), 1e-6) << name;
   }
 }
@@ -173,11 +176,12 @@ TEST_F(VerbalizersTest, ReadBackWhatTheySaved) {
 
 TEST(Verbalizer, OfEveryArchitectureAndOptionReadsBack) {
   const Folder folder;
-  for (const auto& [name, architecture] : verbalizer_architectures()) {
-    const auto made = make(architecture, /*residual=*/!reads_all_tokens(architecture), /*final_norm=*/true);
+  for (const auto& network : verbalizer_networks()) {
+    const auto& name = network.name;
+    const auto made = make(name, /*residual=*/!network.has_residuals_inside, /*final_norm=*/true);
     made.save(folder.path() / name, kBackbone);
     const auto loaded = Verbalizers::load(folder.path() / name, sizes(), kBackbone, {1, 3, 4});
-    EXPECT_EQ(name_of(loaded->config().architecture), name);
+    EXPECT_EQ(loaded->config().architecture.text(), name);
     EXPECT_EQ(loaded->config().residual, made.config().residual) << name;
     EXPECT_TRUE(loaded->config().final_norm) << name;
     const auto expected = by_name(made.named_parameters()), found = by_name(loaded->named_parameters());
@@ -270,7 +274,7 @@ TEST_F(VerbalizersTest, RefuseFilesThatDoNotFitTogether) {
     write_json(directory / "verbalizers.json", changed);
   };
   describe_as("architecture", "other");
-  EXPECT_NE(error().find("architecture is 'other', expected one of verb_ffn, "), std::string::npos) << error();
+  EXPECT_NE(error().find("'architecture' is 'other', expected one of verb_ffn, "), std::string::npos) << error();
   describe_as("residual", 1);
   EXPECT_NE(error().find("key 'residual' is "), std::string::npos) << error();
   describe_as("architecture", "ffn");  // wider than what the file holds
@@ -283,8 +287,8 @@ TEST_F(VerbalizersTest, RefuseFilesThatDoNotFitTogether) {
 }
 
 /// Decoder verbalizers at `layer` that are copies of the layers of `model` behind it.
-Verbalizers copies_of_layers(const Vlm& model, VerbalizerArchitecture architecture, int64_t layer, bool final_norm) {
-  Verbalizers verbalizers({architecture, /*residual=*/false, final_norm}, model.config().text, {layer}, 1);
+Verbalizers copies_of_layers(const Vlm& model, const char* network, int64_t layer, bool final_norm) {
+  Verbalizers verbalizers({ChosenNetwork(network), /*residual=*/false, final_norm}, model.config().text, {layer}, 1);
   const auto weights = by_name(model.named_parameters());
   for (auto& [name, value] : verbalizers.named_parameters()) {
     if (name == "norm.weight") {
@@ -306,14 +310,14 @@ TEST(DecoderVerbalizer, WithTheNextLayersWeightsIsTheNextLayer) {
   const auto batch = pack(samples);
   at::NoGradGuard no_grad;
   const auto wanted = model->forward(batch, {{1, 2, 3}, true});
-  const auto said = [&](VerbalizerArchitecture architecture, int64_t layer, bool final_norm) {
-    const auto verbalizers = copies_of_layers(*model, architecture, layer, final_norm);
+  const auto said = [&](const char* network, int64_t layer, bool final_norm) {
+    const auto verbalizers = copies_of_layers(*model, network, layer, final_norm);
     return verbalizers.forward(model->forward(batch, verbalizers.request(/*final_rows=*/false)).layers, batch)[0];
   };
   // The same operations on the same numbers; attention kernels may block them differently.
-  EXPECT_LE(difference(said(VerbalizerArchitecture::kDecoder, 1, false), wanted.layers[1]), 1e-5);
-  EXPECT_LE(difference(said(VerbalizerArchitecture::kDecoderX2, 1, false), wanted.layers[2]), 1e-5);
-  EXPECT_LE(difference(said(VerbalizerArchitecture::kDecoder, 2, true), wanted.final_rows), 1e-5);
+  EXPECT_LE(difference(said("decoder", 1, false), wanted.layers[1]), 1e-5);
+  EXPECT_LE(difference(said("decoder_x2", 1, false), wanted.layers[2]), 1e-5);
+  EXPECT_LE(difference(said("decoder", 2, true), wanted.final_rows), 1e-5);
 }
 
 TEST(Verbalizer, CopiesTheModelsFinalNorm) {
