@@ -13,22 +13,35 @@
 
 namespace vlsi {
 
+/// Conversations by number, read when they are wanted.
+class Records {
+ public:
+  virtual ~Records() = default;
+  /// The file or folder that they are in.
+  virtual const std::filesystem::path& path() const = 0;
+  virtual int64_t size() const = 0;
+  /// Where one is, for messages.
+  virtual std::string place(int64_t record) const = 0;
+  /// Error for a record that is none, or, with `answers_required`, has no answer.
+  virtual Conversation read(int64_t record, bool answers_required = true) const = 0;
+};
+
 /// One JSON array or JSONL file of records, mapped and indexed: 8 bytes of memory a record, whatever its length.
-class RecordFile {
+class RecordFile : public Records {
  public:
   /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
   /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture
   /// paths start; empty for the data file's own folder.
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {});
 
-  const std::filesystem::path& path() const { return file_->path(); }
-  int64_t size() const { return static_cast<int64_t>(offsets_.size()); }
+  const std::filesystem::path& path() const override { return file_->path(); }
+  int64_t size() const override { return static_cast<int64_t>(offsets_.size()); }
   /// "path, record 12 (line 40)", records and lines counted from 1.
-  std::string place(int64_t record) const;
+  std::string place(int64_t record) const override;
   /// The record's JSON, as it stands in the file.
   Json json(int64_t record) const;
   /// parse_conversation of it.
-  Conversation read(int64_t record, bool answers_required = true) const;
+  Conversation read(int64_t record, bool answers_required = true) const override;
 
  private:
   std::string_view text_of(int64_t record) const;

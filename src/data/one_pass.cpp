@@ -4,15 +4,15 @@
 
 namespace vlsi {
 
-OnePass::OnePass(const RecordFile& file, const Processor& processor, const OnePassConfig& config)
-    : file_(file), processor_(processor), config_(config) {
+OnePass::OnePass(const Records& records, const Processor& processor, const OnePassConfig& config)
+    : records_(records), processor_(processor), config_(config) {
   ahead_ = std::async(std::launch::async, [this] { return read(0); });
 }
 
 std::optional<OnePass::Part> OnePass::next() {
   while (ahead_.valid()) {
     Read read_now = ahead_.get();
-    if (read_now.end < file_.size()) {
+    if (read_now.end < records_.size()) {
       ahead_ = std::async(std::launch::async, [this, first = read_now.end] { return read(first); });
     }
     num_done_ = read_now.end;
@@ -28,7 +28,7 @@ std::optional<OnePass::Part> OnePass::next() {
 OnePass::Read OnePass::read(int64_t first) const {
   Read result;
   int64_t num_tokens = 0, record = first;
-  for (; record < file_.size(); ++record) {
+  for (; record < records_.size(); ++record) {
     Sample sample;
     try {
       sample = encode(record);
@@ -50,19 +50,19 @@ OnePass::Read OnePass::read(int64_t first) const {
 
 Sample OnePass::encode(int64_t record) const {
   const bool whole = config_.encoding == Encoding::kWhole;
-  const Conversation conversation = file_.read(record, /*answers_required=*/whole);
+  const Conversation conversation = records_.read(record, /*answers_required=*/whole);
   try {
     auto sample = whole ? processor_.encode(conversation) : processor_.encode_prompt(conversation);
     check_length(sample, config_.sample_tokens, std::numeric_limits<int64_t>::max());
     return sample;
   } catch (const Error& error) {
-    fail(file_.place(record), ": ", error.what());
+    fail(records_.place(record), ": ", error.what());
   }
 }
 
 void OnePass::finish(const std::string& job) const {
-  if (skipped_.count == file_.size()) {
-    fail(job, ": every one of the ", file_.size(), " records of ", file_.path().string(),
+  if (skipped_.count == records_.size()) {
+    fail(job, ": every one of the ", records_.size(), " records of ", records_.path().string(),
          " was left out; the first: ", skipped_.reasons.front());
   }
   report_skipped(skipped_, job);

@@ -1,4 +1,4 @@
-// A data file read once, in order, as packed batches: for scoring, answering and evaluating.
+// Records read once, in order, as packed batches: for scoring, answering and evaluating.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct OnePassConfig {
 
 class OnePass {
  public:
-  /// `file` and `processor` must outlive it.
-  OnePass(const RecordFile& file, const Processor& processor, const OnePassConfig& config);
+  /// `records` and `processor` must outlive it.
+  OnePass(const Records& records, const Processor& processor, const OnePassConfig& config);
 
   struct Part {
     Batch batch;
@@ -54,7 +54,7 @@ class OnePass {
   Read read(int64_t first) const;
   Sample encode(int64_t record) const;
 
-  const RecordFile& file_;
+  const Records& records_;
   const Processor& processor_;
   OnePassConfig config_;
   Skipped skipped_;

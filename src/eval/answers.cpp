@@ -59,10 +59,10 @@ LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dt
   return model;
 }
 
-std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens,
+std::vector<Answer> answer_all(const LoadedModel& model, const Records& records, int64_t max_new_tokens,
                                int64_t batch_tokens, OnError on_error) {
-  OnePass pass(file, *model.processor, {Encoding::kPrompt, batch_tokens, on_error});
-  Progress progress("answering", "questions", file.size());
+  OnePass pass(records, *model.processor, {Encoding::kPrompt, batch_tokens, on_error});
+  Progress progress("answering", "questions", records.size());
   std::vector<Answer> answers;
   while (auto part = pass.next()) {
     stop_if_interrupted();
@@ -80,11 +80,11 @@ std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file,
   return answers;
 }
 
-void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_tokens, OnError on_error,
+void score_all(const LoadedModel& model, const Records& records, int64_t batch_tokens, OnError on_error,
                const std::function<void(const Score&)>& each) {
   at::NoGradGuard no_grad;
-  OnePass pass(file, *model.processor, {Encoding::kWhole, batch_tokens, on_error});
-  Progress progress("scoring", "conversations", file.size());
+  OnePass pass(records, *model.processor, {Encoding::kWhole, batch_tokens, on_error});
+  Progress progress("scoring", "conversations", records.size());
   while (auto part = pass.next()) {
     stop_if_interrupted();
     const auto batch = to_device(std::move(part->batch), model.vlm->device());

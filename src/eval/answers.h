@@ -31,8 +31,8 @@ struct Answer {
   bool stopped;  // by the end of turn, not by max_new_tokens
 };
 
-/// The greedy answer to every record's last user turn, in the file's order; bad records are left out with kSkip.
-std::vector<Answer> answer_all(const LoadedModel& model, const RecordFile& file, int64_t max_new_tokens,
+/// The greedy answer to every record's last user turn, in their order; bad records are left out with kSkip.
+std::vector<Answer> answer_all(const LoadedModel& model, const Records& records, int64_t max_new_tokens,
                                int64_t batch_tokens, OnError on_error);
 
 struct Score {
@@ -45,7 +45,7 @@ struct Score {
 };
 
 /// Scores the answers of every record; `each` is called in the file's order.
-void score_all(const LoadedModel& model, const RecordFile& file, int64_t batch_tokens, OnError on_error,
+void score_all(const LoadedModel& model, const Records& records, int64_t batch_tokens, OnError on_error,
                const std::function<void(const Score&)>& each);
 
 }  // namespace vlsi

@@ -1,5 +1,8 @@
 #include "eval/exact_match.h"
 
+#include <iomanip>
+#include <sstream>
+
 namespace vlsi {
 namespace {
 
@@ -21,6 +24,32 @@ void ExactMatch::add(const std::string& category, bool right) {
     tally->right += right;
     ++tally->total;
   }
+}
+
+OrderedJson to_json(const ExactMatch& match) {
+  const auto counts = [](const Tally& tally) {
+    return OrderedJson{{"accuracy", tally.accuracy()}, {"right", tally.right}, {"total", tally.total}};
+  };
+  OrderedJson categories = OrderedJson::object();
+  for (const auto& [category, tally] : match.by_category()) {
+    if (!category.empty()) categories[category] = counts(tally);
+  }
+  auto json = counts(match.overall());
+  json["categories"] = std::move(categories);
+  return json;
+}
+
+std::string to_text(const ExactMatch& match, const std::string& name) {
+  std::ostringstream text;
+  const auto line = [&](const std::string& what, const Tally& tally) {
+    text << std::left << std::setw(24) << what << std::right << std::fixed << std::setprecision(2) << std::setw(7)
+         << 100 * tally.accuracy() << " %  " << tally.right << " of " << tally.total << "\n";
+  };
+  line(name, match.overall());
+  for (const auto& [category, tally] : match.by_category()) {
+    if (!category.empty()) line("  " + category, tally);
+  }
+  return text.str();
 }
 
 }  // namespace vlsi

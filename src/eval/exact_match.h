@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
+
 namespace vlsi {
 
 struct Tally {
@@ -26,5 +28,11 @@ class ExactMatch {
   Tally overall_;
   std::map<std::string, Tally> by_category_;
 };
+
+/// {"accuracy", "right", "total", "categories": {name: {"accuracy", "right", "total"}}}; a category without a name is
+/// left out.
+OrderedJson to_json(const ExactMatch& match);
+/// The same as lines, the first of which is called `name`.
+std::string to_text(const ExactMatch& match, const std::string& name);
 
 }  // namespace vlsi

@@ -39,5 +39,19 @@ TEST(ExactMatch, TalliesAllAndEachCategory) {
 
 TEST(ExactMatch, OfNoQuestionsIsZero) { EXPECT_EQ(ExactMatch().overall().accuracy(), 0); }
 
+TEST(ExactMatch, IsTextAndJsonWithoutWhatHasNoCategory) {
+  ExactMatch match;
+  match.add("shape", true);
+  match.add("color", false);
+  match.add("", true);
+  EXPECT_EQ(to_text(match, "test"),
+            "test                      66.67 %  2 of 3\n"
+            "  color                    0.00 %  0 of 1\n"
+            "  shape                  100.00 %  1 of 1\n");
+  EXPECT_EQ(to_json(match).dump(),
+            R"({"accuracy":0.6666666666666666,"right":2,"total":3,"categories":{)"
+            R"("color":{"accuracy":0.0,"right":0,"total":1},"shape":{"accuracy":1.0,"right":1,"total":1}}})");
+}
+
 }  // namespace
 }  // namespace vlsi
