@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/process.h"
+#include "run/version.h"
 
 namespace {
 
@@ -28,6 +29,8 @@ int main(int argc, char** argv) {
                    "vlsi");
   program.require_subcommand(1);
   program.fallthrough();
+  program.set_version_flag(
+      "--version", [] { return version_text(); }, "Version, LibTorch, and what is used of this processor");
   Action action;
   for (const auto& entry : commands()) {
     auto* command = program.add_subcommand(entry.name, entry.meaning);

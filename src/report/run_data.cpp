@@ -68,6 +68,17 @@ OrderedJson summary_json(const Json& summary) {
   return {{"steps", std::move(steps)}, {"peak_memory_bytes", number_of(summary, "peak_memory_bytes")}};
 }
 
+/// In a line: "vlsi 0.1.0, LibTorch 2.13.0 for cpu, 2 threads, AVX512".
+OrderedJson program_text(const Json& version) {
+  const auto text = [&](const char* key) {
+    const auto found = version.find(key);
+    if (found == version.end()) return std::string("?");
+    return found->is_string() ? found->get<std::string>() : found->dump();
+  };
+  return concat("vlsi ", text("version"), ", LibTorch ", text("libtorch"), " for ", text("libtorch_for"), ", ",
+                text("threads"), " threads, ", text("vector_instructions"));
+}
+
 }  // namespace
 
 RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(directory / "metrics.jsonl") {
@@ -83,9 +94,9 @@ RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(di
 
 bool RunData::refresh() {
   const bool metrics_changed = metrics_.refresh();
-  const auto summary = summary_, evaluations = evaluations_;
+  const auto summary = summary_, program = program_, evaluations = evaluations_;
   read_results();
-  return metrics_changed || summary != summary_ || evaluations != evaluations_;
+  return metrics_changed || summary != summary_ || program != program_ || evaluations != evaluations_;
 }
 
 std::optional<Json> RunData::read_optional(const fs::path& path) {
@@ -102,8 +113,9 @@ std::optional<Json> RunData::read_optional(const fs::path& path) {
 
 void RunData::read_results() {
   file_notes_.clear();
-  summary_ = nullptr;
+  summary_ = program_ = nullptr;
   if (const auto summary = read_optional(directory_ / "summary.json")) summary_ = summary_json(*summary);
+  if (const auto version = read_optional(directory_ / "version.json")) program_ = program_text(*version);
   evaluations_ = OrderedJson::array();
   std::vector<fs::path> folders;
   for (const auto& entry : fs::directory_iterator(directory_)) {
@@ -132,6 +144,7 @@ OrderedJson RunData::to_json() const {
           {"finished", !summary_.is_null()},
           {"settings", settings_json(settings_)},
           {"summary", summary_},
+          {"program", program_},
           {"evaluations", evaluations_},
           {"steps", metrics_.steps_json(layers)},
           {"matching", metrics_.matching_json(layers)}};

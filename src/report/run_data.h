@@ -33,7 +33,7 @@ class RunData {
   std::filesystem::path directory_;
   RunSettings settings_;
   RunMetrics metrics_;
-  OrderedJson summary_, evaluations_;
+  OrderedJson summary_, program_, evaluations_;
   std::vector<std::string> file_notes_;
 };
 

@@ -27,6 +27,7 @@
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
 #include "run/student.h"
+#include "run/version.h"
 
 namespace vlsi {
 namespace {
@@ -68,6 +69,7 @@ class Run {
   }
 
   Outcome run() {
+    if (ranks_.is_first()) write_json(config_.out / "version.json", version_json());
     if (const auto& found = directory_.checkpoint()) restore(*found);
     for (const auto& step : steps_) {
       const auto started = Clock::now();

@@ -1,4 +1,5 @@
 // Help and the command line's own errors.
+#include "cli/commands.h"
 #include "tests/cli/program.h"
 
 namespace vlsi::cli_test {
@@ -12,8 +13,12 @@ void expect_names(const Result& result, const std::vector<std::string>& names) {
 }
 
 TEST(Help, NamesEveryCommand) {
-  expect_names(vlsi_program({"--help"}), {"init", "finetune", "distill", "plan", "cache", "score", "generate", "answer",
-                                          "evaluate", "export", "inspect", "lens", "report"});
+  const auto help = vlsi_program({"--help"});
+  for (const auto& command : commands()) expect_names(help, {command.name, command.meaning.substr(0, 20)});
+}
+
+TEST(Version, SaysWhatTheProgramIsAndUses) {
+  expect_names(vlsi_program({"--version"}), {"vlsi 0.1.0", "LibTorch 2.", "threads", "bfloat16"});
 }
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
@@ -35,6 +40,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"lens",
        {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
       {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id"}}};
+  for (const auto& command : commands()) EXPECT_TRUE(options.contains(command.name)) << command.name;
   for (const auto& [command, names] : options) {
     SCOPED_TRACE(command);
     expect_names(vlsi_program({command, "--help"}), names);

@@ -72,10 +72,11 @@ TEST(Inspect, TellsModelsVerbalizersAndRunsApart) {
 
 TEST(Distill, LeavesTheDocumentedRunDirectory) {
   const auto run = finished_run() / "run";
-  for (const char* name : {"config.yaml", "metrics.jsonl", "summary.json", "student-verbalizers/verbalizers.json",
-                           "student-verbalizers/verbalizers.safetensors", "teacher-verbalizers/verbalizers.json",
-                           "checkpoints/finetune-4", "checkpoints/finetune-2", "model/config.json",
-                           "model/model.safetensors", "model/tokenizer.json", "model/preprocessor_config.json"}) {
+  for (const char* name :
+       {"config.yaml", "metrics.jsonl", "summary.json", "version.json", "student-verbalizers/verbalizers.json",
+        "student-verbalizers/verbalizers.safetensors", "teacher-verbalizers/verbalizers.json", "checkpoints/finetune-4",
+        "checkpoints/finetune-2", "model/config.json", "model/model.safetensors", "model/tokenizer.json",
+        "model/preprocessor_config.json"}) {
     EXPECT_TRUE(fs::exists(run / name)) << name;
   }
   EXPECT_EQ(std::distance(fs::directory_iterator(run / "checkpoints"), {}), 2);  // checkpoint.keep

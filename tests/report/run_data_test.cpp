@@ -24,6 +24,9 @@ TEST(RunData, ShowsWhatThereIs) {
   write_text(folder / "run/metrics.jsonl", kLine);
   write_text(folder / "run/summary.json",
              R"({"steps":[{"step":"finetune","iterations":1,"seconds":1.5}],"peak_memory_bytes":1024})");
+  write_text(
+      folder / "run/version.json",
+      R"({"version":"0.1.0","libtorch":"2.13.0","libtorch_for":"cpu","threads":2,"vector_instructions":"AVX2"})");
   write_text(folder / "run/evaluation/results.json",
              R"({"benchmark":"easy-vqa","accuracy":0.75,"right":3,"total":4,"categories":{"color":{"accuracy":0.5}}})");
   const auto json = RunData(folder / "run/").to_json();
@@ -34,6 +37,7 @@ TEST(RunData, ShowsWhatThereIs) {
   EXPECT_EQ(json["settings"]["seed"], "4");
   EXPECT_EQ(json["summary"],
             OrderedJson::parse(R"({"steps":[{"step":"finetune","seconds":1.5}],"peak_memory_bytes":1024.0})"));
+  EXPECT_EQ(json["program"], "vlsi 0.1.0, LibTorch 2.13.0 for cpu, 2 threads, AVX2");
   EXPECT_EQ(
       json["evaluations"],
       OrderedJson::parse(
@@ -53,6 +57,7 @@ TEST(RunData, DoesWithoutConfigurationAndTellsOfBrokenResults) {
   EXPECT_NE(json["notes"][1].get<std::string>().find("summary.json"), std::string::npos);
   EXPECT_NE(json["notes"][2].get<std::string>().find("results.json"), std::string::npos);
   EXPECT_EQ(json["finished"], false);
+  EXPECT_TRUE(json["program"].is_null());
   EXPECT_TRUE(json["evaluations"].empty());
 }
 

@@ -77,6 +77,7 @@ export interface Run {
     differences: { key: string; value: string; default: string }[];
   };
   summary: { steps: { step: string; seconds: number | null }[]; peak_memory_bytes: number | null } | null;
+  program: string | null;
   evaluations: {
     name: string;
     benchmark: string;

@@ -50,6 +50,7 @@ function RunCard({ run, name }: { run: Run; name: string }) {
         {run.summary && <><dt>Peak memory</dt><dd>{memory(run.summary.peak_memory_bytes)}</dd></>}
         <dt>Tokens</dt><dd>{number(run.steps.reduce((sum, step) => sum + step.tokens, 0), 9)}</dd>
         {validation && <><dt>Validation loss</dt><dd>{number(validation.validation_loss)} nats</dd></>}
+        {run.program && <><dt>Program</dt><dd>{run.program}</dd></>}
         {run.evaluations.map((evaluation) => (
           <><dt>Accuracy</dt><dd>{percent(evaluation.accuracy)} on <bdi>{evaluation.benchmark}</bdi> ({number(evaluation.total, 9)} questions)</dd></>
         ))}

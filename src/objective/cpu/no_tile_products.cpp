@@ -18,6 +18,8 @@ std::unique_ptr<TileProducts> mkl_products(const HeadPassInput&) { TORCH_CHECK(f
 
 std::unique_ptr<TileProducts> tile_products(const HeadPassInput&) { TORCH_CHECK(false, "has_tile_products is false"); }
 
+std::string tile_products_name() { return "none"; }
+
 HeadPassInput head_pass_input(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return {}; }
 
 HeadSummary summarize_vocabulary(const HeadPassInput&, TileProducts&) {

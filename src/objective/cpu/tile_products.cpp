@@ -170,4 +170,9 @@ std::unique_ptr<TileProducts> tile_products(const HeadPassInput& input) {
   return has_amx_bf16() ? mkl_products(input) : avx512_products(input);
 }
 
+std::string tile_products_name() {
+  if (!has_avx512_bf16()) return "none";
+  return has_amx_bf16() ? "AMX, by MKL" : "AVX512-BF16";
+}
+
 }  // namespace vlsi

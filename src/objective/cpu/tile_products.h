@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "objective/cpu/bf16_avx512.h"
 
@@ -68,5 +69,8 @@ std::unique_ptr<TileProducts> mkl_products(const HeadPassInput& input);
 bool has_tile_products(const HeadPassInput& input);
 /// The faster of the two here: MKL where there is AMX. Only where has_tile_products.
 std::unique_ptr<TileProducts> tile_products(const HeadPassInput& input);
+
+/// What tile_products takes on this processor, in words: "AMX, by MKL", "AVX512-BF16" or "none".
+std::string tile_products_name();
 
 }  // namespace vlsi
