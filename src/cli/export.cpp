@@ -9,7 +9,7 @@
 #include "model/parts.h"
 #include "run/student.h"
 
-namespace vlsi {};
+namespace vlsi {
 
 namespace {
 
