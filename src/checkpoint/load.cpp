@@ -6,6 +6,7 @@
 
 #include "base/problems.h"
 #include "base/safetensors.h"
+#include "checkpoint/sharded_weights.h"
 #include "family/family.h"
 #include "model/weight_stream.h"
 
@@ -62,7 +63,7 @@ StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Pro
 }
 
 std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, at::Device device, Residency residency,
-                              const WeightSharing& sharing) {
+                              const Ranks& ranks) {
   if (fs::exists(directory / "adapter_config.json") && !fs::exists(directory / "config.json")) {
     fail("loading the model in ", directory.string(),
          ": it holds an adapter, expected a model that one can stand beside");
@@ -75,7 +76,7 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   const auto& family = family_of(config);
   auto names = stored_names(checkpoint, family, problems);
 
-  if (residency == Residency::kSharded && sharing.size == 1) residency = Residency::kResident;
+  if (residency == Residency::kSharded && ranks.size() == 1) residency = Residency::kResident;
   Loading loading{at::TensorOptions(device).dtype(dtype), residency != Residency::kResident, {}, {}};
   loading.parts.resize(static_cast<size_t>(model->num_layers()) + 1);
   for (auto& [name, parameter] : model->named_parameters()) {
@@ -101,7 +102,7 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   if (residency == Residency::kStreamed)
     model->set_stream(std::make_unique<WeightStream>(stored_weights(std::move(loading.parts), loading.options)));
   if (residency == Residency::kSharded) {
-    model->set_stream(std::make_unique<WeightStream>(sharded_weights(loading.parts, loading.options, sharing)));
+    model->set_stream(std::make_unique<WeightStream>(sharded_weights(loading.parts, loading.options, ranks)));
     model->release_memory();
   }
   return model;

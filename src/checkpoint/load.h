@@ -8,9 +8,9 @@
 
 #include "base/problems.h"
 #include "base/safetensors.h"
-#include "checkpoint/sharded_weights.h"
 #include "family/family.h"
 #include "model/vlm.h"
+#include "ranks/ranks.h"
 
 namespace vlsi {
 
@@ -18,16 +18,16 @@ namespace vlsi {
 enum class Residency {
   kResident,  // in memory, once touched
   kStreamed,  // in their files; vision tower and decoder layers are in memory one by one (weight_stream.h)
-  kSharded,   // of vision tower and decoder layers: in the memory of several processes, a part in each
+  kSharded,   // of vision tower and decoder layers: in the memory of several ranks, a share in each
               // (sharded_weights.h)
 };
 
 /// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
 /// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
-/// Error that lists them all. `sharing` is of a sharded model; with a single process, such a one is resident.
+/// Error that lists them all. `ranks` hold a sharded model together and outlive it; with a single one, it is resident.
 std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
                               at::Device device = at::kCPU, Residency residency = Residency::kResident,
-                              const WeightSharing& sharing = {});
+                              const Ranks& ranks = one_rank());
 
 /// The tensors of a checkpoint by their names here; those that no naming of the family has by the names they have. Two
 /// of one name are a problem.

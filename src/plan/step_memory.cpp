@@ -115,7 +115,7 @@ class Step {
     return kept + std::max(layers, tower + teacher.table.viewed_bytes);
   }
 
-  /// Copies of what learns, which must not be a view of a file, and a rank's part of their float32 masters; and all
+  /// Copies of what learns, which must not be a view of a file, and a rank's share of their float32 masters; and all
   /// adapters.
   double trained_weights() const {
     double base = trained_.base;
@@ -141,7 +141,7 @@ class Step {
     return bytes;
   }
 
-  /// With several ranks: this one's part of the summed gradient, and what the exchanges under way receive and add up.
+  /// With several ranks: this one's share of the summed gradient, and what the exchanges under way receive and add up.
   /// What they send is no longer among the gradients.
   double exchange() const {
     if (run_.num_ranks == 1) return 0;

@@ -77,13 +77,13 @@ class C10dRanks : public ProcessRanks {
     if (!monitor_->stop()) static_cast<void>(monitor_.release());
   }
 
-  std::unique_ptr<Exchange> start_all_gather(const at::Tensor& part, const at::Tensor& whole) const override {
-    auto input = part.view(-1), output = whole.view(-1);  // Gloo wants parts of the input's own shape
-    return start([&] { return backend(part)->_allgather_base(output, input); });
+  std::unique_ptr<Exchange> start_all_gather(const at::Tensor& share, const at::Tensor& whole) const override {
+    auto input = share.view(-1), output = whole.view(-1);  // Gloo wants shares of the input's own shape
+    return start([&] { return backend(share)->_allgather_base(output, input); });
   }
 
-  std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const override {
-    auto input = whole, output = part;
+  std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& share) const override {
+    auto input = whole, output = share;
     if (whole.is_cuda()) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
     // Gloo would reduce everything on every rank: twice the way for the data, and a copy.
     auto received = at::empty_like(whole);

@@ -40,16 +40,17 @@ class Ranks {
   /// Whether this rank writes the run's files.
   bool is_first() const { return rank_ == 0; }
 
-  /// whole[r] becomes rank r's `part`. part [n], whole [size, n], contiguous, of one type, on one device.
-  virtual std::unique_ptr<Exchange> start_all_gather(const at::Tensor& part, const at::Tensor& whole) const = 0;
-  /// `part` becomes the sum of all ranks' whole[rank()], added in the order of the ranks on a CPU. The same shapes.
-  virtual std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) const = 0;
+  /// whole[r] becomes rank r's `share`. share [n], whole [size, n], contiguous, of one type, on one device.
+  virtual std::unique_ptr<Exchange> start_all_gather(const at::Tensor& share, const at::Tensor& whole) const = 0;
+  /// `share` becomes the sum of all ranks' whole[rank()], added in the order of the ranks on a CPU. The same shapes.
+  virtual std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole,
+                                                             const at::Tensor& share) const = 0;
   /// Throws RanksError when another rank has failed or is gone; exchanges nothing.
   virtual void check() const = 0;
   /// The device that this rank computes on where the configuration says `device`.
   virtual at::Device device_for(at::Device device) const = 0;
 
-  void all_gather(const at::Tensor& part, const at::Tensor& whole) const { start_all_gather(part, whole)->wait(); }
+  void all_gather(const at::Tensor& share, const at::Tensor& whole) const { start_all_gather(share, whole)->wait(); }
   /// Every rank's text, in their order. Any bytes, of any length.
   std::vector<std::string> all_gather(const std::string& text) const;
   /// Returns when every rank has called it.

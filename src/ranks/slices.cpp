@@ -6,9 +6,9 @@
 
 namespace vlsi {
 
-std::vector<Pieces> cut(const std::vector<Extent>& tensors, int64_t num_ranks, int64_t at_once) {
+std::vector<Slices> cut(const std::vector<Extent>& tensors, int64_t num_ranks, int64_t at_once) {
   const int64_t room = std::max<int64_t>(1, at_once / num_ranks);
-  std::vector<Pieces> exchanges;
+  std::vector<Slices> exchanges;
   int64_t left = 0;
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (i > 0 && tensors[i].type != tensors[i - 1].type) left = 0;
@@ -27,16 +27,16 @@ std::vector<Pieces> cut(const std::vector<Extent>& tensors, int64_t num_ranks, i
   return exchanges;
 }
 
-int64_t num_columns(const Pieces& pieces) {
+int64_t num_columns(const Slices& slices) {
   int64_t sum = 0;
-  for (const auto& piece : pieces) sum += piece.length;
+  for (const auto& slice : slices) sum += slice.length;
   return sum;
 }
 
-at::Tensor elements(const at::Tensor& flat, const Piece& piece, int64_t rank, int64_t num_ranks) {
+at::Tensor elements(const at::Tensor& flat, const Slice& slice, int64_t rank, int64_t num_ranks) {
   const int64_t stride = (flat.numel() + num_ranks - 1) / num_ranks,
-                begin = std::min(flat.numel(), rank * stride + piece.begin);
-  return flat.narrow(0, begin, std::min(piece.length, flat.numel() - begin));
+                begin = std::min(flat.numel(), rank * stride + slice.begin);
+  return flat.narrow(0, begin, std::min(slice.length, flat.numel() - begin));
 }
 
 }  // namespace vlsi

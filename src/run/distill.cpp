@@ -265,9 +265,7 @@ class Run {
 
   std::shared_ptr<Vlm> teacher() {
     if (teacher_) return teacher_;
-    const auto gather = [this](const at::Tensor& part, const at::Tensor& whole) { ranks_.all_gather(part, whole); };
-    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency,
-                        {ranks_.rank(), ranks_.size(), gather});
+    teacher_ = load_vlm(config_.teacher.model, dtype_, device_, config_.teacher.residency, ranks_);
     return teacher_;
   }
 

@@ -10,28 +10,28 @@
 namespace vlsi {
 namespace {
 
-constexpr int64_t kPiece = int64_t{1} << 16;
+constexpr int64_t kChunk = int64_t{1} << 16;
 
-/// A part of one parameter that one thread works on.
-struct Piece {
+/// What one thread works on of one parameter.
+struct Chunk {
   size_t tensor;
   int64_t begin, end;
 };
 
-std::vector<Piece> cut(const std::vector<AdamwTensors>& all) {
-  std::vector<Piece> pieces;
+std::vector<Chunk> cut(const std::vector<AdamwTensors>& all) {
+  std::vector<Chunk> chunks;
   for (size_t i = 0; i < all.size(); ++i) {
     const int64_t size = all[i].gradient.numel();
-    for (int64_t begin = 0; begin < size; begin += kPiece) pieces.push_back({i, begin, std::min(size, begin + kPiece)});
+    for (int64_t begin = 0; begin < size; begin += kChunk) chunks.push_back({i, begin, std::min(size, begin + kChunk)});
   }
-  return pieces;
+  return chunks;
 }
 
-/// Calls body(piece, its index) for every piece, in parallel.
+/// Calls body(chunk, its index) for every chunk, in parallel.
 template <class Body>
-void for_pieces(const std::vector<Piece>& pieces, const Body& body) {
-  parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) body(pieces[i], i);
+void for_chunks(const std::vector<Chunk>& chunks, const Body& body) {
+  parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) body(chunks[i], i);
   });
 }
 
@@ -85,26 +85,26 @@ bool is_plain(const AdamwTensors& tensors) {
 }
 
 double gradient_norm(const std::vector<AdamwTensors>& all) {
-  const auto pieces = cut(all);
-  std::vector<double> sums(pieces.size());
-  for_pieces(pieces, [&](const Piece& piece, int64_t index) {
+  const auto chunks = cut(all);
+  std::vector<double> sums(chunks.size());
+  for_chunks(chunks, [&](const Chunk& chunk, int64_t index) {
     sums[index] =
-        sum_of_squares(all[piece.tensor].gradient.const_data_ptr<float>() + piece.begin, piece.end - piece.begin);
+        sum_of_squares(all[chunk.tensor].gradient.const_data_ptr<float>() + chunk.begin, chunk.end - chunk.begin);
   });
   double sum = 0;
-  for (const double piece : sums) sum += piece;
+  for (const double chunk_sum : sums) sum += chunk_sum;
   return std::sqrt(sum);
 }
 
 void adamw_update(const std::vector<AdamwTensors>& all, const AdamwRates& rates, double gradient_scale) {
   std::vector<Constants> constants;
   for (const auto& tensors : all) constants.push_back(constants_of(rates, tensors.step, gradient_scale));
-  for_pieces(cut(all), [&](const Piece& piece, int64_t) {
-    const auto& tensors = all[piece.tensor];
+  for_chunks(cut(all), [&](const Chunk& chunk, int64_t) {
+    const auto& tensors = all[chunk.tensor];
     update(
-        tensors.parameter.mutable_data_ptr<float>() + piece.begin,
-        tensors.gradient.const_data_ptr<float>() + piece.begin, tensors.exp_avg.mutable_data_ptr<float>() + piece.begin,
-        tensors.exp_avg_sq.mutable_data_ptr<float>() + piece.begin, piece.end - piece.begin, constants[piece.tensor]);
+        tensors.parameter.mutable_data_ptr<float>() + chunk.begin,
+        tensors.gradient.const_data_ptr<float>() + chunk.begin, tensors.exp_avg.mutable_data_ptr<float>() + chunk.begin,
+        tensors.exp_avg_sq.mutable_data_ptr<float>() + chunk.begin, chunk.end - chunk.begin, constants[chunk.tensor]);
   });
 }
 

@@ -20,7 +20,7 @@ struct AdamwRates {
 /// Whether the two functions below can work on these tensors.
 bool is_plain(const AdamwTensors& tensors);
 
-/// The norm of all gradients together. Squares are summed in float64, by pieces of a fixed size: the same on any number
+/// The norm of all gradients together. Squares are summed in float64, by chunks of a fixed size: the same on any number
 /// of threads.
 double gradient_norm(const std::vector<AdamwTensors>& all);
 

@@ -82,10 +82,10 @@ void Gradients::start_sums() {
   if (sums_) sums_->start_all();
 }
 
-std::vector<at::Tensor> Gradients::sum_to_parts() {
+std::vector<at::Tensor> Gradients::sum_to_shares() {
   at::NoGradGuard no_grad;
   start_sums();
-  std::vector<at::Tensor> parts(parameters_.size());
+  std::vector<at::Tensor> shares(parameters_.size());
   const auto sums = sums_ ? sums_->finish() : std::vector<at::Tensor>();
   sums_.reset();
   const auto is_used = used();
@@ -94,14 +94,14 @@ std::vector<at::Tensor> Gradients::sum_to_parts() {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (!is_used[i]) continue;
     if (place_[i]) {
-      parts[i] = sums[*place_[i]];
+      shares[i] = sums[*place_[i]];
       continue;
     }
     others.push_back(i);
     gradients.push_back(gradients_[i].defined() ? take(i) : at::zeros_like(parameters_[i], at::kFloat));
   }
-  const auto other_sums = vlsi::sum_to_parts(std::move(gradients), ranks_, at_once_);
-  for (size_t i = 0; i < others.size(); ++i) parts[others[i]] = other_sums[i];
+  const auto other_sums = vlsi::sum_to_shares(std::move(gradients), ranks_, at_once_);
+  for (size_t i = 0; i < others.size(); ++i) shares[others[i]] = other_sums[i];
   clear();
 
   expected_.clear();
@@ -111,7 +111,7 @@ std::vector<at::Tensor> Gradients::sum_to_parts() {
     place_[i] = expected_.size();
     expected_.push_back(i);
   }
-  return parts;
+  return shares;
 }
 
 void Gradients::clear() {

@@ -16,7 +16,7 @@ namespace vlsi {
 /// Gradients are float32, whatever their parameters; a parameter that no backward pass reached has none.
 ///
 /// Which parameters an iteration reaches is known when all ranks are through with it. So the sums of those that some
-/// rank reached in the iteration before, the expected ones, leave while the last backward pass goes on, from the last
+/// rank reached in the iteration before, the expected ones, start while the last backward pass goes on, from the last
 /// parameter to the first, which is about the order in which their gradients come; others follow behind it. An expected
 /// one that nobody reached is left out again.
 class Gradients {
@@ -26,16 +26,16 @@ class Gradients {
 
   /// Takes over the gradients of one backward pass.
   void collect();
-  /// The next backward pass is this rank's last of the iteration: sums leave from now on. Every rank must be sure to go
+  /// The next backward pass is this rank's last of the iteration: sums start from now on. Every rank must be sure to go
   /// on to start_sums(), and has no other exchange before it.
   void expect_last_backward();
-  /// The last backward pass is over, or there was none: what has not left leaves now. Exchanges of other things may
-  /// follow.
+  /// Starts the sums that have not started: the last backward pass is over, or there was none. Exchanges of other
+  /// things may follow.
   void start_sums();
-  /// For each parameter this rank's part of the sum over all ranks, flat (rank_parts.h); undefined where no rank has a
+  /// For each parameter this rank's share of the sum over all ranks, flat (shares.h); undefined where no rank has a
   /// gradient. The gradients are gone then. With several ranks an exchange; begins with start_sums() where that was
   /// left out.
-  std::vector<at::Tensor> sum_to_parts();
+  std::vector<at::Tensor> sum_to_shares();
   /// Forgets the gradients. None may be under way.
   void clear();
 
@@ -57,7 +57,7 @@ class Gradients {
   std::vector<bool> is_sent_;
   std::vector<size_t> expected_;              // in the order of their sums
   std::vector<std::optional<size_t>> place_;  // of a parameter in expected_
-  std::optional<PartSums> sums_;
+  std::optional<ShareSums> sums_;
   std::optional<GradientHooks> hooks_;
 };
 

@@ -22,23 +22,23 @@ OrderedJson nested_list(const at::Tensor& values) {
     return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr);
   }
   OrderedJson list = OrderedJson::array();
-  for (const auto& part : values.unbind()) list.push_back(nested_list(part));
+  for (const auto& row : values.unbind()) list.push_back(nested_list(row));
   return list;
 }
 
 }  // namespace
 
-void MetricSums::add(const std::string& name, const Mean& part) {
+void MetricSums::add(const std::string& name, const Mean& mean) {
   auto& total = sums_[name];
-  const auto sum = part.sum.detach().to(at::kCPU, at::kDouble);
+  const auto sum = mean.sum.detach().to(at::kCPU, at::kDouble);
   total.sum = total.sum.defined() ? total.sum + sum : sum;
-  total.count += part.count;
+  total.count += mean.count;
 }
 
 void MetricSums::add(const OrderedJson& packed) {
-  for (const auto& [name, part] : packed.items()) {
-    const auto values = at::tensor(part.at("values").get<std::vector<double>>(), at::kDouble);
-    add(name, {values.view(part.at("shape").get<std::vector<int64_t>>()), part.at("count")});
+  for (const auto& [name, entry] : packed.items()) {
+    const auto values = at::tensor(entry.at("values").get<std::vector<double>>(), at::kDouble);
+    add(name, {values.view(entry.at("shape").get<std::vector<int64_t>>()), entry.at("count")});
   }
 }
 

@@ -21,7 +21,7 @@ struct Mean {
 /// Adds up over the micro-batches of an iteration.
 class MetricSums {
  public:
-  void add(const std::string& name, const Mean& part);
+  void add(const std::string& name, const Mean& mean);
   /// Of another rank: what its packed() gave.
   void add(const OrderedJson& packed);
   /// The sums, with every bit: {name: {"shape", "values", "count"}}; for MessagePack, not for text, since values may

@@ -51,21 +51,21 @@ AdamW::AdamW(NamedTensors parameters, const OptimizerConfig& config, const Ranks
     : config_(config), ranks_(ranks), at_once_(at_once), gradients_(tensors_of(parameters), ranks, at_once) {
   for (auto& [name, parameter] : parameters) {
     TORCH_CHECK(parameter.is_contiguous(), name, " is not contiguous");
-    const auto part = part_of(parameter);
-    const auto master = parameter.scalar_type() == at::kFloat ? part : part.to(at::kFloat);
+    const auto share = share_of(parameter);
+    const auto master = parameter.scalar_type() == at::kFloat ? share : share.to(at::kFloat);
     entries_.push_back(
         {name, parameter, master, at::zeros_like(master), at::zeros_like(master), at::zeros({}, at::kFloat)});
   }
 }
 
-at::Tensor AdamW::part_of(const at::Tensor& parameter) const {
-  const auto [begin, length] = rank_part(parameter.numel(), ranks_);
+at::Tensor AdamW::share_of(const at::Tensor& parameter) const {
+  const auto [begin, length] = rank_share(parameter.numel(), ranks_);
   return parameter.detach().view(-1).narrow(0, begin, length);
 }
 
 double AdamW::step(double rate) {
   at::NoGradGuard no_grad;
-  const auto gradients = gradients_.sum_to_parts();
+  const auto gradients = gradients_.sum_to_shares();
   std::vector<Entry*> used;
   std::vector<AdamwTensors> all;
   bool are_plain = true;
@@ -74,7 +74,7 @@ double AdamW::step(double rate) {
     auto& entry = entries_[i];
     used.push_back(&entry);
     entry.steps.add_(1);
-    if (gradients[i].numel() == 0) continue;  // a small parameter has no part for the last ranks
+    if (gradients[i].numel() == 0) continue;  // a small parameter has no share for the last ranks
     all.push_back({entry.master, gradients[i], entry.exp_avg, entry.exp_avg_sq, entry.steps.item<double>()});
     are_plain = are_plain && is_plain(all.back());
   }
@@ -87,10 +87,10 @@ double AdamW::step(double rate) {
 void AdamW::publish(const std::vector<Entry*>& entries) const {
   std::vector<at::Tensor> parameters;
   for (const auto* entry : entries) {
-    if (entry->has_master()) part_of(entry->parameter).copy_(entry->master);
+    if (entry->has_master()) share_of(entry->parameter).copy_(entry->master);
     parameters.push_back(entry->parameter.detach());
   }
-  share_parts(parameters, ranks_, at_once_);
+  exchange_shares(parameters, ranks_, at_once_);
 }
 
 double AdamW::whole_norm(double mine) const {
@@ -131,10 +131,10 @@ double AdamW::step_on_device(const std::vector<AdamwTensors>& all, double rate) 
 std::vector<TensorSource> AdamW::state() const {
   std::vector<TensorSource> sources;
   for (const auto& entry : entries_) {
-    const auto add = [&](const char* prefix, const at::Tensor& part) {
+    const auto add = [&](const char* prefix, const at::Tensor& share) {
       const auto shape = entry.parameter.sizes().vec();
-      sources.push_back(
-          {prefix + entry.name, at::kFloat, shape, [this, part, shape] { return gather_parts(part, shape, ranks_); }});
+      sources.push_back({prefix + entry.name, at::kFloat, shape,
+                         [this, share, shape] { return gather_shares(share, shape, ranks_); }});
     };
     if (entry.has_master()) {
       add("parameter.", entry.master);
@@ -153,8 +153,8 @@ void AdamW::load_state(const FoundCheckpoint& checkpoint) {
   checkpoint.check_has(state());
   std::vector<Entry*> entries;
   for (auto& entry : entries_) {
-    const auto restore = [&](const char* prefix, at::Tensor& part) {
-      part.copy_(part_of(checkpoint.tensors->tensor(prefix + entry.name)));
+    const auto restore = [&](const char* prefix, at::Tensor& share) {
+      share.copy_(share_of(checkpoint.tensors->tensor(prefix + entry.name)));
     };
     restore("parameter.", entry.master);
     restore("exp_avg.", entry.exp_avg);

@@ -61,8 +61,8 @@ double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t i
 /// AdamW as torch.optim.AdamW. Parameters that are not float32 get a float32 master copy; their gradients are summed in
 /// float32 and the parameter is the master, rounded. A parameter without a gradient in a step is left alone.
 ///
-/// With several ranks the gradient is the sum of theirs, and each rank keeps masters and moments of its part of every
-/// parameter alone (rank_parts.h), updates it, and gets the others' parts of the new parameters from them.
+/// With several ranks the gradient is the sum of theirs, and each rank keeps masters and moments of its share of every
+/// parameter alone (shares.h), updates it, and gets the others' shares of the new parameters from them.
 class AdamW {
  public:
   /// Parameters are contiguous. `ranks` outlives it. Exchanges move `at_once` values.
@@ -90,17 +90,17 @@ class AdamW {
   struct Entry {
     std::string name;
     at::Tensor parameter;
-    at::Tensor master, exp_avg, exp_avg_sq;  // float32, flat: this rank's part
+    at::Tensor master, exp_avg, exp_avg_sq;  // float32, flat: this rank's share
     at::Tensor steps;
 
     bool has_master() const { return !master.is_alias_of(parameter); }
   };
 
-  /// This rank's part of the parameter itself, flat.
-  at::Tensor part_of(const at::Tensor& parameter) const;
+  /// This rank's share of the parameter itself, flat.
+  at::Tensor share_of(const at::Tensor& parameter) const;
   /// Rounds the masters into their parameters, everywhere.
   void publish(const std::vector<Entry*>& entries) const;
-  /// Of the whole gradient, of which `mine` is this rank's part.
+  /// Of the whole gradient, of which `mine` is this rank's share.
   double whole_norm(double mine) const;
 
   /// What the gradient is multiplied by so that its norm is at most clip_norm.

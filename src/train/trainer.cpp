@@ -187,13 +187,13 @@ class Training {
     OrderedJson first_cursor;
     const auto texts = ranks_.all_gather(std::string(bytes.begin(), bytes.end()));
     for (size_t rank = 0; rank < texts.size(); ++rank) {
-      const auto part = OrderedJson::from_msgpack(texts[rank]);
-      whole.sums.add(part.at("sums"));
-      join(whole.lists, part.at("lists"));
-      if (rank == 0) first_cursor = part.at("cursor");
-      if (part.at("cursor") != first_cursor) {
+      const auto theirs = OrderedJson::from_msgpack(texts[rank]);
+      whole.sums.add(theirs.at("sums"));
+      join(whole.lists, theirs.at("lists"));
+      if (rank == 0) first_cursor = theirs.at("cursor");
+      if (theirs.at("cursor") != first_cursor) {
         fail(step_.name, ": after iteration ", iteration_ + 1, " rank 0 stands at [epoch, record] ",
-             first_cursor.dump(), " of the data, rank ", rank, " at ", part.at("cursor").dump(),
+             first_cursor.dump(), " of the data, rank ", rank, " at ", theirs.at("cursor").dump(),
              "; every rank must find the same files");
       }
     }

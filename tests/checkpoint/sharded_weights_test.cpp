@@ -1,12 +1,10 @@
-// Models that several processes hold together, here threads: the same bits as a resident one, and a part of the weights
-// in each.
+// Models that several ranks hold together: the same bits as a resident one, and a share of the weights in each.
 #include "checkpoint/sharded_weights.h"
-
-#include <barrier>
-#include <thread>
 
 #include "checkpoint/fingerprint.h"
 #include "tests/checkpoint/model_directory.h"
+#include "tests/support/counting_ranks.h"
+#include "tests/support/in_ranks.h"
 
 namespace vlsi {
 namespace {
@@ -14,35 +12,13 @@ namespace {
 using fixtures::at_all_positions;
 using fixtures::sample_of;
 
-/// What lets threads gather: all are there, all have copied.
-class Meeting {
- public:
-  explicit Meeting(int64_t size) : parts_(static_cast<size_t>(size)), barrier_(size) {}
-
-  WeightSharing sharing(int64_t rank) {
-    return {rank, std::ssize(parts_), [this, rank](const at::Tensor& part, const at::Tensor& whole) {
-              parts_[static_cast<size_t>(rank)] = part;
-              barrier_.arrive_and_wait();
-              for (int64_t i = 0; i < std::ssize(parts_); ++i) whole[i].copy_(parts_[static_cast<size_t>(i)]);
-              barrier_.arrive_and_wait();
-            }};
-  }
-
- private:
-  std::vector<at::Tensor> parts_;
-  std::barrier<> barrier_;
-};
-
-void run_together(int64_t size, const std::function<void(const WeightSharing&)>& process) {
-  Meeting meeting(size);
-  std::vector<std::thread> threads;
-  for (int64_t rank = 0; rank < size; ++rank) {
-    threads.emplace_back([&, rank] {
-      at::NoGradGuard no_grad;
-      process(meeting.sharing(rank));
-    });
-  }
-  for (auto& thread : threads) thread.join();
+/// Runs `action` as each of `size` ranks.
+void run_together(int64_t size, const std::function<void(const Ranks&)>& action) {
+  const auto errors = in_ranks(size, [&](const Ranks& ranks) {
+    at::NoGradGuard no_grad;
+    action(ranks);
+  });
+  EXPECT_EQ(errors, std::vector<std::string>(size));
 }
 
 class ShardedModel : public testing::TestWithParam<std::tuple<const char*, at::ScalarType, int64_t>> {};
@@ -63,11 +39,11 @@ TEST_P(ShardedModel, SaysWhatAResidentOneSaysBitForBit) {
   for (const auto& batch : batches) expected.push_back(resident->forward(batch, request));
   const auto print = fingerprint(resident->named_parameters());
 
-  run_together(size, [&](const WeightSharing& sharing) {
-    const auto model = load_vlm(fixtures::directory(name), type, at::kCPU, Residency::kSharded, sharing);
+  run_together(size, [&](const Ranks& ranks) {
+    const auto model = load_vlm(fixtures::directory(name), type, at::kCPU, Residency::kSharded, ranks);
     EXPECT_TRUE(model->is_streamed());
     // Another share of the batches on each: both, the last one, none.
-    const auto share = std::span(batches).subspan(std::min<size_t>(sharing.rank, batches.size()));
+    const auto share = std::span(batches).subspan(std::min<size_t>(ranks.rank(), batches.size()));
     const auto found = model->forward(share, request);
     ASSERT_EQ(found.size(), share.size());
     for (size_t i = 0; i < found.size(); ++i) {
@@ -91,16 +67,11 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ShardedModel,
 
 TEST(ShardedWeights, KeepAShareOfEachPartAndNoneOfTheWhole) {
   constexpr int64_t kSize = 3;
-  run_together(kSize, [&](const WeightSharing& sharing) {
-    auto rank_only = sharing;
-    int64_t kept = 0;
-    rank_only.gather = [&](const at::Tensor& part, const at::Tensor& whole) {
-      kept += part.numel();
-      sharing.gather(part, whole);
-    };
+  run_together(kSize, [&](const Ranks& ranks) {
+    const CountingRanks counting(ranks);
     const at::Tensor first = at::arange(1000).to(at::kFloat).view({10, 100}), second = at::arange(7).to(at::kFloat);
     at::Tensor a = at::zeros({10, 100}), b = at::zeros({7});
-    WeightStream stream(sharded_weights({{{a, first}, {b, second}}}, at::kFloat, rank_only));
+    WeightStream stream(sharded_weights({{{a, first}, {b, second}}}, at::kFloat, counting));
     EXPECT_EQ(a.storage().nbytes(), sizeof(float)) << "one value stands for all";
     EXPECT_EQ(a.sizes(), first.sizes());
     {
@@ -109,11 +80,11 @@ TEST(ShardedWeights, KeepAShareOfEachPartAndNoneOfTheWhole) {
       EXPECT_TRUE(at::equal(b, second));
     }
     EXPECT_EQ(a.storage().nbytes(), sizeof(float));
-    EXPECT_EQ(kept, (1024 + 64) / kSize + 1);
+    EXPECT_EQ(counting.num_given(), (1024 + 64) / kSize + 1);
   });
 }
 
-TEST(ShardedWeights, OfOneProcessAreResident) {
+TEST(ShardedWeights, OfOneRankAreResident) {
   EXPECT_FALSE(load_vlm(fixtures::directory("tied"), at::kFloat, at::kCPU, Residency::kSharded)->is_streamed());
 }
 

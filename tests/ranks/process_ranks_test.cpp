@@ -77,10 +77,10 @@ TEST(Failures, AreHeardBetweenExchanges) {
 }
 
 TEST(OneRank, ExchangesWithItself) {
-  const auto part = at::arange(3), whole = at::zeros({1, 3}, at::kLong), sum = at::zeros({3}, at::kLong);
-  one_rank().all_gather(part, whole);
+  const auto share = at::arange(3), whole = at::zeros({1, 3}, at::kLong), sum = at::zeros({3}, at::kLong);
+  one_rank().all_gather(share, whole);
   one_rank().start_reduce_scatter_sum(whole, sum)->wait();
-  EXPECT_TRUE(at::equal(sum, part));
+  EXPECT_TRUE(at::equal(sum, share));
   EXPECT_EQ(one_rank().all_gather("text"), Errors{"text"});
   one_rank().wait_for_all();
 }

@@ -1,4 +1,4 @@
-// Sums that leave as their tensors come: against whole sums, for any number of ranks, size of an exchange, and order of
+// Sums that start as their tensors come: against whole sums, for any number of ranks, size of an exchange, and order of
 // coming.
 #include "ranks/share_sums.h"
 
@@ -20,20 +20,20 @@ at::Tensor tensor_of(size_t index, int64_t rank) {
   return (at::arange(kSizes[index]) % 50 + 1000 * rank + static_cast<int64_t>(index)).to(at::kFloat);
 }
 
-void expect_sums(const std::vector<at::Tensor>& parts, const Ranks& ranks,
+void expect_sums(const std::vector<at::Tensor>& shares, const Ranks& ranks,
                  const std::function<bool(size_t index, int64_t rank)>& is_added) {
-  ASSERT_EQ(parts.size(), kSizes.size());
+  ASSERT_EQ(shares.size(), kSizes.size());
   for (size_t i = 0; i < kSizes.size(); ++i) {
     auto sum = at::zeros({kSizes[i]});
     for (int64_t rank = 0; rank < ranks.size(); ++rank) {
       if (is_added(i, rank)) sum.add_(tensor_of(i, rank));
     }
-    const auto [begin, length] = rank_part(kSizes[i], ranks);
-    EXPECT_TRUE(at::equal(parts[i], sum.narrow(0, begin, length))) << i;
+    const auto [begin, length] = rank_share(kSizes[i], ranks);
+    EXPECT_TRUE(at::equal(shares[i], sum.narrow(0, begin, length))) << i;
   }
 }
 
-class PartSumsOfRanks : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
+class ShareSumsOfRanks : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
  protected:
   const int64_t size_ = std::get<0>(GetParam()), at_once_ = std::get<1>(GetParam());
 
@@ -43,19 +43,19 @@ class PartSumsOfRanks : public testing::TestWithParam<std::tuple<int64_t, int64_
   }
 };
 
-TEST_P(PartSumsOfRanks, AreThoseOfTheWholeSums) {
+TEST_P(ShareSumsOfRanks, AreThoseOfTheWholeSums) {
   expect_in_ranks([&](const Ranks& ranks) {
     std::vector<at::Tensor> tensors;
     for (size_t i = 0; i < kSizes.size(); ++i) tensors.push_back(tensor_of(i, ranks.rank()));
     tensors.back() = tensors.back().view({1, 29});
-    expect_sums(sum_to_parts(tensors, ranks, at_once_), ranks, [](size_t, int64_t) { return true; });
-    EXPECT_TRUE(sum_to_parts({}, ranks, at_once_).empty());
+    expect_sums(sum_to_shares(tensors, ranks, at_once_), ranks, [](size_t, int64_t) { return true; });
+    EXPECT_TRUE(sum_to_shares({}, ranks, at_once_).empty());
   });
 }
 
-TEST_P(PartSumsOfRanks, DoNotDependOnWhatEachRankAddsFirst) {
+TEST_P(ShareSumsOfRanks, DoNotDependOnWhatEachRankAddsFirst) {
   expect_in_ranks([&](const Ranks& ranks) {
-    PartSums sums(kSizes, at::kFloat, ranks, at_once_);
+    ShareSums sums(kSizes, at::kFloat, ranks, at_once_);
     for (size_t i = 0; i < kSizes.size(); ++i) {
       // Upwards, downwards, and from the middle on.
       const size_t index = ranks.rank() == 0 ? i : ranks.rank() == 1 ? kSizes.size() - 1 - i : (i + 3) % kSizes.size();
@@ -65,12 +65,12 @@ TEST_P(PartSumsOfRanks, DoNotDependOnWhatEachRankAddsFirst) {
   });
 }
 
-TEST_P(PartSumsOfRanks, TakeWhatIsNotAddedForZero) {
+TEST_P(ShareSumsOfRanks, TakeWhatIsNotAddedForZero) {
   const auto is_added = [](size_t index, int64_t rank) {
     return index != 1 && static_cast<int64_t>(index) % 3 != rank;
   };
   expect_in_ranks([&](const Ranks& ranks) {
-    PartSums sums(kSizes, at::kFloat, ranks, at_once_);
+    ShareSums sums(kSizes, at::kFloat, ranks, at_once_);
     for (size_t i = 0; i < kSizes.size(); ++i) {
       if (is_added(i, ranks.rank())) sums.add(i, tensor_of(i, ranks.rank()));
     }
@@ -78,13 +78,13 @@ TEST_P(PartSumsOfRanks, TakeWhatIsNotAddedForZero) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, PartSumsOfRanks,
+INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, ShareSumsOfRanks,
                          testing::Combine(testing::Values(1, 2, 3), testing::Values(1, 20, 1000)));
 
-TEST(PartSums, LeaveInTheirOrderAsSoonAsTheyAreComplete) {
+TEST(ShareSums, StartInTheirOrderAsSoonAsTheyAreComplete) {
   EXPECT_EQ(in_ranks(2,
                      [](const Ranks& ranks) {
-                       PartSums sums({4, 2, 2, 2}, at::kFloat, ranks, /*at_once=*/4);  // exchanges: 0; 1 and 2; 3
+                       ShareSums sums({4, 2, 2, 2}, at::kFloat, ranks, /*at_once=*/4);  // exchanges: 0; 1 and 2; 3
                        const auto num_started_with = [&](size_t index) {
                          sums.add(index, at::ones({index == 0 ? 4 : 2}));
                          return sums.num_started();
@@ -94,8 +94,8 @@ TEST(PartSums, LeaveInTheirOrderAsSoonAsTheyAreComplete) {
                        EXPECT_EQ(num_started_with(3), 1);
                        EXPECT_EQ(num_started_with(2), 3);
                        EXPECT_THROW(sums.add(2, at::ones({2})), c10::Error)
-                           << "a gradient that came after its bucket had left would be lost";
-                       for (const auto& part : sums.finish()) EXPECT_TRUE(at::equal(part, at::full_like(part, 2)));
+                           << "a gradient that came after its exchange had started would be lost";
+                       for (const auto& share : sums.finish()) EXPECT_TRUE(at::equal(share, at::full_like(share, 2)));
                      }),
             std::vector<std::string>(2));
 }

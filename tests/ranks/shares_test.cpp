@@ -1,4 +1,4 @@
-// Tensors dealt to ranks: parts against whole tensors, for any number of ranks and size of an exchange.
+// Tensors dealt to ranks: shares against whole tensors, for any number of ranks and size of an exchange.
 #include "ranks/shares.h"
 
 #include <ATen/ATen.h>
@@ -21,27 +21,27 @@ std::vector<at::Tensor> tensors_of(int64_t rank, at::ScalarType dtype) {
   return tensors;
 }
 
-TEST(RankPart, CoversATensorOnceWithTheOthers) {
+TEST(Share, CoversATensorOnceWithTheOthers) {
   for (const int64_t size : {2, 3, 4}) {
     const std::vector<int64_t> counts{0, 1, 2, 3, 4, 29, 30};
-    std::vector<std::vector<RankPart>> parts(size);
+    std::vector<std::vector<Share>> shares(size);
     EXPECT_EQ(in_ranks(size,
                        [&](const Ranks& ranks) {
-                         for (const int64_t count : counts) parts[ranks.rank()].push_back(rank_part(count, ranks));
+                         for (const int64_t count : counts) shares[ranks.rank()].push_back(rank_share(count, ranks));
                        }),
               std::vector<std::string>(size));
     for (size_t i = 0; i < counts.size(); ++i) {
       int64_t reached = 0;
       for (int64_t rank = 0; rank < size; ++rank) {
-        EXPECT_EQ(parts[rank][i].begin, reached);
-        reached += parts[rank][i].length;
+        EXPECT_EQ(shares[rank][i].begin, reached);
+        reached += shares[rank][i].length;
       }
       EXPECT_EQ(reached, counts[i]);
     }
   }
 }
 
-class RankParts : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
+class RankShares : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
  protected:
   const int64_t size_ = std::get<0>(GetParam()), at_once_ = std::get<1>(GetParam());
 
@@ -51,7 +51,7 @@ class RankParts : public testing::TestWithParam<std::tuple<int64_t, int64_t>> {
   }
 };
 
-TEST_P(RankParts, AreSharedWithAllRanks) {
+TEST_P(RankShares, AreSharedWithAllRanks) {
   expect_in_ranks([&](const Ranks& ranks) {
     auto tensors = tensors_of(0, at::kFloat), wanted = tensors;
     for (const auto dtype : {at::kBFloat16, at::kFloat}) {
@@ -60,18 +60,18 @@ TEST_P(RankParts, AreSharedWithAllRanks) {
     wanted.clear();
     for (auto& tensor : tensors) {
       wanted.push_back(tensor.clone());
-      const auto [begin, length] = rank_part(tensor.numel(), ranks);
+      const auto [begin, length] = rank_share(tensor.numel(), ranks);
       const auto mine = tensor.view(-1).narrow(0, begin, length).clone();
       tensor.fill_(-1);
       tensor.view(-1).narrow(0, begin, length).copy_(mine);
-      EXPECT_TRUE(at::equal(gather_parts(mine, tensor.sizes(), ranks), wanted.back()));
+      EXPECT_TRUE(at::equal(gather_shares(mine, tensor.sizes(), ranks), wanted.back()));
     }
-    share_parts(tensors, ranks, at_once_);
+    exchange_shares(tensors, ranks, at_once_);
     for (size_t i = 0; i < tensors.size(); ++i) EXPECT_TRUE(at::equal(tensors[i], wanted[i])) << i;
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, RankParts,
+INSTANTIATE_TEST_SUITE_P(RanksAndExchanges, RankShares,
                          testing::Combine(testing::Values(1, 2, 3), testing::Values(1, 20, 1000)));
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 constexpr AdamwRates kRates{0.01, 0.9, 0.999, 1e-8, 0.1};
 
-/// Sizes around the pieces that threads work on, with an odd one among them.
+/// Sizes around the chunks that threads work on, with an odd one among them.
 std::vector<AdamwTensors> random_tensors() {
   at::manual_seed(7);
   std::vector<AdamwTensors> all;

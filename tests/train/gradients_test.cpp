@@ -87,15 +87,15 @@ TEST_P(GradientsOfRanks, ArePlainSumsWhetherTheLastPassIsExpectedOrNot) {
         }
         if (says != 0) gradients.start_sums();
         ranks.wait_for_all();  // exchanges something else, on every rank between the same sums
-        const auto parts = gradients.sum_to_parts();
+        const auto shares = gradients.sum_to_shares();
         for (size_t i = 0; i < kShapes.size(); ++i) {
           SCOPED_TRACE(testing::Message() << "parameter " << i << " of iteration " << iteration);
           const auto sum = plain_sum(by_rank, i);
-          ASSERT_EQ(parts[i].defined(), sum.defined());
+          ASSERT_EQ(shares[i].defined(), sum.defined());
           EXPECT_FALSE(parameters[i].grad().defined());
           if (!sum.defined()) continue;
-          const auto [begin, length] = rank_part(sum.numel(), ranks);
-          EXPECT_TRUE(at::equal(parts[i], sum.flatten().narrow(0, begin, length)));
+          const auto [begin, length] = rank_share(sum.numel(), ranks);
+          EXPECT_TRUE(at::equal(shares[i], sum.flatten().narrow(0, begin, length)));
         }
       }
     }
@@ -131,7 +131,7 @@ struct Chain {
   std::vector<at::Tensor> weights;
 };
 
-TEST(Gradients, LeaveWhileTheBackwardPassGoesOn) {
+TEST(Gradients, AreSentWhileTheBackwardPassGoesOn) {
   EXPECT_EQ(in_ranks(2,
                      [](const Ranks& inner) {
                        const CountingRanks ranks(inner);
@@ -142,19 +142,19 @@ TEST(Gradients, LeaveWhileTheBackwardPassGoesOn) {
                          const int64_t before = ranks.num_sums();
                          chain.run_backward([&](size_t i) {
                            // In the first iteration it is not known yet who is used. Of the others, the weights above
-                           // this one have left.
+                           // this one were sent.
                            const int64_t num_above = iteration == 0 ? 0 : 3 - static_cast<int64_t>(i);
                            EXPECT_GE(ranks.num_sums() - before, num_above);
                            EXPECT_LE(ranks.num_sums() - before, num_above + (iteration == 0 ? 0 : 1));
                          });
                          gradients.collect();
                          EXPECT_EQ(ranks.num_sums() - before, iteration == 0 ? 0 : 4);
-                         const auto parts = gradients.sum_to_parts();
+                         const auto shares = gradients.sum_to_shares();
                          EXPECT_EQ(ranks.num_sums() - before, 4);
                          if (ranks.is_first()) {
-                           EXPECT_EQ(parts[0].item<double>(), 2.0 * 2 * 3 * 4);
+                           EXPECT_EQ(shares[0].item<double>(), 2.0 * 2 * 3 * 4);
                          } else {
-                           EXPECT_EQ(parts[0].numel(), 0);
+                           EXPECT_EQ(shares[0].numel(), 0);
                          }
                        }
                      }),
@@ -171,7 +171,7 @@ TEST(Gradients, OfWhatNoRankUsesAreNotExchanged) {
                          gradients.expect_last_backward();
                          if (ranks.is_first()) used.sum().backward();
                          gradients.collect();
-                         EXPECT_FALSE(gradients.sum_to_parts()[1].defined());
+                         EXPECT_FALSE(gradients.sum_to_shares()[1].defined());
                          EXPECT_EQ(ranks.num_sums(), iteration + 1);
                        }
                      }),
@@ -185,7 +185,7 @@ TEST(Gradients, ComeWithTheErrorOfAnotherRankOutOfTheBackwardPass) {
     Gradients gradients(chain.weights, ranks, 2);
     chain.run_backward([](size_t) {});
     gradients.collect();
-    gradients.sum_to_parts();
+    gradients.sum_to_shares();
     if (!ranks.is_first()) throw std::runtime_error("the lights went out");
     gradients.expect_last_backward();
     try {
@@ -208,16 +208,16 @@ TEST(Gradients, AreForgottenWhereNoneIsUnderWay) {
       gradients.collect();
     };
     run();
-    gradients.sum_to_parts();
+    gradients.sum_to_shares();
     run();
     gradients.clear();
-    for (const auto& part : gradients.sum_to_parts()) EXPECT_FALSE(part.defined());
+    for (const auto& share : gradients.sum_to_shares()) EXPECT_FALSE(share.defined());
     run();
-    gradients.sum_to_parts();
+    gradients.sum_to_shares();
     gradients.expect_last_backward();
     run();
     EXPECT_THROW(gradients.clear(), c10::Error);
-    gradients.sum_to_parts();
+    gradients.sum_to_shares();
   });
   EXPECT_EQ(errors, Errors(2));
 }
