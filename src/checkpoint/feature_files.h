@@ -9,17 +9,15 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 #include "base/directory_lock.h"
-#include "base/safetensors.h"
+#include "base/record_shards.h"
 
 namespace vlsi {
 
-/// The files of one tower, in a folder of its own: shards of features exactly as the tower gave them, each record with
-/// a checksum. They are mapped, and cost page cache and some 50 bytes of memory a picture. Used by one thread. One
-/// process at a time adds to a folder; others read what they find there when they open it, and compute the rest.
+/// The files of one tower, in a folder of its own (RecordShards): features exactly as the tower gave them. Used by one
+/// thread. One process at a time adds to a folder; others read what they find there when they open it, and compute the
+/// rest.
 class FeatureFiles {
  public:
   /// Opens, or begins, the folder of the tower with this fingerprint below `directory`. Error naming the file for a
@@ -34,39 +32,17 @@ class FeatureFiles {
   /// [P, E], or nothing. Error for a record whose bytes changed since it was written; they are checked when it is first
   /// read.
   std::optional<at::Tensor> find(uint64_t picture);
-  /// Keeps the features of a picture that was not found; a shard is written whenever `shard_bytes` have come together.
+  /// Keeps the features of a picture that was not found; a shard is written before it holds more than `shard_bytes`.
   /// Error when that fails.
   void insert(uint64_t picture, const at::Tensor& features);
 
-  int64_t num_pictures() const { return static_cast<int64_t>(places_.size() + pending_of_.size()); }
+  int64_t num_pictures() const { return records_->num_records(); }
 
  private:
   static constexpr int64_t kShardBytes = int64_t{64} << 20;
 
-  struct Shard {
-    std::filesystem::path path;
-    at::Tensor features;                     // [P of the shard, E]
-    at::Tensor pictures, checksums, starts;  // [R] uint64, [R] uint64, [R + 1] int64
-    std::vector<bool> verified;              // of each record
-  };
-  struct Place {
-    uint32_t shard, record;
-  };
-  void open_shard(const std::filesystem::path& path);
-  void write_pending();
-
-  std::filesystem::path folder_;
-  const std::string tower_;
-  const int64_t width_;
-  const at::ScalarType dtype_;
-  const int64_t shard_bytes_;
   std::unique_ptr<DirectoryLock> lock_;  // null: another process adds to the folder
-  int64_t next_number_ = 1;
-  std::vector<Shard> shards_;
-  std::unordered_map<uint64_t, Place> places_;
-  std::vector<std::pair<uint64_t, at::Tensor>> pending_;
-  std::unordered_map<uint64_t, size_t> pending_of_;  // in pending_
-  int64_t pending_bytes_ = 0;
+  std::optional<RecordShards> records_;  // opened under the lock
 };
 
 }  // namespace vlsi

@@ -79,22 +79,17 @@ void inspect_verbalizers(const fs::path& directory) {
 void inspect_cache(const fs::path& directory) {
   const auto description = read_description(directory);
   const auto& origin = description.origin;
-  int64_t num_shards = 0, num_samples = 0, num_positions = 0;
-  for (const auto& path : find_shards(directory)) {
-    const auto shard = CacheShard::open(path, origin);
-    ++num_shards;
-    num_samples += shard.num_records();
-    num_positions += shard.num_positions();
-  }
-  const int64_t per_position = bytes_per_position(static_cast<int64_t>(origin.layers.size()) + 1, origin.width);
+  const auto format = record_format(origin);
+  const int64_t per_position = format.bytes_per_row();
+  const RecordShards records(directory, format);
   std::cout << directory.string() << ": a teacher cache" << (description.complete ? "" : ", not complete")
             << "\n  layers      ";
   for (const int64_t layer : origin.layers) std::cout << layer << " ";
   std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.vocab_size
             << " vocabulary rows\n"
-            << "  samples     " << num_samples << " with " << num_positions << " answer positions, in " << num_shards
-            << " shards\n"
-            << "  size        " << size_text(num_positions * per_position) << ", " << per_position
+            << "  samples     " << records.num_records() << " with " << records.num_rows() << " answer positions, in "
+            << records.num_shards() << " shards\n"
+            << "  size        " << size_text(records.num_rows() * per_position) << ", " << per_position
             << " bytes a position\n"
             << "  teacher     " << origin.teacher << ", dtype " << origin.dtype << "\n"
             << "  verbalizers " << origin.teacher_verbalizers << "\n  student     head " << origin.student_head << "\n"

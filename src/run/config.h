@@ -32,7 +32,7 @@ struct EnumNames<Residency> {
   static constexpr EnumName<Residency> all[]{
       {"resident", Residency::kResident, "weights stay in memory"},
       {"streamed", Residency::kStreamed, "layer by layer from the files, each once an iteration"},
-      {"sharded", Residency::kSharded, "a part of each layer in every rank"}};
+      {"sharded", Residency::kSharded, "a share of each layer in every rank"}};
 };
 template <>
 struct EnumNames<OnError> {

@@ -59,7 +59,7 @@ Count count_positions(const std::deque<RecordFile>& files, const Processor& proc
 int64_t finished_bytes(const fs::path& cache) {
   int64_t bytes = 0;
   if (!fs::is_directory(cache)) return bytes;
-  for (const auto& shard : find_shards(cache)) bytes += static_cast<int64_t>(fs::file_size(shard));
+  for (const auto& shard : find_shards(cache, kCachePrefix)) bytes += static_cast<int64_t>(fs::file_size(shard));
   return bytes;
 }
 
@@ -169,14 +169,16 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
   std::deque<RecordFile> files;
   for (const auto& source : config.interact.data.train) files.emplace_back(source.path, source.images);
   const auto count = count_positions(files, *processor);
-  const int64_t num_layers = std::ssize(cached_layers(config)) + 1, width = student.text.hidden_size;
-  const int64_t per_position = bytes_per_position(num_layers, width), total = count.num_positions * per_position;
+  CacheOrigin origin;
+  origin.layers = cached_layers(config);
+  origin.width = student.text.hidden_size;
+  const int64_t total = count.num_positions * record_format(origin).bytes_per_row();
   const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string()),
                 finished = finished_bytes(options.out);
   log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
-                  " answer positions x ", num_layers, " layers x (2 x ", width, " + 4) bytes = ", size_text(total),
-                  finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ",
-                  options.out.string(), ": ", size_text(available)));
+                  " answer positions x ", origin.layers.size() + 1, " layers x (2 x ", origin.width, " + 4) bytes = ",
+                  size_text(total), finished > 0 ? ", of which " + size_text(finished) + " are there" : "",
+                  "; free in ", options.out.string(), ": ", size_text(available)));
   check_room(std::max<int64_t>(0, total - finished), available, options.out);
 
   Pass pass(config, *processor, options);

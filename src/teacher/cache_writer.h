@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <string>
-#include <vector>
+#include <optional>
 
 #include "base/directory_lock.h"
 #include "data/batch.h"
+#include "objective/verbal_kl.h"
 #include "teacher/cache_format.h"
-#include "teacher/sample_index.h"
 
 namespace vlsi {
 
@@ -30,31 +29,17 @@ class CacheWriter {
   void finish();
 
   /// In finished shards, the one under way included.
-  int64_t num_samples() const { return index_.size(); }
-  int64_t num_positions() const { return num_finished_positions_ + num_positions_; }
+  int64_t num_samples() const { return records_->num_records(); }
+  int64_t num_positions() const { return records_->num_rows(); }
   /// In finished shards alone: what the next start finds.
-  int64_t num_finished_samples() const { return index_.size() - static_cast<int64_t>(samples_.size()); }
-  int64_t num_shards() const { return num_shards_; }
+  int64_t num_finished_samples() const { return num_samples() - records_->num_pending(); }
+  int64_t num_shards() const { return records_->num_shards(); }
 
  private:
-  void add_sample(const Batch& batch, int64_t index, const TeacherSummary& summary);
-  void write_open_shard();
-  /// The first number of which there is no shard.
-  std::filesystem::path next_shard_path() const;
-
   const std::filesystem::path directory_;
   const CacheOrigin origin_;
-  const int64_t num_layers_, max_positions_;
   std::unique_ptr<DirectoryLock> lock_;
-  SampleIndex index_;  // places mean nothing here
-  int64_t num_shards_ = 0, num_finished_positions_ = 0;
-
-  // The shard under way.
-  at::Tensor rows_, entropy_;  // [max, L, D] float16, [max, L] float32; the first num_positions_ are filled
-  int64_t num_positions_ = 0;
-  std::vector<uint64_t> samples_, checksums_;
-  std::vector<int64_t> starts_{0}, id_starts_{0};
-  std::string ids_;
+  std::optional<RecordShards> records_;  // opened under the lock
 };
 
 }  // namespace vlsi

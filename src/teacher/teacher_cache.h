@@ -4,18 +4,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <vector>
 
 #include "data/batch.h"
 #include "objective/verbal_kl.h"
 #include "teacher/cache_format.h"
-#include "teacher/sample_index.h"
 
 namespace vlsi {
 
-/// A cache on disk, mapped: it costs page cache, and 32 to 64 bytes of memory a sample. Used by one thread, but for
-/// read_ahead.
+/// A cache on disk (RecordShards). Used by one thread, but for read_ahead.
 class TeacherCache {
  public:
   /// Opens a complete cache for a run whose values would be of `run`, which may name fewer layers. Error naming what
@@ -30,23 +27,16 @@ class TeacherCache {
   /// Has the system read a sample's record in the background. Any thread, at any time.
   void read_ahead(const Sample& sample) const;
 
-  int64_t num_samples() const { return index_.size(); }
+  int64_t num_samples() const { return records_.num_records(); }
   int64_t vocab_size() const { return description_.origin.vocab_size; }
 
  private:
-  struct Record {
-    at::Tensor rows, entropy;  // [n, L, D] float16, [n, L] float32
-  };
-  Record record(const SampleIndex::Place& place) const;
-  /// The record of sample `index` of `batch`, verified.
-  Record find(const Batch& batch, int64_t index);
-  [[noreturn]] void fail_to_find(const Batch& batch, int64_t index) const;
+  /// The expected rows [n, L, D] and entropies [n, L] of sample `index` of `batch`.
+  std::vector<at::Tensor> find(const Batch& batch, int64_t index);
 
-  std::filesystem::path directory_;
-  CacheDescription description_;
-  std::vector<CacheShard> shards_;
-  SampleIndex index_;
-  std::vector<std::vector<bool>> verified_;  // of each shard's records
+  const std::filesystem::path directory_;
+  const CacheDescription description_;
+  RecordShards records_;
 };
 
 }  // namespace vlsi

@@ -37,9 +37,9 @@ TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
     for (const auto& entry : fs::directory_iterator(folder.path())) kept = entry.path();
   }
   // It does read: other features, other rows.
-  const auto shard = SafetensorsFile::open(kept / "features-000001.safetensors");
+  const auto shard = SafetensorsFile::open(kept / "features-00000.safetensors");
   const auto features = shard->tensor("features"), starts = shard->tensor("starts"),
-             pictures = shard->tensor("pictures");
+             pictures = shard->tensor("keys");
   EXPECT_EQ(features.scalar_type(), GetParam());
   const Folder other;
   {

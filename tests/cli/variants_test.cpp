@@ -98,7 +98,7 @@ TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
   ASSERT_EQ(distill(streamed, {"--set", cache, "--set", "teacher.residency=streamed"}).status, 0);
   expect_same_run(streamed / "run", without / "run");
   for (const auto& path : kept)
-    EXPECT_FALSE(fs::exists(path.parent_path() / "features-000002.safetensors")) << "nothing was new";
+    EXPECT_FALSE(fs::exists(path.parent_path() / "features-00001.safetensors")) << "nothing was new";
 
   fs::resize_file(kept.front(), 100);
   const Folder refused;

@@ -14,28 +14,25 @@ using namespace cache_fixture;
 TEST(CacheWriter, StoresEveryPositionRoundedOnce) {
   const Folder folder;
   write_cache(folder.path());
-  const auto shard = CacheShard::open(shard_path(folder.path(), 0), pair().origin());
-  ASSERT_EQ(shard.num_records(), 6);
-  int64_t record = 0, position = 0;
+  RecordShards records(folder.path(), record_format(pair().origin()));
+  ASSERT_EQ(records.num_records(), 6);
   for (const int i : {0, 1}) {
     const auto batch = load_batch(i);
     const auto summary = pair().live().summarize(batch);
-    const int64_t length = batch.num_answers();
-    // The same program on the same batch: equal but for the rounding to float16.
-    EXPECT_TRUE(at::equal(shard.rows.narrow(0, position, length), summary.expected_row.transpose(0, 1).to(at::kHalf)));
-    EXPECT_TRUE(at::equal(shard.entropy.narrow(0, position, length), summary.entropy.transpose(0, 1)));
-    for (int64_t s = 0; s < 3; ++s, ++record) {
-      EXPECT_EQ(shard.sample(record), batch.sample_fingerprints[s]);
-      EXPECT_EQ(shard.id(record), batch.ids[s]);
-      EXPECT_EQ(shard.start(record), position + batch.answer_starts[s]);
+    for (int64_t s = 0; s < 3; ++s) {
+      const int64_t start = batch.answer_starts[s], length = batch.answer_starts[s + 1] - start;
+      const auto found = records.find(batch.sample_fingerprints[s]);
+      ASSERT_TRUE(found.has_value());
+      // The same program on the same batch: equal but for the rounding to float16.
+      EXPECT_TRUE(at::equal(found->at(0), summary.expected_row.narrow(1, start, length).transpose(0, 1).to(at::kHalf)));
+      EXPECT_TRUE(at::equal(found->at(1), summary.entropy.narrow(1, start, length).transpose(0, 1)));
+      EXPECT_TRUE(records.has_id(batch.ids[s]));
     }
-    position += length;
   }
-  EXPECT_EQ(shard.start(record), position);
   const auto description = read_description(folder.path());
   EXPECT_TRUE(description.complete);
   EXPECT_EQ(description.num_samples, 6);
-  EXPECT_EQ(description.num_positions, position);
+  EXPECT_EQ(description.num_positions, records.num_rows());
 }
 
 TEST(CacheWriter, PassesOverWhatIsThere) {
@@ -55,7 +52,7 @@ TEST(CacheWriter, PassesOverWhatIsThere) {
 TEST(CacheWriter, EndsShardsBetweenBatchesAndGoesOnBehindThem) {
   const Folder whole, stopped;
   write_cache(whole.path(), /*shard_bytes=*/1);
-  EXPECT_EQ(find_shards(whole.path()).size(), 2U);
+  EXPECT_EQ(find_shards(whole.path(), kCachePrefix).size(), 2U);
   {
     CacheWriter writer(stopped.path(), pair().origin(), 1);
     for (const int i : {0, 1}) writer.add(load_batch(i), pair().live().summarize(load_batch(i)));

@@ -157,7 +157,7 @@ TEST(CachedTeacher, RefusesAnIncompleteCacheAndAMissingShard) {
 TEST(CachedTeacher, FindsDamageInARecordWhenItIsRead) {
   const Folder folder;
   write_cache(folder.path());
-  const auto path = shard_path(folder.path(), 0);
+  const auto path = shard_path(folder.path(), kCachePrefix, 0);
   const auto whole = content_of(path);
   const auto file = SafetensorsFile::open(path);
   for (const char* tensor : {"expected_rows", "entropy"}) {
