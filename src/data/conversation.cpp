@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/quoted.h"
+
 namespace vlsi {
 namespace {
 
@@ -14,9 +16,7 @@ constexpr std::string_view kMarker = "<image>";
 std::string excerpt(std::string_view text) {
   size_t length = std::min<size_t>(text.size(), 60);
   while (length > 0 && length < text.size() && (text[length] & 0xC0) == 0x80) --length;
-  std::string result = "'";
-  for (const char c : text.substr(0, length)) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
-  return result + (length < text.size() ? "...'" : "'");
+  return concat('\'', printable(text.substr(0, length)), length < text.size() ? "...'" : "'");
 }
 
 /// The names that a format gives to the parts of a turn.

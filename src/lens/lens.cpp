@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/quoted.h"
 #include "generate/greedy.h"
 #include "model/fused.h"
 #include "teacher/teacher.h"
@@ -69,25 +69,6 @@ std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const 
   return all;
 }
 
-/// Half a character, or bytes that start none, as \xNN.
-std::string readable(std::string_view bytes) {
-  static const char* const kDigits = "0123456789abcdef";
-  std::string text;
-  while (!bytes.empty()) {
-    const auto step = next_code_point(bytes);
-    for (const char byte : bytes.substr(0, step.num_bytes)) {
-      if (step.whole) {
-        text += byte;
-      } else {
-        text +=
-            {'\\', 'x', kDigits[static_cast<unsigned char>(byte) >> 4], kDigits[static_cast<unsigned char>(byte) & 15]};
-      }
-    }
-    bytes.remove_prefix(step.num_bytes);
-  }
-  return text;
-}
-
 OrderedJson to_json(const Candidate& candidate, const Tokenizer& tokenizer) {
   // Six digits: more would be the noise of float32 sums, and bytes on a page.
   const double rounded = std::round(candidate.probability * 1e6) / 1e6;
@@ -128,7 +109,7 @@ Sample blank_pictures(Sample sample) {
   return sample;
 }
 
-std::string token_text(const Tokenizer& tokenizer, int32_t token) { return readable(tokenizer.bytes(token)); }
+std::string token_text(const Tokenizer& tokenizer, int32_t token) { return with_escapes(tokenizer.bytes(token)); }
 
 OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer) {
   OrderedJson tokens = OrderedJson::array(), layers = OrderedJson::array();

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <span>
 
+#include "base/quoted.h"
 #include "base/utf8.h"
 
 namespace vlsi {
@@ -62,26 +63,16 @@ std::string spaces(int count) { return std::string(static_cast<size_t>(std::max(
 
 std::string terminal_text(const std::string& text) {
   std::string shown;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto step = next_code_point(rest);
-    const auto bytes = rest.substr(0, step.num_bytes);
-    const char32_t c = step.code_point;
-    if (step.whole && c == ' ') {
+  for (const char c : text) {
+    if (c == ' ') {
       shown += "␣";
-    } else if (step.whole && c == '\n') {
+    } else if (c == '\n') {
       shown += "⏎";
-    } else if (!step.whole || c < 0x20 || (c >= 0x7F && c < 0xA0)) {
-      for (const char byte : bytes) {
-        const char* const digits = "0123456789abcdef";
-        shown +=
-            {'\\', 'x', digits[static_cast<unsigned char>(byte) >> 4], digits[static_cast<unsigned char>(byte) & 15]};
-      }
     } else {
-      shown += bytes;
+      shown += c;
     }
-    rest.remove_prefix(step.num_bytes);
   }
-  return shown;
+  return printable(shown);
 }
 
 std::string lens_table(const LensReading& reading, const Tokenizer& tokenizer, const TableStyle& style) {

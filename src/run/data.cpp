@@ -5,30 +5,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/quoted.h"
 #include "base/random.h"
 #include "data/one_pass.h"
 #include "method/step3_finetune.h"
 
 namespace vlsi {
 namespace {
-
-/// Printable ASCII as it is, other bytes as \xNN: half a character must not get into a message.
-std::string printable(const std::string& bytes) {
-  std::ostringstream text;
-  for (const unsigned char byte : bytes) {
-    if (byte >= 0x20 && byte < 0x7F) {
-      text << static_cast<char>(byte);
-    } else {
-      text << "\\x" << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(byte);
-    }
-  }
-  return text.str();
-}
 
 LoaderConfig loader_config(const DataConfig& config, uint64_t seed, const std::string& step) {
   LoaderConfig loader;
