@@ -8,12 +8,12 @@
 
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "base/utf8.h"
 
 namespace vlsi {
 namespace {
 
 constexpr size_t kDepthLimit = 512;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Reads characters for the parser, and tells its owner how far it has come.
 class TrackedIterator {
@@ -123,7 +123,7 @@ class Builder {
   [[noreturn]] void fail_at(size_t offset, std::string_view message) const {
     auto before = text_.substr(0, offset);
     if (before.starts_with(kByteOrderMark)) before.remove_prefix(kByteOrderMark.size());
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const auto line = 1 + count_lines(before);
     const auto line_start = before.rfind('\n') + 1;  // npos + 1 is 0
     fail(place_, ":", line, ":", 1 + before.size() - line_start, ": ", message);
   }

@@ -43,6 +43,12 @@ void append_code_point(char32_t code_point, std::string& text) {
   }
 }
 
+size_t count_lines(std::string_view text) {
+  size_t count = 0;
+  for (size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) ++count;
+  return count;
+}
+
 size_t ascii_prefix(std::string_view text) {
   size_t i = 0;
   for (; i + 8 <= text.size(); i += 8) {

@@ -32,6 +32,11 @@ std::string replace_invalid_utf8(std::string_view text);
 /// How many bytes at the end are the start of a code point that more bytes could still make whole: 0 to 3.
 size_t unfinished_bytes(std::string_view text);
 
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+/// Line ends in `text`.
+size_t count_lines(std::string_view text);
+
 /// The length of the run of ASCII at the start of `text`.
 size_t ascii_prefix(std::string_view text);
 

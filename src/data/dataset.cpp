@@ -9,20 +9,15 @@
 #include <numeric>
 #include <random>
 
+#include "base/utf8.h"
+
 namespace vlsi {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlank = " \t\r\n";
 constexpr size_t kNowhere = std::string_view::npos;
 constexpr int64_t kRecordsPerLineEntry = 1024;
 constexpr double kMaxEpochRecords = 1e9;  // an order takes 16 bytes a record
-
-uint64_t count_lines(std::string_view text) {
-  uint64_t count = 0;
-  for (size_t at = text.find('\n'); at != kNowhere; at = text.find('\n', at + 1)) ++count;
-  return count;
-}
 
 /// Finds where the records of one file begin: looks at strings and brackets only, and leaves the JSON inside a record
 /// to its parser.
