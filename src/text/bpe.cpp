@@ -1,7 +1,6 @@
 #include "text/bpe.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <span>
 
@@ -13,34 +12,28 @@ namespace {
 // Up to here a scan over all pairs for each merge is faster than a heap.
 constexpr size_t kShortWord = 64;
 
-uint64_t mix(int32_t left, int32_t right) {
-  return (static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right)) *
-         0x9E3779B97F4A7C15u;
+uint64_t hash_of(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
 }  // namespace
 
-Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, bool ignore_merges)
-    : vocabulary_(std::move(vocabulary)), ignore_merges_(ignore_merges), cache_(std::make_unique<WordCache>()) {
+Bpe::Bpe(Vocabulary vocabulary, std::vector<Merge> merges, bool ignore_merges)
+    : vocabulary_(std::move(vocabulary)),
+      merges_(std::move(merges)),
+      table_(merges_.size()),
+      ignore_merges_(ignore_merges),
+      cache_(std::make_unique<WordCache>()) {
   for (int byte = 0; byte < 256; ++byte) byte_ids_[byte] = *vocabulary_.find(std::string(1, static_cast<char>(byte)));
-  const size_t num_slots = std::bit_ceil(2 * merges.size() + 2);
-  slot_shift_ = 64 - std::countr_zero(num_slots);
-  slots_.resize(num_slots);
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const Merge& merge = merges[rank];
-    size_t i = mix(merge.left, merge.right) >> slot_shift_;
-    while (slots_[i].left >= 0 && (slots_[i].left != merge.left || slots_[i].right != merge.right)) {
-      i = (i + 1) & (num_slots - 1);
-    }
-    slots_[i] = {merge.left, merge.right, static_cast<uint32_t>(rank), merge.joined};
+  for (int32_t rank = 0; rank < std::ssize(merges_); ++rank) {
+    const auto& [left, right, joined] = merges_[rank];
+    table_.insert(hash_of(left, right), rank, joins(left, right));
   }
 }
 
-const Bpe::Slot& Bpe::find(int32_t left, int32_t right) const {
-  for (size_t i = mix(left, right) >> slot_shift_;; i = (i + 1) & (slots_.size() - 1)) {
-    const Slot& slot = slots_[i];
-    if ((slot.left == left && slot.right == right) || slot.left < 0) return slot;
-  }
+uint32_t Bpe::find(int32_t left, int32_t right) const {
+  static_assert(kNoMerge == static_cast<uint32_t>(-1));
+  return static_cast<uint32_t>(table_.find(hash_of(left, right), joins(left, right)));
 }
 
 void Bpe::encode(std::string_view word, std::vector<int32_t>& ids) const {
@@ -69,22 +62,16 @@ void Bpe::encode(std::string_view word, std::vector<int32_t>& ids) const {
 void Bpe::merge_short(std::string_view word, std::vector<int32_t>& ids) const {
   std::array<int32_t, kShortWord> parts;
   std::array<uint32_t, kShortWord> ranks;  // of the pair that begins here
-  std::array<int32_t, kShortWord> joined;  // what that pair becomes
   size_t n = word.size();
   for (size_t i = 0; i < n; ++i) parts[i] = byte_ids_[static_cast<unsigned char>(word[i])];
-  const auto look_up = [&](size_t i) {
-    const Slot& slot = find(parts[i], parts[i + 1]);
-    ranks[i] = slot.rank;
-    joined[i] = slot.joined;
-  };
+  const auto look_up = [&](size_t i) { ranks[i] = find(parts[i], parts[i + 1]); };
   for (size_t i = 0; i + 1 < n; ++i) look_up(i);
   while (n > 1) {
     const size_t best = std::min_element(ranks.begin(), ranks.begin() + (n - 1)) - ranks.begin();
     if (ranks[best] == kNoMerge) break;
-    parts[best] = joined[best];
+    parts[best] = merges_[ranks[best]].joined;
     std::copy(parts.begin() + best + 2, parts.begin() + n, parts.begin() + best + 1);
     std::copy(ranks.begin() + best + 1, ranks.begin() + (n - 1), ranks.begin() + best);
-    std::copy(joined.begin() + best + 1, joined.begin() + (n - 1), joined.begin() + best);
     --n;
     if (best + 1 < n) look_up(best);
     if (best > 0) look_up(best - 1);
@@ -97,7 +84,6 @@ void Bpe::merge_long(std::string_view word, std::vector<int32_t>& ids) const {
   struct Part {
     int32_t id;
     uint32_t rank;  // of the pair that begins here, kNoMerge if none
-    int32_t joined;
     uint32_t previous, next;
   };
   const uint32_t end = static_cast<uint32_t>(word.size());
@@ -108,14 +94,12 @@ void Bpe::merge_long(std::string_view word, std::vector<int32_t>& ids) const {
     Part& part = parts[i];
     part.rank = kNoMerge;
     if (part.next == end) return false;
-    const Slot& slot = find(part.id, parts[part.next].id);
-    part.rank = slot.rank;
-    part.joined = slot.joined;
+    part.rank = find(part.id, parts[part.next].id);
     return part.rank != kNoMerge;
   };
   const auto entry = [&](uint32_t i) { return static_cast<uint64_t>(parts[i].rank) << 32 | i; };
   for (uint32_t i = 0; i < end; ++i) {
-    parts[i] = {byte_ids_[static_cast<unsigned char>(word[i])], kNoMerge, -1, i - 1, i + 1};
+    parts[i] = {byte_ids_[static_cast<unsigned char>(word[i])], kNoMerge, i - 1, i + 1};
   }
   for (uint32_t i = 0; i < end; ++i) {
     if (look_up(i)) heap.push_back(entry(i));
@@ -134,7 +118,7 @@ void Bpe::merge_long(std::string_view word, std::vector<int32_t>& ids) const {
     // An entry whose pair has changed since is out of date: each pair has its own rank.
     if (parts[i].rank != top >> 32) continue;
     const uint32_t gone = parts[i].next;
-    parts[i].id = parts[i].joined;
+    parts[i].id = merges_[parts[i].rank].joined;
     parts[i].next = parts[gone].next;
     parts[gone].rank = kNoMerge;
     if (parts[i].next != end) parts[parts[i].next].previous = i;

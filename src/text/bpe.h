@@ -20,9 +20,9 @@ struct Merge {
 /// Immutable but for a cache; may be used from several threads at once.
 class Bpe {
  public:
-  /// Merges by falling precedence. `vocabulary` has a token for every single byte; with `ignore_merges` a word that is
-  /// a token as it stands is that token.
-  Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, bool ignore_merges);
+  /// Merges by falling precedence, each pair once. `vocabulary` has a token for every single byte; with `ignore_merges`
+  /// a word that is a token as it stands is that token.
+  Bpe(Vocabulary vocabulary, std::vector<Merge> merges, bool ignore_merges);
 
   /// Appends the ids of `word`, which must not be empty. Time n log n in its bytes.
   void encode(std::string_view word, std::vector<int32_t>& ids) const;
@@ -31,20 +31,19 @@ class Bpe {
 
  private:
   static constexpr uint32_t kNoMerge = UINT32_MAX;
-  struct Slot {
-    int32_t left = -1, right = -1;
-    uint32_t rank = kNoMerge;
-    int32_t joined = -1;
-  };
-
-  const Slot& find(int32_t left, int32_t right) const;
+  /// Whether a merge, by its rank, is the one of this pair.
+  auto joins(int32_t left, int32_t right) const {
+    return [this, left, right](int32_t rank) { return merges_[rank].left == left && merges_[rank].right == right; };
+  }
+  /// The rank of the pair's merge; kNoMerge without one.
+  uint32_t find(int32_t left, int32_t right) const;
   void merge_short(std::string_view word, std::vector<int32_t>& ids) const;
   void merge_long(std::string_view word, std::vector<int32_t>& ids) const;
 
   Vocabulary vocabulary_;
   std::array<int32_t, 256> byte_ids_;
-  std::vector<Slot> slots_;  // open addressing by pair; left -1 is free; a power of two
-  int slot_shift_ = 0;
+  std::vector<Merge> merges_;  // by rank
+  IndexTable table_;           // of merges_, by pair
   bool ignore_merges_;
   std::unique_ptr<WordCache> cache_;
 };

@@ -64,7 +64,7 @@ Tokenizer::State::State(std::filesystem::path path, TokenizerFile file)
     : directory(std::move(path)),
       nfc(file.nfc),
       pre_tokenizer(file.pattern, file.pattern_place),
-      bpe(std::move(file.vocabulary), file.merges, file.ignore_merges),
+      bpe(std::move(file.vocabulary), std::move(file.merges), file.ignore_merges),
       size(bpe.vocabulary().size()) {
   std::vector<AddedToken> in_raw_text, in_normal_text;
   for (AddedToken& token : file.added_tokens) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/index_table.h"
+
 namespace vlsi {
 
 /// Ids without a token (gaps) have no bytes. Immutable after construction.
@@ -23,7 +25,7 @@ class Vocabulary {
 
  private:
   std::vector<std::string> tokens_;
-  std::vector<int32_t> slots_;  // open addressing, -1 is free; a power of two
+  IndexTable table_;  // of tokens_
 };
 
 }  // namespace vlsi

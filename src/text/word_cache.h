@@ -12,8 +12,9 @@
 
 namespace vlsi {
 
-/// A fixed table of words that are never replaced: the first words of a text are on the whole its frequent ones, and a
-/// slot that is written once can be read without a lock. May be used from several threads at once.
+/// A fixed table of words that are never replaced, apart from IndexTable because several threads fill it without a
+/// lock: the first words of a text are on the whole its frequent ones, and a slot that is written once can be read
+/// without a lock. May be used from several threads at once.
 class WordCache {
  public:
   static constexpr size_t kMaxBytes = 31;
