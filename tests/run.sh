@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the program and runs every test. `--build-only` stops after the build; `--asan` runs the tests under the address and
+# Builds the program, compiles every header alone, and runs every test. `--build-only` stops after the build; `--asan` runs the tests under the address and
 # undefined-behaviour sanitizers instead.
 #   VLSI_TORCH=cuda tests/run.sh --build-only    builds against the CUDA wheel
 set -euo pipefail
@@ -21,4 +21,5 @@ python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
 cmake --build --preset "$preset"
 [ "$build_only" = 0 ] || exit 0
+python3 tests/headers_alone.py "build/$preset"
 ctest --test-dir "build/$preset" --output-on-failure -j 2

@@ -77,6 +77,7 @@ class Planner {
       : config_(config),
         only_(options.only),
         num_ranks_(options.num_ranks),
+        given_program_bytes_(options.program_bytes),
         dtype_(config.dtype),
         done_(checkpoint_of(config, options.resume)),
         steps_(steps_left(config, options.only, done_)) {
@@ -104,7 +105,7 @@ class Planner {
     if (teacher_) check_pair(config_, *processor, student_.model->config());
     for (const auto& step : steps_)
       data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
-    program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes;
+    program_bytes_ = program_bytes_now();
   }
 
   /// The largest ones that the configuration allows, in their place.
@@ -112,7 +113,7 @@ class Planner {
     const double patches_a_row = student_.model->projector().patches_a_row();
     for (const auto& step : steps_) data_[step] = largest_possible(data_of(config_, step), patches_a_row);
     constexpr double kTokenizers = 512 << 20;
-    program_bytes_ = static_cast<double>(resident_memory()) + kProgramBytes + kTokenizers;
+    program_bytes_ = program_bytes_now() + kTokenizers;
   }
 
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
@@ -239,6 +240,10 @@ class Planner {
   int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
 
  private:
+  double program_bytes_now() const {
+    return given_program_bytes_.value_or(static_cast<double>(resident_memory()) + kProgramBytes);
+  }
+
   static void shrink(DataShape& data, double factor) {
     for (auto* shape : {&data.largest, &data.mean}) {
       for (double* value : {&shape->samples, &shape->tokens, &shape->answers, &shape->patches}) *value *= factor;
@@ -248,6 +253,7 @@ class Planner {
   const RunConfig& config_;
   const Only only_;
   const int64_t num_ranks_;
+  const std::optional<double> given_program_bytes_;
   const at::ScalarType dtype_;
   const std::optional<CheckpointState> done_;
   const std::vector<std::string> steps_;

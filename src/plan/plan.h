@@ -48,9 +48,10 @@ struct Plan {
 
 struct PlanOptions {
   Only only = Only::kAll;
-  bool measures = true;   // the machine's rates
-  bool resume = false;    // what is left of the run in its folder, from its newest checkpoint on
-  int64_t num_ranks = 1;  // memory, work and time are those of one of them, on a machine of its own
+  bool measures = true;                      // the machine's rates
+  bool resume = false;                       // what is left of the run in its folder, from its newest checkpoint on
+  int64_t num_ranks = 1;                     // memory, work and time are those of one of them, on a machine of its own
+  std::optional<double> program_bytes = {};  // of memory before the run begins; if not given, those of this process
 };
 
 /// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first

@@ -25,13 +25,13 @@ const std::map<std::string, int> kHeights = {
 };
 
 struct SourceFile {
-  fs::path path;       // relative to src/
+  fs::path path;       // relative to the folder that was read
   std::string folder;  // empty for the program itself
   std::vector<std::string> lines;
 };
 
-std::vector<SourceFile> read_sources() {
-  const fs::path root = fs::path(VLSI_SOURCE_DIR) / "src";
+std::vector<SourceFile> read_sources(const std::string& folder = "src") {
+  const fs::path root = fs::path(VLSI_SOURCE_DIR) / folder;
   std::vector<SourceFile> sources;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
     const auto extension = entry.path().extension();
@@ -100,7 +100,11 @@ TEST(Layers, GuardEveryHeader) {
 }
 
 TEST(Layers, KeepEveryFileShort) {
-  for (const auto& source : read_sources()) EXPECT_LE(source.lines.size(), kLineLimit) << source.path;
+  for (const char* folder : {"src", "tests", "bench"}) {
+    for (const auto& source : read_sources(folder)) {
+      EXPECT_LE(source.lines.size(), kLineLimit) << folder << "/" << source.path.string();
+    }
+  }
 }
 
 }  // namespace

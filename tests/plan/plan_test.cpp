@@ -3,13 +3,17 @@
 
 #include "base/error.h"
 #include "tests/plan/plan_fixture.h"
-#include "tests/support/sanitizers.h"
 #include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
 
 using namespace plan_fixture;
+
+/// A plan without measured rates, of a program so small that a change weighs beside it, however large this process is.
+PlanOptions small_program(Only only = Only::kAll, bool resume = false) {
+  return {only, /*measures=*/false, resume, /*num_ranks=*/1, /*program_bytes=*/1 << 20};
+}
 
 /// A run of two small models on text.
 class PlannedPair {
@@ -58,7 +62,7 @@ TEST(Plan, HasEveryStepOfTheRun) {
   EXPECT_EQ(last.iterations, std::ceil(2 * 30 / (3 * last.data.mean.samples)));
   EXPECT_TRUE(plan.fits());
 
-  const auto alone = make_plan(pair.config, {Only::kInteract, /*measures=*/false});
+  const auto alone = make_plan(pair.config, small_program(Only::kInteract));
   ASSERT_EQ(alone.steps.size(), 1);
   EXPECT_EQ(alone.steps[0].step, "interact");
   EXPECT_FALSE(alone.rates || alone.steps[0].seconds);
@@ -86,20 +90,18 @@ TEST(Plan, IsTheSameAsJsonAndAsText) {
 }
 
 TEST(Plan, SaysWhatToChange) {
-  SKIP_WITH_SANITIZERS();  // a change must weigh beside the program
   PlannedPair pair;
   pair.config.student.lora.rank = 0;
   pair.config.interact.train = {"decoder"};
-  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  const auto plan = make_plan(pair.config, small_program());
   for (const auto& advice : plan.advice) EXPECT_LT(advice.peak_bytes, plan.peak_bytes());
   for (size_t i = 1; i < plan.advice.size(); ++i) EXPECT_LE(plan.advice[i - 1].peak_bytes, plan.advice[i].peak_bytes);
   EXPECT_FALSE(plan.advice.empty());
 }
 
 TEST(Plan, OffersEveryOtherTargetLayerWhereTheTeachersVerbalizersAreNotMadeYet) {
-  SKIP_WITH_SANITIZERS();  // a change must weigh beside the program
   const auto advises = [](const RunConfig& config, const std::string& change) {
-    const auto plan = make_plan(config, {Only::kAll, false});
+    const auto plan = make_plan(config, small_program());
     return std::any_of(plan.advice.begin(), plan.advice.end(),
                        [&](const auto& advice) { return advice.change == change; });
   };
@@ -119,7 +121,7 @@ TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
   PlannedPair pair;
   pair.config.checkpoint.keep = 1;
   pair.config.finetune.train = {"lora"};
-  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  const auto plan = make_plan(pair.config, small_program());
   const double verbalizers = 3 * 64 * 64 + 2 * 3 * 128 * 128;
   EXPECT_EQ(part(plan.disk, "verbalizers"), 4 * verbalizers);
   EXPECT_EQ(part(plan.disk, "checkpoints"),
@@ -137,18 +139,18 @@ TEST(Plan, RefusesWhatItCannotPlan) {
   EXPECT_ERROR(make_plan(pair.config, {}), "key 'student.layers' names layer 9");
   pair.config.student.layers = {1};
   pair.config.finetune.iterations = 0;
-  EXPECT_ERROR(make_plan(pair.config, {Only::kFinetune, false}), "there is no step to plan");
+  EXPECT_ERROR(make_plan(pair.config, small_program(Only::kFinetune)), "there is no step to plan");
 }
 
 TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
   PlannedPair pair;
-  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  const auto plan = make_plan(pair.config, small_program());
   const int64_t disk = int64_t{1} << 40;
-  EXPECT_NO_THROW(check_fits(pair.config, {}, {int64_t{1} << 40, disk}));
-  EXPECT_NO_THROW(check_fits(pair.config, {}, {std::nullopt, disk}));
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(), {int64_t{1} << 40, disk}));
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(), {std::nullopt, disk}));
   // The largest possible micro-batches would not fit, those of the data do.
-  EXPECT_NO_THROW(check_fits(pair.config, {}, {static_cast<int64_t>(1.05 * plan.peak_bytes()), disk}));
-  const auto message = message_of([&] { check_fits(pair.config, {}, {1 << 20, disk}); });
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(), {static_cast<int64_t>(1.05 * plan.peak_bytes()), disk}));
+  const auto message = message_of([&] { check_fits(pair.config, small_program(), {1 << 20, disk}); });
   for (const auto& part : {"its step " + plan.largest_step().step + " needs about",
                            std::string("1.0 MiB are available"), std::string("--force"), std::string("vlsi plan")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
@@ -157,11 +159,11 @@ TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
 
 TEST(CheckFits, RefusesWhatDiskIsNotEnoughFor) {
   PlannedPair pair;
-  const auto plan = make_plan(pair.config, {Only::kAll, false});
+  const auto plan = make_plan(pair.config, small_program());
   EXPECT_TRUE(plan.fits_disk());
   const auto needed = static_cast<int64_t>(total_bytes(plan.disk));
-  EXPECT_NO_THROW(check_fits(pair.config, {}, {std::nullopt, needed + 1}));
-  const auto message = message_of([&] { check_fits(pair.config, {}, {std::nullopt, needed - 1}); });
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(), {std::nullopt, needed + 1}));
+  const auto message = message_of([&] { check_fits(pair.config, small_program(), {std::nullopt, needed - 1}); });
   for (const char* part : {"its folder needs about", "of disk", "are free there", "checkpoint.keep", "--force"}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
@@ -175,10 +177,10 @@ void stop_at(const RunConfig& config, const std::string& step, int64_t iteration
 
 TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   PlannedPair pair;
-  const auto whole = make_plan(pair.config, {Only::kAll, false});
+  const auto whole = make_plan(pair.config, small_program());
   stop_at(pair.config, "interact", 300);
-  EXPECT_EQ(make_plan(pair.config, {Only::kAll, false}).steps.size(), 4);
-  const auto left = make_plan(pair.config, {Only::kAll, false, /*resume=*/true});
+  EXPECT_EQ(make_plan(pair.config, small_program()).steps.size(), 4);
+  const auto left = make_plan(pair.config, small_program(Only::kAll, /*resume=*/true));
   ASSERT_EQ(left.steps.size(), 2);
   EXPECT_EQ(left.steps[0].step, "interact");
   EXPECT_EQ(left.steps[0].iterations, 700);
@@ -186,19 +188,18 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   EXPECT_EQ(total_bytes(left.disk), total_bytes(whole.disk)) << "what is there already is its own";
   EXPECT_GT(left.own_disk_bytes, 4000);
   EXPECT_EQ(whole.own_disk_bytes, 0);
-  EXPECT_ERROR(make_plan(pair.config, {Only::kVerbalize, false, true}), "there is no step to plan");
-  EXPECT_NO_THROW(check_fits(pair.config, {Only::kVerbalize, false, true}, {1, 0}));
+  EXPECT_ERROR(make_plan(pair.config, small_program(Only::kVerbalize, /*resume=*/true)), "there is no step to plan");
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(Only::kVerbalize, /*resume=*/true), {1, 0}));
 
-  SKIP_WITH_SANITIZERS();  // a step must weigh beside the program
   // The verbalization of the teacher, the largest step of this run by far, is over.
   pair.config.verbalize.network.architecture = ChosenNetwork("ffn_x2");
   pair.config.interact.intermediate_loss = LossKind::kNone;
-  const auto all = make_plan(pair.config, {Only::kAll, false}),
-             rest = make_plan(pair.config, {Only::kAll, false, true});
+  const auto all = make_plan(pair.config, small_program()),
+             rest = make_plan(pair.config, small_program(Only::kAll, /*resume=*/true));
   ASSERT_LT(rest.peak_bytes(), 0.99 * all.peak_bytes());
   const Room room{static_cast<int64_t>((rest.peak_bytes() + all.peak_bytes()) / 2), int64_t{1} << 40};
-  EXPECT_NO_THROW(check_fits(pair.config, {Only::kAll, false, true}, room));
-  EXPECT_ERROR(check_fits(pair.config, {Only::kAll, false, false}, room), "its step verbalize-teacher needs");
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(Only::kAll, /*resume=*/true), room));
+  EXPECT_ERROR(check_fits(pair.config, small_program(), room), "its step verbalize-teacher needs");
 }
 
 }  // namespace
