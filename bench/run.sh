@@ -3,14 +3,22 @@
 #   bench/run.sh objective  [--json FILE] [--rounds 3] [--only PART,...]   the verbal objective: times, accuracy, memory
 #   bench/run.sh tokenizer  [--json FILE] [--rounds 7]   encoding, against the `tokenizers` library
 #   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
+#   bench/run.sh chain OLD NEW [--json FILE] [--rounds 3]   the quickstart's whole chain, two builds of the program
 #   bench/run.sh true-size  [--json FILE] [--rounds 3] [--only KEY,...]   training at the shapes of Qwen2-VL 2B and 7B
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-usage() { sed -n '2,7s/^# //p' bench/run.sh >&2; exit 2; }
+usage() { sed -n '2,8s/^# //p' bench/run.sh >&2; exit 2; }
 [ $# -gt 0 ] || usage
 what=$1
 shift
+if [ "$what" = chain ]; then
+  echo "chain: takes about 7 minutes. Other work on the machine spoils the numbers."
+  if [ ! -d .deps/easy-vqa/easy_vqa ]; then
+    .deps/python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0 >&2
+  fi
+  exec python3 bench/chain.py "$@"
+fi
 case $what in
   objective)
     programs=(objective_bench objective_accuracy cached_teacher_bench)
@@ -21,7 +29,7 @@ case $what in
     what=true_size
     programs=(vlsi adamw_bench)
     takes="30 minutes on two cores, with 12 GiB of memory and 30 GB of disk; without the key smoke, 17 minutes" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart or true-size" >&2; usage ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain or true-size" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
