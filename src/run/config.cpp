@@ -102,6 +102,17 @@ void check_cached(const InteractConfig& interact, const std::string& place) {
   }
 }
 
+void check_adapters(const StudentConfig& student, const std::string& place) {
+  const auto& lora = student.lora;
+  if (lora.rank > 0 && !student.adapter.empty()) {
+    fail(place,
+         ": student.adapter brings adapters of its own rank, and student.lora.rank asks for new ones; name one of the "
+         "two");
+  }
+  if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0))
+    fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
+}
+
 }  // namespace
 
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
@@ -180,14 +191,7 @@ void check(const RunConfig& config, const std::string& place) {
     check_learns(config.finetune.train, "finetune.train", place);
     check(config.finetune.optimizer, place + ": finetune.optimizer");
   }
-  const auto& lora = config.student.lora;
-  if (lora.rank > 0 && !config.student.adapter.empty()) {
-    fail(place,
-         ": student.adapter brings adapters of its own rank, and student.lora.rank asks for new ones; name one of the "
-         "two");
-  }
-  if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0))
-    fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
+  check_adapters(config.student, place);
 }
 
 }  // namespace vlsi

@@ -1,4 +1,4 @@
-// The shape of the source tree: includes go only downward, headers are guarded, files stay short.
+// The shape of the source tree: includes go only downward, headers are guarded, files and functions stay short.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLineLimit = 400;
+constexpr int kLineLimit = 400, kFunctionLimit = 60;
 
 /// The height of each folder of src/. Folders of one height do not know each other.
 const std::map<std::string, int> kHeights = {
@@ -105,6 +105,36 @@ TEST(Layers, KeepEveryFileShort) {
       EXPECT_LE(source.lines.size(), kLineLimit) << folder << "/" << source.path.string();
     }
   }
+}
+
+/// How far a line is in; one without a place of its own is inside everything.
+size_t indentation(const std::string& line) {
+  return line.empty() || line.starts_with('#') ? std::string::npos : line.find_first_not_of(' ');
+}
+
+/// The most lines between braces that stand at the indentations of functions: of namespaces, classes and classes in
+/// those. A block ends with the first "}" as far in as the line that it begins with, as clang-format writes it.
+size_t longest_block(const std::vector<std::string>& lines) {
+  size_t longest = 0;
+  for (size_t end = 1; end < lines.size(); ++end) {
+    const size_t place = indentation(lines[end]);
+    if (place > 4 || lines[end].substr(place) != "}") continue;
+    size_t begin = end - 1;
+    while (begin > 0 && indentation(lines[begin]) > place) --begin;
+    while (begin < end && !lines[begin].ends_with('{')) ++begin;
+    if (begin < end) longest = std::max(longest, end - begin - 1);
+  }
+  return longest;
+}
+
+TEST(Layers, CountLinesBetweenAFunctionsBraces) {
+  EXPECT_EQ(longest_block({"int f(int a,", "      int b) {", "  if (a) {", "    g();", "  }", "  return b;", "}"}), 4);
+  EXPECT_EQ(
+      longest_block({"class A {", " public:", "  A()", "      : a_(1) {", "    f();", "", "    g();", "  }", "};"}), 3);
+}
+
+TEST(Layers, KeepEveryFunctionShort) {
+  for (const auto& source : read_sources()) EXPECT_LE(longest_block(source.lines), kFunctionLimit) << source.path;
 }
 
 }  // namespace

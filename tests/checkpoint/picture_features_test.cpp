@@ -38,8 +38,7 @@ TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
   }
   // It does read: other features, other rows.
   const auto shard = SafetensorsFile::open(kept / "features-00000.safetensors");
-  const auto features = shard->tensor("features"), starts = shard->tensor("starts"),
-             pictures = shard->tensor("keys");
+  const auto features = shard->tensor("features"), starts = shard->tensor("starts"), pictures = shard->tensor("keys");
   EXPECT_EQ(features.scalar_type(), GetParam());
   const Folder other;
   {
