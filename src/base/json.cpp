@@ -240,4 +240,11 @@ template struct Find<std::vector<double>>;
 template struct Find<std::vector<std::string>>;
 template struct Find<std::vector<Json>>;
 
+void check_format(const Json& json, int64_t expected, const std::string& place, const std::string& remedy) {
+  const auto format = find<int64_t>(json, "format", place).value_or(1);
+  if (format == expected) return;
+  fail(place, ": key 'format' is ", format, ", expected ", expected, ": it is of another version of the program; ",
+       remedy);
+}
+
 }  // namespace vlsi

@@ -62,4 +62,8 @@ T require(const Json& object, const std::string& key, const std::string& place) 
   return *std::move(value);
 }
 
+/// Error naming `place` when the key `format` of a file that this program wrote is not `expected` (a file without it
+/// has format 1); `remedy` says what to do with such a file.
+void check_format(const Json& json, int64_t expected, const std::string& place, const std::string& remedy);
+
 }  // namespace vlsi

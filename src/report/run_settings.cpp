@@ -69,7 +69,7 @@ class LenientReader {
   explicit LenientReader(const YAML::Node& node) : node_(node) {}
 
   template <class T>
-  void operator()(const char* key, T& value, const char*) {
+  void operator()(const char* key, T& value, const std::string&) {
     const YAML::Node found = node_.IsMap() ? node_[key] : YAML::Node();
     if (!found || found.IsNull()) return;
     if constexpr (settings_detail::Struct<T>) {

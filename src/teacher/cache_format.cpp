@@ -62,10 +62,7 @@ CacheDescription read_description(const fs::path& cache) {
     fail("opening teacher cache ", cache.string(), ": there is no cache.json; make a cache with vlsi cache RUN.yaml");
   }
   const auto json = read_json(path);
-  if (const auto format = require<int64_t>(json, "format", place); format != kFormat) {
-    fail(place, ": key 'format' is ", format, ", expected ", kFormat,
-         ": the cache is of another version of the program; remove it and run vlsi cache again");
-  }
+  check_format(json, kFormat, place, "remove the cache and run vlsi cache again");
   CacheDescription description;
   auto& origin = description.origin;
   const auto made_from = require<Json>(json, "made_from", place);

@@ -16,10 +16,12 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kState = "state.json";
 constexpr const char* kTensors = "tensors.safetensors";
+constexpr int64_t kFormat = 2;
 
 CheckpointState read_state(const fs::path& path) {
   const auto json = read_json(path);
   const std::string place = path.string();
+  check_format(json, kFormat, place, "finish the run with that version, or start it anew");
   CheckpointState state;
   state.step = require<std::string>(json, "step", place);
   state.iteration = require<int64_t>(json, "iteration", place);
@@ -167,7 +169,8 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
   const auto directory = path_ / "checkpoints";
   AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
   stream_safetensors(out.path() / kTensors, std::move(tensors));
-  write_json(out.path() / kState, {{"step", state.step},
+  write_json(out.path() / kState, {{"format", kFormat},
+                                   {"step", state.step},
                                    {"iteration", state.iteration},
                                    {"sequence", state.sequence},
                                    {"epoch", state.cursor.epoch},

@@ -36,7 +36,7 @@ TEST(CacheDescription, RefusesWhatNoCacheSays) {
     expect_error([&] { read_description(folder.path()); }, parts);
   };
   expect_refusal("\"format\": 2", "\"format\": 1",
-                 {"cache.json", "'format' is 1, expected 2", "remove it and run vlsi cache again"});
+                 {"cache.json", "'format' is 1, expected 2", "remove the cache and run vlsi cache again"});
   expect_refusal("\"complete\": false", "\"complete\": 0", {"'complete'"});
   expect_refusal("\"num_shards\": 0", "\"num_shards\": -1", {"'num_shards' is -1"});
   expect_refusal("\"width\": 48", "\"width\": -48", {"'width' is -48"});

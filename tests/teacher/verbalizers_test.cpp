@@ -202,6 +202,15 @@ TEST_F(VerbalizersTest, OfAFileWithoutOptionsHaveNone) {
   EXPECT_FALSE(loaded->config().final_norm);
 }
 
+TEST_F(VerbalizersTest, OfAnotherVersionAreToBeTrainedAgain) {
+  const auto directory = save();
+  auto description = read_json(directory / "verbalizers.json");
+  description.erase("format");
+  write_json(directory / "verbalizers.json", description);
+  expect_error([&] { Verbalizers::load(directory, sizes(), kBackbone, {1, 3, 4}); },
+               {"verbalizers.json: key 'format' is 1, expected 2", "train the verbalizers again"});
+}
+
 TEST_F(VerbalizersTest, LeaveOutLayersThatAreNotAskedFor) {
   const auto loaded = Verbalizers::load(save(), sizes(), kBackbone, {3});
   EXPECT_EQ(loaded->layers(), std::vector<int64_t>{3});

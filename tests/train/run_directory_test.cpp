@@ -148,6 +148,11 @@ TEST(RunDirectory, RefusesADamagedState) {
   for (const auto& [key, value] : good.items()) {
     auto bad = good;
     bad.erase(key);
+    if (key == "format") {
+      write_text(path, bad.dump());
+      expect_error(resume, {"state.json", "'format' is 1, expected 2", "another version of the program", "start it anew"});
+      continue;
+    }
     write_text(path, bad.dump());
     expect_error(resume, {"state.json", key, "missing"});
     bad[key] = Json::array();
