@@ -13,7 +13,7 @@ namespace {
 
 struct DistillCommandOptions {
   RunOptions run;
-  Only only = Only::kAll;
+  std::vector<StepKind> among = steps_by_choice();
   bool resume = false, force = false;
 };
 
@@ -32,9 +32,9 @@ int run(const DistillCommandOptions& options, bool finetune_alone) {
   const at::Device device = config.device;
   return run_as_rank(device, [&](const Ranks& ranks) {
     if (ranks.is_first() && !options.force && device.is_cpu()) {
-      check_fits(config, {options.only, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
+      check_fits(config, {options.among, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
     }
-    const auto outcome = distill(config, {options.only, options.resume}, ranks);
+    const auto outcome = distill(config, {options.among, options.resume}, ranks);
     return outcome == Outcome::kFinished ? 0 : 1;
   });
 }
@@ -51,7 +51,7 @@ std::shared_ptr<DistillCommandOptions> add_options(CLI::App& command) {
 
 Action add_distill(CLI::App& command) {
   auto options = add_options(command);
-  add_only_option(command, options->only);
+  add_only_option(command, options->among);
   return [options] { return run(*options, /*finetune_alone=*/false); };
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 struct PlanCommandOptions {
   RunOptions run;
-  Only only = Only::kAll;
+  std::vector<StepKind> among = steps_by_choice();
   bool resume = false, json = false;
   int64_t num_ranks = 1;
 };
@@ -27,7 +27,7 @@ int run(const PlanCommandOptions& options) {
   check(config, options.run.file.string());
   check_device(config.device);
   use_threads(config.threads);
-  const auto plan = make_plan(config, {options.only, /*measures=*/true, options.resume, options.num_ranks});
+  const auto plan = make_plan(config, {options.among, /*measures=*/true, options.resume, options.num_ranks});
   if (options.json) {
     std::cout << to_json(plan).dump(2) << "\n";
   } else {
@@ -41,7 +41,7 @@ int run(const PlanCommandOptions& options) {
 Action add_plan(CLI::App& command) {
   auto options = std::make_shared<PlanCommandOptions>();
   add_run_options(command, options->run);
-  add_only_option(command, options->only);
+  add_only_option(command, options->among);
   command.add_flag("--resume", options->resume, "what is left of the run in its folder, from its newest checkpoint on");
   command
       .add_option("--ranks", options->num_ranks,

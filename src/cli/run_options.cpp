@@ -18,6 +18,14 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   });
 }
 
-void add_only_option(CLI::App& command, Only& only) { add_word_option(command, "--only", only, "the step to take"); }
+void add_only_option(CLI::App& command, std::vector<StepKind>& among) {
+  const auto choices = choices_of_steps();
+  command
+      .add_option_function<std::string>(
+          "--only", [&among](const std::string& choice) { among = steps_by_choice(choice); },
+          CLI::detail::join(choices, " | "))
+      ->default_str(choices.front())
+      ->check(CLI::IsMember(choices));
+}
 
 }  // namespace vlsi

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -18,15 +18,7 @@ struct RunOptions {
 /// The file, --set, the short forms of it, and a footer with all keys and their defaults.
 void add_run_options(CLI::App& command, RunOptions& options);
 
-template <>
-struct EnumNames<Only> {
-  static constexpr EnumName<Only> all[]{{"all", Only::kAll},
-                                        {"verbalize", Only::kVerbalize},
-                                        {"interact", Only::kInteract},
-                                        {"finetune", Only::kFinetune}};
-};
-
 /// --only, of commands that may take one step alone.
-void add_only_option(CLI::App& command, Only& only);
+void add_only_option(CLI::App& command, std::vector<StepKind>& among);
 
 }  // namespace vlsi

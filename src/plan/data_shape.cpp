@@ -32,8 +32,8 @@ constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::to
 
 }  // namespace
 
-DataShape look_at_data(const DataConfig& config, const Processor& processor, uint64_t seed, const std::string& step) {
-  const auto open = open_training_data(config, processor, seed, step);  // outlives its loaders
+DataShape look_at_data(const RunConfig& config, StepKind step, const Processor& processor) {
+  const auto open = open_training_data(config, step, processor);  // outlives its loaders
   const auto loader = open({});
   DataShape data;
   std::set<int64_t> tokens;
@@ -54,7 +54,7 @@ DataShape look_at_data(const DataConfig& config, const Processor& processor, uin
   }
   for (const auto field : kFields) data.mean.*field /= static_cast<double>(num_batches);
   data.distinct_tokens = static_cast<double>(tokens.size());
-  const Mixture mixture(config.train);
+  const Mixture mixture(settings_of(config, step).data.train);
   data.epoch_records = static_cast<double>(mixture.size());
   data.distinct_pictures = distinct_pictures(mixture);
   return data;

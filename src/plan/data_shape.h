@@ -1,11 +1,8 @@
 // What a step's micro-batches are like, from the first ones of its own data.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "data/processor.h"
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -22,9 +19,8 @@ struct DataShape {
   double distinct_pictures = 1;            // share of an epoch's pictures that are not another one again
 };
 
-/// Of the micro-batches that `step` of a run with this `seed` begins with: four, or fewer that hold 64 samples. Errors
-/// are Loader's.
-DataShape look_at_data(const DataConfig& config, const Processor& processor, uint64_t seed, const std::string& step);
+/// Of the micro-batches that `step` begins with: four, or fewer that hold 64 samples. Errors are Loader's.
+DataShape look_at_data(const RunConfig& config, StepKind step, const Processor& processor);
 
 /// The share of the pictures of an epoch that are not another one again, by their paths: of all records, or estimated
 /// from 4,096 of them, drawn at random; 1 without pictures.

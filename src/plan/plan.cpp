@@ -14,7 +14,6 @@
 #include "checkpoint/load.h"
 #include "family/family.h"
 #include "run/pair.h"
-#include "run/planned_steps.h"
 #include "run/run_verbalizers.h"
 #include "teacher/cache_format.h"
 #include "train/run_directory.h"
@@ -30,22 +29,6 @@ constexpr double kProgramBytes = 30 << 20;
 // passes, the update.
 constexpr double kStepOverProducts = 1.25;
 
-const DataConfig& data_of(const RunConfig& config, const std::string& step) {
-  if (step == "verbalize-student") return config.verbalize.student_data;
-  if (step == "verbalize-teacher") return config.verbalize.data;
-  return step == "interact" ? config.interact.data : config.finetune.data;
-}
-
-struct Length {
-  double iterations, epochs;
-};
-
-Length length_of(const RunConfig& config, const std::string& step) {
-  const auto of = [](const auto& part) { return Length{static_cast<double>(part.iterations), part.epochs}; };
-  if (step == "interact") return of(config.interact);
-  return step == "finetune" ? of(config.finetune) : of(config.verbalize);
-}
-
 /// The last of `layers`, the one before the last but one, and so on, ascending.
 std::vector<int64_t> every_other(const std::vector<int64_t>& layers) {
   std::vector<int64_t> kept;
@@ -55,19 +38,24 @@ std::vector<int64_t> every_other(const std::vector<int64_t>& layers) {
   return kept;
 }
 
-/// The steps of `config` that are not over at the checkpoint `done`.
-std::vector<std::string> steps_left(const RunConfig& config, Only only, const std::optional<CheckpointState>& done) {
-  static const std::vector<std::string> order{"verbalize-student", "verbalize-teacher", "interact", "finetune"};
-  const auto place = [](const std::string& step) { return std::find(order.begin(), order.end(), step); };
-  auto steps = planned_steps(config, only);
-  if (done) std::erase_if(steps, [&](const auto& step) { return place(step) < place(done->step); });
-  return steps;
+/// Where a run stands that is continued.
+struct Done {
+  StepKind step;
+  double iterations, ranks;  // of that step; that the run began with
+};
+
+std::optional<Done> done_by(const RunConfig& config, bool resume) {
+  const auto found = resume ? newest_checkpoint(config.out) : std::nullopt;
+  if (!found) return std::nullopt;
+  return Done{step_of(*found), static_cast<double>(found->state.iteration), static_cast<double>(found->state.ranks)};
 }
 
-/// Where the run of `config` stands when it is continued.
-std::optional<CheckpointState> checkpoint_of(const RunConfig& config, bool resume) {
-  const auto found = resume ? newest_checkpoint(config.out) : std::nullopt;
-  return found ? std::optional(found->state) : std::nullopt;
+/// The steps of `config` that are not over.
+std::vector<StepKind> steps_left(const RunConfig& config, const std::vector<StepKind>& among,
+                                 const std::optional<Done>& done) {
+  auto steps = planned_steps(config, among);
+  if (done) std::erase_if(steps, [&](StepKind step) { return step < done->step; });
+  return steps;
 }
 
 /// The models' sizes, and what each step's data is like.
@@ -75,19 +63,19 @@ class Planner {
  public:
   Planner(const RunConfig& config, const PlanOptions& options)
       : config_(config),
-        only_(options.only),
+        among_(options.among),
         num_ranks_(options.num_ranks),
         given_program_bytes_(options.program_bytes),
         dtype_(config.dtype),
-        done_(checkpoint_of(config, options.resume)),
-        steps_(steps_left(config, options.only, done_)) {
+        done_(done_by(config, options.resume)),
+        steps_(steps_left(config, options.among, done_)) {
     if (!config.device.value.is_cpu()) {
       fail(config.out.string(), ": key 'device' is ", config.device.text(),
            "; a plan counts the memory of a run on the cpu (--device cpu)");
     }
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.model->config(), "student.layers", config.out.string());
-    if (std::any_of(steps_.begin(), steps_.end(), [&](const auto& step) { return wants_teacher(config, step); })) {
+    if (std::any_of(steps_.begin(), steps_.end(), [&](StepKind step) { return wants_teacher(config, step); })) {
       teacher_ = read_model_sizes(config.teacher.model, dtype_);
       check_layers(config.teacher.layers, teacher_->model->config(), "teacher.layers", config.out.string());
     }
@@ -103,15 +91,14 @@ class Planner {
   void look_at_data() {
     const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
     if (teacher_) check_pair(config_, *processor, student_.model->config());
-    for (const auto& step : steps_)
-      data_[step] = vlsi::look_at_data(data_of(config_, step), *processor, config_.seed, step);
+    for (const auto step : steps_) data_[step] = vlsi::look_at_data(config_, step, *processor);
     program_bytes_ = program_bytes_now();
   }
 
   /// The largest ones that the configuration allows, in their place.
   void assume_largest() {
     const double patches_a_row = student_.model->projector().patches_a_row();
-    for (const auto& step : steps_) data_[step] = largest_possible(data_of(config_, step), patches_a_row);
+    for (const auto step : steps_) data_[step] = largest_possible(settings_of(config_, step).data, patches_a_row);
     constexpr double kTokenizers = 512 << 20;
     program_bytes_ = program_bytes_now() + kTokenizers;
   }
@@ -119,22 +106,21 @@ class Planner {
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
   std::vector<StepPlan> plan_steps(const RunConfig& config) const {
     const PlannedRun run{config,          dtype_,         student_,   teacher_ ? &*teacher_ : nullptr,
-                         adapter_values_, program_bytes_, num_ranks_, done_ ? static_cast<double>(done_->ranks) : 0};
+                         adapter_values_, program_bytes_, num_ranks_, done_ ? done_->ranks : 0};
     std::vector<StepPlan> plans;
-    for (const auto& step : steps_left(config, only_, done_)) {
+    for (const auto step : steps_left(config, among_, done_)) {
       StepPlan plan;
       plan.step = step;
       plan.data = data_.at(step);
-      const double smaller = static_cast<double>(data_of(config, step).batch_tokens) /
-                             static_cast<double>(data_of(config_, step).batch_tokens);
+      const auto settings = settings_of(config, step);
+      const double smaller = static_cast<double>(settings.data.batch_tokens) /
+                             static_cast<double>(settings_of(config_, step).data.batch_tokens);
       if (smaller < 1) shrink(plan.data, smaller);
-      const auto length = length_of(config, step);
       plan.samples = plan.data.mean.samples * num_micro_batches(run, step);
-      plan.iterations = length.epochs > 0
-                            ? std::max(1.0, std::ceil(length.epochs * plan.data.epoch_records / plan.samples))
-                            : length.iterations;
-      if (done_ && done_->step == step)
-        plan.iterations = std::max(0.0, plan.iterations - static_cast<double>(done_->iteration));
+      plan.iterations = settings.epochs > 0
+                            ? std::max(1.0, std::ceil(settings.epochs * plan.data.epoch_records / plan.samples))
+                            : static_cast<double>(settings.iterations);
+      if (done_ && done_->step == step) plan.iterations = std::max(0.0, plan.iterations - done_->iterations);
       plan.memory = step_memory(run, step, plan.data, plan.iterations);
       plan.work = step_work(run, step, plan.data);
       plans.push_back(std::move(plan));
@@ -213,11 +199,11 @@ class Planner {
   std::vector<MemoryPart> disk() const {
     const PlannedRun run{config_, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, 0};
     double checkpoint = 0, verbalizers = 0, result = 0, pictures = 0;
-    for (const auto& step : planned_steps(config_, only_)) {
-      if (!teacher_ && step == "verbalize-teacher") continue;  // over
+    for (const auto step : planned_steps(config_, among_)) {
+      if (!teacher_ && step == StepKind::kVerbalizeTeacher) continue;  // over
       const auto trained = trained_values(run, step);
       checkpoint = std::max(checkpoint, 3 * sizeof(float) * trained.all());  // masters and two moments
-      if (step.starts_with("verbalize")) {
+      if (is_verbalization(step)) {
         verbalizers += sizeof(float) * trained.verbalizers;
       } else {
         result =
@@ -251,16 +237,16 @@ class Planner {
   }
 
   const RunConfig& config_;
-  const Only only_;
+  const std::vector<StepKind> among_;
   const int64_t num_ranks_;
   const std::optional<double> given_program_bytes_;
   const at::ScalarType dtype_;
-  const std::optional<CheckpointState> done_;
-  const std::vector<std::string> steps_;
+  const std::optional<Done> done_;
+  const std::vector<StepKind> steps_;
   ModelSizes student_;
   std::optional<ModelSizes> teacher_;
   double adapter_values_ = 0, program_bytes_ = 0;
-  std::map<std::string, DataShape> data_;  // by step
+  std::map<StepKind, DataShape> data_;
 };
 
 std::string bytes_text(double bytes) { return size_text(static_cast<int64_t>(bytes)); }
@@ -334,7 +320,7 @@ void check_fits(const RunConfig& config, const PlanOptions& options, const Room&
     std::string remedies;
     for (const auto& advice : planner.advise(plan.peak_bytes()))
       remedies += concat("; ", bytes_text(advice.peak_bytes), " with ", advice.change);
-    fail(action, ": its step ", plan.largest_step().step, " needs about ", bytes_text(plan.peak_bytes()),
+    fail(action, ": its step ", name_of(plan.largest_step().step), " needs about ", bytes_text(plan.peak_bytes()),
          " of memory, ", size_text(*plan.available_bytes), " are available", remedies, end);
   }
   if (!plan.fits_disk()) {

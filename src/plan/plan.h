@@ -11,12 +11,12 @@
 #include "plan/machine.h"
 #include "plan/step_memory.h"
 #include "plan/step_work.h"
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
 struct StepPlan {
-  std::string step;
+  StepKind step{};
   DataShape data;
   double iterations = 0;  // counted from the mean micro-batch where the configuration says epochs
   double samples = 0;     // of an iteration, of all ranks
@@ -47,7 +47,7 @@ struct Plan {
 };
 
 struct PlanOptions {
-  Only only = Only::kAll;
+  std::vector<StepKind> among = steps_by_choice();
   bool measures = true;                      // the machine's rates
   bool resume = false;                       // what is left of the run in its folder, from its newest checkpoint on
   int64_t num_ranks = 1;                     // memory, work and time are those of one of them, on a machine of its own

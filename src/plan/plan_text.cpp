@@ -64,12 +64,13 @@ OrderedJson json_of(const std::vector<MemoryPart>& parts) {
 }  // namespace
 
 OrderedJson to_json(const Plan& plan) {
-  OrderedJson json{{"peak_bytes", std::llround(plan.peak_bytes())}, {"largest_step", plan.largest_step().step}};
+  OrderedJson json{{"peak_bytes", std::llround(plan.peak_bytes())},
+                   {"largest_step", name_of(plan.largest_step().step)}};
   json["available_bytes"] = plan.available_bytes ? OrderedJson(*plan.available_bytes) : OrderedJson();
   json["fits"] = plan.fits();
   json["steps"] = OrderedJson::array();
   for (const auto& step : plan.steps) {
-    OrderedJson item{{"step", step.step},
+    OrderedJson item{{"step", name_of(step.step)},
                      {"iterations", step.iterations},
                      {"micro_batch", {{"largest", json_of(step.data.largest)}, {"mean", json_of(step.data.mean)}}},
                      {"memory", json_of(step.memory)},
@@ -97,7 +98,7 @@ OrderedJson to_json(const Plan& plan) {
 
 std::string to_text(const Plan& plan) {
   Columns table(plan);
-  table.row("memory", [](const StepPlan& step) { return step.step; });
+  table.row("memory", [](const StepPlan& step) { return name_of(step.step); });
   for (size_t i = 0; i < plan.steps.front().memory.size(); ++i) {
     const bool is_empty =
         std::all_of(plan.steps.begin(), plan.steps.end(), [&](const auto& step) { return step.memory[i].bytes < 1; });
@@ -125,7 +126,7 @@ std::string to_text(const Plan& plan) {
 
   std::ostringstream text;
   text << table.text() << '\n';
-  text << "peak " << size(plan.peak_bytes()) << ", in " << plan.largest_step().step;
+  text << "peak " << size(plan.peak_bytes()) << ", in " << name_of(plan.largest_step().step);
   if (plan.available_bytes)
     text << "; available " << size_text(*plan.available_bytes) << (plan.fits() ? ": it fits" : ": it does not fit");
   text << "\ndisk " << size(total_bytes(plan.disk)) << " (";

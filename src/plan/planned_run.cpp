@@ -4,23 +4,12 @@
 
 namespace vlsi {
 
-const std::vector<std::string>& learning_parts(const RunConfig& config, const std::string& step) {
-  static const std::vector<std::string> none;
-  if (step == "interact") return config.interact.train;
-  return step == "finetune" ? config.finetune.train : none;
-}
-
-const OptimizerConfig& optimizer_of(const RunConfig& config, const std::string& step) {
-  if (step == "interact") return config.interact.optimizer;
-  return step == "finetune" ? config.finetune.optimizer : config.verbalize.optimizer;
-}
-
-double num_micro_batches(const PlannedRun& run, const std::string& step) {
+double num_micro_batches(const PlannedRun& run, StepKind step) {
   const double ranks = run.ranks_at_start > 0 ? run.ranks_at_start : static_cast<double>(run.num_ranks);
-  return ranks * static_cast<double>(optimizer_of(run.config, step).accumulate);
+  return ranks * static_cast<double>(settings_of(run.config, step).optimizer.accumulate);
 }
 
-double micro_batches_of_a_rank(const PlannedRun& run, const std::string& step) {
+double micro_batches_of_a_rank(const PlannedRun& run, StepKind step) {
   return std::ceil(num_micro_batches(run, step) / static_cast<double>(run.num_ranks));
 }
 
@@ -36,33 +25,28 @@ double verbalizer_values(const PlannedRun& run, const ModelSizes& model) {
   return static_cast<double>(num_parameters(network, model.text()));
 }
 
-TrainedValues trained_values(const PlannedRun& run, const std::string& step) {
-  const auto& config = run.config;
+TrainedValues trained_values(const PlannedRun& run, StepKind step) {
+  const auto settings = settings_of(run.config, step);
   TrainedValues trained;
-  if (step == "verbalize-student") {
-    trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
-  } else if (step == "verbalize-teacher") {
-    trained.verbalizers = verbalizer_values(run, *run.teacher) * static_cast<double>(config.teacher.layers.size());
-  } else {
-    for (const auto& part : learning_parts(config, step)) {
-      if (part == "lora") {
-        trained.adapters = adapter_values(run);
-      } else {
-        trained.base += run.student.part(part).values;
-      }
+  for (const auto& part : settings.train) {
+    if (part == "lora") {
+      trained.adapters = adapter_values(run);
+    } else {
+      trained.base += run.student.part(part).values;
     }
-    if (step == "interact" && !config.interact.head) {
-      trained.verbalizers = verbalizer_values(run, run.student) * static_cast<double>(config.student.layers.size());
-    }
+  }
+  if (is_verbalization(step) || (step == StepKind::kInteract && !run.config.interact.head)) {
+    const auto& model = step == StepKind::kVerbalizeTeacher ? *run.teacher : run.student;
+    trained.verbalizers = verbalizer_values(run, model) * static_cast<double>(settings.layers.size());
   }
   return trained;
 }
 
-bool wants_teacher(const RunConfig& config, const std::string& step) {
-  return step == "verbalize-teacher" || (step == "interact" && config.teacher.cache.empty());
+bool wants_teacher(const RunConfig& config, StepKind step) {
+  return step == StepKind::kVerbalizeTeacher || (step == StepKind::kInteract && config.teacher.cache.empty());
 }
 
-bool step_runs_teacher(const PlannedRun& run, const std::string& step) {
+bool step_runs_teacher(const PlannedRun& run, StepKind step) {
   return run.teacher != nullptr && wants_teacher(run.config, step);
 }
 

@@ -4,11 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
-#include <vector>
-
 #include "plan/model_sizes.h"
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -25,8 +22,8 @@ struct PlannedRun {
 };
 
 /// Micro-batches of an iteration of `step`: of all ranks, and the most that one of them takes.
-double num_micro_batches(const PlannedRun& run, const std::string& step);
-double micro_batches_of_a_rank(const PlannedRun& run, const std::string& step);
+double num_micro_batches(const PlannedRun& run, StepKind step);
+double micro_batches_of_a_rank(const PlannedRun& run, StepKind step);
 
 /// Values that learn in `step`, beside base weights in the run's dtype and in float32.
 struct TrainedValues {
@@ -34,18 +31,14 @@ struct TrainedValues {
   double adapters = 0, verbalizers = 0;  // in float32
   double all() const { return base + adapters + verbalizers; }
 };
-TrainedValues trained_values(const PlannedRun& run, const std::string& step);
+TrainedValues trained_values(const PlannedRun& run, StepKind step);
 /// Of all the student's adapters, whether they learn or not.
 double adapter_values(const PlannedRun& run);
 /// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
 
 /// Whether `step` of a run of `config` reads the teacher, as a model; and whether one does whose teacher was found.
-bool wants_teacher(const RunConfig& config, const std::string& step);
-bool step_runs_teacher(const PlannedRun& run, const std::string& step);
-
-/// The parts of the student, and the settings of the optimizer, by which `step` learns.
-const std::vector<std::string>& learning_parts(const RunConfig& config, const std::string& step);
-const OptimizerConfig& optimizer_of(const RunConfig& config, const std::string& step);
+bool wants_teacher(const RunConfig& config, StepKind step);
+bool step_runs_teacher(const PlannedRun& run, StepKind step);
 
 }  // namespace vlsi

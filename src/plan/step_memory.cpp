@@ -28,23 +28,21 @@ bool names(const std::vector<std::string>& parts, const std::string& part) {
   return std::find(parts.begin(), parts.end(), part) != parts.end();
 }
 
-bool is_verbalization(const std::string& step) { return step.starts_with("verbalize"); }
-
 /// One step of one run.
 class Step {
  public:
-  Step(const PlannedRun& run, const std::string& name, const DataShape& data, double iterations)
+  Step(const PlannedRun& run, StepKind kind, const DataShape& data, double iterations)
       : run_(run),
-        name_(name),
+        kind_(kind),
         data_(data),
         batch_(data.largest),
         iterations_(iterations),
         b_(element_size(run)),
-        accumulate_(micro_batches_of_a_rank(run, name)),
+        accumulate_(micro_batches_of_a_rank(run, kind)),
         ranks_(static_cast<double>(run.num_ranks)),
-        runs_student_(name != "verbalize-teacher"),
-        runs_teacher_(step_runs_teacher(run, name)),
-        trained_(trained_values(run, name)) {}
+        runs_student_(kind != StepKind::kVerbalizeTeacher),
+        runs_teacher_(step_runs_teacher(run, kind)),
+        trained_(trained_values(run, kind)) {}
 
   std::vector<MemoryPart> parts() const {
     std::vector<MemoryPart> parts{{"program", run_.program_bytes},
@@ -119,7 +117,7 @@ class Step {
   /// adapters.
   double trained_weights() const {
     double base = trained_.base;
-    if (name_ == "finetune" && run_.config.interact.iterations > 0) {
+    if (kind_ == StepKind::kFinetune && run_.config.interact.iterations > 0) {
       // What the interaction trained and this step does not stays a copy.
       for (const auto& part : run_.config.interact.train) {
         if (!names(run_.config.finetune.train, part)) base += run_.student.part(part).values;
@@ -134,7 +132,7 @@ class Step {
     // Each micro-batch's gradients are of the run's dtype before they are added to the float32 sums.
     if (!is_wide(run_)) bytes += b_ * trained_.base;
     // The head's rows and the embedding's are two whole tables before they are one.
-    const auto& learns = learning_parts(run_.config, name_);
+    const auto& learns = settings_of(run_.config, kind_).train;
     if (names(learns, "embeddings"))
       bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
     if (names(learns, "head")) bytes += b_ * run_.student.part("head").values;
@@ -151,9 +149,8 @@ class Step {
   }
 
   double verbalizers() const {
-    if (name_ == "verbalize-student") return kFloatBytes * trained_.verbalizers;
-    if (name_ == "verbalize-teacher") return kFloatBytes * trained_.verbalizers;
-    if (name_ != "interact" || run_.config.interact.intermediate_loss == LossKind::kNone) return 0;
+    if (is_verbalization(kind_)) return kFloatBytes * trained_.verbalizers;
+    if (kind_ != StepKind::kInteract || run_.config.interact.intermediate_loss == LossKind::kNone) return 0;
     const auto& config = run_.config;
     double values = verbalizer_values(run_, run_.student) * static_cast<double>(config.student.layers.size());
     if (runs_teacher_ && config.interact.intermediate_loss != LossKind::kCrossEntropy) {
@@ -194,7 +191,7 @@ class Step {
     double bytes = (layers - 1) * kept_by_layer(text, batch_.tokens, batch_.tokens) +
                    kept_by_layer(text, batch_.tokens, batch_.answers);
     if (!is_wide(run_)) bytes += b_ * adapter_values(run_);  // adapters in the activations' dtype
-    if (names(learning_parts(run_.config, name_), "vision")) bytes += kept_by_tower();
+    if (names(settings_of(run_.config, kind_).train, "vision")) bytes += kept_by_tower();
     return bytes;
   }
 
@@ -226,15 +223,16 @@ class Step {
 
   double activations() const {
     const double teacher = runs_teacher_ ? teacher_at_work() : 0;
-    if (name_ == "verbalize-teacher") return teacher;
+    if (kind_ == StepKind::kVerbalizeTeacher) return teacher;
     const double student = std::max(at_work(student_text()), tower_cost(run_.student).working_bytes(b_));
-    if (name_ == "verbalize-student") return student + wanted_rows(run_.student, run_.config.student.layers.size(), 1);
+    if (kind_ == StepKind::kVerbalizeStudent)
+      return student + wanted_rows(run_.student, run_.config.student.layers.size(), 1);
     const auto& text = student_text();
     const auto d = static_cast<double>(text.hidden_size);
     const double backward = b_ * decoder_layer_cost(text, batch_.tokens, batch_.tokens, /*length=*/0).gradient_values;
     double kept = kept_by_all_layers(), again = 0;
     if (run_.config.activation_checkpointing) {
-      const double tower = names(learning_parts(run_.config, name_), "vision") ? kept_by_tower() : 0;
+      const double tower = names(settings_of(run_.config, kind_).train, "vision") ? kept_by_tower() : 0;
       kept = static_cast<double>(text.num_hidden_layers) * batch_.tokens * b_ * d + tower;
       again = kept_by_layer(text, batch_.tokens, batch_.tokens);
     }
@@ -259,11 +257,11 @@ class Step {
     const auto& config = run_.config;
     const auto& student = run_.student;
     double work = 0;
-    if (name_ == "finetune") {
+    if (kind_ == StepKind::kFinetune) {
       work = expected(student, 0, width(student));
-    } else if (is_verbalization(name_)) {
+    } else if (is_verbalization(kind_)) {
       const auto& model = runs_student_ ? student : *run_.teacher;
-      const size_t num_layers = (runs_student_ ? config.student.layers : config.teacher.layers).size();
+      const size_t num_layers = settings_of(config, kind_).layers.size();
       work = verbalized(model, num_layers) + expected(model, num_layers, width(model));
     } else {
       const bool all_layers = config.interact.intermediate_loss != LossKind::kNone;
@@ -273,7 +271,7 @@ class Step {
              expected(student, of_teacher, width(student));
       if (runs_teacher_) work += verbalized(*run_.teacher, of_teacher);
     }
-    if (name_ == "interact" && runs_teacher_ && logits_are_compared(config.interact)) {
+    if (kind_ == StepKind::kInteract && runs_teacher_ && logits_are_compared(config.interact)) {
       work += kFloatBytes * num_gram_values(width(student), width(*run_.teacher));
     }
     const auto& checked = runs_teacher_ ? *run_.teacher : student;
@@ -304,7 +302,7 @@ class Step {
   double allocator_gaps() const {
     constexpr double kAlways = 70 * kMiB, kShareOfLayers = 0.3;
     const double base = std::min(kAlways, total_without_gaps());  // a tiny run has tiny gaps
-    if (is_verbalization(name_) || !is_wide(run_) || !run_.config.activation_checkpointing) return base;
+    if (is_verbalization(kind_) || !is_wide(run_) || !run_.config.activation_checkpointing) return base;
     return base + kShareOfLayers * kept_by_all_layers();
   }
 
@@ -313,7 +311,7 @@ class Step {
   }
 
   const PlannedRun& run_;
-  const std::string& name_;
+  const StepKind kind_;
   const DataShape& data_;
   const BatchShape& batch_;
   const double iterations_, b_, accumulate_, ranks_;
@@ -323,8 +321,7 @@ class Step {
 
 }  // namespace
 
-std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data,
-                                    double iterations) {
+std::vector<MemoryPart> step_memory(const PlannedRun& run, StepKind step, const DataShape& data, double iterations) {
   return Step(run, step, data, iterations).parts();
 }
 

@@ -16,8 +16,7 @@ struct MemoryPart {
 
 /// The largest resident memory of the process, one of the ranks, in `step`, pages of weight files included, on a CPU:
 /// the same parts in the same order for every step.
-std::vector<MemoryPart> step_memory(const PlannedRun& run, const std::string& step, const DataShape& data,
-                                    double iterations);
+std::vector<MemoryPart> step_memory(const PlannedRun& run, StepKind step, const DataShape& data, double iterations);
 
 /// Their sum.
 double total_bytes(const std::vector<MemoryPart>& parts);

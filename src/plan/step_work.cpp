@@ -11,18 +11,16 @@ namespace {
 
 class Work {
  public:
-  Work(const PlannedRun& run, const std::string& step, const DataShape& data)
+  Work(const PlannedRun& run, StepKind step, const DataShape& data)
       : run_(run), step_(step), batch_(data.mean), batches_(micro_batches_of_a_rank(run, step)) {}
 
   StepWork of_iteration() const {
     StepWork work;
-    if (step_ == "verbalize-student") {
-      work = verbalization(run_.student, run_.config.student.layers);
-    } else if (step_ == "verbalize-teacher") {
-      work = verbalization(*run_.teacher, run_.config.teacher.layers);
+    if (is_verbalization(step_)) {
+      work = verbalization(step_ == StepKind::kVerbalizeTeacher ? *run_.teacher : run_.student);
     } else {
       work = student();
-      if (step_ == "interact") add_teacher(work);
+      add_teacher(work);
     }
     work.model_flops *= batches_;
     work.float32_flops *= batches_;
@@ -61,7 +59,8 @@ class Work {
 
   static double width(const ModelSizes& model) { return static_cast<double>(model.text().hidden_size); }
 
-  StepWork verbalization(const ModelSizes& model, const std::vector<int64_t>& layers) const {
+  StepWork verbalization(const ModelSizes& model) const {
+    const auto& layers = settings_of(run_.config, step_).layers;
     const auto count = static_cast<double>(layers.size());
     StepWork work;
     work.model_flops =
@@ -85,16 +84,16 @@ class Work {
     work.model_flops +=
         batch_.tokens * (2 * trained.base + adapter_values(run_) * (again ? 6 : 4) + 2 * trained.adapters);
     double layers = 0;
-    if (step_ == "interact" && config.interact.intermediate_loss != LossKind::kNone) {
+    if (step_ == StepKind::kInteract && config.interact.intermediate_loss != LossKind::kNone) {
       layers = static_cast<double>(config.student.layers.size());
       work.float32_flops = 2 * verbalizers(student, layers);
     }
     work.model_flops += head(student, layers + 1, width(student));
     // The table's own gradient takes the logits again, and a product of their size.
-    const auto& learns = step_ == "interact" ? config.interact.train : config.finetune.train;
+    const auto& learns = settings_of(config, step_).train;
     const bool head_learns = std::find(learns.begin(), learns.end(),
                                        student.text().tie_word_embeddings ? "embeddings" : "head") != learns.end();
-    if (step_ == "finetune" && head_learns) work.model_flops += head(student, 1, width(student));
+    if (step_ == StepKind::kFinetune && head_learns) work.model_flops += head(student, 1, width(student));
     return work;
   }
 
@@ -111,14 +110,14 @@ class Work {
   }
 
   const PlannedRun& run_;
-  const std::string& step_;
+  const StepKind step_;
   const BatchShape& batch_;
   const double batches_;
 };
 
 }  // namespace
 
-StepWork step_work(const PlannedRun& run, const std::string& step, const DataShape& data) {
+StepWork step_work(const PlannedRun& run, StepKind step, const DataShape& data) {
   return Work(run, step, data).of_iteration();
 }
 

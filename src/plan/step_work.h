@@ -1,8 +1,6 @@
 // The work of one iteration of a step: products and reading.
 #pragma once
 
-#include <string>
-
 #include "plan/step_memory.h"
 
 namespace vlsi {
@@ -15,6 +13,6 @@ struct StepWork {
 };
 
 /// Of one rank. Pictures are looked at, as in a first epoch.
-StepWork step_work(const PlannedRun& run, const std::string& step, const DataShape& data);
+StepWork step_work(const PlannedRun& run, StepKind step, const DataShape& data);
 
 }  // namespace vlsi

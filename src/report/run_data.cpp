@@ -21,7 +21,7 @@ OrderedJson settings_json(const RunSettings& settings) {
     differences.push_back({{"key", key}, {"value", value}, {"default", default_value}});
   }
   for (const auto& [step, iterations] : settings.planned) {
-    planned[step] = iterations > 0 ? OrderedJson(iterations) : OrderedJson(nullptr);
+    planned[name_of(step)] = iterations > 0 ? OrderedJson(iterations) : OrderedJson(nullptr);
   }
   const auto model_json = [](const auto& model) {
     return OrderedJson{{"model", model.model.string()}, {"layers", model.layers}};

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "report/metric_line.h"
+#include "run/steps.h"
 
 namespace vlsi {
 namespace {
@@ -226,7 +227,9 @@ std::vector<std::string> RunMetrics::notes() const {
 OrderedJson RunMetrics::steps_json(const TargetLayers& layers) const {
   OrderedJson steps = OrderedJson::array();
   for (const auto& step : content_->steps) {
-    const auto& of_step = step.name == "verbalize-teacher" ? layers.teacher : layers.student;
+    const auto* entry = step_table().find(step.name);
+    const bool of_teacher = entry != nullptr && entry->kind == StepKind::kVerbalizeTeacher;
+    const auto& of_step = of_teacher ? layers.teacher : layers.student;
     OrderedJson curves = OrderedJson::array(), pairs = OrderedJson::array();
     for (const auto& [name, curve] : step.curves) {
       OrderedJson item{{"key", name.key}};

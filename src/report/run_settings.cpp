@@ -35,11 +35,11 @@ void flatten(const YAML::Node& node, const std::string& prefix, FlatSettings& fl
 
 /// The key whose value this one has unless it is set: a step's `optimizer` and `data` follow the general ones.
 std::optional<std::string> general_key(const std::string& key) {
-  const std::string student_data = "verbalize.student_data.";
-  if (key.starts_with(student_data)) return "verbalize.data." + key.substr(student_data.size());
-  for (const char* step : {"verbalize.", "interact.", "finetune."}) {
+  for (const auto& step : step_table()) {
+    const auto section = concat(step.key, '.'), own_data = concat(section, step.data_key, '.');
+    if (step.has_own_data() && key.starts_with(own_data)) return section + "data." + key.substr(own_data.size());
     for (const char* part : {"optimizer.", "data."}) {
-      if (key.starts_with(std::string(step) + part)) return key.substr(std::string(step).size());
+      if (key.starts_with(section + part)) return key.substr(section.size());
     }
   }
   return std::nullopt;
@@ -128,15 +128,12 @@ RunSettings read_run_settings(const std::filesystem::path& path) {
   settings.method = method_of(config, flat);
   settings.seed = flat.text("seed");
   settings.dtype = flat.text("dtype");
-  const auto plan = [&](const char* step, const auto& step_config) {
-    if (step_config.iterations <= 0) return;
-    settings.planned.emplace_back(step, step_config.epochs > 0 ? 0 : step_config.iterations);
-    settings.data = step_config.data;
-  };
-  plan("verbalize-student", config.verbalize);
-  plan("verbalize-teacher", config.verbalize);
-  plan("interact", config.interact);
-  plan("finetune", config.finetune);
+  for (const auto& step : step_table()) {
+    const auto of_step = step.settings(config);
+    if (of_step.iterations <= 0) continue;
+    settings.planned.emplace_back(step.kind, of_step.epochs > 0 ? 0 : of_step.iterations);
+    settings.data = of_step.data;
+  }
   settings.differences = differences_of(flat);
   return settings;
 }

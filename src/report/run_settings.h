@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -21,8 +21,8 @@ struct RunSettings {
   std::string method;
   std::string seed, dtype;  // empty where they are not there
   RunConfig config;         // what of it can be read, over the defaults; a step that is not there has no iterations
-  std::vector<std::pair<std::string, int64_t>> planned;  // iterations by the metrics' step; 0: by epochs
-  DataConfig data;                                       // of the last step that trains
+  std::vector<std::pair<StepKind, int64_t>> planned;  // their iterations; 0: by epochs
+  DataConfig data;                                    // of the last step that trains
   /// Every key whose value is neither the default nor, in a step's `optimizer` and `data`, the general one.
   std::vector<SettingDifference> differences;
 };

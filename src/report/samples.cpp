@@ -32,8 +32,8 @@ struct Panel {
 };
 
 /// The verbalizers that the run trained, or those that it was given; empty without any.
-fs::path verbalizers_of(const fs::path& own, const fs::path& given) {
-  for (const auto& path : {own, given}) {
+fs::path verbalizers_of(const fs::path& run, const RunConfig& config, StepKind step) {
+  for (const auto& path : {run / entry_of(step).verbalizers_folder, settings_of(config, step).verbalizers}) {
     if (!path.empty() && fs::exists(path / "verbalizers.json")) return path;
   }
   return {};
@@ -41,8 +41,8 @@ fs::path verbalizers_of(const fs::path& own, const fs::path& given) {
 
 std::vector<Panel> panels_of(const fs::path& run, const RunSettings& settings, OrderedJson& notes) {
   const auto& [student, teacher] = std::tie(settings.config.student, settings.config.teacher);
-  const auto of_student = verbalizers_of(run / "student-verbalizers", student.verbalizers);
-  const auto of_teacher = verbalizers_of(run / "teacher-verbalizers", teacher.verbalizers);
+  const auto of_student = verbalizers_of(run, settings.config, StepKind::kVerbalizeStudent);
+  const auto of_teacher = verbalizers_of(run, settings.config, StepKind::kVerbalizeTeacher);
   std::vector<Panel> panels;
   for (const auto& panel : {Panel{"student-before", student.model, of_student, student.layers, {}},
                             Panel{"student-after", run / "model", of_student, student.layers, student.model},
@@ -52,7 +52,7 @@ std::vector<Panel> panels_of(const fs::path& run, const RunSettings& settings, O
       panels.push_back(panel);
     } else if (panel.role != "student-after") {
       notes.push_back(concat("there is no model at ", panel.model.string()));
-    } else if (!settings.planned.empty() && settings.planned.back().first.find("verbalize") == std::string::npos) {
+    } else if (!settings.planned.empty() && !is_verbalization(settings.planned.back().first)) {
       notes.push_back("the run has no result yet: the student after it is not shown");
     }
   }

@@ -1,8 +1,7 @@
 #include "run/config.h"
 
-#include <tuple>
-
 #include "base/error.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -23,14 +22,15 @@ void inherit(YAML::Node parent, YAML::Node owner, const std::string& key) {
 }
 
 void inherit_general_settings(YAML::Node root) {
-  for (const char* step : {"verbalize", "interact", "finetune"}) {
-    YAML::Node node = root[step];
-    if (!node || node.IsNull()) root[step] = node = YAML::Node(YAML::NodeType::Map);
+  for (const auto& step : step_table()) {
+    const std::string key(step.key);
+    YAML::Node node = root[key];
+    if (!node || node.IsNull()) root[key] = node = YAML::Node(YAML::NodeType::Map);
     if (!node.IsMap()) continue;
     inherit(root["optimizer"], node, "optimizer");
     inherit(root["data"], node, "data");
+    if (step.has_own_data()) inherit(node["data"], node, std::string(step.data_key));
   }
-  if (root["verbalize"].IsMap()) inherit(root["verbalize"]["data"], root["verbalize"], "student_data");
 }
 
 void check_layers(const std::vector<int64_t>& layers, const char* whose, const std::string& place) {
@@ -42,7 +42,7 @@ void check_layers(const std::vector<int64_t>& layers, const char* whose, const s
   }
 }
 
-void check_data(const DataConfig& data, const char* key, const std::string& place) {
+void check_data(const DataConfig& data, const std::string& key, const std::string& place) {
   if (data.train.empty()) fail(place, ": key '", key, ".train' is missing: name the data to train on");
   for (const auto& source : data.train) {
     if (source.path.empty()) fail(place, ": key '", key, ".train' has an entry without a path");
@@ -58,10 +58,6 @@ void check_data(const DataConfig& data, const char* key, const std::string& plac
     fail(place, ": key '", key, "': token budgets must be 1 or more");
   if (data.workers < 1 || data.workers > 256)
     fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
-}
-
-void check_learns(const std::vector<std::string>& parts, const char* key, const std::string& place) {
-  if (parts.empty()) fail(place, ": key '", key, "' is an empty list, expected the parts of the student that learn");
 }
 
 void check_network(const VerbalizerConfig& network, const std::string& place) {
@@ -102,7 +98,55 @@ void check_cached(const InteractConfig& interact, const std::string& place) {
   }
 }
 
-void check_adapters(const StudentConfig& student, const std::string& place) {
+/// Lengths of the steps; at least one of them has work.
+void check_lengths(const RunConfig& config, const std::string& place) {
+  bool has_work = false;
+  for (const auto& step : step_table()) {
+    const auto settings = step.settings(config);
+    const auto iterations = settings.iterations;
+    const auto epochs = settings.epochs;
+    if (iterations < 0) fail(place, ": key '", step.key, ".iterations' is ", iterations, ", expected 0 or more");
+    if (!(epochs >= 0) || epochs > 1e6) {
+      fail(place, ": key '", step.key, ".epochs' is ", epochs, ", expected 0 to 1000000");
+    }
+    has_work = has_work || iterations > 0;
+  }
+  if (!has_work) fail(place, ": every step has 0 iterations: there is nothing to do");
+}
+
+/// What a step that has work trains on, and by which optimizer.
+void check_step(const RunConfig& config, const StepEntry& step, const std::string& place) {
+  const auto settings = step.settings(config);
+  if (settings.iterations == 0) return;
+  check_data(settings.data, concat(step.key, '.', step.data_key), place);
+  if (!is_verbalization(step.kind) && settings.train.empty()) {
+    fail(place, ": key '", step.key, ".train' is an empty list, expected the parts of the student that learn");
+  }
+  check(settings.optimizer, concat(place, ": ", step.key, ".optimizer"));
+}
+
+/// The target layers, and where the teacher comes from.
+void check_models(const RunConfig& config, const std::string& place) {
+  const bool verbalizes = config.verbalize.iterations > 0, interacts = config.interact.iterations > 0;
+  const bool layers_interact = interacts && config.interact.intermediate_loss != LossKind::kNone;
+  if (verbalizes || layers_interact) {
+    check_layers(config.student.layers, "student", place);
+    check_layers(config.teacher.layers, "teacher", place);
+    if (config.student.layers.size() > config.teacher.layers.size()) {
+      fail(place, ": the student has ", config.student.layers.size(), " target layers, the teacher ",
+           config.teacher.layers.size(), "; each student layer needs a teacher layer of its own");
+    }
+  }
+  if (interacts && config.interact.intermediate_loss == LossKind::kNone &&
+      config.interact.last_loss == LossKind::kNone) {
+    fail(place, ": interact.intermediate_loss and interact.last_loss are both none: there is nothing to learn from");
+  }
+  if ((verbalizes || interacts) && config.teacher.model.empty() && config.teacher.cache.empty()) {
+    fail(place, ": key 'teacher.model' is missing");
+  }
+}
+
+void check_lora(const StudentConfig& student, const std::string& place) {
   const auto& lora = student.lora;
   if (lora.rank > 0 && !student.adapter.empty()) {
     fail(place,
@@ -122,76 +166,41 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
 }
 
 const std::vector<std::string>& free_keys() {
-  static const std::vector<std::string> keys{"out",
-                                             "threads",
-                                             "activation_checkpointing",
-                                             "vision_cache",
-                                             "teacher.residency",
-                                             "checkpoint.every",
-                                             "checkpoint.keep",
-                                             "data.workers",
-                                             "verbalize.data.workers",
-                                             "verbalize.student_data.workers",
-                                             "interact.data.workers",
-                                             "finetune.data.workers"};
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> known{"out",
+                                   "threads",
+                                   "activation_checkpointing",
+                                   "vision_cache",
+                                   "teacher.residency",
+                                   "checkpoint.every",
+                                   "checkpoint.keep",
+                                   "data.workers"};
+    for (const auto& step : step_table()) known.push_back(concat(step.key, '.', step.data_key, ".workers"));
+    return known;
+  }();
   return keys;
 }
 
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");
-  for (const auto& [step, iterations, epochs] :
-       {std::tuple("verbalize", config.verbalize.iterations, config.verbalize.epochs),
-        std::tuple("interact", config.interact.iterations, config.interact.epochs),
-        std::tuple("finetune", config.finetune.iterations, config.finetune.epochs)}) {
-    if (iterations < 0) fail(place, ": key '", step, ".iterations' is ", iterations, ", expected 0 or more");
-    if (!(epochs >= 0) || epochs > 1e6) fail(place, ": key '", step, ".epochs' is ", epochs, ", expected 0 to 1000000");
-  }
-  if (config.verbalize.iterations + config.interact.iterations + config.finetune.iterations == 0) {
-    fail(place, ": every step has 0 iterations: there is nothing to do");
-  }
+  check_lengths(config, place);
   if (config.checkpoint.every < 1 || config.checkpoint.keep < 1)
     fail(place, ": checkpoint.every and .keep must be 1 or more");
   if (config.threads < 0 || config.threads > 1024)
     fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
-
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
-  const bool layers_interact = config.interact.iterations > 0 && config.interact.intermediate_loss != LossKind::kNone;
-  if (config.verbalize.iterations > 0 || layers_interact) {
-    check_layers(config.student.layers, "student", place);
-    check_layers(config.teacher.layers, "teacher", place);
-    if (config.student.layers.size() > config.teacher.layers.size()) {
-      fail(place, ": the student has ", config.student.layers.size(), " target layers, the teacher ",
-           config.teacher.layers.size(), "; each student layer needs a teacher layer of its own");
+  check_models(config, place);
+  if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");
+  // Where data are inherited, the error names the key that they come from.
+  for (const bool own : {false, true}) {
+    for (const auto& step : step_table()) {
+      if (step.has_own_data() == own) check_step(config, step, place);
     }
   }
-  if (config.interact.iterations > 0 && config.interact.intermediate_loss == LossKind::kNone &&
-      config.interact.last_loss == LossKind::kNone) {
-    fail(place, ": interact.intermediate_loss and interact.last_loss are both none: there is nothing to learn from");
-  }
-  if ((config.verbalize.iterations > 0 || config.interact.iterations > 0) && config.teacher.model.empty() &&
-      config.teacher.cache.empty()) {
-    fail(place, ": key 'teacher.model' is missing");
-  }
-  if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");
-  if (config.verbalize.iterations > 0) {
-    check_data(config.verbalize.data, "verbalize.data", place);
-    check_data(config.verbalize.student_data, "verbalize.student_data", place);
-    check(config.verbalize.optimizer, place + ": verbalize.optimizer");
-  }
-  if (config.interact.iterations > 0) {
-    check_data(config.interact.data, "interact.data", place);
-    check_learns(config.interact.train, "interact.train", place);
-    check(config.interact.optimizer, place + ": interact.optimizer");
-  }
-  if (config.finetune.iterations > 0) {
-    check_data(config.finetune.data, "finetune.data", place);
-    check_learns(config.finetune.train, "finetune.train", place);
-    check(config.finetune.optimizer, place + ": finetune.optimizer");
-  }
-  check_adapters(config.student, place);
+  check_lora(config.student, place);
 }
 
 }  // namespace vlsi

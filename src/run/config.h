@@ -225,9 +225,6 @@ void fields(Visitor& v, RunConfig& c) {
   v("checkpoint", c.checkpoint, "saving");
 }
 
-/// Which of the three steps a run takes.
-enum class Only { kAll, kVerbalize, kInteract, kFinetune };
-
 /// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative
 /// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, and values that
 /// contradict.

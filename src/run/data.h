@@ -2,26 +2,26 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <string>
 
 #include "data/loader.h"
 #include "model/vlm.h"
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
-/// Opens `config.train` and gives loaders over it, in the order that `seed` and `step` determine. `processor` and the
-/// function itself must outlive them. `announce` is LoaderConfig's.
-std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const DataConfig& config, const Processor& processor,
-                                                                  uint64_t seed, const std::string& step,
+/// Opens the data that `step` trains on and gives loaders over it, in the order that the seed and the step determine.
+/// `processor` and the function itself must outlive them. `announce` is LoaderConfig's.
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const RunConfig& config, StepKind step,
+                                                                  const Processor& processor,
                                                                   std::function<void(const Sample&)> announce = {});
 
-/// How many iterations of `accumulate` batches go through `config.train` `epochs` times (above 0); at least 1. Counted
-/// by packing the step's own batches, up to 1,024 records; where the epochs are longer, those records tell how many a
-/// batch holds. A function of the arguments and the data alone. Errors are those of Loader.
-int64_t iterations_of_epochs(double epochs, int64_t accumulate, const DataConfig& config, const Processor& processor,
-                             uint64_t seed, const std::string& step);
+/// How many iterations of `accumulate` batches for each of `num_ranks` go through the data of `step` as often as its
+/// `epochs` (above 0) say; at least 1. Counted by packing the step's own batches, up to 1,024 records; where the epochs
+/// are longer, those records tell how many a batch holds. A function of the arguments and the data alone. Errors are
+/// those of Loader.
+int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Processor& processor, int64_t num_ranks);
 
 /// Mean cross entropy of the answer tokens over `config.validation`, in nats: {"validation_loss",
 /// "validation_loss_words"}; empty without validation data.

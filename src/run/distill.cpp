@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -23,7 +24,6 @@
 #include "model/parts.h"
 #include "run/data.h"
 #include "run/pair.h"
-#include "run/planned_steps.h"
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
 #include "run/student.h"
@@ -45,22 +45,22 @@ class Run {
         device_(ranks.device_for(config.device)),
         dtype_(config.dtype),
         directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
-        steps_(planned_steps(config, options.only)) {
+        steps_(planned_steps(config, options.among)) {
+    if (directory_.checkpoint()) stands_at_ = step_of(*directory_.checkpoint());
     student_ = load_student(config, dtype_, device_);
     student_pictures_ = std::make_shared<KeptPictureFeatures>(config.vision_cache);
     teacher_pictures_ = std::make_shared<KeptPictureFeatures>(config.vision_cache);
     student_->set_activation_checkpointing(config.activation_checkpointing);
     processor_ = load_processor(config.student.model, config.data.special_tokens);
     check_layers(config.student.layers, student_->config(), "student.layers", place_);
-    if (takes_step("interact")) check_parts(*student_, config.interact.train, place_ + ": key 'interact.train'");
-    if (takes_step("finetune")) check_parts(*student_, config.finetune.train, place_ + ": key 'finetune.train'");
-    // Found now, not after hours of training.
-    if (takes_step("interact")) check_validation(*processor_, config.interact.data);
-    if (takes_step("finetune")) check_validation(*processor_, config.finetune.data);
-    if (!steps_.empty() && steps_.front() != "finetune") check_given_verbalizers(config);
+    for (const auto step : steps_) {
+      if (!is_verbalization(step)) check_training(step);
+    }
+    if (!steps_.empty() && steps_.front() != StepKind::kFinetune) check_given_verbalizers(config);
     count_iterations();
-    const bool interacts = takes_step("interact") && !is_over("interact"), is_cached = !config.teacher.cache.empty();
-    if (takes_step("verbalize-teacher") || (interacts && !is_cached))
+    const bool interacts = takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract),
+               is_cached = !config.teacher.cache.empty();
+    if (takes_step(StepKind::kVerbalizeTeacher) || (interacts && !is_cached))
       check_pair(config, *processor_, student_->config());
     if (interacts) {
       check_head_stays(config.interact, student_->config(), place_, is_cached);
@@ -71,14 +71,14 @@ class Run {
   Outcome run() {
     if (ranks_.is_first()) write_json(config_.out / "version.json", version_json());
     if (const auto& found = directory_.checkpoint()) restore(*found);
-    for (const auto& step : steps_) {
+    for (const auto step : steps_) {
       const auto started = Clock::now();
       if (run_step(step) == Outcome::kInterrupted) {
         log_info("stopped; continue with --resume");
         return Outcome::kInterrupted;
       }
       const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
-      summary_.push_back({{"step", step}, {"iterations", iterations_of(step)}, {"seconds", seconds}});
+      summary_.push_back({{"step", name_of(step)}, {"iterations", iterations_.at(step)}, {"seconds", seconds}});
       release_freed_memory();  // its tensors' sizes are not the next step's
     }
     finish();
@@ -90,74 +90,63 @@ class Run {
 
   // ---- which steps ----
 
-  bool takes_step(const std::string& step) const {
-    return std::find(steps_.begin(), steps_.end(), step) != steps_.end();
+  bool takes_step(StepKind step) const { return std::find(steps_.begin(), steps_.end(), step) != steps_.end(); }
+
+  /// What is found now, not after hours of training.
+  void check_training(StepKind step) const {
+    const auto settings = settings_of(config_, step);
+    check_parts(*student_, settings.train, concat(place_, ": key '", entry_of(step).key, ".train'"));
+    check_validation(*processor_, settings.data);
   }
 
   /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
   void count_iterations() {
-    const auto count = [&](const char* name, const auto& step, const DataConfig& data) {
-      const bool by_epochs = step.iterations > 0 && step.epochs > 0;
-      const int64_t num_batches = step.optimizer.accumulate * directory_.ranks_at_start();
+    for (const auto& step : step_table()) {
+      const auto settings = step.settings(config_);
+      const bool by_epochs = settings.iterations > 0 && settings.epochs > 0;
       const int64_t iterations =
-          by_epochs ? iterations_of_epochs(step.epochs, num_batches, data, *processor_, config_.seed, name)
-                    : step.iterations;
-      if (by_epochs) log_info(concat(name, ": ", step.epochs, " epochs are ", iterations, " iterations"));
-      iterations_.emplace_back(name, iterations);
-    };
-    count("verbalize-student", config_.verbalize, config_.verbalize.student_data);
-    count("verbalize-teacher", config_.verbalize, config_.verbalize.data);
-    count("interact", config_.interact, config_.interact.data);
-    count("finetune", config_.finetune, config_.finetune.data);
-  }
-
-  int64_t iterations_of(const std::string& step) const {
-    return std::find_if(iterations_.begin(), iterations_.end(), [&](const auto& item) { return item.first == step; })
-        ->second;
-  }
-
-  int64_t iterations_before(const std::string& step) const {
-    int64_t sum = 0;
-    for (const auto& [earlier, iterations] : iterations_) {
-      if (earlier == step) break;
-      sum += iterations;
+          by_epochs ? iterations_of_epochs(config_, step.kind, *processor_, directory_.ranks_at_start())
+                    : settings.iterations;
+      if (by_epochs) log_info(concat(step.name, ": ", settings.epochs, " epochs are ", iterations, " iterations"));
+      iterations_[step.kind] = iterations;
     }
+  }
+
+  int64_t iterations_before(StepKind step) const {
+    int64_t sum = 0;
+    for (const auto& [earlier, iterations] : iterations_) sum += earlier < step ? iterations : 0;
     return sum;
   }
 
   /// Whether the checkpoint is of a later step, so that this one is over.
-  bool is_over(const std::string& step) const {
-    const auto& found = directory_.checkpoint();
-    return found && iterations_before(found->state.step) > iterations_before(step);
-  }
+  bool is_over(StepKind step) const { return stands_at_ && step < *stands_at_; }
 
-  Outcome run_step(const std::string& step) {
-    if (step == "verbalize-student")
-      return verbalize_model(step, student_, config_.verbalize.student_data, kStudentVerbalizers);
-    if (step == "verbalize-teacher")
-      return verbalize_model(step, teacher(), config_.verbalize.data, kTeacherVerbalizers);
-    if (step == "interact") return interact_step();
-    return finetune_step();
+  Outcome run_step(StepKind step) {
+    if (is_over(step)) return Outcome::kFinished;
+    switch (step) {
+      case StepKind::kVerbalizeStudent: return verbalize_model(step, student_);
+      case StepKind::kVerbalizeTeacher: return verbalize_model(step, teacher());
+      case StepKind::kInteract: return interact_step();
+      case StepKind::kFinetune: return finetune_step();
+    }
+    TORCH_CHECK(false, "no step");
   }
 
   // ---- the steps ----
 
-  Outcome verbalize_model(const std::string& name, const std::shared_ptr<Vlm>& model, const DataConfig& data,
-                          const std::string& folder) {
-    if (is_over(name)) return Outcome::kFinished;
+  Outcome verbalize_model(StepKind kind, const std::shared_ptr<Vlm>& model) {
+    const auto settings = settings_of(config_, kind);
     const bool of_student = model == student_;
     if (!of_student) student_->release_memory();  // it is not read in this step
-    const auto& layers = of_student ? config_.student.layers : config_.teacher.layers;
-    const auto& given = of_student ? config_.student.verbalizers : config_.teacher.verbalizers;
-    make_trainable(*model, {}, name);
+    make_trainable(*model, {}, name_of(kind));
     const auto& pictures = of_student ? student_pictures_ : teacher_pictures_;
-    const auto verbalizers = verbalizers_to_train(backbone_of(model), given, config_.verbalize.network, layers,
-                                                  derive_seed(config_.seed, name));
+    const auto verbalizers = verbalizers_to_train(backbone_of(model), settings.verbalizers, config_.verbalize.network,
+                                                  settings.layers, derive_seed(config_.seed, name_of(kind)));
     NamedTensors parameters;
     for (auto& item : verbalizers->trained_parameters()) {
       parameters.emplace_back(item.first, item.second.set_requires_grad(true));
     }
-    TrainingStep step = describe(name, config_.verbalize.optimizer, data);
+    TrainingStep step = describe(kind);
     step.parameters = std::move(parameters);
     step.check = [&](const Batch& batch) {
       check_objective(*model, verbalizers.get(), model->head(), of_student ? "student" : "teacher", batch,
@@ -166,22 +155,21 @@ class Run {
     FrozenRows rows(model, verbalizers->request(/*final_rows=*/false), pictures);
     step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
     step.loss = [&](const Batch& batch) { return verbalize(rows, *verbalizers, batch, processor_->end_of_turn()); };
-    const Outcome outcome = train_step(step);
+    const Outcome outcome = train_step(kind, step);
     if (outcome == Outcome::kInterrupted) return outcome;
     const auto& fingerprint = backbone_of(model).fingerprint();  // of a sharded teacher, all ranks' work
-    if (ranks_.is_first()) verbalizers->save(config_.out / folder, fingerprint);
+    if (ranks_.is_first()) verbalizers->save(config_.out / entry_of(kind).verbalizers_folder, fingerprint);
     ranks_.wait_for_all();  // the interaction reads them
     return outcome;
   }
 
   Outcome interact_step() {
-    if (is_over("interact")) return Outcome::kFinished;
     const auto& settings = config_.interact;
     const auto* running = cached_teacher_ ? nullptr : &backbone_of(teacher());
     const auto verbalizers = interaction_verbalizers(config_, backbone_of(student_), running);
     const auto teacher_in_use =
         cached_teacher_ ? *cached_teacher_ : live_teacher(teacher(), verbalizers.teacher, student_, teacher_pictures_);
-    TrainingStep step = describe("interact", settings.optimizer, settings.data, teacher_in_use.read_ahead);
+    TrainingStep step = describe(StepKind::kInteract, teacher_in_use.read_ahead);
     step.parameters = make_trainable(*student_, settings.train, "interact.train");
     step.parameters.insert(step.parameters.end(), verbalizers.trained.begin(), verbalizers.trained.end());
     Random random(derive_seed(config_.seed, "matching"));
@@ -214,7 +202,7 @@ class Run {
     };
     if (teacher_is_read(settings)) step.prepare = teacher_in_use.prepare;
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
-    return train_student(step, settings.data);
+    return train_student(StepKind::kInteract, step);
   }
 
   Outcome finetune_step() {
@@ -223,7 +211,7 @@ class Run {
     teacher_backbone_.reset();
     cached_teacher_.reset();
     release_freed_memory();
-    TrainingStep step = describe("finetune", config_.finetune.optimizer, config_.finetune.data);
+    TrainingStep step = describe(StepKind::kFinetune);
     step.parameters = make_trainable(*student_, config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(step.parameters);
     step.check = [&](const Batch& batch) {
@@ -232,28 +220,28 @@ class Run {
     step.loss = [&](const Batch& batch) {
       return finetune(*student_, batch, processor_->end_of_turn(), student_pictures_.get());
     };
-    return train_student(step, config_.finetune.data);
+    return train_student(StepKind::kFinetune, step);
   }
 
-  TrainingStep describe(const std::string& name, const OptimizerConfig& optimizer, const DataConfig& data,
-                        std::function<void(const Sample&)> announce = {}) const {
+  TrainingStep describe(StepKind kind, std::function<void(const Sample&)> announce = {}) const {
     TrainingStep step;
-    step.name = name;
-    step.iterations = iterations_of(name);
-    step.optimizer = optimizer;
-    step.open_data = open_training_data(data, *processor_, config_.seed, name, std::move(announce));
+    step.name = name_of(kind);
+    step.iterations = iterations_.at(kind);
+    step.optimizer = settings_of(config_, kind).optimizer;
+    step.open_data = open_training_data(config_, kind, *processor_, std::move(announce));
+    if (stands_at_ == kind) step.resumed = &*directory_.checkpoint();
     return step;
   }
 
-  Outcome train_step(TrainingStep& step) {
-    return train(step, directory_, config_.checkpoint, iterations_before(step.name), device_);
+  Outcome train_step(StepKind kind, TrainingStep& step) {
+    return train(step, directory_, config_.checkpoint, iterations_before(kind), device_);
   }
 
   /// Trains and, at the end, logs the loss on the step's validation data.
-  Outcome train_student(TrainingStep& step, const DataConfig& data) {
-    const Outcome outcome = train_step(step);
+  Outcome train_student(StepKind kind, TrainingStep& step) {
+    const Outcome outcome = train_step(kind, step);
     if (outcome == Outcome::kInterrupted || !ranks_.is_first()) return outcome;
-    if (const auto losses = validate(*student_, *processor_, data); !losses.empty()) {
+    if (const auto losses = validate(*student_, *processor_, settings_of(config_, kind).data); !losses.empty()) {
       OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
       line.update(losses);
       directory_.append_metrics(line);
@@ -299,14 +287,15 @@ class Run {
   bool trained_adapters_alone() const {
     std::vector<std::string> parts;
     if (config_.interact.iterations > 0) parts = config_.interact.train;
-    if (takes_step("finetune")) parts.insert(parts.end(), config_.finetune.train.begin(), config_.finetune.train.end());
+    if (takes_step(StepKind::kFinetune))
+      parts.insert(parts.end(), config_.finetune.train.begin(), config_.finetune.train.end());
     return !parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "lora"; });
   }
 
   void finish() {
     if (!ranks_.is_first()) return;
     const bool student_changed =
-        std::any_of(steps_.begin(), steps_.end(), [](const auto& step) { return !step.starts_with("verbalize"); });
+        std::any_of(steps_.begin(), steps_.end(), [](StepKind step) { return !is_verbalization(step); });
     if (student_changed) {
       save_vlm(config_.out / "model", *student_, dtype_, config_.student.model);
       if (trained_adapters_alone()) {
@@ -328,8 +317,9 @@ class Run {
   const at::Device device_;
   const at::ScalarType dtype_;
   RunDirectory directory_;
-  const std::vector<std::string> steps_;
-  std::vector<std::pair<std::string, int64_t>> iterations_;  // of each step, in their order
+  const std::vector<StepKind> steps_;
+  std::optional<StepKind> stands_at_;       // the checkpoint's
+  std::map<StepKind, int64_t> iterations_;  // of every step
   std::shared_ptr<Vlm> student_, teacher_;
   std::shared_ptr<PictureFeatures> student_pictures_, teacher_pictures_;  // what their towers made of pictures
   std::optional<Backbone> student_backbone_, teacher_backbone_;

@@ -1,13 +1,15 @@
 // A whole run: verbalize both models, let the student interact with the teacher, fine-tune it, write the result.
 #pragma once
 
+#include <vector>
+
 #include "ranks/ranks.h"
-#include "run/config.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
 struct DistillOptions {
-  Only only = Only::kAll;
+  std::vector<StepKind> among = steps_by_choice();
   bool resume = false;
 };
 

@@ -85,7 +85,7 @@ class Pass {
     auto origin = known_origin(config, processor, *student);
     std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {
-      const auto path = find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers);
+      const auto path = find_verbalizers(config, StepKind::kVerbalizeTeacher);
       verbalizers = load_verbalizers(Backbone(teacher), path, origin.layers);
     } else {
       origin.teacher_verbalizers = "none";
@@ -164,7 +164,7 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
   check_cacheable(config, student);
   const auto processor = load_processor(config.student.model, config.data.special_tokens);
   check_pair(config, *processor, student);
-  if (!cached_layers(config).empty()) find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers);
+  if (!cached_layers(config).empty()) find_verbalizers(config, StepKind::kVerbalizeTeacher);
 
   std::deque<RecordFile> files;
   for (const auto& source : config.interact.data.train) files.emplace_back(source.path, source.images);

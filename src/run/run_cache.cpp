@@ -34,7 +34,7 @@ CacheOrigin known_origin(const RunConfig& config, const Processor& processor, co
   origin.dtype = config.dtype.text();
   origin.layers = cached_layers(config);
   origin.width = student.head().size(1);
-  const auto verbalizers = verbalizers_path(config, config.teacher.verbalizers, kTeacherVerbalizers);
+  const auto verbalizers = verbalizers_path(config, StepKind::kVerbalizeTeacher);
   if (!origin.layers.empty() && fs::exists(verbalizers))
     origin.teacher_verbalizers = fingerprint_of_verbalizers(verbalizers);
   return origin;

@@ -63,15 +63,14 @@ std::shared_ptr<Verbalizers> load_verbalizers(const Backbone& backbone, const st
   return verbalizers;
 }
 
-std::filesystem::path verbalizers_path(const RunConfig& config, const std::filesystem::path& given,
-                                       const char* folder) {
-  const auto own = config.out / folder;
+std::filesystem::path verbalizers_path(const RunConfig& config, StepKind step) {
+  const auto own = config.out / entry_of(step).verbalizers_folder;
+  const auto& given = settings_of(config, step).verbalizers;
   return std::filesystem::exists(own) || given.empty() ? own : given;
 }
 
-std::filesystem::path find_verbalizers(const RunConfig& config, const std::filesystem::path& given,
-                                       const char* folder) {
-  const auto path = verbalizers_path(config, given, folder);
+std::filesystem::path find_verbalizers(const RunConfig& config, StepKind step) {
+  const auto path = verbalizers_path(config, step);
   if (!std::filesystem::exists(path)) {
     fail(config.out.string(),
          ": the interaction needs verbalizers: set verbalize.iterations, or name trained ones (looked in ",
@@ -89,11 +88,11 @@ InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Ba
     TORCH_CHECK(teacher != nullptr, "without heads the teacher runs");
     return verbalizers_without_head(config, student, *teacher);
   }
-  found.student = load_verbalizers(student, find_verbalizers(config, config.student.verbalizers, kStudentVerbalizers),
-                                   config.student.layers);
+  found.student =
+      load_verbalizers(student, find_verbalizers(config, StepKind::kVerbalizeStudent), config.student.layers);
   if (loss == LossKind::kCrossEntropy || teacher == nullptr) return found;
-  found.teacher = load_verbalizers(*teacher, find_verbalizers(config, config.teacher.verbalizers, kTeacherVerbalizers),
-                                   config.teacher.layers);
+  found.teacher =
+      load_verbalizers(*teacher, find_verbalizers(config, StepKind::kVerbalizeTeacher), config.teacher.layers);
   return found;
 }
 

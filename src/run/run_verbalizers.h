@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "run/config.h"
+#include "run/steps.h"
 #include "teacher/verbalizers.h"
 
 namespace vlsi {
@@ -39,13 +39,10 @@ std::shared_ptr<Verbalizers> verbalizers_to_train(const Backbone& backbone, cons
 std::shared_ptr<Verbalizers> load_verbalizers(const Backbone& backbone, const std::filesystem::path& directory,
                                               const std::vector<int64_t>& layers);
 
-/// Folders in config.out where step 1 leaves its results.
-inline constexpr const char *kStudentVerbalizers = "student-verbalizers", *kTeacherVerbalizers = "teacher-verbalizers";
-
-/// Where the interaction looks for trained ones: config.out/folder, or `given` where that is not there.
-std::filesystem::path verbalizers_path(const RunConfig& config, const std::filesystem::path& given, const char* folder);
+/// Where those are that the verbalization `step` trains: in config.out, or the given ones where that is not there.
+std::filesystem::path verbalizers_path(const RunConfig& config, StepKind step);
 /// The same; Error when nothing is there.
-std::filesystem::path find_verbalizers(const RunConfig& config, const std::filesystem::path& given, const char* folder);
+std::filesystem::path find_verbalizers(const RunConfig& config, StepKind step);
 
 /// The verbalizers of the interaction; null for both where no target layer's loss reads them, for the teacher where
 /// none compares the two models.

@@ -10,6 +10,7 @@
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
 #include "model/parts.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
@@ -24,16 +25,17 @@ std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype,
 
 void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found) {
   at::NoGradGuard no_grad;
-  if (found.state.step.starts_with("verbalize")) return;
+  const auto step = step_of(found);
+  if (is_verbalization(step)) return;
   const auto is_among = [](const std::vector<std::string>& parts, std::string_view part) {
     return std::find(parts.begin(), parts.end(), part) != parts.end();
   };
-  const bool in_finetune = found.state.step == "finetune", interacted = config.interact.iterations > 0;
+  const bool interacted = config.interact.iterations > 0;
   std::vector<std::pair<std::string, at::Tensor>> changed;  // by the name in the checkpoint
   for (const auto& [name, parameter] : student.named_parameters()) {
     const auto part = part_of(name);
     const bool by_interact = interacted && is_among(config.interact.train, part);
-    const bool learns_now = in_finetune ? is_among(config.finetune.train, part) : by_interact;
+    const bool learns_now = is_among(settings_of(config, step).train, part);
     if (learns_now || by_interact) changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
   }
   found.check_has(sources_of(changed));
@@ -42,7 +44,7 @@ void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoin
 
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place) {
   const auto found = newest_checkpoint(run);
-  if (!found || found->state.step.starts_with("verbalize")) {
+  if (!found || is_verbalization(step_of(*found))) {
     fail(place, ": the run in ", run.string(), " has not trained its student yet: ",
          found ? "its newest checkpoint is " + found->path.filename().string() : "it has no checkpoint");
   }

@@ -19,7 +19,7 @@ namespace vlsi {
 
 /// Where training stood when a checkpoint was written.
 struct CheckpointState {
-  std::string step;       // "interact"
+  std::string step;       // its name
   int64_t iteration = 0;  // finished iterations of that step
   int64_t sequence = 0;   // finished iterations of the whole run
   Cursor cursor;          // the next record of the step's data

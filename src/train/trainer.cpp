@@ -72,8 +72,8 @@ class Training {
 
  private:
   void resume() {
-    const auto& found = run_.checkpoint();
-    if (!found || found->state.step != step_.name) return;
+    const auto* found = step_.resumed;
+    if (found == nullptr) return;
     found->check_is(state());
     optimizer_.load_state(*found);
     at::NoGradGuard no_grad;

@@ -48,6 +48,7 @@ struct TrainingStep {
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
   int64_t iterations = 0;
+  const FoundCheckpoint* resumed = nullptr;  // the run's checkpoint, where that is of this step
   OptimizerConfig optimizer;
   std::function<std::unique_ptr<Loader>(Cursor)> open_data;
   Random* random = nullptr;   // the step's generator, if it draws
@@ -58,7 +59,7 @@ struct TrainingStep {
 
 enum class Outcome { kFinished, kInterrupted };
 
-/// Trains `step` to its end, from the run's checkpoint when that is of this step. An iteration's loss is the sum over
+/// Trains `step` to its end, from `step.resumed` on where there is one. An iteration's loss is the sum over
 /// all its answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
 /// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not
 /// finite. `finished_before`: iterations of the run's earlier steps.

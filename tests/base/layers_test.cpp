@@ -91,6 +91,33 @@ TEST(Layers, IncludeOnlyDownward) {
   }
 }
 
+/// Whether the line compares something with a step's name: which step is one of StepKind's.
+bool compares_step_name(const std::string& line) {
+  const std::string name = R"re("(verbalize|interact|finetune)")re",
+                    call = "(starts_with|ends_with|find|contains|compare)";
+  static const std::regex comparison(R"re("verbalize-(student|teacher)")re"
+                                     "|([=!]= *|" +
+                                     call + "\\()" + name + "|" + name + " *[=!]=");
+  return std::regex_search(line, comparison);
+}
+
+TEST(Layers, TellComparisonsWithStepNamesFromOtherLines) {
+  EXPECT_TRUE(compares_step_name(R"(if (step == "interact") return;)"));
+  EXPECT_TRUE(compares_step_name(R"(if ("finetune" != step.name) return;)"));
+  EXPECT_TRUE(compares_step_name(R"(return name.starts_with("verbalize");)"));
+  EXPECT_TRUE(compares_step_name(R"(steps.push_back("verbalize-student");)"));
+  EXPECT_FALSE(compares_step_name(R"(v("interact", c.interact, "step 2");)"));
+}
+
+TEST(Layers, NameStepsInTheirTableAlone) {
+  for (const auto& source : read_sources()) {
+    if (source.path == "run/steps.cpp") continue;
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      EXPECT_FALSE(compares_step_name(source.lines[i])) << source.path << ":" << i + 1 << ": " << source.lines[i];
+    }
+  }
+}
+
 TEST(Layers, GuardEveryHeader) {
   for (const auto& source : read_sources()) {
     if (source.path.extension() != ".h") continue;

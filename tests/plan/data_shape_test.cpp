@@ -19,12 +19,14 @@ TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
   const auto processor = load_processor(model.path());
   std::string records;
   for (int i = 0; i < 40; ++i) records += record(std::string(static_cast<size_t>(5 + 3 * i), 'a')) + "\n";
-  DataConfig data;
+  RunConfig config;
+  config.seed = 3;
+  auto& data = config.interact.data;
   data.train = {{folder.write("data.jsonl", records), {}, 1}};
   data.batch_tokens = data.sample_tokens = 400;
 
-  const auto shape = look_at_data(data, *processor, /*seed=*/3, "interact");
-  const auto open = open_training_data(data, *processor, 3, "interact");
+  const auto shape = look_at_data(config, StepKind::kInteract, *processor);
+  const auto open = open_training_data(config, StepKind::kInteract, *processor);
   const auto loader = open({});
   double samples = 0, tokens = 0, most_tokens = 0, most_answers = 0;
   int num_batches = 0;
@@ -53,12 +55,13 @@ TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
 }
 
 TEST(DataShape, CountsPatchesOfPictures) {
-  DataConfig data;
+  RunConfig config;
+  auto& data = config.finetune.data;
   data.train = {{VLSI_TEST_DATA "/tiny/train.json", {}, 1}};
   data.batch_tokens = 300;
   const Folder folder;
   const StoredModel model(folder.path() / "model", small_config(1, 64, true), at::kFloat, at::kFloat);
-  const auto shape = look_at_data(data, *load_processor(model.path()), 1, "finetune");
+  const auto shape = look_at_data(config, StepKind::kFinetune, *load_processor(model.path()));
   EXPECT_GE(shape.largest.patches, shape.largest.largest_picture);
   EXPECT_GT(shape.largest.largest_picture, 0);
 }

@@ -11,7 +11,7 @@ namespace {
 using namespace plan_fixture;
 
 /// A plan without measured rates, of a program so small that a change weighs beside it, however large this process is.
-PlanOptions small_program(Only only = Only::kAll, bool resume = false) {
+PlanOptions small_program(std::vector<StepKind> among = steps_by_choice(), bool resume = false) {
   return {only, /*measures=*/false, resume, /*num_ranks=*/1, /*program_bytes=*/1 << 20};
 }
 
@@ -51,7 +51,7 @@ TEST(Plan, HasEveryStepOfTheRun) {
   const auto plan = make_plan(pair.config, {});
   std::vector<std::string> steps;
   for (const auto& step : plan.steps) {
-    steps.push_back(step.step);
+    steps.push_back(name_of(step.step));
     EXPECT_LE(total_bytes(step.memory), plan.peak_bytes());
     EXPECT_GT(step.seconds.value_or(0), 0);
   }
@@ -62,9 +62,9 @@ TEST(Plan, HasEveryStepOfTheRun) {
   EXPECT_EQ(last.iterations, std::ceil(2 * 30 / (3 * last.data.mean.samples)));
   EXPECT_TRUE(plan.fits());
 
-  const auto alone = make_plan(pair.config, small_program(Only::kInteract));
+  const auto alone = make_plan(pair.config, small_program(steps_by_choice("interact")));
   ASSERT_EQ(alone.steps.size(), 1);
-  EXPECT_EQ(alone.steps[0].step, "interact");
+  EXPECT_EQ(alone.steps[0].step, StepKind::kInteract);
   EXPECT_FALSE(alone.rates || alone.steps[0].seconds);
 }
 
@@ -139,7 +139,7 @@ TEST(Plan, RefusesWhatItCannotPlan) {
   EXPECT_ERROR(make_plan(pair.config, {}), "key 'student.layers' names layer 9");
   pair.config.student.layers = {1};
   pair.config.finetune.iterations = 0;
-  EXPECT_ERROR(make_plan(pair.config, small_program(Only::kFinetune)), "there is no step to plan");
+  EXPECT_ERROR(make_plan(pair.config, small_program(steps_by_choice("finetune"))), "there is no step to plan");
 }
 
 TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
@@ -151,7 +151,7 @@ TEST(CheckFits, RefusesWhatMemoryIsNotEnoughForAndSaysWhatWouldBe) {
   // The largest possible micro-batches would not fit, those of the data do.
   EXPECT_NO_THROW(check_fits(pair.config, small_program(), {static_cast<int64_t>(1.05 * plan.peak_bytes()), disk}));
   const auto message = message_of([&] { check_fits(pair.config, small_program(), {1 << 20, disk}); });
-  for (const auto& part : {"its step " + plan.largest_step().step + " needs about",
+  for (const auto& part : {"its step " + name_of(plan.largest_step().step) + " needs about",
                            std::string("1.0 MiB are available"), std::string("--force"), std::string("vlsi plan")}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
@@ -180,25 +180,25 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   const auto whole = make_plan(pair.config, small_program());
   stop_at(pair.config, "interact", 300);
   EXPECT_EQ(make_plan(pair.config, small_program()).steps.size(), 4);
-  const auto left = make_plan(pair.config, small_program(Only::kAll, /*resume=*/true));
+  const auto left = make_plan(pair.config, small_program(steps_by_choice(), /*resume=*/true));
   ASSERT_EQ(left.steps.size(), 2);
-  EXPECT_EQ(left.steps[0].step, "interact");
+  EXPECT_EQ(left.steps[0].step, StepKind::kInteract);
   EXPECT_EQ(left.steps[0].iterations, 700);
   EXPECT_EQ(left.steps[1].iterations, 500);
   EXPECT_EQ(total_bytes(left.disk), total_bytes(whole.disk)) << "what is there already is its own";
   EXPECT_GT(left.own_disk_bytes, 4000);
   EXPECT_EQ(whole.own_disk_bytes, 0);
-  EXPECT_ERROR(make_plan(pair.config, small_program(Only::kVerbalize, /*resume=*/true)), "there is no step to plan");
-  EXPECT_NO_THROW(check_fits(pair.config, small_program(Only::kVerbalize, /*resume=*/true), {1, 0}));
+  EXPECT_ERROR(make_plan(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true)), "there is no step to plan");
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true), {1, 0}));
 
   // The verbalization of the teacher, the largest step of this run by far, is over.
   pair.config.verbalize.network.architecture = ChosenNetwork("ffn_x2");
   pair.config.interact.intermediate_loss = LossKind::kNone;
   const auto all = make_plan(pair.config, small_program()),
-             rest = make_plan(pair.config, small_program(Only::kAll, /*resume=*/true));
+             rest = make_plan(pair.config, small_program(steps_by_choice(), /*resume=*/true));
   ASSERT_LT(rest.peak_bytes(), 0.99 * all.peak_bytes());
   const Room room{static_cast<int64_t>((rest.peak_bytes() + all.peak_bytes()) / 2), int64_t{1} << 40};
-  EXPECT_NO_THROW(check_fits(pair.config, small_program(Only::kAll, /*resume=*/true), room));
+  EXPECT_NO_THROW(check_fits(pair.config, small_program(steps_by_choice(), /*resume=*/true), room));
   EXPECT_ERROR(check_fits(pair.config, small_program(), room), "its step verbalize-teacher needs");
 }
 

@@ -73,9 +73,9 @@ class FinetuneMemory : public testing::TestWithParam<Case> {
           parameters, config.finetune.optimizer, [&] { return finetune(*student, batch, -1).loss; }, ranks);
     }));
     const PlannedRun run{config, test.dtype, stored_.sizes(), nullptr, 0, 0, ranks.size()};
-    const auto parts = step_memory(run, "finetune", shape_of(batch), 1);
+    const auto parts = step_memory(run, StepKind::kFinetune, shape_of(batch), 1);
     const double mine =
-        ranks.size() > 1 ? 4 * trained_values(run, "finetune").all() / static_cast<double>(ranks.size()) : 0;
+        ranks.size() > 1 ? 4 * trained_values(run, StepKind::kFinetune).all() / static_cast<double>(ranks.size()) : 0;
     // The float64 check, which the plan has as the largest head pass, did not run.
     return {tensors_of(parts) - part(parts, "head passes"), part(parts, "exchange") - mine, measured};
   }
@@ -125,7 +125,7 @@ TEST(VerbalizeMemory, IsThatOfTheTensorsThatLiveAtOnce) {
                    [&] { return verbalize(rows, *verbalizers, batch, -1).loss; });
   }));
   const PlannedRun run{config, at::kFloat, stored.sizes(), nullptr};
-  const auto parts = step_memory(run, "verbalize-student", shape_of(batch), 1);
+  const auto parts = step_memory(run, StepKind::kVerbalizeStudent, shape_of(batch), 1);
   // The layers' work, the losses' and the update's are planned side by side, and come one after the other.
   EXPECT_LT(measured, 1.02 * tensors_of(parts));
   EXPECT_GT(measured, tensors_of(parts) - part(parts, "activations") - part(parts, "head passes"));
@@ -147,10 +147,10 @@ class Pair {
   const ModelSizes& teacher() const { return teacher_.sizes(); }
   int64_t num_ranks = 1;
   PlannedRun run() const { return {config, at::kBFloat16, student(), &teacher(), 0, 0, num_ranks}; }
-  std::vector<MemoryPart> parts(const std::string& step) const {
+  std::vector<MemoryPart> parts(StepKind step) const {
     return step_memory(run(), step, shape_of(text_batch(4, 128, 32)), 1);
   }
-  double bytes(const std::string& name, const std::string& step = "interact") const { return part(parts(step), name); }
+  double bytes(const std::string& name, StepKind step = StepKind::kInteract) const { return part(parts(step), name); }
 
   RunConfig config;
 
@@ -167,9 +167,9 @@ TEST(InteractMemory, HoldsBothModelsAndTheirVerbalizers) {
   EXPECT_EQ(pair.bytes("teacher weights"), 2 * (pair.teacher().part("decoder").values + 2 * 512 * 128));
   EXPECT_EQ(pair.bytes("verbalizers"), 4 * (2 * 3 * 64 * 64 + 3 * 3 * 128 * 128));
   EXPECT_EQ(pair.bytes("gradients"), 4 * pair.student().lora_values(8, pair.config.student.lora.targets));
-  EXPECT_EQ(pair.bytes("student weights", "verbalize-teacher"), 0);  // they are views, and given up
-  EXPECT_EQ(pair.bytes("teacher weights", "verbalize-student"), 0);
-  EXPECT_EQ(pair.bytes("teacher weights", "finetune"), 0);
+  EXPECT_EQ(pair.bytes("student weights", StepKind::kVerbalizeTeacher), 0);  // they are views, and given up
+  EXPECT_EQ(pair.bytes("teacher weights", StepKind::kVerbalizeStudent), 0);
+  EXPECT_EQ(pair.bytes("teacher weights", StepKind::kFinetune), 0);
 }
 
 TEST(InteractMemory, OfAStreamedTeacherIsTwoLayersOrTheHead) {
@@ -209,11 +209,11 @@ TEST(InteractMemory, OfARankHasItsShareOfTheStateAndItsMicroBatches) {
 
   pair.config.interact.optimizer.accumulate = 6;
   auto run = pair.run();
-  EXPECT_EQ(num_micro_batches(run, "interact"), 24);
-  EXPECT_EQ(micro_batches_of_a_rank(run, "interact"), 6);
+  EXPECT_EQ(num_micro_batches(run, StepKind::kInteract), 24);
+  EXPECT_EQ(micro_batches_of_a_rank(run, StepKind::kInteract), 6);
   run.ranks_at_start = 3;
-  EXPECT_EQ(num_micro_batches(run, "interact"), 18);
-  EXPECT_EQ(micro_batches_of_a_rank(run, "interact"), 5) << "the most of any";
+  EXPECT_EQ(num_micro_batches(run, StepKind::kInteract), 18);
+  EXPECT_EQ(micro_batches_of_a_rank(run, StepKind::kInteract), 5) << "the most of any";
 }
 
 TEST(InteractMemory, OfACachedTeacherHasNoTeacher) {
@@ -232,15 +232,15 @@ TEST(InteractMemory, OfRowsWithoutHeadsTrainsVerbalizersOfTheTeachersWidth) {
   const Verbalizers verbalizers(network, pair.student().text(), {1, 2}, /*seed=*/1);
   double values = 0;
   for (const auto& [name, parameter] : verbalizers.named_parameters()) values += static_cast<double>(parameter.numel());
-  EXPECT_EQ(trained_values(pair.run(), "interact").verbalizers, values);
+  EXPECT_EQ(trained_values(pair.run(), StepKind::kInteract).verbalizers, values);
 }
 
 TEST(FinetuneMemory, KeepsCopiesOfWhatTheInteractionChanged) {
   Pair pair;
   pair.config.finetune.train = {"lora"};
-  const double before = pair.bytes("trained weights", "finetune");
+  const double before = pair.bytes("trained weights", StepKind::kFinetune);
   pair.config.interact.train = {"decoder", "projector"};
-  EXPECT_EQ(pair.bytes("trained weights", "finetune") - before,
+  EXPECT_EQ(pair.bytes("trained weights", StepKind::kFinetune) - before,
             2 * (pair.student().part("decoder").values + pair.student().part("projector").values));
 }
 
@@ -250,7 +250,7 @@ TEST(LoadingMemory, HoldsConvertedWeightsTwice) {
   RunConfig config;
   config.finetune.train = {};
   const PlannedRun run{config, at::kBFloat16, stored.sizes(), nullptr};
-  const auto parts = step_memory(run, "finetune", {}, 1);
+  const auto parts = step_memory(run, StepKind::kFinetune, {}, 1);
   EXPECT_EQ(part(parts, "student weights"), 2 * stored.sizes().all.values);
   EXPECT_EQ(total_bytes(parts), std::max(total_bytes(parts), 6 * stored.sizes().all.values));
 }

@@ -36,7 +36,7 @@ TEST(StepWork, OfFinetuningIsThatOfItsProducts) {
       make_trainable(*student, config.finetune.train, "test");
       const auto batch = text_batch(2, 64, 64);  // all of the tokens, so that the last layer spares nothing
       const double counted = product_flops([&] { finetune(*student, batch, -1).loss.backward(); });
-      const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "finetune", shape_of(batch));
+      const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, StepKind::kFinetune, shape_of(batch));
       const double planned =
           work.model_flops - attention_flops(batch, stored.sizes().model->config(), checkpoints ? 3 : 2);
       // Norms and biases count as weights that are multiplied with, and the first layer's input has no gradient with
@@ -58,7 +58,8 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
   FrozenRows rows(student, verbalizers->request(/*final_rows=*/false));
   const auto batch = text_batch(2, 64, 64);
   const double counted = product_flops([&] { verbalize(rows, *verbalizers, batch, -1).loss.backward(); });
-  const auto work = step_work({config, at::kFloat, stored.sizes(), nullptr}, "verbalize-student", shape_of(batch));
+  const auto work =
+      step_work({config, at::kFloat, stored.sizes(), nullptr}, StepKind::kVerbalizeStudent, shape_of(batch));
   // Of each verbalizer's three maps, the last one's input has a gradient, too.
   EXPECT_NEAR(
       (work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().model->config(), 1)) / counted, 1,
@@ -72,22 +73,22 @@ TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
   RunConfig config;
   config.student.layers = config.teacher.layers = {1, 2};
   const auto shape = shape_of(text_batch(2, 64, 8));
-  const auto work = [&](const char* step) {
+  const auto work = [&](StepKind step) {
     return step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, step, shape);
   };
-  EXPECT_EQ(work("interact").read_bytes, 0);
-  const double resident = work("interact").model_flops;
+  EXPECT_EQ(work(StepKind::kInteract).read_bytes, 0);
+  const double resident = work(StepKind::kInteract).model_flops;
   config.teacher.residency = Residency::kStreamed;
-  EXPECT_EQ(work("interact").read_bytes, 4 * (teacher.sizes().all.values - 512 * 64));
-  EXPECT_EQ(work("interact").model_flops, resident);
-  EXPECT_EQ(work("finetune").read_bytes, 0);
+  EXPECT_EQ(work(StepKind::kInteract).read_bytes, 4 * (teacher.sizes().all.values - 512 * 64));
+  EXPECT_EQ(work(StepKind::kInteract).model_flops, resident);
+  EXPECT_EQ(work(StepKind::kFinetune).read_bytes, 0);
   config.teacher.cache = "cache";
-  EXPECT_EQ(work("interact").read_bytes, 0);
-  EXPECT_LT(work("interact").model_flops, resident);
+  EXPECT_EQ(work(StepKind::kInteract).read_bytes, 0);
+  EXPECT_LT(work(StepKind::kInteract).model_flops, resident);
   config.interact.optimizer.accumulate *= 2;
-  const double twice = work("interact").model_flops;
+  const double twice = work(StepKind::kInteract).model_flops;
   config.interact.optimizer.accumulate /= 2;
-  EXPECT_EQ(twice, 2 * work("interact").model_flops);
+  EXPECT_EQ(twice, 2 * work(StepKind::kInteract).model_flops);
 }
 
 }  // namespace

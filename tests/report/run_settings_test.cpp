@@ -69,14 +69,16 @@ TEST(RunSettings, FindModelsLayersAndTheLastStepsData) {
   EXPECT_EQ(settings.data.train[0].path, "b.json");
   ASSERT_EQ(settings.data.validation.size(), 1U);
   EXPECT_EQ(settings.data.validation[0].images, "x");
-  EXPECT_EQ(settings.planned,
-            (std::vector<std::pair<std::string, int64_t>>{
-                {"verbalize-student", 500}, {"verbalize-teacher", 500}, {"interact", 1000}, {"finetune", 500}}));
+  EXPECT_EQ(settings.planned, (std::vector<std::pair<StepKind, int64_t>>{{StepKind::kVerbalizeStudent, 500},
+                                                                         {StepKind::kVerbalizeTeacher, 500},
+                                                                         {StepKind::kInteract, 1000},
+                                                                         {StepKind::kFinetune, 500}}));
 }
 
 TEST(RunSettings, DoNotKnowTheIterationsOfEpochs) {
   const auto settings = settings_with({"verbalize.iterations=0", "interact.epochs=0.5", "finetune.iterations=7"});
-  EXPECT_EQ(settings.planned, (std::vector<std::pair<std::string, int64_t>>{{"interact", 0}, {"finetune", 7}}));
+  EXPECT_EQ(settings.planned,
+            (std::vector<std::pair<StepKind, int64_t>>{{StepKind::kInteract, 0}, {StepKind::kFinetune, 7}}));
 }
 
 TEST(RunSettings, DoWithoutKeysAndWithUnknownOnes) {
