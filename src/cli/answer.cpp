@@ -32,9 +32,9 @@ int run(const AnswerOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
-  const auto model = load(options.model);
+  const auto speaker = load(options.model);
   const auto answers =
-      answer_all(model, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
+      answer_all(speaker, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {

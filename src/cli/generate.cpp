@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "eval/answers.h"
 
 namespace vlsi {
 namespace {
@@ -20,18 +19,18 @@ struct GenerateOptions {
 
 int run(const GenerateOptions& options) {
   // What a person types is text, also where it looks like a control token.
-  const auto model = load(options.model, SpecialText::kPlain);
+  const auto speaker = load(options.model, SpecialText::kPlain);
   const auto batch =
-      to_device(pack({model.processor->encode_prompt(options.prompt.conversation())}), model.vlm->device());
+      to_device(pack({speaker.processor->encode_prompt(options.prompt.conversation())}), speaker.model->device());
 
-  const auto& tokenizer = model.processor->tokenizer();
+  const auto& tokenizer = speaker.processor->tokenizer();
   TextStream stream(tokenizer);
   const auto print = [&](int64_t, int32_t token) {
     if (!options.json) std::cout << stream.push(token) << std::flush;
   };
-  const auto answer =
-      generate_greedy(*model.vlm, batch, {options.max_new_tokens, model.stop_tokens, model.pictures.get()}, print)
-          .front();
+  const auto answer = generate_greedy(*speaker.model, batch,
+                                      {options.max_new_tokens, speaker.stop_tokens, speaker.pictures.get()}, print)
+                          .front();
   if (options.json) {
     std::cout << OrderedJson{{"text", tokenizer.decode(answer.tokens)},
                              {"tokens", answer.tokens},

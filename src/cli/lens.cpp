@@ -10,12 +10,9 @@
 #include <optional>
 
 #include "base/atomic_file.h"
-#include "checkpoint/load.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "eval/answers.h"
 #include "lens/lens_table.h"
-#include "picture/encode.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -32,13 +29,6 @@ struct LensOptions {
   bool blank = false, json = false;
 };
 
-/// What is loaded to read the layers.
-struct Loaded {
-  LoadedModel model;
-  std::shared_ptr<Verbalizers> verbalizers;  // null: the logit lens
-  std::shared_ptr<Vlm> head_owner;           // null: the model's own head
-};
-
 /// What --dtype is where it is not given: that of the backbone that the verbalizers were trained on.
 Dtype usual_dtype(const std::filesystem::path& verbalizers) {
   if (verbalizers.empty()) return {};
@@ -47,25 +37,15 @@ Dtype usual_dtype(const std::filesystem::path& verbalizers) {
   return find<Dtype>(backbone, "dtype", path.string() + ", backbone").value_or(Dtype{});
 }
 
-Loaded load(LensOptions options) {
+Speaker load(LensOptions options) {
+  if (options.verbalizers.empty() && (!options.head.empty() || !options.layers.empty()))
+    fail("--head and --layers are of no use without --verbalizers");
   if (!options.model.dtype) options.model.dtype = usual_dtype(options.verbalizers);
-  // What a person types is text, also where it looks like a control token.
-  Loaded loaded{load(options.model, SpecialText::kPlain), nullptr, nullptr};
-  const auto device = loaded.model.vlm->device();
-  if (options.verbalizers.empty()) {
-    if (!options.head.empty() || !options.layers.empty())
-      fail("--head and --layers are of no use without --verbalizers");
-    return loaded;
-  }
-  if (!options.head.empty()) loaded.head_owner = load_vlm(options.head, loaded.model.vlm->dtype(), device);
-  const auto path = options.verbalizers / "verbalizers.json";
-  const auto layers =
-      options.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : options.layers;
-  const auto& trained_on = loaded.head_owner ? *loaded.head_owner : *loaded.model.vlm;
-  loaded.verbalizers = Verbalizers::load(options.verbalizers, loaded.model.vlm->config().text,
-                                         BackboneFingerprint::of(trained_on), layers);
-  move_to(*loaded.verbalizers, device);
-  return loaded;
+  SpeakerFiles more;
+  more.verbalizers = options.verbalizers;
+  more.layers = options.layers;
+  more.head = options.head;
+  return load(options.model, SpecialText::kPlain, more);  // what a person types is text, whatever it looks like
 }
 
 TableStyle style_of_terminal() {
@@ -84,8 +64,7 @@ struct Readings {
   std::optional<LensReading> blank;
 };
 
-void print_tables(const Readings& readings, const Loaded& loaded) {
-  const auto& tokenizer = loaded.model.processor->tokenizer();
+void print_tables(const Readings& readings, const Tokenizer& tokenizer) {
   const auto style = style_of_terminal();
   const char* const lens =
       readings.seeing.verbalized ? "verbalizers" : "logit lens (no verbalizers: final norm and language head)";
@@ -96,21 +75,15 @@ void print_tables(const Readings& readings, const Loaded& loaded) {
 OrderedJson panel_json(const LensOptions& options, const Readings& readings, const Tokenizer& tokenizer) {
   OrderedJson json{{"role", "model"}, {"model", options.model.model.string()}, {"verbalizers", nullptr}};
   if (!options.verbalizers.empty()) json["verbalizers"] = options.verbalizers.string();
-  json.update(to_json(readings.seeing, tokenizer));
-  json["blank"] = readings.blank ? to_json(*readings.blank, tokenizer) : OrderedJson(nullptr);
+  json.update(to_json(readings.seeing, readings.blank, tokenizer));
   return json;
 }
 
-void write_page(const LensOptions& options, OrderedJson panel, AtomicFile& page) {
-  OrderedJson pictures = OrderedJson::array();
-  for (const auto& image : options.prompt.images) pictures.push_back(picture_uri(image));
-  const OrderedJson sample{{"id", ""},
-                           {"category", ""},
-                           {"question", options.prompt.prompt},
-                           {"expected", options.answer.value_or("")},
-                           {"pictures", std::move(pictures)},
-                           {"problem", nullptr},
-                           {"panels", OrderedJson::array({std::move(panel)})}};
+void write_page(const LensOptions& options, Conversation conversation, OrderedJson panel, AtomicFile& page) {
+  conversation.id.clear();
+  if (options.answer) conversation.turns.push_back({Role::kAssistant, {{Content::Kind::kText, *options.answer, {}}}});
+  auto sample = sample_json(conversation);
+  sample["panels"].push_back(std::move(panel));
   page.write(page_html(lens_page_data(sample)));
   page.commit();
 }
@@ -118,29 +91,25 @@ void write_page(const LensOptions& options, OrderedJson panel, AtomicFile& page)
 int run(const LensOptions& options) {
   std::optional<AtomicFile> page;
   if (!options.html.empty()) page.emplace(options.html);
-  const auto loaded = load(options);
-  const auto& tokenizer = loaded.model.processor->tokenizer();
-  Lens lens{*loaded.model.vlm, tokenizer.size(), loaded.verbalizers.get()};
-  if (loaded.head_owner) lens.verbal_head = loaded.head_owner->head();
-  lens.stop_tokens = loaded.model.stop_tokens;
-  lens.max_new_tokens = options.max_new_tokens;
-  lens.pictures = loaded.model.pictures.get();
-
-  const auto prompt = loaded.model.processor->encode_prompt(options.prompt.conversation());
+  const auto speaker = load(options);
+  const auto& tokenizer = speaker.processor->tokenizer();
+  const LensConfig config{options.max_new_tokens};
+  const auto conversation = options.prompt.conversation();
+  const auto prompt = speaker.processor->encode_prompt(conversation);
   const auto answer =
       options.answer ? std::optional(tokenizer.encode(*options.answer, SpecialText::kPlain)) : std::nullopt;
-  Readings readings{read_lens(lens, prompt, answer), std::nullopt};
+  Readings readings{read_lens(speaker, config, prompt, answer), std::nullopt};
   if (options.blank) {
     if (prompt.images.empty()) fail("--blank needs a picture to leave out: give --image");
-    readings.blank = read_lens(lens, blank_pictures(prompt), answer);
+    readings.blank = read_lens(speaker, config, blank_pictures(prompt), answer);
   }
 
   auto panel = panel_json(options, readings, tokenizer);
-  if (page) write_page(options, panel, *page);
+  if (page) write_page(options, conversation, panel, *page);
   if (options.json) {
     std::cout << page_json(panel) << "\n";
   } else if (options.html.empty()) {
-    print_tables(readings, loaded);
+    print_tables(readings, tokenizer);
   }
   return 0;
 }

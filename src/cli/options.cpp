@@ -7,7 +7,6 @@
 #include <charconv>
 
 #include "base/error.h"
-#include "checkpoint/adapter.h"
 
 namespace vlsi {
 
@@ -69,12 +68,12 @@ void use_threads(int64_t threads) {
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));
 }
 
-LoadedModel load(const ModelOptions& options, SpecialText special_text) {
+Speaker load(const ModelOptions& options, SpecialText special_text, SpeakerFiles more) {
   use_threads(options.threads);
   check_device(options.device);
-  auto model = load_model(options.model, options.dtype.value(), options.device, special_text);
-  if (!options.adapter.empty()) load_adapter(*model.vlm, options.adapter);
-  return model;
+  more.model = options.model;
+  more.adapter = options.adapter;
+  return load_speaker(more, options.dtype.value(), options.device, special_text);
 }
 
 void require_empty(const std::filesystem::path& folder, const char* action) {

@@ -16,7 +16,7 @@
 #include "base/words.h"
 #include "data/conversation.h"
 #include "data/loader.h"
-#include "eval/answers.h"
+#include "run/speaker.h"
 
 namespace vlsi {
 
@@ -70,9 +70,9 @@ CLI::Option* add_word_option(CLI::App& command, const std::string& name, Value& 
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 
-/// The model with its adapter, on its device; the threads are set. Error for options that cannot be, before anything is
-/// read.
-LoadedModel load(const ModelOptions& options, SpecialText special_text = SpecialText::kControl);
+/// The model with its adapter, on its device, and with the `more` of it that the command takes; the threads are set.
+/// Error for options that cannot be, before anything is read.
+Speaker load(const ModelOptions& options, SpecialText special_text = SpecialText::kControl, SpeakerFiles more = {});
 
 /// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
 void require_empty(const std::filesystem::path& folder, const char* action);

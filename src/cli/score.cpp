@@ -18,8 +18,8 @@ int run(const ScoreOptions& options) {
   catch_interrupts();
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
-  const auto model = load(options.model);
-  score_all(model, file, options.data.batch_tokens, options.data.on_error(), [&](const Score& score) {
+  const auto speaker = load(options.model);
+  score_all(speaker, file, options.data.batch_tokens, options.data.on_error(), [&](const Score& score) {
     out.write(OrderedJson{{"id", score.id},
                           {"tokens", score.tokens},
                           {"logprobs", score.logprobs},

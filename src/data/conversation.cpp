@@ -239,6 +239,12 @@ bool has_answer(const std::vector<Turn>& turns) {
 
 }  // namespace
 
+std::string text_of(const Turn& turn) {
+  std::string text;
+  for (const auto& content : turn.contents) text += content.text;
+  return text;
+}
+
 Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,
                                 const std::string& default_id, bool answers_required) {
   if (!record.is_object()) fail(place, ": is ", describe(record), ", expected an object");

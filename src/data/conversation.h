@@ -23,6 +23,9 @@ struct Turn {
   std::vector<Content> contents;
 };
 
+/// The texts of the turn, joined.
+std::string text_of(const Turn& turn);
+
 struct Conversation {
   std::string id;        // the record's `id` (string or number) or `idx`, else its number in the file
   std::string category;  // the record's `category`, for figures per question type; may be empty

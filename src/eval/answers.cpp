@@ -8,9 +8,6 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "checkpoint/load.h"
-#include "checkpoint/picture_features.h"
-#include "family/family.h"
 #include "generate/greedy.h"
 #include "objective/cross_entropy.h"
 
@@ -49,29 +46,19 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
 
 }  // namespace
 
-LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device,
-                       SpecialText special_text) {
-  LoadedModel model;
-  model.vlm = load_vlm(directory, dtype, device);
-  model.processor = load_processor(directory, special_text);
-  model.pictures = std::make_shared<KeptPictureFeatures>();
-  model.stop_tokens = stop_tokens(directory, model.vlm->config());
-  return model;
-}
-
-std::vector<Answer> answer_all(const LoadedModel& model, const Records& records, int64_t max_new_tokens,
+std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, int64_t max_new_tokens,
                                int64_t batch_tokens, OnError on_error) {
-  OnePass pass(records, *model.processor, {Encoding::kPrompt, batch_tokens, on_error});
+  OnePass pass(records, *speaker.processor, {Encoding::kPrompt, batch_tokens, on_error});
   Progress progress("answering", "questions", records.size());
   std::vector<Answer> answers;
   while (auto part = pass.next()) {
     stop_if_interrupted();
-    const auto batch = to_device(std::move(part->batch), model.vlm->device());
+    const auto batch = to_device(std::move(part->batch), speaker.model->device());
     const auto generated =
-        generate_greedy(*model.vlm, batch, {max_new_tokens, model.stop_tokens, model.pictures.get()});
+        generate_greedy(*speaker.model, batch, {max_new_tokens, speaker.stop_tokens, speaker.pictures.get()});
     for (size_t i = 0; i < generated.size(); ++i) {
       answers.push_back(
-          {part->records[i], model.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
+          {part->records[i], speaker.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
     }
     progress.update(pass.num_done());
   }
@@ -80,16 +67,16 @@ std::vector<Answer> answer_all(const LoadedModel& model, const Records& records,
   return answers;
 }
 
-void score_all(const LoadedModel& model, const Records& records, int64_t batch_tokens, OnError on_error,
+void score_all(const Speaker& speaker, const Records& records, int64_t batch_tokens, OnError on_error,
                const std::function<void(const Score&)>& each) {
   at::NoGradGuard no_grad;
-  OnePass pass(records, *model.processor, {Encoding::kWhole, batch_tokens, on_error});
+  OnePass pass(records, *speaker.processor, {Encoding::kWhole, batch_tokens, on_error});
   Progress progress("scoring", "conversations", records.size());
   while (auto part = pass.next()) {
     stop_if_interrupted();
-    const auto batch = to_device(std::move(part->batch), model.vlm->device());
-    const auto rows = model.vlm->forward(batch, {}, model.pictures.get()).final_rows;
-    const auto losses = cross_entropy(rows.unsqueeze(0), model.vlm->head(), batch.labels)[0];
+    const auto batch = to_device(std::move(part->batch), speaker.model->device());
+    const auto rows = speaker.model->forward(batch, {}, speaker.pictures.get()).final_rows;
+    const auto losses = cross_entropy(rows.unsqueeze(0), speaker.model->head(), batch.labels)[0];
     std::vector<Score> scores;
     for (int64_t i = 0; i < batch.num_samples(); ++i) {
       scores.push_back(score_of(batch, i, losses));

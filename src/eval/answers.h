@@ -2,28 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
 #include "data/one_pass.h"
-#include "data/processor.h"
-#include "model/vlm.h"
+#include "run/speaker.h"
 
 namespace vlsi {
-
-/// A loaded model with what turns conversations into its input.
-struct LoadedModel {
-  std::shared_ptr<Vlm> vlm;
-  std::unique_ptr<Processor> processor;
-  std::vector<int64_t> stop_tokens;
-  std::shared_ptr<PictureFeatures> pictures;  // what the tower made of them
-};
-
-LoadedModel load_model(const std::filesystem::path& directory, at::ScalarType dtype, at::Device device,
-                       SpecialText special_text = SpecialText::kControl);
 
 struct Answer {
   int64_t record;
@@ -32,7 +19,7 @@ struct Answer {
 };
 
 /// The greedy answer to every record's last user turn, in their order; bad records are left out with kSkip.
-std::vector<Answer> answer_all(const LoadedModel& model, const Records& records, int64_t max_new_tokens,
+std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, int64_t max_new_tokens,
                                int64_t batch_tokens, OnError on_error);
 
 struct Score {
@@ -45,7 +32,7 @@ struct Score {
 };
 
 /// Scores the answers of every record; `each` is called in the file's order.
-void score_all(const LoadedModel& model, const Records& records, int64_t batch_tokens, OnError on_error,
+void score_all(const Speaker& speaker, const Records& records, int64_t batch_tokens, OnError on_error,
                const std::function<void(const Score&)>& each);
 
 }  // namespace vlsi

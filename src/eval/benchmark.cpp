@@ -11,11 +11,11 @@ Table<BenchmarkEntry>& benchmarks() {
   return table;
 }
 
-Summary evaluate(const Benchmark& benchmark, const LoadedModel& model, int64_t max_new_tokens, int64_t batch_tokens,
+Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, int64_t max_new_tokens, int64_t batch_tokens,
                  OnError on_error, const std::filesystem::path& predictions) {
   std::vector<Verdict> verdicts;
   AtomicFile lines(predictions);
-  for (const auto& answer : answer_all(model, benchmark.questions(), max_new_tokens, batch_tokens, on_error)) {
+  for (const auto& answer : answer_all(speaker, benchmark.questions(), max_new_tokens, batch_tokens, on_error)) {
     verdicts.push_back(benchmark.judge(answer.record, answer.text));
     lines.write(verdicts.back().line.dump() + "\n");
   }

@@ -56,7 +56,7 @@ using ChosenBenchmark = Choice<BenchmarkEntry, benchmarks>;
 
 /// Asks the model every question, greedily, and judges its answers, which go to the JSONL file `predictions`; bad
 /// records are left out with kSkip.
-Summary evaluate(const Benchmark& benchmark, const LoadedModel& model, int64_t max_new_tokens, int64_t batch_tokens,
+Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, int64_t max_new_tokens, int64_t batch_tokens,
                  OnError on_error, const std::filesystem::path& predictions);
 
 }  // namespace vlsi

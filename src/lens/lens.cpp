@@ -32,16 +32,17 @@ Sample with_answer(Sample sample, const std::vector<int32_t>& answer, bool end) 
 }
 
 /// What the language head reads of each layer, [L, N, D], the model's own output last.
-at::Tensor rows_of(const Lens& lens, const Batch& batch, std::vector<int64_t>& layers) {
-  if (lens.verbalizers != nullptr) {
-    layers = lens.verbalizers->layers();
-    layers.push_back(lens.model.num_layers());
-    return verbal_rows(lens.model, lens.verbalizers, batch, lens.pictures);
+at::Tensor rows_of(const Speaker& speaker, const Batch& batch, std::vector<int64_t>& layers) {
+  const auto& model = *speaker.model;
+  if (speaker.verbalizers != nullptr) {
+    layers = speaker.verbalizers->layers();
+    layers.push_back(model.num_layers());
+    return verbal_rows(model, speaker.verbalizers.get(), batch, speaker.pictures.get());
   }
-  layers.resize(static_cast<size_t>(lens.model.num_layers()));
+  layers.resize(static_cast<size_t>(model.num_layers()));
   std::iota(layers.begin(), layers.end(), 1);
-  const auto hidden = lens.model.forward(batch, {layers, /*final_rows=*/false}, lens.pictures).layers;
-  return rms_norm(hidden, lens.model.final_norm(), lens.model.config().text.rms_norm_eps);
+  const auto hidden = model.forward(batch, {layers, /*final_rows=*/false}, speaker.pictures.get()).layers;
+  return rms_norm(hidden, model.final_norm(), model.config().text.rms_norm_eps);
 }
 
 /// The most probable tokens under softmax(rows headᵀ), rows [N, D], head [V, D].
@@ -77,29 +78,32 @@ OrderedJson to_json(const Candidate& candidate, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-LensReading read_lens(const Lens& lens, const Sample& prompt, const std::optional<std::vector<int32_t>>& answer) {
+LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sample& prompt,
+                      const std::optional<std::vector<int32_t>>& answer) {
   at::NoGradGuard no_grad;
+  const auto& model = *speaker.model;
   LensReading reading;
-  reading.verbalized = lens.verbalizers != nullptr;
+  reading.verbalized = speaker.verbalizers != nullptr;
   reading.answer_given = answer.has_value();
   reading.stopped = true;
   if (answer) {
     reading.answer = *answer;
   } else {
-    const auto batch = to_device(pack({prompt}), lens.model.device());
-    const auto own = generate_greedy(lens.model, batch, {lens.max_new_tokens, lens.stop_tokens, lens.pictures}).front();
+    const auto batch = to_device(pack({prompt}), model.device());
+    const auto own =
+        generate_greedy(model, batch, {config.max_new_tokens, speaker.stop_tokens, speaker.pictures.get()}).front();
     reading.answer = own.tokens;
     reading.stopped = own.stopped;
   }
-  const auto batch = to_device(pack({with_answer(prompt, reading.answer, reading.stopped)}), lens.model.device());
+  const auto batch = to_device(pack({with_answer(prompt, reading.answer, reading.stopped)}), model.device());
   std::vector<int64_t> layers;
-  const auto rows = rows_of(lens, batch, layers);
-  const int64_t vocab_size = std::min(lens.model.head().size(0), lens.num_tokens);
+  const auto rows = rows_of(speaker, batch, layers);
+  const int64_t vocab_size = std::min(model.head().size(0), speaker.processor->tokenizer().size());
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool is_output = i + 1 == layers.size();
-    const auto& head = is_output || !lens.verbal_head.defined() ? lens.model.head() : lens.verbal_head;
+    const auto& head = is_output || !speaker.verbal_head.defined() ? model.head() : speaker.verbal_head;
     reading.layers.push_back(
-        {layers[i], candidates_of(rows[static_cast<int64_t>(i)], head, vocab_size, lens.num_candidates)});
+        {layers[i], candidates_of(rows[static_cast<int64_t>(i)], head, vocab_size, config.num_candidates)});
   }
   return reading;
 }
@@ -110,6 +114,8 @@ Sample blank_pictures(Sample sample) {
 }
 
 std::string token_text(const Tokenizer& tokenizer, int32_t token) { return with_escapes(tokenizer.bytes(token)); }
+
+namespace {
 
 OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer) {
   OrderedJson tokens = OrderedJson::array(), layers = OrderedJson::array();
@@ -136,6 +142,14 @@ OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer) {
             {"given", reading.answer_given},
             {"finish_reason", reading.stopped ? "stop" : "length"}}},
           {"layers", std::move(layers)}};
+}
+
+}  // namespace
+
+OrderedJson to_json(const LensReading& reading, const std::optional<LensReading>& blank, const Tokenizer& tokenizer) {
+  auto json = to_json(reading, tokenizer);
+  json["blank"] = blank ? to_json(*blank, tokenizer) : OrderedJson(nullptr);
+  return json;
 }
 
 }  // namespace vlsi

@@ -2,8 +2,6 @@
 // (L layers, N answer positions, D width, V vocabulary rows)
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,26 +9,14 @@
 
 #include "base/json.h"
 #include "data/sample.h"
-#include "model/vlm.h"
-#include "teacher/verbalizers.h"
+#include "run/speaker.h"
 #include "text/tokenizer.h"
 
 namespace vlsi {
 
-/// A model and the way its layers are read.
-struct Lens {
-  const Vlm& model;
-  int64_t num_tokens;  // of the tokenizer; rows of the language head beyond them are padding
-  /// Their target layers are read. Null: every decoder layer through the final norm and the language head, the "logit
-  /// lens".
-  const Verbalizers* verbalizers = nullptr;
-  /// The language head that the verbalizers were trained with, [V, D]; undefined: the model's own. The model's output
-  /// is always read by its own.
-  at::Tensor verbal_head = {};
-  std::vector<int64_t> stop_tokens = {};  // end the model's own answer
-  int64_t max_new_tokens = 32;            // of the model's own answer
-  int64_t num_candidates = 3;             // kept at each position
-  PictureFeatures* pictures = nullptr;    // for Vlm::forward
+struct LensConfig {
+  int64_t max_new_tokens = 32;  // of the model's own answer
+  int64_t num_candidates = 3;   // kept at each position
 };
 
 struct Candidate {
@@ -54,10 +40,12 @@ struct LensReading {
   std::vector<LayerReading> layers;
 };
 
-/// Reads the layers at the positions that predict the answer: `answer`, or the model's own greedy one. `prompt` comes
-/// from Processor::encode_prompt. Where the answer ended by itself, N is one more than its tokens: the end of turn is
-/// predicted too.
-LensReading read_lens(const Lens& lens, const Sample& prompt,
+/// Reads the layers at the positions that predict the answer: `answer`, or the speaker's own greedy one. With
+/// verbalizers their target layers, by the head that they were trained with; without, every decoder layer through the
+/// final norm and the language head, the "logit lens". The model's output is read by its own head, and head rows beyond
+/// the tokenizer's are padding. `prompt` comes from Processor::encode_prompt. Where the answer ended by itself, N is
+/// one more than its tokens: the end of turn is predicted too.
+LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sample& prompt,
                       const std::optional<std::vector<int32_t>>& answer = std::nullopt);
 
 /// The sample with every picture replaced by the mean colour of the pre-processing: what is left is what the model
@@ -67,7 +55,8 @@ Sample blank_pictures(Sample sample);
 /// A token's text for people: UTF-8 as it is, other bytes as \xNN.
 std::string token_text(const Tokenizer& tokenizer, int32_t token);
 
-/// docs/formats.md, "vlsi lens --json": {"lens", "answer", "layers"}.
-OrderedJson to_json(const LensReading& reading, const Tokenizer& tokenizer);
+/// docs/formats.md, "vlsi lens --json": {"lens", "answer", "layers"}, and as "blank" the same of a reading with blank
+/// pictures, or null.
+OrderedJson to_json(const LensReading& reading, const std::optional<LensReading>& blank, const Tokenizer& tokenizer);
 
 }  // namespace vlsi

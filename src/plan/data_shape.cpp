@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "run/data.h"
+#include "run/step_data.h"
 
 namespace vlsi {
 namespace {

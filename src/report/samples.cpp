@@ -10,11 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/load.h"
-#include "checkpoint/picture_features.h"
 #include "data/dataset.h"
-#include "data/processor.h"
-#include "family/family.h"
-#include "generate/greedy.h"
 #include "lens/lens.h"
 #include "picture/encode.h"
 
@@ -28,7 +24,7 @@ struct Panel {
   std::string role;  // "student-before", "student-after", "teacher"
   fs::path model, verbalizers;
   std::vector<int64_t> layers;
-  fs::path head;  // of the model that the verbalizers were trained on, where that is another
+  fs::path head;  // the model that the verbalizers were trained on, where that is another: its head may differ
 };
 
 /// The verbalizers that the run trained, or those that it was given; empty without any.
@@ -63,38 +59,7 @@ std::vector<Panel> panels_of(const fs::path& run, const RunSettings& settings, O
 struct Chosen {
   Conversation conversation;
   OrderedJson json;
-  bool is_readable = true;
 };
-
-std::string text_of(const Turn& turn) {
-  std::string text;
-  for (const auto& content : turn.contents) text += content.text;
-  return text;
-}
-
-Chosen choose(const RecordFile& file, int64_t record) {
-  Chosen chosen{file.read(record, /*answers_required=*/false), {}, true};
-  std::string question, expected;
-  OrderedJson pictures = OrderedJson::array(), problem = nullptr;
-  for (const auto& turn : chosen.conversation.turns) {
-    if (turn.role == Role::kUser) question = text_of(turn), expected.clear();
-    if (turn.role == Role::kAssistant) expected = text_of(turn);
-    for (const auto& content : turn.contents) {
-      if (content.kind != Content::Kind::kImage) continue;
-      try {
-        pictures.push_back(picture_uri(content.image));
-      } catch (const Error& error) {
-        problem = error.what();
-        chosen.is_readable = false;
-      }
-    }
-  }
-  chosen.json = {{"id", chosen.conversation.id},  {"category", chosen.conversation.category},
-                 {"question", question},          {"expected", expected},
-                 {"pictures", pictures},          {"problem", problem},
-                 {"panels", OrderedJson::array()}};
-  return chosen;
-}
 
 std::vector<int64_t> records_of(const RecordFile& file, const SampleOptions& options) {
   std::vector<int64_t> records;
@@ -116,36 +81,17 @@ std::vector<int64_t> records_of(const RecordFile& file, const SampleOptions& opt
 /// Adds the panel to every readable sample.
 void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType dtype, std::vector<Chosen>& samples) {
   log_info("reading the layers of " + panel.model.string());
-  const at::Device device = options.device;
-  const auto model = load_vlm(panel.model, dtype, device);
-  const auto processor = load_processor(panel.model);
-  Lens lens{*model, processor->tokenizer().size()};
-  lens.stop_tokens = stop_tokens(panel.model, model->config());
-  lens.max_new_tokens = options.max_new_tokens;
-  KeptPictureFeatures pictures;
-  lens.pictures = &pictures;
-  std::shared_ptr<Verbalizers> verbalizers;
-  std::shared_ptr<Vlm> head_owner;
-  if (!panel.verbalizers.empty()) {
-    // A student whose head was fine-tuned is read by the head that its verbalizers know.
-    if (!panel.head.empty()) {
-      head_owner = load_vlm(panel.head, dtype, device);
-      lens.verbal_head = head_owner->head();
-    }
-    verbalizers = Verbalizers::load(panel.verbalizers, model->config().text,
-                                    BackboneFingerprint::of(head_owner ? *head_owner : *model), panel.layers);
-    move_to(*verbalizers, device);
-    lens.verbalizers = verbalizers.get();
-  }
+  const auto speaker =
+      load_speaker({panel.model, {}, panel.verbalizers, panel.layers, panel.head}, dtype, options.device);
+  const LensConfig config{options.max_new_tokens};
   for (auto& sample : samples) {
-    if (!sample.is_readable) continue;
-    const auto prompt = processor->encode_prompt(sample.conversation);
-    const auto reading = read_lens(lens, prompt);
+    if (!sample.json["problem"].is_null()) continue;
+    const auto prompt = speaker.processor->encode_prompt(sample.conversation);
+    const auto reading = read_lens(speaker, config, prompt);
+    std::optional<LensReading> blank;
+    if (!prompt.images.empty()) blank = read_lens(speaker, config, blank_pictures(prompt));
     OrderedJson json{{"role", panel.role}, {"model", panel.model.string()}};
-    json.update(to_json(reading, processor->tokenizer()));
-    json["blank"] = nullptr;
-    if (!prompt.images.empty())
-      json["blank"] = to_json(read_lens(lens, blank_pictures(prompt)), processor->tokenizer());
+    json.update(to_json(reading, blank, speaker.processor->tokenizer()));
     sample.json["panels"].push_back(std::move(json));
   }
 }
@@ -161,6 +107,27 @@ std::optional<DataSource> data_of(const RunSettings& settings) {
 
 }  // namespace
 
+OrderedJson sample_json(const Conversation& conversation) {
+  std::string question, expected;
+  OrderedJson pictures = OrderedJson::array(), problem = nullptr;
+  for (const auto& turn : conversation.turns) {
+    if (turn.role == Role::kUser) question = text_of(turn), expected.clear();
+    if (turn.role == Role::kAssistant) expected = text_of(turn);
+    for (const auto& content : turn.contents) {
+      if (content.kind != Content::Kind::kImage) continue;
+      try {
+        pictures.push_back(picture_uri(content.image));
+      } catch (const Error& error) {
+        problem = error.what();
+      }
+    }
+  }
+  return {{"id", conversation.id},         {"category", conversation.category},
+          {"question", question},          {"expected", expected},
+          {"pictures", pictures},          {"problem", problem},
+          {"panels", OrderedJson::array()}};
+}
+
 OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const SampleOptions& options) {
   OrderedJson notes = OrderedJson::array(), list = OrderedJson::array();
   std::vector<Chosen> samples;
@@ -174,7 +141,11 @@ OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const
     notes.push_back("the run's validation and training data are not there any more, seen from this folder");
   } else {
     const RecordFile file(data->path, data->images);
-    for (const int64_t record : records_of(file, options)) samples.push_back(choose(file, record));
+    for (const int64_t record : records_of(file, options)) {
+      auto conversation = file.read(record, /*answers_required=*/false);
+      auto json = sample_json(conversation);
+      samples.push_back({std::move(conversation), std::move(json)});
+    }
     const auto dtype =
         parse_or_fail<Dtype>(settings.dtype.empty() ? "float32" : settings.dtype, run.string() + ": key 'dtype'");
     for (const auto& panel : panels) {

@@ -8,6 +8,7 @@
 
 #include "base/device_name.h"
 #include "base/json.h"
+#include "data/conversation.h"
 #include "report/run_settings.h"
 
 namespace vlsi {
@@ -18,6 +19,10 @@ struct SampleOptions {
   int64_t max_new_tokens = 16;   // of a model's own answer
   DeviceName device;
 };
+
+/// A conversation as a sample of the page, docs/formats.md, "Report data": its last question with the answer that is
+/// expected, its pictures, the `problem` of one that cannot be read, and no panels yet.
+OrderedJson sample_json(const Conversation& conversation);
 
 /// Loads, one after the other, the student before and after the run and the teacher, and reads their layers on samples
 /// of the run's validation data (else its training data): {"samples": [...], "sample_notes": [...]}, docs/formats.md,

@@ -81,12 +81,11 @@ class Pass {
   Pass(const RunConfig& config, const Processor& processor, const MakeCacheOptions& options)
       : config_(config), processor_(processor), device_(config.device) {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
-    const auto teacher = load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency);
+    Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr, {}};
+    const auto& teacher = speaker.model;
     auto origin = known_origin(config, processor, *student);
-    std::shared_ptr<const Verbalizers> verbalizers;
     if (!origin.layers.empty()) {
-      const auto path = find_verbalizers(config, StepKind::kVerbalizeTeacher);
-      verbalizers = load_verbalizers(Backbone(teacher), path, origin.layers);
+      load_verbalizers(speaker, find_verbalizers(config, StepKind::kVerbalizeTeacher), origin.layers);
     } else {
       origin.teacher_verbalizers = "none";
     }
@@ -95,7 +94,8 @@ class Pass {
     origin.teacher = of_teacher.text();
     origin.vocab_size = std::min(student->head().size(0), teacher->head().size(0));
     if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
-    teacher_ = live_teacher(teacher, verbalizers, student, std::make_shared<KeptPictureFeatures>(config.vision_cache));
+    teacher_ =
+        live_teacher(teacher, speaker.verbalizers, student, std::make_shared<KeptPictureFeatures>(config.vision_cache));
     writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
   }
 

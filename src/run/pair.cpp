@@ -3,11 +3,28 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/quoted.h"
 #include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
 #include "family/family.h"
-#include "run/data.h"
+#include "run/student.h"
 
 namespace vlsi {
+void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher) {
+  const auto shown = [](const std::string& bytes) { return bytes.empty() ? "no token" : "'" + printable(bytes) + "'"; };
+  std::string differences;
+  int num_differences = 0;
+  const int64_t size = std::max(student.size(), teacher.size());
+  for (int32_t id = 0; id < size && num_differences < 3; ++id) {
+    const auto a = student.bytes(id), b = teacher.bytes(id);
+    if (a == b) continue;
+    differences += concat(num_differences++ > 0 ? ", " : "", id, " (", shown(a), " against ", shown(b), ")");
+  }
+  if (num_differences > 0) {
+    fail("pairing ", student.directory().string(), " with ", teacher.directory().string(),
+         ": their tokenizers differ, first at ids ", differences, "; the method needs the same vocabulary");
+  }
+}
 
 void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key,
                   const std::string& place) {
@@ -40,6 +57,20 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
        ", but ", cached_teacher ? "a teacher cache is for one head and" : "the loss l2 through the heads",
        " needs a head that stays as it is; train other parts, or ",
        cached_teacher ? "run the teacher itself" : "take kl");
+}
+
+Pair::Pair(const RunConfig& config, const Ranks& ranks) : config_(config), ranks_(ranks) {
+  student_.model = load_student(config, config.dtype, ranks.device_for(config.device));
+  student_.processor = load_processor(config.student.model, config.data.special_tokens);
+  student_.pictures = std::make_shared<KeptPictureFeatures>(config.vision_cache);
+}
+
+Speaker& Pair::teacher() {
+  if (teacher_.model) return teacher_;
+  teacher_.model = load_vlm(config_.teacher.model, student_.model->dtype(), student_.model->device(),
+                            config_.teacher.residency, ranks_);
+  teacher_.pictures = std::make_shared<KeptPictureFeatures>(config_.vision_cache);
+  return teacher_;
 }
 
 }  // namespace vlsi

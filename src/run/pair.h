@@ -1,4 +1,4 @@
-// Whether the two models of a run fit together.
+// The two models of a run, and whether they fit together.
 #pragma once
 
 #include <string>
@@ -6,13 +6,18 @@
 
 #include "data/processor.h"
 #include "model/config.h"
-#include "run/config.h"
+#include "ranks/ranks.h"
+#include "run/speaker.h"
+#include "run/steps.h"
 
 namespace vlsi {
 
 /// Error unless the teacher shares the student's vocabulary, reads the same pictures, and has its target layers. Reads
 /// the teacher's configuration and tokenizer alone.
 void check_pair(const RunConfig& config, const Processor& student_processor, const ModelConfig& student);
+
+/// Error unless both tokenizers give the same ids their meaning; names the first ids that differ.
+void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher);
 
 /// Error when the last of `layers`, the key `key`'s, is above what the model has.
 void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key,
@@ -22,5 +27,27 @@ void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, 
 /// from a cache, which holds averages of the head's rows.
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
                       bool cached_teacher = false);
+
+/// The models of a run that trains, one rank's; the configuration and the ranks outlive them.
+class Pair {
+ public:
+  /// Loads the student, with its processor, as the run starts it.
+  Pair(const RunConfig& config, const Ranks& ranks);
+
+  Speaker& student() { return student_; }
+  /// Loaded when it is first asked for; without a processor, since it reads the student's input.
+  Speaker& teacher();
+  /// The model that the verbalization `step` is about.
+  Speaker& verbalized_by(StepKind step) { return step == StepKind::kVerbalizeTeacher ? teacher() : student_; }
+
+  /// Gives up both models' verbalizers; and the teacher.
+  void drop_verbalizers() { student_.verbalizers = teacher_.verbalizers = nullptr; }
+  void drop_teacher() { teacher_ = {}; }
+
+ private:
+  const RunConfig& config_;
+  const Ranks& ranks_;
+  Speaker student_, teacher_;
+};
 
 }  // namespace vlsi

@@ -11,28 +11,28 @@ std::string describe(const VerbalizerConfig& network) {
                 network.final_norm ? " with final_norm" : "");
 }
 
+void take(Speaker& speaker, const std::filesystem::path& given, const VerbalizerConfig& network,
+          const std::vector<int64_t>& layers, uint64_t seed) {
+  if (!given.empty()) return load_verbalizers(speaker, given, layers);
+  speaker.verbalizers = Verbalizers::of(*speaker.model, network, layers, seed);
+  move_to(*speaker.verbalizers, speaker.model->device());
+}
+
 /// The student's verb-FFNs end in the teacher's width, so that their rows compare; the teacher's stay as they start.
-InteractionVerbalizers verbalizers_without_head(const RunConfig& config, const Backbone& student,
-                                                const Backbone& teacher) {
+NamedTensors take_verbalizers_without_head(const RunConfig& config, Speaker& student, Speaker& teacher) {
   VerbalizerConfig network;
-  network.output_width = teacher.model().config().text.hidden_size;
-  InteractionVerbalizers found;
-  found.student = verbalizers_to_train(student, {}, network, config.student.layers,
-                                       derive_seed(config.seed, "student without head"));
-  found.teacher = verbalizers_to_train(teacher, config.teacher.verbalizers, {}, config.teacher.layers,
-                                       derive_seed(config.seed, "teacher without head"));
-  for (auto& [name, parameter] : found.student->trained_parameters()) {
-    found.trained.emplace_back("verbalizers." + name, parameter.set_requires_grad(true));
+  network.output_width = teacher.model->config().text.hidden_size;
+  take(student, {}, network, config.student.layers, derive_seed(config.seed, "student without head"));
+  take(teacher, config.teacher.verbalizers, {}, config.teacher.layers,
+       derive_seed(config.seed, "teacher without head"));
+  NamedTensors trained;
+  for (auto& [name, parameter] : student.verbalizers->trained_parameters()) {
+    trained.emplace_back("verbalizers." + name, parameter.set_requires_grad(true));
   }
-  return found;
+  return trained;
 }
 
 }  // namespace
-
-const BackboneFingerprint& Backbone::fingerprint() const {
-  if (!fingerprint_) fingerprint_ = BackboneFingerprint::of(*model_);
-  return *fingerprint_;
-}
 
 void check_given_verbalizers(const RunConfig& config) {
   const auto wanted = describe(config.verbalize.network);
@@ -45,22 +45,6 @@ void check_given_verbalizers(const RunConfig& config) {
            wanted);
     }
   }
-}
-
-std::shared_ptr<Verbalizers> verbalizers_to_train(const Backbone& backbone, const std::filesystem::path& given,
-                                                  const VerbalizerConfig& network, const std::vector<int64_t>& layers,
-                                                  uint64_t seed) {
-  if (!given.empty()) return load_verbalizers(backbone, given, layers);
-  const auto verbalizers = Verbalizers::of(backbone.model(), network, layers, seed);
-  move_to(*verbalizers, backbone.model().device());
-  return verbalizers;
-}
-
-std::shared_ptr<Verbalizers> load_verbalizers(const Backbone& backbone, const std::filesystem::path& directory,
-                                              const std::vector<int64_t>& layers) {
-  const auto verbalizers = Verbalizers::load(directory, backbone.model().config().text, backbone.fingerprint(), layers);
-  move_to(*verbalizers, backbone.model().device());
-  return verbalizers;
 }
 
 std::filesystem::path verbalizers_path(const RunConfig& config, StepKind step) {
@@ -79,21 +63,24 @@ std::filesystem::path find_verbalizers(const RunConfig& config, StepKind step) {
   return path;
 }
 
-InteractionVerbalizers interaction_verbalizers(const RunConfig& config, const Backbone& student,
-                                               const Backbone* teacher) {
+void take_verbalizers_to_train(const RunConfig& config, StepKind step, Speaker& speaker) {
+  const auto settings = settings_of(config, step);
+  take(speaker, settings.verbalizers, config.verbalize.network, settings.layers,
+       derive_seed(config.seed, name_of(step)));
+}
+
+NamedTensors take_interaction_verbalizers(const RunConfig& config, Speaker& student, Speaker* teacher) {
   const auto loss = config.interact.intermediate_loss;
-  InteractionVerbalizers found;
-  if (loss == LossKind::kNone) return found;
+  if (loss == LossKind::kNone) return {};
   if (!config.interact.head) {
     TORCH_CHECK(teacher != nullptr, "without heads the teacher runs");
-    return verbalizers_without_head(config, student, *teacher);
+    return take_verbalizers_without_head(config, student, *teacher);
   }
-  found.student =
-      load_verbalizers(student, find_verbalizers(config, StepKind::kVerbalizeStudent), config.student.layers);
-  if (loss == LossKind::kCrossEntropy || teacher == nullptr) return found;
-  found.teacher =
-      load_verbalizers(*teacher, find_verbalizers(config, StepKind::kVerbalizeTeacher), config.teacher.layers);
-  return found;
+  load_verbalizers(student, find_verbalizers(config, StepKind::kVerbalizeStudent), config.student.layers);
+  if (loss != LossKind::kCrossEntropy && teacher != nullptr) {
+    load_verbalizers(*teacher, find_verbalizers(config, StepKind::kVerbalizeTeacher), config.teacher.layers);
+  }
+  return {};
 }
 
 }  // namespace vlsi

@@ -9,10 +9,23 @@
 #include "base/random.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
+#include "checkpoint/save.h"
 #include "model/parts.h"
 #include "run/steps.h"
 
 namespace vlsi {
+namespace {
+
+bool is_among(const std::vector<std::string>& parts, std::string_view part) {
+  return std::find(parts.begin(), parts.end(), part) != parts.end();
+}
+
+/// Whether the run's interaction trains the parameter.
+bool learns_by_interaction(const RunConfig& config, std::string_view parameter) {
+  return config.interact.iterations > 0 && is_among(config.interact.train, part_of(parameter));
+}
+
+}  // namespace
 
 std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device) {
   auto student = load_vlm(config.student.model, dtype, device);
@@ -27,19 +40,36 @@ void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoin
   at::NoGradGuard no_grad;
   const auto step = step_of(found);
   if (is_verbalization(step)) return;
-  const auto is_among = [](const std::vector<std::string>& parts, std::string_view part) {
-    return std::find(parts.begin(), parts.end(), part) != parts.end();
-  };
-  const bool interacted = config.interact.iterations > 0;
   std::vector<std::pair<std::string, at::Tensor>> changed;  // by the name in the checkpoint
   for (const auto& [name, parameter] : student.named_parameters()) {
-    const auto part = part_of(name);
-    const bool by_interact = interacted && is_among(config.interact.train, part);
-    const bool learns_now = is_among(settings_of(config, step).train, part);
-    if (learns_now || by_interact) changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
+    const bool learns_now = is_among(settings_of(config, step).train, part_of(name));
+    if (learns_now || learns_by_interaction(config, name))
+      changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
   }
   found.check_has(sources_of(changed));
   for (auto& [name, parameter] : changed) parameter.set_data(found.tensor(name, parameter));
+}
+
+NamedTensors changed_before_finetune(const Vlm& student, const RunConfig& config) {
+  NamedTensors changed;
+  for (const auto& [name, parameter] : student.named_parameters()) {
+    if (learns_by_interaction(config, name) && !is_among(config.finetune.train, part_of(name))) {
+      changed.emplace_back(name, parameter);
+    }
+  }
+  return changed;
+}
+
+void save_student(const Vlm& student, const RunConfig& config, bool finetuned) {
+  save_vlm(config.out / "model", student, student.dtype(), config.student.model);
+  std::vector<std::string> parts;
+  if (config.interact.iterations > 0) parts = config.interact.train;
+  if (finetuned) parts.insert(parts.end(), config.finetune.train.begin(), config.finetune.train.end());
+  if (!parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "lora"; })) {
+    save_adapter(config.out / "adapter", student, config.student.model.string());
+  } else {
+    std::filesystem::remove_all(config.out / "adapter");  // of an earlier step alone
+  }
 }
 
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place) {

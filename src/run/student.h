@@ -17,6 +17,13 @@ std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype,
 /// the verbalization. Error that lists every weight which the run's steps trained and the checkpoint lacks.
 void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found);
 
+/// What the run's interaction trained and its fine-tuning does not.
+NamedTensors changed_before_finetune(const Vlm& student, const RunConfig& config);
+
+/// Writes the student to config.out/model and, where adapters are all that the run's interaction and, if it was
+/// `finetuned`, its fine-tuning trained, to config.out/adapter; another adapter there goes.
+void save_student(const Vlm& student, const RunConfig& config, bool finetuned);
+
 /// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.
 /// Error when nothing has trained the student yet. `place` names what it is wanted for.
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place);

@@ -1,6 +1,5 @@
 // What layers say, against the definition in plain operations and against greedy generation.
 #include "lens/lens.h"
-#include "family/family.h"
 
 #include <cmath>
 
@@ -27,9 +26,9 @@ class LensOfATinyModel : public testing::Test {
     fs::copy_file(tiny / "teacher.json", description / "config.json");
     save_vlm(directory, *initialize_vlm(load_model_config(description), Initializer::kFanIn, 3), at::kFloat,
              tiny / "tokenizer");
-    model_ = load_vlm(directory, at::kFloat);
-    processor_ = load_processor(directory);
-    verbalizers_ = Verbalizers::of(*model_, {}, {1, 2}, 5);
+    speaker_ = load_speaker({directory}, at::kFloat, at::kCPU);
+    speaker_.stop_tokens = {processor().end_of_turn()};
+    speaker_.verbalizers = Verbalizers::of(model(), {}, {1, 2}, 5);
     conversation_ = {"q",
                      "",
                      {{Role::kUser,
@@ -37,28 +36,24 @@ class LensOfATinyModel : public testing::Test {
                         {Content::Kind::kText, "what color is the shape?", {}}}}}};
   }
 
-  Lens lens(bool verbalized) const {
-    Lens lens{*model_, processor_->tokenizer().size(), verbalized ? verbalizers_.get() : nullptr};
-    lens.stop_tokens = {processor_->end_of_turn()};
-    lens.max_new_tokens = 5;
-    lens.num_candidates = 4;
-    return lens;
+  const Vlm& model() const { return *speaker_.model; }
+  const Processor& processor() const { return *speaker_.processor; }
+  LensReading read(const Sample& sample, const std::optional<std::vector<int32_t>>& answer = std::nullopt) const {
+    return read_lens(speaker_, {.max_new_tokens = 5, .num_candidates = 4}, sample, answer);
   }
-  Sample prompt() const { return processor_->encode_prompt(conversation_); }
+  Sample prompt() const { return processor().encode_prompt(conversation_); }
   /// The answer's token ids.
-  std::vector<int32_t> answer(const std::string& text) const { return processor_->tokenizer().encode(text); }
+  std::vector<int32_t> answer(const std::string& text) const { return processor().tokenizer().encode(text); }
 
   /// The positions of the answer as the whole conversation has them: a path of its own through the processor.
   Batch conversation_with(const std::string& text) const {
     auto whole = conversation_;
     whole.turns.push_back({Role::kAssistant, {{Content::Kind::kText, text, {}}}});
-    return pack({processor_->encode(whole)});
+    return pack({processor().encode(whole)});
   }
 
   Folder folder_;
-  std::shared_ptr<Vlm> model_;
-  std::unique_ptr<Processor> processor_;
-  std::shared_ptr<Verbalizers> verbalizers_;
+  Speaker speaker_;
   Conversation conversation_;
 };
 
@@ -82,57 +77,59 @@ void expect_reads(const LayerReading& reading, const at::Tensor& probabilities) 
 
 TEST_F(LensOfATinyModel, ReadsVerbalizersAsTheirDefinitionSays) {
   at::NoGradGuard no_grad;
-  const auto reading = read_lens(lens(true), prompt(), answer("a red circle"));
-  const auto hidden = model_->forward(conversation_with("a red circle"), {{1, 2}, true});
+  const auto reading = read(prompt(), answer("a red circle"));
+  const auto hidden = model().forward(conversation_with("a red circle"), {{1, 2}, true});
   ASSERT_EQ(reading.layers.size(), 3U);
   EXPECT_TRUE(reading.verbalized);
   EXPECT_TRUE(reading.answer_given);
   EXPECT_EQ(reading.layers[0].positions.size(), answer("a red circle").size() + 1) << "and the end of turn";
   for (int64_t i = 0; i < 2; ++i) {
-    const auto weights = fixtures::by_name(verbalizers_->named_parameters());
+    const auto weights = fixtures::by_name(speaker_.verbalizers->named_parameters());
     const auto weight = [&](const char* name) {
       return weights.at(concat("layers.", i + 1, ".", name, ".weight")).to(at::kDouble);
     };
     const auto h = hidden.layers[i].to(at::kDouble);
     const auto u = at::linear(at::silu(at::linear(h, weight("gate"))) * at::linear(h, weight("up")), weight("down"));
     EXPECT_EQ(reading.layers[i].layer, i + 1);
-    expect_reads(reading.layers[i], distribution(u, model_->head()));
+    expect_reads(reading.layers[i], distribution(u, model().head()));
   }
-  expect_reads(reading.layers[2], distribution(hidden.final_rows, model_->head()));
+  expect_reads(reading.layers[2], distribution(hidden.final_rows, model().head()));
 }
 
 TEST_F(LensOfATinyModel, ReadsVerbalizersThatAttendToAllTokens) {
   at::NoGradGuard no_grad;
   VerbalizerConfig config;
   config.architecture = ChosenNetwork("decoder");
-  verbalizers_ = Verbalizers::of(*model_, config, {1, 2}, 5);
-  const auto reading = read_lens(lens(true), prompt(), answer("a red circle"));
-  const auto rows = verbal_rows(*model_, verbalizers_.get(), conversation_with("a red circle"));
+  speaker_.verbalizers = Verbalizers::of(model(), config, {1, 2}, 5);
+  const auto reading = read(prompt(), answer("a red circle"));
+  const auto rows = verbal_rows(model(), speaker_.verbalizers.get(), conversation_with("a red circle"));
   ASSERT_EQ(reading.layers.size(), 3U);
-  for (int64_t i = 0; i < 3; ++i) expect_reads(reading.layers[i], distribution(rows[i], model_->head()));
+  for (int64_t i = 0; i < 3; ++i) expect_reads(reading.layers[i], distribution(rows[i], model().head()));
 }
 
 TEST_F(LensOfATinyModel, ReadsEveryLayerThroughTheFinalNormWithoutVerbalizers) {
   at::NoGradGuard no_grad;
-  const auto reading = read_lens(lens(false), prompt(), answer("red"));
+  speaker_.verbalizers = nullptr;
+  const auto reading = read(prompt(), answer("red"));
   EXPECT_FALSE(reading.verbalized);
-  ASSERT_EQ(std::ssize(reading.layers), model_->num_layers());
+  ASSERT_EQ(std::ssize(reading.layers), model().num_layers());
   std::vector<int64_t> all;
-  for (int64_t layer = 1; layer <= model_->num_layers(); ++layer) all.push_back(layer);
-  const auto hidden = model_->forward(conversation_with("red"), {all, true});
-  const auto weight = fixtures::by_name(model_->named_parameters()).at("decoder.norm.weight").to(at::kDouble);
+  for (int64_t layer = 1; layer <= model().num_layers(); ++layer) all.push_back(layer);
+  const auto hidden = model().forward(conversation_with("red"), {all, true});
+  const auto weight = fixtures::by_name(model().named_parameters()).at("decoder.norm.weight").to(at::kDouble);
   for (size_t i = 0; i < all.size(); ++i) {
     const auto h = hidden.layers[static_cast<int64_t>(i)].to(at::kDouble);
-    const auto normed = h / (h.square().mean(-1, true) + model_->config().text.rms_norm_eps).sqrt() * weight;
-    expect_reads(reading.layers[i], distribution(normed, model_->head()));
+    const auto normed = h / (h.square().mean(-1, true) + model().config().text.rms_norm_eps).sqrt() * weight;
+    expect_reads(reading.layers[i], distribution(normed, model().head()));
   }
 }
 
 TEST_F(LensOfATinyModel, FollowsItsOwnGreedyAnswer) {
-  const auto generated = generate_greedy(*model_, pack({prompt()}), {5, {processor_->end_of_turn()}}).front();
+  const auto generated = generate_greedy(model(), pack({prompt()}), {5, {processor().end_of_turn()}}).front();
   ASSERT_FALSE(generated.tokens.empty());
   for (const bool verbalized : {true, false}) {
-    const auto reading = read_lens(lens(verbalized), prompt());
+    if (!verbalized) speaker_.verbalizers = nullptr;
+    const auto reading = read(prompt());
     EXPECT_FALSE(reading.answer_given);
     EXPECT_EQ(reading.answer, generated.tokens);
     EXPECT_EQ(reading.stopped, generated.stopped);
@@ -143,10 +140,9 @@ TEST_F(LensOfATinyModel, FollowsItsOwnGreedyAnswer) {
 }
 
 TEST_F(LensOfATinyModel, EndsWithTheStopToken) {
-  auto with_stop = lens(true);
-  const auto first = generate_greedy(*model_, pack({prompt()}), {1, {}}).front().tokens.front();
-  with_stop.stop_tokens = {first};
-  const auto reading = read_lens(with_stop, prompt());
+  const auto first = generate_greedy(model(), pack({prompt()}), {1, {}}).front().tokens.front();
+  speaker_.stop_tokens = {first};
+  const auto reading = read(prompt());
   EXPECT_TRUE(reading.stopped);
   EXPECT_TRUE(reading.answer.empty());
   ASSERT_EQ(reading.layers.back().positions.size(), 1U);
@@ -155,9 +151,9 @@ TEST_F(LensOfATinyModel, EndsWithTheStopToken) {
 
 TEST_F(LensOfATinyModel, ReadsVerbalizersByTheHeadThatTheyKnow) {
   at::NoGradGuard no_grad;
-  auto other = lens(true);
-  other.verbal_head = -model_->head();
-  const auto reading = read_lens(other, prompt(), answer("red")), own = read_lens(lens(true), prompt(), answer("red"));
+  const auto own = read(prompt(), answer("red"));
+  speaker_.verbal_head = -model().head();
+  const auto reading = read(prompt(), answer("red"));
   EXPECT_NE(reading.layers[0].positions[0][0].token, own.layers[0].positions[0][0].token);
   EXPECT_EQ(reading.layers[2].positions[0][0].token, own.layers[2].positions[0][0].token)
       << "the output has its own head";
@@ -166,19 +162,19 @@ TEST_F(LensOfATinyModel, ReadsVerbalizersByTheHeadThatTheyKnow) {
 TEST_F(LensOfATinyModel, SeesNothingInABlankPicture) {
   auto other = conversation_;
   other.turns[0].contents[0].image = fs::path(VLSI_TEST_DATA) / "images/gray_8.png";
-  const auto other_prompt = processor_->encode_prompt(other);
+  const auto other_prompt = processor().encode_prompt(other);
   ASSERT_EQ(other_prompt.tokens, prompt().tokens) << "pictures of one size";
-  const auto a = read_lens(lens(true), blank_pictures(prompt()), answer("red"));
-  const auto b = read_lens(lens(true), blank_pictures(other_prompt), answer("red"));
-  const auto seeing = read_lens(lens(true), prompt(), answer("red"));
+  const auto a = read(blank_pictures(prompt()), answer("red"));
+  const auto b = read(blank_pictures(other_prompt), answer("red"));
+  const auto seeing = read(prompt(), answer("red"));
   EXPECT_EQ(a.layers[2].positions[0][0].probability, b.layers[2].positions[0][0].probability);
   EXPECT_NE(a.layers[2].positions[0][0].probability, seeing.layers[2].positions[0][0].probability);
 }
 
 TEST_F(LensOfATinyModel, IsWrittenAsJson) {
-  const auto& tokenizer = processor_->tokenizer();
-  const auto reading = read_lens(lens(true), prompt(), answer("red"));
-  const auto json = to_json(reading, tokenizer);
+  const auto& tokenizer = processor().tokenizer();
+  const auto reading = read(prompt(), answer("red"));
+  const auto json = to_json(reading, std::nullopt, tokenizer);
   EXPECT_EQ(json["lens"], "verbalizers");
   EXPECT_EQ(json["answer"]["text"], "red");
   EXPECT_EQ(json["answer"]["given"], true);
@@ -191,13 +187,17 @@ TEST_F(LensOfATinyModel, IsWrittenAsJson) {
   EXPECT_EQ(best["token"], reading.layers[0].positions[0][0].token);
   EXPECT_EQ(best["text"], token_text(tokenizer, best["token"].get<int32_t>()));
   EXPECT_EQ(json["layers"][0]["positions"][0].size(), 4U);
+  EXPECT_EQ(json["blank"], nullptr);
+  const auto blank = to_json(reading, read(blank_pictures(prompt()), answer("red")), tokenizer)["blank"];
+  EXPECT_EQ(blank["answer"], json["answer"]);
+  EXPECT_NE(blank["layers"], json["layers"]);
 }
 
 TEST_F(LensOfATinyModel, ShowsHalfACharacterAsItsBytes) {
   // Byte-level vocabularies have every byte as a token; 0xC3 begins a character and is none.
-  for (int32_t id = 0; id < processor_->tokenizer().size(); ++id) {
-    if (processor_->tokenizer().bytes(id) == "\xC3") {
-      EXPECT_EQ(token_text(processor_->tokenizer(), id), "\\xc3");
+  for (int32_t id = 0; id < processor().tokenizer().size(); ++id) {
+    if (processor().tokenizer().bytes(id) == "\xC3") {
+      EXPECT_EQ(token_text(processor().tokenizer(), id), "\\xc3");
       return;
     }
   }

@@ -16,8 +16,7 @@
 #include "data/batch.h"
 #include "family/qwen2_vl/pictures.h"
 #include "model/parts.h"
-#include "run/config.h"
-#include "teacher/verbalizers.h"
+#include "run/speaker.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 
@@ -70,27 +69,23 @@ inline std::vector<int64_t> target_layers(const std::string& who) {
 }
 
 /// A backbone and its verbalizers, all frozen.
-struct Speaker {
-  std::shared_ptr<Vlm> model;
-  std::shared_ptr<Verbalizers> verbalizers;
-
-  explicit Speaker(const std::string& who)
-      : model(load_vlm(kFolder / who, at::kFloat)),
-        verbalizers(Verbalizers::of(*model, {}, target_layers(who), /*seed=*/0)) {
-    const auto file = SafetensorsFile::open(kFolder / (who + "_verbalizers.safetensors"));
-    for (auto& [name, parameter] : verbalizers->named_parameters()) {
-      parameter.set_data(file->tensor(name).clone());
-      parameter.set_requires_grad(false);
-    }
+inline Speaker stored_speaker(const std::string& who) {
+  Speaker speaker{load_vlm(kFolder / who, at::kFloat), nullptr, {}};
+  speaker.verbalizers = Verbalizers::of(*speaker.model, {}, target_layers(who), /*seed=*/0);
+  const auto file = SafetensorsFile::open(kFolder / (who + "_verbalizers.safetensors"));
+  for (auto& [name, parameter] : speaker.verbalizers->named_parameters()) {
+    parameter.set_data(file->tensor(name).clone());
+    parameter.set_requires_grad(false);
   }
+  return speaker;
+}
 
-  /// The verbalizers' parameters, learning or frozen.
-  NamedTensors verbalizer_parameters(bool learn) const {
-    auto parameters = verbalizers->named_parameters();
-    for (auto& item : parameters) item.second.set_requires_grad(learn);
-    return parameters;
-  }
-};
+/// The parameters of its verbalizers, learning or frozen.
+inline NamedTensors verbalizer_parameters(const Speaker& speaker, bool learn) {
+  auto parameters = speaker.verbalizers->named_parameters();
+  for (auto& item : parameters) item.second.set_requires_grad(learn);
+  return parameters;
+}
 
 inline OptimizerConfig optimizer_of(const std::string& step) {
   const auto& settings = expected().at("settings").at(step);

@@ -16,7 +16,7 @@ namespace {
 using method_fixture::kNoEndOfTurn;
 using method_fixture::load_batch;
 using method_fixture::optimizer_of;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 
 /// All parameters of the trained model, and the losses on the way.
 struct Trained {
@@ -50,14 +50,14 @@ Trained train_on(const Ranks& inner, const NamedTensors& parameters, const std::
 }
 
 Trained verbalize_on(const Ranks& ranks, bool overlaps) {
-  const Speaker student("student");
+  const Speaker student = stored_speaker("student");
   FrozenRows rows(student.model, student.verbalizers->request(/*final_rows=*/false));
-  return train_on(ranks, student.verbalizer_parameters(/*learn=*/true), "verbalize", overlaps,
+  return train_on(ranks, method_fixture::verbalizer_parameters(student, /*learn=*/true), "verbalize", overlaps,
                   [&](const Batch& batch) { return verbalize(rows, *student.verbalizers, batch, kNoEndOfTurn); });
 }
 
 Trained interact_on(const Ranks& ranks, bool overlaps) {
-  const Speaker student("student"), teacher("teacher");
+  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   student.model->set_activation_checkpointing(true);
   InteractionConfig config;
   Random random(1 + static_cast<uint64_t>(ranks.rank()));  // different layers on each rank
@@ -72,7 +72,7 @@ Trained interact_on(const Ranks& ranks, bool overlaps) {
 }
 
 Trained finetune_on(const Ranks& ranks, bool overlaps) {
-  const Speaker student("student");
+  const Speaker student = stored_speaker("student");
   student.model->set_activation_checkpointing(true);
   return train_on(ranks, make_trainable(*student.model, {"decoder", "embeddings", "head", "projector"}, "test"),
                   "finetune", overlaps,

@@ -15,7 +15,7 @@ namespace {
 
 using method_fixture::kNoEndOfTurn;
 using method_fixture::load_batch;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 
 /// Untrained speakers, one batch, and a configuration that a test changes.
 class Step2Interact : public testing::Test {
@@ -64,7 +64,7 @@ class Step2Interact : public testing::Test {
     return part.sum.to(at::kDouble) / static_cast<double>(part.count);
   }
 
-  Speaker student_{"student"}, teacher_{"teacher"};
+  Speaker student_ = stored_speaker("student"), teacher_ = stored_speaker("teacher");
   Batch batch_ = load_batch(0);
   InteractionConfig config_;
   int32_t end_of_turn_ = kNoEndOfTurn;
@@ -312,7 +312,7 @@ TEST_F(Step2Interact, LeavesTheTeachersPaddingRowsOut) {
 
 TEST_F(Step2Interact, MovesTheStudentAlone) {
   const auto learns = make_trainable(*student_.model, {"decoder"}, "test");
-  const auto of_verbalizers = student_.verbalizer_parameters(/*learn=*/true);
+  const auto of_verbalizers = method_fixture::verbalizer_parameters(student_, /*learn=*/true);
   const auto of_teacher = make_trainable(*teacher_.model, {"decoder", "head"}, "test");
   run().loss.backward();
   for (const auto& [name, parameter] : learns) EXPECT_TRUE(parameter.grad().defined()) << name;

@@ -17,7 +17,7 @@ namespace {
 
 using method_fixture::expected;
 using method_fixture::kNoEndOfTurn;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 using method_fixture::train_and_compare;
 
 StepOutput verbalize_now(const Speaker& speaker, const Batch& batch) {
@@ -26,14 +26,14 @@ StepOutput verbalize_now(const Speaker& speaker, const Batch& batch) {
 }
 
 void run_step1(const std::string& who, const Speaker& speaker) {
-  train_and_compare("verbalize", speaker.verbalizer_parameters(/*learn=*/true),
+  train_and_compare("verbalize", method_fixture::verbalizer_parameters(speaker, /*learn=*/true),
                     expected().at("float32").at("verbalize").at(who),
                     [&](const Batch& batch) { return verbalize_now(speaker, batch); });
-  speaker.verbalizer_parameters(/*learn=*/false);
+  method_fixture::verbalizer_parameters(speaker, /*learn=*/false);
 }
 
 TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
-  const Speaker student("student"), teacher("teacher");
+  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   {
     SCOPED_TRACE("step 1, student");
     run_step1("student", student);
@@ -70,7 +70,7 @@ void break_weight(const Vlm& model, const std::string& wanted) {
 }
 
 TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
-  const Speaker student("student"), teacher("teacher");
+  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   const auto batch = method_fixture::load_batch(0);
   InteractionConfig config;
   Random random(1);
@@ -97,7 +97,7 @@ TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
 }
 
 TEST(Steps, AreCheckedInFloat64BeforeTheyTrain) {
-  const Speaker student("student"), teacher("teacher");
+  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   const auto batch = method_fixture::load_batch(0);
   for (const auto& [speaker, whose] : {std::pair(&student, "student"), std::pair(&teacher, "teacher")}) {
     const auto check = [&, speaker = speaker, whose = whose] {

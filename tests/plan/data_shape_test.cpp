@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "run/data.h"
+#include "run/step_data.h"
 #include "tests/plan/plan_fixture.h"
 
 namespace vlsi {

@@ -12,7 +12,7 @@ using namespace plan_fixture;
 
 /// A plan without measured rates, of a program so small that a change weighs beside it, however large this process is.
 PlanOptions small_program(std::vector<StepKind> among = steps_by_choice(), bool resume = false) {
-  return {only, /*measures=*/false, resume, /*num_ranks=*/1, /*program_bytes=*/1 << 20};
+  return {std::move(among), /*measures=*/false, resume, /*num_ranks=*/1, /*program_bytes=*/1 << 20};
 }
 
 /// A run of two small models on text.
@@ -188,7 +188,8 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   EXPECT_EQ(total_bytes(left.disk), total_bytes(whole.disk)) << "what is there already is its own";
   EXPECT_GT(left.own_disk_bytes, 4000);
   EXPECT_EQ(whole.own_disk_bytes, 0);
-  EXPECT_ERROR(make_plan(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true)), "there is no step to plan");
+  EXPECT_ERROR(make_plan(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true)),
+               "there is no step to plan");
   EXPECT_NO_THROW(check_fits(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true), {1, 0}));
 
   // The verbalization of the teacher, the largest step of this run by far, is over.

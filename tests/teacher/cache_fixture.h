@@ -13,11 +13,11 @@ namespace vlsi::cache_fixture {
 
 namespace fs = std::filesystem;
 using method_fixture::load_batch;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 
 /// Student and teacher of the fixture, untrained.
 struct Pair {
-  Speaker student{"student"}, teacher{"teacher"};
+  Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
 
   Teacher live() const { return live_teacher(teacher.model, teacher.verbalizers, student.model); }
   CacheOrigin origin() const {

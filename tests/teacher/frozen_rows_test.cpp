@@ -9,7 +9,7 @@ namespace vlsi {
 namespace {
 
 using method_fixture::load_batch;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 
 std::shared_ptr<const Vlm> streamed_teacher() {
   return load_vlm(method_fixture::kFolder / "teacher", at::kFloat, at::kCPU, Residency::kStreamed);
@@ -21,7 +21,7 @@ void expect_equal(const Hidden& found, const Hidden& expected) {
 }
 
 TEST(FrozenRows, AreThoseOfAResidentModelPreparedOrNot) {
-  const Speaker teacher("teacher");
+  const Speaker teacher = stored_speaker("teacher");
   const auto request = teacher.verbalizers->request(/*final_rows=*/true);
   FrozenRows resident(teacher.model, request), streamed(streamed_teacher(), request);
   const std::vector<Batch> batches{load_batch(0), load_batch(1)};
@@ -33,7 +33,7 @@ TEST(FrozenRows, AreThoseOfAResidentModelPreparedOrNot) {
 }
 
 TEST(FrozenRows, AreDroppedWhenTheNextIterationIsPrepared) {
-  const Speaker teacher("teacher");
+  const Speaker teacher = stored_speaker("teacher");
   const auto request = teacher.verbalizers->request(/*final_rows=*/true);
   FrozenRows resident(teacher.model, request), streamed(streamed_teacher(), request);
   streamed.prepare({load_batch(0), load_batch(1)});

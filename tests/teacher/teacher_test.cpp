@@ -9,10 +9,10 @@ namespace vlsi {
 namespace {
 
 using method_fixture::load_batch;
-using method_fixture::Speaker;
+using method_fixture::stored_speaker;
 
 TEST(StreamedTeacher, SummarizesAsAResidentOne) {
-  const Speaker student("student"), teacher("teacher");
+  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   const auto resident = live_teacher(teacher.model, teacher.verbalizers, student.model);
   const auto model = load_vlm(method_fixture::kFolder / "teacher", at::kFloat, at::kCPU, Residency::kStreamed);
   const auto streamed = live_teacher(model, teacher.verbalizers, student.model);

@@ -1,6 +1,7 @@
 // AdamW against PyTorch's own over ten updates of a whole model, and what its master weights and state promise.
 #include "train/optimizer.h"
 
+#include "base/dtype.h"
 #include "base/json.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"

@@ -1,4 +1,4 @@
-// A step's data: opened files, and loaders over them.
+// The data that a step trains on: loaders over them, and how many iterations their epochs are.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <memory>
 
 #include "data/loader.h"
-#include "model/vlm.h"
 #include "run/steps.h"
 
 namespace vlsi {
@@ -22,15 +21,5 @@ std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const RunConfi
 /// are longer, those records tell how many a batch holds. A function of the arguments and the data alone. Errors are
 /// those of Loader.
 int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Processor& processor, int64_t num_ranks);
-
-/// Mean cross entropy of the answer tokens over `config.validation`, in nats: {"validation_loss",
-/// "validation_loss_words"}; empty without validation data.
-OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config);
-
-/// Error when the first record of a file of `config.validation` cannot be used, where bad ones are not left out.
-void check_validation(const Processor& processor, const DataConfig& config);
-
-/// Error unless both tokenizers give the same ids their meaning; names the first ids that differ.
-void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher);
 
 }  // namespace vlsi

@@ -1,0 +1,41 @@
+#include "run/speaker.h"
+
+#include "base/json.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/load.h"
+#include "checkpoint/picture_features.h"
+#include "family/family.h"
+#include "generate/greedy.h"
+
+namespace vlsi {
+
+const BackboneFingerprint& backbone_of(Speaker& speaker) {
+  if (!speaker.known_backbone) speaker.known_backbone = BackboneFingerprint::of(*speaker.model);
+  return *speaker.known_backbone;
+}
+
+void load_verbalizers(Speaker& speaker, const std::filesystem::path& directory, const std::vector<int64_t>& layers) {
+  const auto& model = *speaker.model;
+  speaker.verbalizers = Verbalizers::load(directory, model.config().text, backbone_of(speaker), layers);
+  move_to(*speaker.verbalizers, model.device());
+}
+
+Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device device, SpecialText special_text) {
+  Speaker speaker{load_vlm(files.model, dtype, device), load_processor(files.model, special_text), {}};
+  speaker.pictures = std::make_shared<KeptPictureFeatures>();
+  speaker.stop_tokens = stop_tokens(files.model, speaker.model->config());
+  if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
+  if (files.verbalizers.empty()) return speaker;
+  if (!files.head.empty()) {
+    const auto owner = load_vlm(files.head, dtype, device);
+    speaker.verbal_head = owner->head();
+    speaker.known_backbone = BackboneFingerprint::of(*owner);
+  }
+  const auto path = files.verbalizers / "verbalizers.json";
+  const auto layers =
+      files.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : files.layers;
+  load_verbalizers(speaker, files.verbalizers, layers);
+  return speaker;
+}
+
+}  // namespace vlsi

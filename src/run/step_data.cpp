@@ -1,0 +1,55 @@
+#include "run/step_data.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+
+namespace vlsi {
+namespace {
+
+LoaderConfig loader_config(const RunConfig& config, StepKind step) {
+  const auto& data = settings_of(config, step).data;
+  LoaderConfig loader;
+  loader.seed = derive_seed(config.seed, "data of " + name_of(step));
+  loader.shuffle = data.shuffle;
+  loader.batch_tokens = data.batch_tokens;
+  loader.sample_tokens = data.sample_tokens;
+  loader.on_error = data.on_error;
+  loader.num_workers = static_cast<int>(data.workers);
+  return loader;
+}
+
+}  // namespace
+
+std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const RunConfig& config, StepKind step,
+                                                                  const Processor& processor,
+                                                                  std::function<void(const Sample&)> announce) {
+  auto loader = loader_config(config, step);
+  loader.announce = std::move(announce);
+  const auto mixture = std::make_shared<Mixture>(settings_of(config, step).data.train);
+  // The function holds the mixture that its loaders borrow.
+  return [mixture, loader, &processor](Cursor start) {
+    return std::make_unique<Loader>(*mixture, processor, loader, start);
+  };
+}
+
+int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Processor& processor, int64_t num_ranks) {
+  constexpr double kCountedRecords = 1024;
+  const auto settings = settings_of(config, step);
+  const Mixture mixture(settings.data.train);
+  const double num_records = settings.epochs * static_cast<double>(mixture.size());
+  Loader loader(mixture, processor, loader_config(config, step));
+  double num_seen = 0, num_batches = 0;
+  while (num_seen < std::min(num_records, kCountedRecords)) {
+    loader.next();
+    num_batches += 1;
+    num_seen = static_cast<double>(loader.cursor().epoch * mixture.size() + loader.cursor().index);
+  }
+  if (num_seen < num_records) num_batches *= num_records / num_seen;
+  // Rounding of the quotient must not add an iteration.
+  const auto batches_of_iteration = static_cast<double>(settings.optimizer.accumulate * num_ranks);
+  return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(num_batches / batches_of_iteration - 1e-9)));
+}
+
+}  // namespace vlsi

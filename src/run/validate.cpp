@@ -1,0 +1,39 @@
+#include "run/validate.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "base/progress.h"
+#include "data/one_pass.h"
+#include "method/step3_finetune.h"
+
+namespace vlsi {
+
+OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config) {
+  if (config.validation.empty()) return OrderedJson::object();
+  at::NoGradGuard no_grad;
+  MetricSums sums;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
+    Progress progress("validating on " + source.path.filename().string(), "records", file.size());
+    while (auto part = pass.next()) {
+      const auto output = finetune(model, to_device(std::move(part->batch), model.device()), processor.end_of_turn());
+      for (const auto& [name, mean] : output.means) sums.add(name, mean);
+      progress.update(pass.num_done());
+    }
+    pass.finish("validating");
+  }
+  const auto means = sums.means();
+  return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
+}
+
+void check_validation(const Processor& processor, const DataConfig& config) {
+  if (config.on_error == OnError::kSkip) return;
+  for (const auto& source : config.validation) {
+    const RecordFile file(source.path, source.images);
+    OnePass(file, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
+  }
+}
+
+}  // namespace vlsi
