@@ -49,10 +49,10 @@ TEST(ToyBenchmark, IsAskedJudgedAndSummedByItsName) {
   benchmarks().add({"pairs", "pairs of questions", open_pairs});
   const toy_run::TinyPair pair;
   const auto benchmark = ChosenBenchmark("pairs")->open({});
-  const auto model = load_model(pair.folder() / "student", at::kFloat, at::kCPU);
+  const auto speaker = load_speaker({pair.folder() / "student"}, at::kFloat, at::kCPU);
   const auto predictions = pair.folder() / "predictions.jsonl";
   const auto summary =
-      evaluate(*benchmark, model, /*max_new_tokens=*/4, /*batch_tokens=*/64, OnError::kStop, predictions);
+      evaluate(*benchmark, speaker, /*max_new_tokens=*/4, /*batch_tokens=*/64, OnError::kStop, predictions);
   std::ifstream file(predictions);
   std::vector<int64_t> answered(2);
   int64_t number = 0;
