@@ -8,9 +8,9 @@
 
 namespace vlsi {
 
-std::string_view part_of(std::string_view name) {
+std::string part_of(std::string_view name) {
   if (name.ends_with(".lora_A") || name.ends_with(".lora_B")) return "lora";
-  return name.substr(0, name.find('.'));
+  return std::string(name.substr(0, name.find('.')));
 }
 
 const std::vector<std::string>& part_names() {

@@ -13,7 +13,7 @@ namespace vlsi {
 /// The part a parameter belongs to: "vision" (the tower without its merger), "projector" (the merger), "embeddings",
 /// "head" (an untied one), "lora" (the adapters), or "decoder" (every other parameter of the layers, and the final
 /// norm).
-std::string_view part_of(std::string_view parameter_name);
+std::string part_of(std::string_view parameter_name);
 
 /// The names that part_of gives.
 const std::vector<std::string>& part_names();

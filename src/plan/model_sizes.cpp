@@ -54,7 +54,7 @@ ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarTy
     const auto& info = checkpoint.info(stored);
     const auto sizes = sizes_of(info, dtype);
     model.all += sizes;
-    model.parts[std::string(part_of(name))] += sizes;
+    model.parts[part_of(name)] += sizes;
     const auto part = streamed_part(name);
     if (!part || *part == 0) continue;
     layers[*part] += sizes;

@@ -202,7 +202,7 @@ TEST(DamagedCheckpoint, IsRefused) {
   expect_refusal(resume(folder), {"tensors.safetensors"});
 
   // The same bytes under another shape, and under another name: the first tensor of the decoder's first layer.
-  const std::string name = "parameter.model.layers.0.mlp.down_proj.weight";
+  const std::string name = "parameter.decoder.layers.0.mlp.down_proj.weight";
   auto misshapen = tensors;
   const auto entry = misshapen.find("\"" + name + "\"");
   ASSERT_NE(entry, std::string::npos);
@@ -213,7 +213,7 @@ TEST(DamagedCheckpoint, IsRefused) {
   expect_refusal(resume(folder), {name, "[64, 32]", "[32, 64]"});
 
   auto renamed = tensors;
-  replace(renamed, "\"" + name + "\"", "\"parameter.model.layers.9.mlp.down_proj.weight\"");
+  replace(renamed, "\"" + name + "\"", "\"parameter.decoder.layers.9.mlp.down_proj.weight\"");
   write_text(checkpoint / "tensors.safetensors", renamed);
   expect_refusal(resume(folder), {name});
 

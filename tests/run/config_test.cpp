@@ -192,7 +192,7 @@ TEST(RunConfig, ListsInItsCommentsWhatAFieldMayHold) {
     EXPECT_NE(commented.find("# " + network.name + ": "), commented.npos) << network.name;
   for (const char* words : {"at the last layer: kl | ce | l2 | none\n", ": stop | skip\n", ": control | text\n",
                             ": adaptive or a number above 0\n", ": cpu, cuda or cuda:N\n", ": float32 or bfloat16",
-                            "# sharded: a part of each layer in every rank\n", ": cosine | constant\n",
+                            "# sharded: a share of each layer in every rank\n", ": cosine | constant\n",
                             "that learn: lora, decoder, embeddings, head, projector, vision\n"}) {
     EXPECT_NE(commented.find(words), commented.npos) << words;
   }

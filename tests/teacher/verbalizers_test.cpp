@@ -207,8 +207,11 @@ TEST_F(VerbalizersTest, OfAnotherVersionAreToBeTrainedAgain) {
   auto description = read_json(directory / "verbalizers.json");
   description.erase("format");
   write_json(directory / "verbalizers.json", description);
-  expect_error([&] { Verbalizers::load(directory, sizes(), kBackbone, {1, 3, 4}); },
-               {"verbalizers.json: key 'format' is 1, expected 2", "train the verbalizers again"});
+  expect_error(
+      [&] {
+        Verbalizers::load(directory, sizes(), kBackbone, {1, 3, 4});
+      },
+      {"verbalizers.json: key 'format' is 1, expected 2", "train the verbalizers again"});
 }
 
 TEST_F(VerbalizersTest, LeaveOutLayersThatAreNotAskedFor) {

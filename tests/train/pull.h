@@ -72,6 +72,7 @@ inline std::vector<OrderedJson> metrics_of(const fs::path& run) {
 
 inline Outcome train_in(const fs::path& path, Task& task, int64_t every = 100, const Ranks& ranks = one_rank()) {
   RunDirectory run(path, kSettings, /*resume=*/true, ranks);
+  if (run.checkpoint()) task.step.resumed = &*run.checkpoint();
   return train(task.step, run, {every, 2}, /*finished_before=*/10, at::kCPU);
 }
 

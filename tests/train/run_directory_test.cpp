@@ -150,7 +150,8 @@ TEST(RunDirectory, RefusesADamagedState) {
     bad.erase(key);
     if (key == "format") {
       write_text(path, bad.dump());
-      expect_error(resume, {"state.json", "'format' is 1, expected 2", "another version of the program", "start it anew"});
+      expect_error(resume,
+                   {"state.json", "'format' is 1, expected 2", "another version of the program", "start it anew"});
       continue;
     }
     write_text(path, bad.dump());
