@@ -223,9 +223,12 @@ class Run {
 
   /// Trains and, at the end, logs the loss on the step's validation data.
   Outcome train_student(StepKind kind, TrainingStep& step) {
+    const auto settings = settings_of(config_, kind);
     const Outcome outcome = train_step(kind, step);
+    if (std::find(settings.train.begin(), settings.train.end(), "vision") != settings.train.end())
+      pair_.forget_pictures();
     if (outcome == Outcome::kInterrupted || !ranks_.is_first()) return outcome;
-    if (const auto losses = validate(student(), processor(), settings_of(config_, kind).data); !losses.empty()) {
+    if (const auto losses = validate(pair_.student(), settings.data); !losses.empty()) {
       OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
       line.update(losses);
       directory_.append_metrics(line);

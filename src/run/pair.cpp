@@ -62,8 +62,10 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
 Pair::Pair(const RunConfig& config, const Ranks& ranks) : config_(config), ranks_(ranks) {
   student_.model = load_student(config, config.dtype, ranks.device_for(config.device));
   student_.processor = load_processor(config.student.model, config.data.special_tokens);
-  student_.pictures = std::make_shared<KeptPictureFeatures>(config.vision_cache);
+  forget_pictures();
 }
+
+void Pair::forget_pictures() { student_.pictures = std::make_shared<KeptPictureFeatures>(config_.vision_cache); }
 
 Speaker& Pair::teacher() {
   if (teacher_.model) return teacher_;

@@ -43,6 +43,8 @@ class Pair {
   /// Gives up both models' verbalizers; and the teacher.
   void drop_verbalizers() { student_.verbalizers = teacher_.verbalizers = nullptr; }
   void drop_teacher() { teacher_ = {}; }
+  /// Forgets what the student's tower made of pictures: it has learnt since.
+  void forget_pictures();
 
  private:
   const RunConfig& config_;

@@ -9,16 +9,19 @@
 
 namespace vlsi {
 
-OrderedJson validate(const Vlm& model, const Processor& processor, const DataConfig& config) {
+OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
   if (config.validation.empty()) return OrderedJson::object();
   at::NoGradGuard no_grad;
+  const auto& model = *speaker.model;
+  const auto& processor = *speaker.processor;
   MetricSums sums;
   for (const auto& source : config.validation) {
     const RecordFile file(source.path, source.images);
     OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
     Progress progress("validating on " + source.path.filename().string(), "records", file.size());
     while (auto part = pass.next()) {
-      const auto output = finetune(model, to_device(std::move(part->batch), model.device()), processor.end_of_turn());
+      const auto batch = to_device(std::move(part->batch), model.device());
+      const auto output = finetune(model, batch, processor.end_of_turn(), speaker.pictures.get());
       for (const auto& [name, mean] : output.means) sums.add(name, mean);
       progress.update(pass.num_done());
     }

@@ -171,6 +171,17 @@ TEST(Only, StepByStepIsTheWholeRun) {
   expect_same_run(folder / "run", undisturbed_run());
 }
 
+TEST(Only, StepByStepIsTheWholeRunAlsoWhereTheTowerLearns) {
+  const Folder whole, steps;
+  // What the tower made of pictures before it learnt is of no use to the step behind.
+  const Arguments learning{"--set", "interact.train=[vision]", "--set", "optimizer.learning_rate=0.1"};
+  ASSERT_EQ(distill(whole, learning).status, 0);
+  ASSERT_EQ(distill(steps, with({"--only", "verbalize"}, learning)).status, 0);
+  ASSERT_EQ(distill(steps, with({"--only", "interact", "--resume"}, learning)).status, 0);
+  ASSERT_EQ(distill(steps, with({"--only", "finetune", "--resume"}, learning)).status, 0);
+  expect_same_run(steps / "run", whole / "run");
+}
+
 TEST(Only, InteractWithoutVerbalizersSaysWhatIsMissing) {
   const Folder folder;
   expect_refusal(distill(folder, {"--only", "interact"}), {"verbalizers", "verbalize.iterations"});
