@@ -47,7 +47,7 @@ void check_data(const DataConfig& data, const std::string& key, const std::strin
   for (const auto& source : data.train) {
     if (source.path.empty()) fail(place, ": key '", key, ".train' has an entry without a path");
   }
-  // A later step's file is looked for now, not when its turn comes.
+  // A later step's file is looked for at the start, not when its turn comes.
   for (const auto* sources : {&data.train, &data.validation}) {
     for (const auto& source : *sources) {
       if (!std::filesystem::exists(source.path))
