@@ -1,4 +1,4 @@
-// The tiny Qwen2-VL models of tests/oracle/make_qwen2_vl_fixture.py and what transformers computes with them.
+// The tiny Qwen2-VL models of tests/oracle/make_model_fixture.py and what transformers computes with them.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -24,7 +24,7 @@ import transformers
 from PIL import Image
 from safetensors import safe_open
 
-from tiny_qwen2_vl import load_model, model_inputs
+from tiny_models import load_model, model_inputs
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 TINY = DATA / "tiny"

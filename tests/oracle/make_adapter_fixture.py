@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from tiny_qwen2_vl import load_model, model_inputs
+from tiny_models import load_model, model_inputs
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 BASE = DATA / "qwen2_vl" / "untied"

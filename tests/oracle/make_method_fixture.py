@@ -17,13 +17,13 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import vlsi_reference as reference
-from tiny_qwen2_vl import flat_config, load_model, make_sample, rope_positions, write_model
+from tiny_models import qwen2_vl_config, load_model, make_sample, rope_positions, write_model
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "method"
 FIRST_SPECIAL = 304
-STUDENT = flat_config(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=64, vocabulary=320,
+STUDENT = qwen2_vl_config(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=64, vocabulary=320,
                       mrope_section=[2, 2, 2], tied=True, patch=8, first_special=FIRST_SPECIAL)
-TEACHER = flat_config(hidden=64, layers=4, heads=4, kv_heads=2, intermediate=32, vocabulary=328,
+TEACHER = qwen2_vl_config(hidden=64, layers=4, heads=4, kv_heads=2, intermediate=32, vocabulary=328,
                       mrope_section=[2, 3, 3], tied=False, patch=8, first_special=FIRST_SPECIAL)
 LAYERS = {"student": [1, 2], "teacher": [1, 2, 3]}
 # Factors on the first `down` of each target layer: with these the two batches match different teacher layers, and a

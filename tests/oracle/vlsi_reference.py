@@ -1,34 +1,39 @@
-"""The three steps of the method in plain PyTorch on transformers' Qwen2-VL: full logits, log_softmax, one KL a pair.
+"""The three steps of the method in plain PyTorch on transformers' models: full logits, log_softmax, one KL a pair.
 
 Versions: torch 2.13.0, transformers 5.23.0.
 The readable definition that the C++ program is compared with; nothing here is fast. Every sample runs alone, unpadded.
 (N answer positions of all samples of a batch, D width, V shared vocabulary rows, t_s and t_l target layers)
 """
 
+import importlib
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers.models.qwen2_vl import modeling_qwen2_vl
-
-from tiny_qwen2_vl import LayerRecorder, model_inputs, named_parameters
+from tiny_models import LayerRecorder, model_inputs, named_parameters, part_of
 
 
 def compute_in_float64():
     """Lifts the float32 casts inside transformers' norms and vision rotary, so that a float64 model is one throughout.
-    The rotary angles keep their float32 values, which are constants of the architecture. Needs attention="sdpa"."""
+    The rotary angles and the weights of a table of positions keep their float32 values, which are constants of the architecture.
+    Needs attention="sdpa"."""
 
     def norm(self, x):
         return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
 
+    def rotate_half(x):
+        first, second = x.chunk(2, -1)
+        return torch.cat([-second, first], -1)
+
     def rotate_vision(q, k, cos, sin):
         cos, sin = cos.unsqueeze(-2).to(q.dtype), sin.unsqueeze(-2).to(q.dtype)
-        rotate = modeling_qwen2_vl.rotate_half
-        return q * cos + rotate(q) * sin, k * cos + rotate(k) * sin
+        return q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
 
-    modeling_qwen2_vl.Qwen2VLRMSNorm.forward = norm
-    modeling_qwen2_vl.apply_rotary_pos_emb_vision = rotate_vision
+    for family, norms in {"qwen2_vl": "Qwen2VLRMSNorm", "qwen2_5_vl": "Qwen2_5_VLRMSNorm", "qwen3_vl": "Qwen3VLTextRMSNorm"}.items():
+        modeling = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
+        getattr(modeling, norms).forward = norm
+        modeling.apply_rotary_pos_emb_vision = rotate_vision
 
 
 class VerbFfn(nn.Module):
@@ -158,7 +163,7 @@ def interact(student, teacher, batches, settings, vocabulary, choose=nearest):
     """Step 2: the student's decoder layers and final norm learn; teacher, verbalizers, embeddings, head are frozen."""
     teacher.requires_grad_(False)
     decoder = [parameter for name, parameter in named_parameters(student.backbone).items()
-               if name.startswith("model.layers.") or name == "model.norm.weight"]
+               if part_of(name) == "decoder"]
     trained = only(student, decoder)
 
     def loss_of(batch):
@@ -186,7 +191,7 @@ def interact(student, teacher, batches, settings, vocabulary, choose=nearest):
 def finetune(student, batches, settings, vocabulary):
     """Step 3: the student's whole language model learns the answers; the vision tower and merger are frozen."""
     trained = only(student, (parameter for name, parameter in named_parameters(student.backbone).items()
-                             if not name.startswith("visual.")))
+                             if part_of(name) != "vision"))
 
     def loss_of(batch):
         _, final = student.answer_rows(batch)

@@ -1,4 +1,4 @@
-// Expected values: tests/oracle/make_qwen2_vl_image_fixture.py and tests/oracle/make_processor_fixture.py.
+// Expected values: tests/oracle/make_picture_fixture.py and tests/oracle/make_processor_fixture.py.
 #include "family/qwen2_vl/processor.h"
 #include "family/family.h"
 

@@ -1,8 +1,11 @@
-"""Makes tests/data/qwen2_vl/{tied,untied}: two tiny random Qwen2-VL models with inputs, activations, gradients, training
+"""Makes tests/data/FAMILY/{tied,untied}: two tiny random models of a family with inputs, activations, gradients, training
 losses and greedy tokens, as transformers computes them.
 
-Versions: torch 2.13.0, transformers 5.23.0. Run again with --check under transformers 5.23.0 and under 4.53.3: both load
-the written directories without a missing or unexpected tensor and give the stored logits, positions and greedy tokens.
+    python tests/oracle/make_model_fixture.py FAMILY... [--check]
+
+Versions: torch 2.13.0, transformers 5.23.0. Run again with --check under transformers 5.23.0 and, for the families that it has
+(not qwen3_vl), under 4.53.3: both load the written directories without a missing or unexpected tensor and give the stored logits,
+positions and greedy tokens.
 """
 
 import argparse
@@ -14,22 +17,48 @@ import torch.nn.functional as F
 import transformers
 from safetensors.torch import load_file, save_file
 
-from tiny_qwen2_vl import (LayerRecorder, flat_config, load_model, make_sample, model_inputs, named_parameters,
-                           rope_positions, write_model)
+from tiny_models import (LayerRecorder, load_model, make_sample, model_inputs, named_parameters, part_of, qwen2_5_vl_config,
+                         qwen2_vl_config, qwen3_vl_config, rope_positions, write_model)
 
-DATA = Path(__file__).resolve().parent.parent / "data" / "qwen2_vl"
+DATA = Path(__file__).resolve().parent.parent / "data"
 NUM_GREEDY = 12
-TEXT = dict(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=128, mrope_section=[2, 2, 2],
-            first_special=120)
+QWEN2 = dict(hidden=48, layers=3, heads=4, kv_heads=2, intermediate=48, vocabulary=128, mrope_section=[2, 2, 2],
+             first_special=120)
+SMALL = dict(vocabulary=64, first_special=56)
+# The new families' pictures have sides of several windows, of which the last ones are not full, and are smaller and larger
+# than the table of positions.
 VARIANTS = {
-    "tied": flat_config(tied=True, patch=8, **TEXT),
-    "untied": flat_config(tied=False, patch=14, **TEXT),
+    "qwen2_vl": {
+        "tied": qwen2_vl_config(tied=True, patch=8, **QWEN2),
+        "untied": qwen2_vl_config(tied=False, patch=14, **QWEN2),
+    },
+    "qwen2_5_vl": {
+        "tied": qwen2_5_vl_config(tied=True, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=40, mrope_section=[2, 1, 1],
+                                  patch=4, window_cells=2, full_blocks=[1], **SMALL),
+        "untied": qwen2_5_vl_config(tied=False, hidden=40, layers=3, heads=5, kv_heads=1, intermediate=32,
+                                    mrope_section=[1, 1, 2], patch=6, window_cells=3, full_blocks=[0, 3], vision_depth=4, **SMALL),
+    },
+    "qwen3_vl": {
+        "tied": qwen3_vl_config(tied=True, hidden=32, layers=4, heads=4, kv_heads=2, head_dim=12, intermediate=40,
+                                mrope_section=[2, 2, 2], patch=4, taps=[0, 1, 3], table_side=5, vision_depth=4, **SMALL),
+        "untied": qwen3_vl_config(tied=False, hidden=40, layers=3, heads=3, kv_heads=1, head_dim=16, intermediate=32,
+                                  mrope_section=[4, 2, 2], patch=6, taps=[0, 2], table_side=4, vision_depth=3, vision_width=12,
+                                  vision_heads=1, **SMALL),
+    },
 }
+TEXT = [("text", 7), ("answer", 3), ("text", 4), ("answer", 2)]
 SAMPLES = {
-    "text": [("text", 7), ("answer", 3), ("text", 4), ("answer", 2)],
-    "one_image": [("text", 3), ("image", (1, 4, 6)), ("text", 4), ("answer", 3)],
-    "two_images": [("text", 2), ("image", (1, 4, 2)), ("text", 3), ("image", (1, 2, 6)), ("text", 3), ("answer", 4)],
-}
+    "qwen2_vl": {
+        "text": TEXT,
+        "one_image": [("text", 3), ("image", (1, 4, 6)), ("text", 4), ("answer", 3)],
+        "two_images": [("text", 2), ("image", (1, 4, 2)), ("text", 3), ("image", (1, 2, 6)), ("text", 3), ("answer", 4)],
+    },
+} | dict.fromkeys(["qwen2_5_vl", "qwen3_vl"], {
+    "text": TEXT,
+    "one_image": [("text", 3), ("image", (1, 6, 10)), ("text", 4), ("answer", 3)],
+    "two_images": [("text", 2), ("image", (1, 8, 4)), ("image", (1, 2, 6)), ("text", 3), ("answer", 2), ("text", 2),
+                   ("answer", 4)],
+})
 OPTIMIZER = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
 CLIP_NORM = 1.0
 NUM_UPDATES = 10
@@ -67,8 +96,10 @@ def forward_case(model, model_bf16, sample):
     with LayerRecorder(model) as recorder:
         outputs = model(**inputs, output_hidden_states=True)
     layers = [rows for _, rows in sorted(recorder.rows.items())]
-    for index, rows in enumerate(layers[:-1], start=1):
-        assert torch.equal(rows, outputs.hidden_states[index][0]), index
+    is_text = torch.ones(len(sample["tokens"]), dtype=torch.bool)
+    is_text[sample.get("image_token_positions", [])] = False
+    for index, rows in enumerate(layers[:-1], start=1):  # which transformers records before DeepStack's addition
+        assert torch.equal(rows[is_text], outputs.hidden_states[index][0][is_text]), index
     normed = outputs.hidden_states[-1][0]
     assert torch.equal(normed, model.model.language_model.norm(layers[-1]))
     case = dict(sample)
@@ -83,6 +114,8 @@ def forward_case(model, model_bf16, sample):
     if "grids" in sample:
         visual = model.model.visual(sample["patches"], grid_thw=sample["grids"])
         case["image_features"] = getattr(visual, "pooler_output", visual)
+        for index, rows in enumerate(getattr(visual, "deepstack_features", [])):
+            case[f"added_rows_{index}"] = rows
     case["prompt_length"] = sample["answer_positions"][:1] + 1
     case["greedy"] = greedy(model, sample)
     return {name: value.contiguous().clone() for name, value in case.items()}
@@ -99,7 +132,7 @@ def gradients(model, samples):
 def training_run(directory, samples):
     """Losses before each update, and the gradient norm before clipping. The vision tower and merger are frozen."""
     model = load_model(directory)
-    trained = [parameter for name, parameter in named_parameters(model).items() if not name.startswith("visual.")]
+    trained = [parameter for name, parameter in named_parameters(model).items() if part_of(name) != "vision"]
     model.model.visual.requires_grad_(False)
     optimizer = torch.optim.AdamW(trained, **OPTIMIZER)
     losses, norms = [], []
@@ -113,13 +146,14 @@ def training_run(directory, samples):
     return losses, norms
 
 
-def make(name, config):
-    directory = DATA / name
+def make(family, variant):
+    directory = DATA / family / variant
+    config = VARIANTS[family][variant]
     source = write_model(directory, config, seed=11)
     model = load_model(directory)
     model_bf16 = load_model(directory, torch.bfloat16)
     generator = torch.Generator().manual_seed(12)
-    samples = {key: make_sample(segments, config, generator) for key, segments in SAMPLES.items()}
+    samples = {key: make_sample(segments, config, generator) for key, segments in SAMPLES[family].items()}
     for key, sample in samples.items():
         with torch.no_grad():
             assert torch.equal(source(**model_inputs(source, sample)).logits,
@@ -130,21 +164,21 @@ def make(name, config):
     losses, norms = training_run(directory, samples)
     expected = {
         "versions": {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__},
-        "cases": list(SAMPLES),
+        "cases": list(samples),
         "num_labels": num_labels(samples),
         "loss": loss,
         "training": {"optimizer": OPTIMIZER, "clip_norm": CLIP_NORM, "losses": losses, "gradient_norms": norms},
     }
     (directory / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
-    print(name, "loss", loss, "logit std", float(load_file(directory / "case_text.safetensors")["logits"].std()),
+    print(family, variant, "loss", loss, "logit std", float(load_file(directory / "case_text.safetensors")["logits"].std()),
           "training", losses)
 
 
 @torch.no_grad()
-def check(name):
-    directory = DATA / name
+def check(family, variant):
+    directory = DATA / family / variant
     model, model_bf16 = load_model(directory), load_model(directory, torch.bfloat16)
-    for key in SAMPLES:
+    for key in SAMPLES[family]:
         case = load_file(directory / f"case_{key}.safetensors")
         logits = model(**model_inputs(model, case)).logits[0]
         logits_bf16 = model_bf16(**model_inputs(model_bf16, case)).logits[0]
@@ -155,14 +189,16 @@ def check(name):
         error_bf16 = float((logits_bf16.float() - case["logits_bf16"].float()).abs().max())
         gap = float((case["logits"] - case["logits_bf16"].float()).abs().max())
         assert error < 1e-5, error
-        print(f"transformers {transformers.__version__} {name}/{key}: logits differ by {error:.1e}, "
+        print(f"transformers {transformers.__version__} {family}/{variant}/{key}: logits differ by {error:.1e}, "
               f"bf16 logits by {error_bf16:.1e} (bf16 against float32 {gap:.1e})")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("families", nargs="+", choices=VARIANTS)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for variant, variant_config in VARIANTS.items():
-        check(variant) if arguments.check else make(variant, variant_config)
+    for chosen in arguments.families:
+        for name in VARIANTS[chosen]:
+            check(chosen, name) if arguments.check else make(chosen, name)

@@ -1,7 +1,8 @@
-"""Tiny random Qwen2-VL models and samples, shared by the scripts that make fixtures.
+"""Tiny random models of the families and samples for them, shared by the scripts that make fixtures.
 
 Versions: torch 2.13.0, transformers 5.23.0 (4.53.3 for the cross-checks), safetensors.
-Models are built by transformers from a flat config.json and stored under the flat layout's tensor names.
+Models are built by transformers from a config.json in the layout of the family's hub directories, and stored under the names of
+those directories.
 (B samples, T tokens, N answer positions, D width, V vocabulary, P patches, M image tokens)
 """
 
@@ -12,19 +13,25 @@ from pathlib import Path
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import AutoConfig, Qwen2VLForConditionalGeneration
+from transformers import AutoConfig
 
 TRANSFORMERS_5 = int(transformers.__version__.split(".")[0]) >= 5
 SPECIAL_TOKENS = ["bos", "start_of_turn", "end_of_turn", "vision_start", "vision_end", "vision_pad", "image", "video"]
+CLASSES = {  # in transformers, by model_type
+    "qwen2_vl": "Qwen2VLForConditionalGeneration",
+    "qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration",
+    "qwen3_vl": "Qwen3VLForConditionalGeneration",
+}
+FLAT_FAMILIES = ["qwen2_vl", "qwen2_5_vl"]  # those whose hub directories have neither text_config nor `model.language_model.`
 
 
 def special_ids(first):
     return {name: first + offset for offset, name in enumerate(SPECIAL_TOKENS)}
 
 
-def flat_config(*, hidden, layers, heads, kv_heads, intermediate, vocabulary, mrope_section, tied, patch, first_special,
-                vision_depth=2, vision_width=16, vision_heads=2, vision_mlp_ratio=2, dtype="float32"):
-    """config.json in the flat layout, with a complete vision_config."""
+def qwen2_vl_config(*, hidden, layers, heads, kv_heads, intermediate, vocabulary, mrope_section, tied, patch, first_special,
+                    vision_depth=2, vision_width=16, vision_heads=2, vision_mlp_ratio=2, dtype="float32"):
+    """The flat layout, with a complete vision_config."""
     ids = special_ids(first_special)
     return {
         "architectures": ["Qwen2VLForConditionalGeneration"],
@@ -71,8 +78,103 @@ def flat_config(*, hidden, layers, heads, kv_heads, intermediate, vocabulary, mr
     }
 
 
-def flat_name(name):
-    """transformers' in-memory parameter name -> the name in a flat checkpoint."""
+def qwen2_5_vl_config(*, window_cells, full_blocks, vision_depth=3, vision_width=16, vision_heads=2, vision_intermediate=24,
+                      **same):
+    """The flat layout. Windows are window_cells x window_cells merged patches; the blocks of `full_blocks` have none."""
+    config = qwen2_vl_config(**same)
+    patch = same["patch"]
+    return config | {
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "max_position_embeddings": 128000,
+        "model_type": "qwen2_5_vl",
+        "vision_config": {
+            "depth": vision_depth,
+            "hidden_act": "silu",
+            "hidden_size": vision_width,
+            "intermediate_size": vision_intermediate,
+            "num_heads": vision_heads,
+            "in_chans": 3,
+            "out_hidden_size": same["hidden"],
+            "patch_size": patch,
+            "spatial_merge_size": 2,
+            "spatial_patch_size": patch,
+            "window_size": 2 * patch * window_cells,
+            "fullatt_block_indexes": full_blocks,
+            "tokens_per_second": 2,
+            "temporal_patch_size": 2,
+        },
+    }
+
+
+def qwen3_vl_config(*, hidden, layers, heads, kv_heads, head_dim, intermediate, vocabulary, mrope_section, tied, patch,
+                    first_special, taps, table_side, vision_depth, vision_width=16, vision_heads=2, vision_intermediate=24,
+                    dtype="float32"):
+    """The nested layout. DeepStack reads the outputs of the vision blocks `taps`."""
+    ids = special_ids(first_special)
+    return {
+        "architectures": ["Qwen3VLForConditionalGeneration"],
+        "image_token_id": ids["image"],
+        "model_type": "qwen3_vl",
+        "text_config": {
+            "attention_bias": False,
+            "attention_dropout": 0.0,
+            "bos_token_id": ids["bos"],
+            "dtype": dtype,
+            "eos_token_id": ids["end_of_turn"],
+            "head_dim": head_dim,
+            "hidden_act": "silu",
+            "hidden_size": hidden,
+            "initializer_range": 0.02,
+            "intermediate_size": intermediate,
+            "max_position_embeddings": 262144,
+            "model_type": "qwen3_vl_text",
+            "num_attention_heads": heads,
+            "num_hidden_layers": layers,
+            "num_key_value_heads": kv_heads,
+            "rms_norm_eps": 1e-06,
+            "rope_scaling": {"mrope_interleaved": True, "mrope_section": mrope_section, "rope_type": "default"},
+            "rope_theta": 5000000,
+            "tie_word_embeddings": tied,
+            "use_cache": True,
+            "vocab_size": vocabulary,
+        },
+        "tie_word_embeddings": tied,
+        "transformers_version": "4.57.0.dev0",
+        "video_token_id": ids["video"],
+        "vision_config": {
+            "deepstack_visual_indexes": taps,
+            "depth": vision_depth,
+            "hidden_act": "gelu_pytorch_tanh",
+            "hidden_size": vision_width,
+            "in_channels": 3,
+            "initializer_range": 0.02,
+            "intermediate_size": vision_intermediate,
+            "model_type": "qwen3_vl",
+            "num_heads": vision_heads,
+            "num_position_embeddings": table_side**2,
+            "out_hidden_size": hidden,
+            "patch_size": patch,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+        "vision_end_token_id": ids["vision_end"],
+        "vision_start_token_id": ids["vision_start"],
+    }
+
+
+def text_of(config):
+    """The part of a config.json that describes the decoder."""
+    return config.get("text_config", config)
+
+
+def model_class(model_type):
+    return getattr(transformers, CLASSES[model_type])
+
+
+def stored_name(name, model_type):
+    """transformers' in-memory parameter name -> the name in the family's hub directories."""
+    if model_type not in FLAT_FAMILIES:
+        return name
     if name.startswith("model.visual."):
         return name[len("model."):]
     if name.startswith("model.language_model."):
@@ -81,8 +183,15 @@ def flat_name(name):
 
 
 def named_parameters(model):
-    """Every parameter once (a tied head is the embedding), under its flat name, in alphabetical order."""
-    return dict(sorted((flat_name(name), parameter) for name, parameter in model.named_parameters()))
+    """Every parameter once (a tied head is the embedding), under its stored name, in alphabetical order."""
+    return dict(sorted((stored_name(name, model.config.model_type), parameter) for name, parameter in model.named_parameters()))
+
+
+def part_of(name):
+    """"vision" (the projector included), "embeddings", "decoder" or "head", by a stored name."""
+    if name.startswith(("visual.", "model.visual.")):
+        return "vision"
+    return {"lm_head.weight": "head"}.get(name, "embeddings" if name.endswith("embed_tokens.weight") else "decoder")
 
 
 def randomize(model, seed):
@@ -95,7 +204,7 @@ def randomize(model, seed):
                 value = 0.1 * noise
             elif parameter.dim() == 1:
                 value = 1 + 0.1 * noise
-            elif name == "model.embed_tokens.weight":
+            elif name.endswith("embed_tokens.weight"):
                 value = 0.15 * noise
             elif name == "lm_head.weight":
                 value = 2 * noise / math.sqrt(parameter.shape[1])
@@ -105,12 +214,11 @@ def randomize(model, seed):
 
 
 def write_model(directory, config, seed):
-    """Builds a random model with transformers and writes it as a flat directory; returns the model in memory."""
+    """Builds a random model with transformers and writes it as a directory of its family; returns the model in memory."""
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    model = Qwen2VLForConditionalGeneration._from_config(
-        AutoConfig.from_pretrained(directory), attn_implementation="eager")
+    model = model_class(config["model_type"])._from_config(AutoConfig.from_pretrained(directory), attn_implementation="eager")
     model = model.float().eval()
     randomize(model, seed)
     save_file({name: parameter.detach().contiguous().clone() for name, parameter in named_parameters(model).items()},
@@ -119,9 +227,10 @@ def write_model(directory, config, seed):
 
 
 def load_model(directory, dtype=torch.float32, attention="eager"):
-    """Loads a flat directory; a missing, unexpected or misshapen tensor is an error."""
+    """Loads a directory; a missing, unexpected or misshapen tensor is an error."""
     keyword = "dtype" if TRANSFORMERS_5 else "torch_dtype"
-    model, info = Qwen2VLForConditionalGeneration.from_pretrained(
+    config = json.loads((Path(directory) / "config.json").read_text())
+    model, info = model_class(config["model_type"]).from_pretrained(
         directory, attn_implementation=attention, output_loading_info=True, **{keyword: dtype})
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if info[kind]:
@@ -133,12 +242,13 @@ def make_sample(segments, config, generator):
     """One sample from segments: ("text", n) random tokens, ("image", (t, h, w)), ("answer", n) an answer turn of n random
     tokens closed by the end-of-turn token. Answer positions are those whose next token belongs to an answer. Without
     pictures the three picture entries are absent."""
-    ids = special_ids(config["bos_token_id"])
+    first_special = text_of(config)["bos_token_id"]
+    ids = special_ids(first_special)
     vision = config["vision_config"]
     row_width = 3 * vision["temporal_patch_size"] * vision["patch_size"] ** 2
 
     def draw(count):
-        return torch.randint(0, config["bos_token_id"], (count,), generator=generator).tolist()
+        return torch.randint(0, first_special, (count,), generator=generator).tolist()
 
     tokens, answer_positions, grids, patches = [], [], [], []
     for kind, value in segments:
@@ -189,16 +299,18 @@ def rope_positions(model, sample):
 
 
 class LayerRecorder:
-    """Keeps the raw output [T, D] of every decoder layer during a forward pass of one sample."""
+    """Keeps the residual stream [T, D] after every decoder layer of a forward pass of one sample: what the next layer, and
+    after the last one the final norm, is given. DeepStack's rows are thus in it."""
 
     def __init__(self, model):
         self.rows = {}
-        self.handles = [layer.register_forward_hook(self.keep(index))
-                        for index, layer in enumerate(model.model.language_model.layers, start=1)]
+        decoder = model.model.language_model
+        self.handles = [module.register_forward_pre_hook(self.keep(index))
+                        for index, module in enumerate([*decoder.layers[1:], decoder.norm], start=1)]
 
     def keep(self, index):
-        def hook(module, arguments, output):
-            self.rows[index] = (output[0] if isinstance(output, tuple) else output)[0]
+        def hook(module, arguments):
+            self.rows[index] = arguments[0][0]
         return hook
 
     def __enter__(self):

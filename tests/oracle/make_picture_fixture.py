@@ -1,7 +1,7 @@
 """Sizes and patches as Qwen2-VL's image processor gives them. Made with transformers 5.23.0 (its PIL backend, numpy) and
 Pillow 13.0.0.
 
-    python tests/oracle/make_qwen2_vl_image_fixture.py        writes tests/data/processor/images.json
+    python tests/oracle/make_picture_fixture.py        writes tests/data/processor/images.json
 """
 import json
 import pathlib
