@@ -1,28 +1,36 @@
-"""Conversations as Qwen2-VL's processor and model take them: tokens, M-RoPE positions, answer positions. Made with
+"""Conversations as a family's processor and model take them: tokens, M-RoPE positions, answer positions. Made with
 transformers 5.23.0, tokenizers 0.23.3, torch 2.13.0 and Pillow 13.0.0 on the tokenizer of tests/data/qwen2.
 
-    python tests/oracle/make_processor_fixture.py TOKENIZER_DIR        writes tests/data/processor/conversations.json
+    python tests/oracle/make_processor_fixture.py TOKENIZER_DIR FAMILY...
+
+writes tests/data/FAMILY/conversations.json; of qwen2_vl, tests/data/processor/conversations.json.
 """
 import json
 import pathlib
 import sys
 
 import torch
+import transformers
 from PIL import Image, ImageOps
-from transformers import Qwen2TokenizerFast, Qwen2VLConfig, Qwen2VLModel, Qwen2VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+DEFAULT_SYSTEM = "{% if loop.first and m.role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
 TEMPLATE = (
-    "{% for m in messages %}"
-    "{% if loop.first and m.role != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
     "<|im_start|>{{ m.role }}\n"
     "{% for c in m.content %}"
     "{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c.text }}{% endif %}"
     "{% endfor %}<|im_end|>\n"
     "{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
-LARGE = dict(patch_size=14, min_pixels=3136, max_pixels=12845056)
+QWEN2 = dict(patch_size=14, min_pixels=3136, max_pixels=12845056)
+QWEN3 = dict(patch_size=16, size=dict(shortest_edge=65536, longest_edge=16777216), image_mean=[0.5] * 3, image_std=[0.5] * 3)
+FAMILIES = {  # the classes' common prefix, whether a conversation without a system turn gets one, LARGE
+    "qwen2_vl": ("Qwen2VL", True, QWEN2),
+    "qwen2_5_vl": ("Qwen2_5_VL", True, QWEN2),
+    "qwen3_vl": ("Qwen3VL", False, QWEN3),
+}
+LARGE = "the settings of the hub's files"
 SMALL = dict(patch_size=8, min_pixels=8192, max_pixels=65536)
 
 
@@ -77,22 +85,25 @@ def open_picture(name):
     return ImageOps.exif_transpose(Image.open(DATA / "images" / name)).convert("RGB")
 
 
-class StillProcessor(Qwen2VLProcessor):
-    """Without a video processor, which would need torchvision."""
-
-    def check_argument_for_proper_class(self, *unused):
-        pass
-
-
 class Oracle:
-    def __init__(self, tokenizer_dir, plain):
-        self.tokenizer = Qwen2TokenizerFast.from_pretrained(tokenizer_dir)
+    def __init__(self, family, tokenizer_dir, plain):
+        prefix, self.has_default_system, self.settings = FAMILIES[family]
+        self.tokenizer = transformers.Qwen2TokenizerFast.from_pretrained(tokenizer_dir)
+        self.template = "{% for m in messages %}" + (DEFAULT_SYSTEM if self.has_default_system else "") + TEMPLATE
         self.plain = plain
-        vision = dict(depth=1, embed_dim=8, num_heads=1, hidden_size=8)
+
+        class StillProcessor(getattr(transformers, prefix + "Processor")):
+            """Without a video processor, which would need torchvision."""
+
+            def check_argument_for_proper_class(self, *unused):
+                pass
+
+        self.make_processor = StillProcessor
+        config = getattr(transformers, prefix + "Config")(
+            text_config=dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1, num_key_value_heads=1,
+                             vocab_size=8), vision_config=dict(depth=1, num_heads=1, hidden_size=8))
         with torch.device("meta"):
-            self.model = Qwen2VLModel(Qwen2VLConfig(
-                text_config=dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
-                                 num_key_value_heads=1, vocab_size=8), vision_config=vision))
+            self.model = getattr(transformers, prefix + "Model")(config)
 
     def render(self, processor, turns, prompt=False):
         return processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt)
@@ -105,7 +116,9 @@ class Oracle:
     def plain_ids(self, rendered, turns):
         """Template tokens as control tokens, the turns' texts cut into ordinary ones."""
         backend = self.tokenizer.backend_tokenizer
-        pieces = [("<|im_start|>", True), ("system\nYou are a helpful assistant.", False), ("<|im_end|>", True), ("\n", False)]
+        pieces = []
+        if self.has_default_system:
+            pieces += [("<|im_start|>", True), ("system\nYou are a helpful assistant.", False), ("<|im_end|>", True), ("\n", False)]
         for turn in turns:
             pieces += [("<|im_start|>", True), (turn["role"] + "\n", False)]
             for c in turn["content"]:
@@ -123,7 +136,7 @@ class Oracle:
         return ids
 
     def encode(self, options, turns):
-        processor = StillProcessor(Qwen2VLImageProcessorPil(**options), self.tokenizer, chat_template=TEMPLATE)
+        processor = self.make_processor(Qwen2VLImageProcessorPil(**options), self.tokenizer, chat_template=self.template)
         names = [c["image"] for turn in turns for c in turn["content"] if c["type"] == "image"]
         rendered = self.render(processor, turns)
         images = [open_picture(name) for name in names]
@@ -175,17 +188,20 @@ class Oracle:
                 if any(begin <= start and stop <= end for begin, end in spans)]
 
 
-def main():
+def main(tokenizer_dir, family):
     lines = []
     for plain, cases in ((False, CASES), (True, PLAIN)):
-        oracle = Oracle(sys.argv[1], plain)
+        oracle = Oracle(family, tokenizer_dir, plain)
         for name, (options, turns) in cases.items():
+            options = oracle.settings if options == LARGE else options
             case = {"name": name, "plain": plain, "image_processor": options, "turns": turns}
             lines.append(json.dumps(case | oracle.encode(options, turns), separators=(",", ":")))
-    (DATA / "processor" / "conversations.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    folder = DATA / ("processor" if family == "qwen2_vl" else family)
+    (folder / "conversations.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    main()
+    for chosen in sys.argv[2:]:
+        main(sys.argv[1], chosen)
