@@ -22,7 +22,7 @@
 
 namespace vlsi::method_fixture {
 
-inline const std::filesystem::path kFolder = VLSI_TEST_DATA "/method";
+inline const std::filesystem::path kFolder = VLSI_TEST_DATA "/method/qwen2_vl";
 /// No label of the batches but where a test says so.
 inline constexpr int32_t kNoEndOfTurn = -1;
 

@@ -5,6 +5,7 @@ The readable definition that the C++ program is compared with; nothing here is f
 (N answer positions of all samples of a batch, D width, V shared vocabulary rows, t_s and t_l target layers)
 """
 
+import contextlib
 import importlib
 import math
 
@@ -13,8 +14,11 @@ import torch.nn.functional as F
 from torch import nn
 from tiny_models import LayerRecorder, model_inputs, named_parameters, part_of
 
+NORMS = {"qwen2_vl": "Qwen2VLRMSNorm", "qwen2_5_vl": "Qwen2_5_VLRMSNorm", "qwen3_vl": "Qwen3VLTextRMSNorm"}
 
-def compute_in_float64():
+
+@contextlib.contextmanager
+def in_float64():
     """Lifts the float32 casts inside transformers' norms and vision rotary, so that a float64 model is one throughout.
     The rotary angles and the weights of a table of positions keep their float32 values, which are constants of the architecture.
     Needs attention="sdpa"."""
@@ -30,10 +34,16 @@ def compute_in_float64():
         cos, sin = cos.unsqueeze(-2).to(q.dtype), sin.unsqueeze(-2).to(q.dtype)
         return q * cos + rotate_half(q) * sin, k * cos + rotate_half(k) * sin
 
-    for family, norms in {"qwen2_vl": "Qwen2VLRMSNorm", "qwen2_5_vl": "Qwen2_5_VLRMSNorm", "qwen3_vl": "Qwen3VLTextRMSNorm"}.items():
+    replaced = []
+    for family, norm_class in NORMS.items():
         modeling = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
-        getattr(modeling, norms).forward = norm
-        modeling.apply_rotary_pos_emb_vision = rotate_vision
+        for owner, name, value in ((getattr(modeling, norm_class), "forward", norm),
+                                   (modeling, "apply_rotary_pos_emb_vision", rotate_vision)):
+            replaced.append((owner, name, getattr(owner, name)))
+            setattr(owner, name, value)
+    yield
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
 
 
 class VerbFfn(nn.Module):
@@ -160,15 +170,17 @@ def verbalize(speaker, batches, settings, vocabulary):
 
 
 def interact(student, teacher, batches, settings, vocabulary, choose=nearest):
-    """Step 2: the student's decoder layers and final norm learn; teacher, verbalizers, embeddings, head are frozen."""
+    """Step 2: the student's decoder layers and final norm learn; teacher, verbalizers, embeddings, head are frozen. `batches`:
+    pairs of the student's batch and the teacher's, which have the same answers."""
     teacher.requires_grad_(False)
     decoder = [parameter for name, parameter in named_parameters(student.backbone).items()
                if part_of(name) == "decoder"]
     trained = only(student, decoder)
 
-    def loss_of(batch):
+    def loss_of(pair):
+        batch, teacher_batch = pair
         with torch.no_grad():
-            rows, final = teacher.answer_rows(batch)
+            rows, final = teacher.answer_rows(teacher_batch)
             said_by_teacher = teacher.layer_logits(rows, vocabulary)
             teacher_final = teacher.final_logits(final, vocabulary)
         rows, final = student.answer_rows(batch)
