@@ -8,6 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "family/family.h"
 #include "model/parts.h"
 #include "tests/checkpoint/model_directory.h"
 #include "tests/support/sanitizers.h"
@@ -42,6 +43,29 @@ class LoadVlm : public testing::Test {
   }
   Folder folder_;
 };
+
+TEST_F(LoadVlm, ReadsEveryNamingThatTransformersWrites) {
+  for (const auto& family : families()) {
+    const auto variant = concat(family.name, "/tied");
+    const auto file = fixtures::directory(concat(family.name, "/names.json"));
+    if (!fs::exists(file)) continue;
+    const auto tensors = by_name(stored_tensors(variant));
+    const auto namings = read_json(file);
+    for (const auto& [naming, stored] : namings.items()) {
+      SCOPED_TRACE(concat(family.name, ", ", naming));
+      NamedTensors renamed;
+      for (const std::string name : stored) {
+        const auto own = family.own_name(name);
+        ASSERT_TRUE(own) << name;
+        ASSERT_TRUE(tensors.contains(family.written_name(*own))) << name;
+        renamed.emplace_back(name, tensors.at(family.written_name(*own)));
+      }
+      const auto directory = path(concat(family.name, "-", naming));
+      write_directory(directory, renamed, variant);
+      expect_same_parameters(*load(directory), *load(fixtures::directory(variant)));
+    }
+  }
+}
 
 TEST_F(LoadVlm, ReadsTheNewerNames) {
   NamedTensors renamed;

@@ -12,53 +12,60 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Final rows of the stored samples, with and without pictures.
-at::Tensor rows_of(const Vlm& model, const fs::path& directory = {}) {
+at::Tensor rows_of(const Vlm& model, const std::string& variant, const fs::path& directory = {}) {
   at::NoGradGuard no_grad;
   std::vector<Sample> samples;
-  for (const auto& stored : fixtures::cases("tied")) samples.push_back(fixtures::sample_of(stored));
+  for (const auto& stored : fixtures::cases(variant)) samples.push_back(fixtures::sample_of(stored));
   KeptPictureFeatures pictures(directory);
   return model.forward(pack(samples), {}, &pictures).final_rows;
 }
 
-class ModelWithPictureFeatures : public testing::TestWithParam<at::ScalarType> {};
+class ModelWithPictureFeatures : public testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {};
 
 TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
-  const Folder folder;
-  const auto load = [&] {
-    auto model = load_vlm(fixtures::directory("tied"), GetParam());
+  const auto& [variant, dtype] = GetParam();
+  const auto load = [&variant = variant, dtype = dtype] {
+    auto model = load_vlm(fixtures::directory(variant), dtype);
     make_trainable(*model, {}, "test");
     return model;
   };
-  const auto expected = rows_of(*load());
+  const Folder folder;
+  const auto expected = rows_of(*load(), variant);
   fs::path kept;
   for (const bool is_first : {true, false}) {
     const auto model = load();
-    EXPECT_TRUE(rows_of(*model, folder.path()).equal(expected)) << is_first;
+    EXPECT_TRUE(rows_of(*model, variant, folder.path()).equal(expected)) << is_first;
     for (const auto& entry : fs::directory_iterator(folder.path())) kept = entry.path();
   }
   // It does read: other features, other rows.
   const auto shard = SafetensorsFile::open(kept / "features-00000.safetensors");
   const auto features = shard->tensor("features"), starts = shard->tensor("starts"), pictures = shard->tensor("keys");
-  EXPECT_EQ(features.scalar_type(), GetParam());
+  EXPECT_EQ(features.scalar_type(), dtype);
   const Folder other;
   {
-    FeatureFiles files(other.path(), kept.filename().string(), features.size(1), GetParam());
+    FeatureFiles files(other.path(), kept.filename().string(), features.size(1), dtype);
     const auto* at = starts.const_data_ptr<int64_t>();
     for (int64_t i = 0; i < pictures.size(0); ++i) {
       files.insert(pictures.const_data_ptr<uint64_t>()[i], features.narrow(0, at[i], at[i + 1] - at[i]).flip({1}));
     }
   }
   const auto model = load();
-  EXPECT_FALSE(rows_of(*model, other.path()).equal(expected));
+  EXPECT_FALSE(rows_of(*model, variant, other.path()).equal(expected));
 }
 
-INSTANTIATE_TEST_SUITE_P(Dtypes, ModelWithPictureFeatures, testing::Values(at::kFloat, at::kBFloat16));
+INSTANTIATE_TEST_SUITE_P(EveryFamily, ModelWithPictureFeatures,
+                         testing::Combine(testing::ValuesIn(fixtures::variants()),
+                                          testing::Values(at::kFloat, at::kBFloat16)),
+                         [](const auto& param) {
+                           return fixtures::variant_name(std::get<0>(param.param)) +
+                                  c10::toString(std::get<1>(param.param));
+                         });
 
 TEST(ModelWhoseTowerLearns, KeepsNoPictureFeatures) {
   const Folder folder;
   const auto model = load_vlm(fixtures::directory("tied"), at::kFloat);
   make_trainable(*model, {"vision"}, "test");
-  rows_of(*model, folder.path());
+  rows_of(*model, "tied", folder.path());
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 

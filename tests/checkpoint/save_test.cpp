@@ -26,13 +26,15 @@ class SaveVlm : public testing::Test {
 };
 
 TEST_F(SaveVlm, WritesWhatIsReadBack) {
-  for (const char* variant : {"tied", "untied"}) {
+  for (const auto& variant : fixtures::variants()) {
     SCOPED_TRACE(variant);
     const auto model = load(fixtures::directory(variant));
     save_vlm(path(variant), *model, at::kFloat, {});
     expect_same_parameters(*load(path(variant)), *model);
     EXPECT_EQ(Checkpoint::open(path(variant)).names(), Checkpoint::open(fixtures::directory(variant)).names());
     EXPECT_TRUE(fs::exists(path(variant) / "generation_config.json"));
+    EXPECT_EQ(read_json(path(variant) / "config.json").contains("text_config"),
+              read_json(fixtures::directory(variant) / "config.json").contains("text_config"));
   }
 }
 

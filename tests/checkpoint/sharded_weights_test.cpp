@@ -21,11 +21,11 @@ void run_together(int64_t size, const std::function<void(const Ranks&)>& action)
   EXPECT_EQ(errors, std::vector<std::string>(size));
 }
 
-class ShardedModel : public testing::TestWithParam<std::tuple<const char*, at::ScalarType, int64_t>> {};
+class ShardedModel : public testing::TestWithParam<std::tuple<std::string, at::ScalarType, int64_t>> {};
 
 TEST_P(ShardedModel, SaysWhatAResidentOneSaysBitForBit) {
   const auto& [variant, dtype, size] = GetParam();
-  const std::string name = variant;
+  const auto& name = variant;
   const auto type = dtype;
   const auto stored = fixtures::cases(name);
   const std::vector<Batch> batches{
@@ -58,11 +58,11 @@ TEST_P(ShardedModel, SaysWhatAResidentOneSaysBitForBit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, ShardedModel,
-                         testing::Combine(testing::Values("tied", "untied"), testing::Values(at::kFloat, at::kBFloat16),
-                                          testing::Values(2, 3)),
+                         testing::Combine(testing::ValuesIn(fixtures::variants()),
+                                          testing::Values(at::kFloat, at::kBFloat16), testing::Values(2, 3)),
                          [](const auto& param) {
-                           return concat(std::get<0>(param.param), c10::toString(std::get<1>(param.param)),
-                                         std::get<2>(param.param));
+                           return concat(fixtures::variant_name(std::get<0>(param.param)),
+                                         c10::toString(std::get<1>(param.param)), std::get<2>(param.param));
                          });
 
 TEST(ShardedWeights, KeepAShareOfEachPartAndNoneOfTheWhole) {

@@ -97,8 +97,8 @@ TEST_P(GreedyBesideTransformers, GivesNothingWhenTheFirstTokenStops) {
   EXPECT_TRUE(found.stopped);
 }
 
-INSTANTIATE_TEST_SUITE_P(BothHeads, GreedyBesideTransformers, testing::Values("tied", "untied"),
-                         [](const auto& variant) { return variant.param; });
+INSTANTIATE_TEST_SUITE_P(Families, GreedyBesideTransformers, testing::ValuesIn(fixtures::variants()),
+                         fixtures::test_name);
 
 TEST(StopTokens, ComeFromTheGenerationConfigThenFromTheModels) {
   const Folder folder;

@@ -1,4 +1,5 @@
-// The tiny teacher and student of tests/oracle/make_method_fixture.py, their batches, and the loop that trains on them.
+// The tiny teachers and students of tests/oracle/make_method_fixture.py, their batches, and the loop that trains on
+// them.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -6,6 +7,7 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,13 +24,19 @@
 
 namespace vlsi::method_fixture {
 
-inline const std::filesystem::path kFolder = VLSI_TEST_DATA "/method/qwen2_vl";
+/// The pair that tests of one pair use.
+inline constexpr char kPair[] = "qwen2_vl";
+inline const std::filesystem::path kFolder = std::filesystem::path(VLSI_TEST_DATA "/method") / kPair;
+
+inline std::filesystem::path folder_of(const std::string& pair) { return kFolder.parent_path() / pair; }
 /// No label of the batches but where a test says so.
 inline constexpr int32_t kNoEndOfTurn = -1;
 
-inline const Json& expected() {
-  static const Json json = read_json(kFolder / "expected.json");
-  return json;
+inline const Json& expected(const std::string& pair = kPair) {
+  static std::map<std::string, Json> files;
+  const auto [found, is_new] = files.try_emplace(pair);
+  if (is_new) found->second = read_json(folder_of(pair) / "expected.json");
+  return found->second;
 }
 
 inline std::vector<int32_t> integers(const at::Tensor& values) {
@@ -37,8 +45,8 @@ inline std::vector<int32_t> integers(const at::Tensor& values) {
 }
 
 /// The three samples of a stored micro-batch.
-inline std::vector<Sample> load_samples(int index) {
-  const auto file = SafetensorsFile::open(kFolder / ("batch_" + std::to_string(index) + ".safetensors"));
+inline std::vector<Sample> load_samples(int index, const std::string& pair = kPair) {
+  const auto file = SafetensorsFile::open(folder_of(pair) / ("batch_" + std::to_string(index) + ".safetensors"));
   std::vector<Sample> samples(3);
   for (size_t i = 0; i < samples.size(); ++i) {
     const auto tensor = [&](const char* name) { return file->tensor("samples." + std::to_string(i) + "." + name); };
@@ -62,17 +70,17 @@ inline std::vector<Sample> load_samples(int index) {
   return samples;
 }
 
-inline Batch load_batch(int index) { return pack(load_samples(index)); }
+inline Batch load_batch(int index, const std::string& pair = kPair) { return pack(load_samples(index, pair)); }
 
 inline std::vector<int64_t> target_layers(const std::string& who) {
   return expected().at("target_layers").at(who).get<std::vector<int64_t>>();
 }
 
 /// A backbone and its verbalizers, all frozen.
-inline Speaker stored_speaker(const std::string& who) {
-  Speaker speaker{load_vlm(kFolder / who, at::kFloat), nullptr, {}};
+inline Speaker stored_speaker(const std::string& who, const std::string& pair = kPair) {
+  Speaker speaker{load_vlm(folder_of(pair) / who, at::kFloat), nullptr, {}};
   speaker.verbalizers = Verbalizers::of(*speaker.model, {}, target_layers(who), /*seed=*/0);
-  const auto file = SafetensorsFile::open(kFolder / (who + "_verbalizers.safetensors"));
+  const auto file = SafetensorsFile::open(folder_of(pair) / (who + "_verbalizers.safetensors"));
   for (auto& [name, parameter] : speaker.verbalizers->named_parameters()) {
     parameter.set_data(file->tensor(name).clone());
     parameter.set_requires_grad(false);
@@ -116,8 +124,8 @@ inline void expect_near(const Json& found, const Json& wanted, const std::string
 /// Trains on the two batches in turn, one a step, and compares every iteration with `records`: loss, gradient norm,
 /// learning rate and whatever else both sides say.
 inline void train_and_compare(const std::string& step, NamedTensors parameters, const Json& records,
-                              const std::function<StepOutput(const Batch&)>& loss) {
-  const Batch batches[] = {load_batch(0), load_batch(1)};
+                              const std::function<StepOutput(const Batch&)>& loss, const std::string& pair = kPair) {
+  const Batch batches[] = {load_batch(0, pair), load_batch(1, pair)};
   const auto config = optimizer_of(step);
   const auto num_iterations = static_cast<int64_t>(records.size());
   ASSERT_EQ(num_iterations, 10);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "family/family.h"
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
 #include "method/step3_finetune.h"
@@ -25,22 +26,35 @@ StepOutput verbalize_now(const Speaker& speaker, const Batch& batch) {
   return verbalize(rows, *speaker.verbalizers, batch, kNoEndOfTurn);
 }
 
-void run_step1(const std::string& who, const Speaker& speaker) {
-  train_and_compare("verbalize", method_fixture::verbalizer_parameters(speaker, /*learn=*/true),
-                    expected().at("float32").at("verbalize").at(who),
-                    [&](const Batch& batch) { return verbalize_now(speaker, batch); });
+void run_step1(const std::string& who, const Speaker& speaker, const std::string& pair) {
+  train_and_compare(
+      "verbalize", method_fixture::verbalizer_parameters(speaker, /*learn=*/true),
+      expected(pair).at("float32").at("verbalize").at(who),
+      [&](const Batch& batch) { return verbalize_now(speaker, batch); }, pair);
   method_fixture::verbalizer_parameters(speaker, /*learn=*/false);
 }
 
-TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
-  const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
+/// The families of which there is a teacher and a student.
+std::vector<std::string> families_with_pairs() {
+  std::vector<std::string> names;
+  for (const auto& family : families()) {
+    if (std::filesystem::exists(method_fixture::folder_of(std::string(family.name)))) names.emplace_back(family.name);
+  }
+  return names;
+}
+
+class StepsOf : public testing::TestWithParam<std::string> {};
+
+TEST_P(StepsOf, ReproduceTheReferenceFromVerbalizationToFineTuning) {
+  const auto& pair = GetParam();
+  const Speaker student = stored_speaker("student", pair), teacher = stored_speaker("teacher", pair);
   {
     SCOPED_TRACE("step 1, student");
-    run_step1("student", student);
+    run_step1("student", student, pair);
   }
   {
     SCOPED_TRACE("step 1, teacher");
-    run_step1("teacher", teacher);
+    run_step1("teacher", teacher, pair);
   }
   if (HasFailure()) return;
 
@@ -53,15 +67,25 @@ TEST(Steps, ReproduceTheReferenceFromVerbalizationToFineTuning) {
                                 config,
                                 random,
                                 kNoEndOfTurn};
-  train_and_compare("interact", make_trainable(*student.model, {"decoder"}, "test"),
-                    expected().at("float32").at("interact"),
-                    [&](const Batch& batch) { return interact(interaction, batch); });
+  train_and_compare(
+      "interact", make_trainable(*student.model, {"decoder"}, "test"), expected(pair).at("float32").at("interact"),
+      [&](const Batch& batch) { return interact(interaction, batch); }, pair);
   if (HasFailure()) return;
 
-  train_and_compare("finetune", make_trainable(*student.model, {"decoder", "embeddings", "head"}, "test"),
-                    expected().at("float32").at("finetune"),
-                    [&](const Batch& batch) { return finetune(*student.model, batch, kNoEndOfTurn); });
+  train_and_compare(
+      "finetune", make_trainable(*student.model, {"decoder", "embeddings", "head"}, "test"),
+      expected(pair).at("float32").at("finetune"),
+      [&](const Batch& batch) { return finetune(*student.model, batch, kNoEndOfTurn); }, pair);
 }
+
+TEST_P(StepsOf, MatchDifferentTeacherLayersInTheReferencesBatches) {
+  // Otherwise the comparison above would say little about the matching.
+  const auto& records = expected(GetParam()).at("float32").at("interact");
+  EXPECT_NE(records[0].at("matches"), records[1].at("matches"));
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryFamily, StepsOf, testing::ValuesIn(families_with_pairs()),
+                         [](const auto& family) { return family.param; });
 
 void break_weight(const Vlm& model, const std::string& wanted) {
   for (auto& [name, parameter] : model.named_parameters()) {
@@ -109,12 +133,6 @@ TEST(Steps, AreCheckedInFloat64BeforeTheyTrain) {
   const auto text = message_of(
       [&] { check_objective(*teacher.model, teacher.verbalizers.get(), student.model->head(), "teacher", batch); });
   EXPECT_NE(text.find("the teacher's last layer: the logsumexp deviates by nan"), std::string::npos) << text;
-}
-
-TEST(Steps, ReferenceMatchesDifferentTeacherLayersInItsBatches) {
-  // Otherwise the comparison above would say little about the matching.
-  const auto& records = expected().at("float32").at("interact");
-  EXPECT_NE(records[0].at("matches"), records[1].at("matches"));
 }
 
 }  // namespace

@@ -28,29 +28,38 @@ LossAndGradients gradients(Vlm& model, const Batch& batch, bool checkpointing) {
   return result;
 }
 
-class CheckpointedLayer : public testing::TestWithParam<std::vector<std::string>> {};
+class CheckpointedLayer : public testing::TestWithParam<std::vector<std::string>> {
+ protected:
+  void expect_equal_gradients(const std::string& variant, at::ScalarType dtype) const;
+};
 INSTANTIATE_TEST_SUITE_P(Training, CheckpointedLayer,
                          testing::Values(std::vector<std::string>{"lora"}, std::vector<std::string>{"decoder"},
                                          std::vector<std::string>{"decoder", "embeddings", "projector", "lora"}));
 
+void CheckpointedLayer::expect_equal_gradients(const std::string& variant, at::ScalarType dtype) const {
+  const auto model = load_vlm(fixtures::directory(variant), dtype);
+  model->add_lora(4, 8, {"q_proj", "v_proj", "down_proj"}, 3, "test");
+  for (auto& [name, value] : model->named_parameters()) {
+    if (name.ends_with("lora_B")) value.copy_(fixtures::random(value.sizes(), 5) * 0.1);
+  }
+  const auto trained = make_trainable(*model, GetParam(), "test");
+  std::vector<Sample> samples;
+  for (const auto& stored : fixtures::cases(variant)) samples.push_back(fixtures::sample_of(stored));
+  const auto batch = pack(samples);
+  const auto expected = gradients(*model, batch, /*checkpointing=*/false),
+             found = gradients(*model, batch, /*checkpointing=*/true);
+  EXPECT_TRUE(at::equal(found.loss, expected.loss));
+  ASSERT_EQ(found.of.size(), trained.size());
+  ASSERT_EQ(expected.of.size(), trained.size());
+  for (const auto& [name, gradient] : expected.of) EXPECT_TRUE(at::equal(found.of.at(name), gradient)) << name;
+}
+
 TEST_P(CheckpointedLayer, GivesTheSameLossAndGradientsBitForBit) {
-  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-    SCOPED_TRACE(dtype);
-    const auto model = load_vlm(fixtures::directory("untied"), dtype);
-    model->add_lora(4, 8, {"q_proj", "v_proj", "down_proj"}, 3, "test");
-    for (auto& [name, value] : model->named_parameters()) {
-      if (name.ends_with("lora_B")) value.copy_(fixtures::random(value.sizes(), 5) * 0.1);
+  for (const auto& variant : fixtures::variants()) {
+    for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+      SCOPED_TRACE(concat(variant, " ", dtype));
+      expect_equal_gradients(variant, dtype);
     }
-    const auto trained = make_trainable(*model, GetParam(), "test");
-    std::vector<Sample> samples;
-    for (const auto& stored : fixtures::cases("untied")) samples.push_back(fixtures::sample_of(stored));
-    const auto batch = pack(samples);
-    const auto expected = gradients(*model, batch, /*checkpointing=*/false),
-               found = gradients(*model, batch, /*checkpointing=*/true);
-    EXPECT_TRUE(at::equal(found.loss, expected.loss));
-    ASSERT_EQ(found.of.size(), trained.size());
-    ASSERT_EQ(expected.of.size(), trained.size());
-    for (const auto& [name, gradient] : expected.of) EXPECT_TRUE(at::equal(found.of.at(name), gradient)) << name;
   }
 }
 

@@ -1,35 +1,65 @@
-// The tiny Qwen2-VL models of tests/oracle/make_model_fixture.py and what transformers computes with them.
+// The tiny models of tests/oracle/make_model_fixture.py and what transformers computes with them.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/safetensors.h"
 #include "checkpoint/load.h"
 #include "data/batch.h"
+#include "family/family.h"
 #include "family/qwen2_vl/pictures.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
 namespace vlsi::fixtures {
 
+/// "qwen2_vl/tied"; without a family, Qwen2-VL's.
 inline std::filesystem::path directory(const std::string& variant) {
-  return std::filesystem::path(VLSI_TEST_DATA) / "qwen2_vl" / variant;
+  const auto family = variant.find('/') == std::string::npos ? "qwen2_vl" : "";
+  return std::filesystem::path(VLSI_TEST_DATA) / family / variant;
+}
+
+/// The two models of every family.
+inline std::vector<std::string> variants() {
+  std::vector<std::string> all;
+  for (const auto& family : families()) {
+    for (const char* head : {"tied", "untied"}) all.push_back(concat(family.name, '/', head));
+  }
+  return all;
+}
+
+/// A variant in the name of a test.
+inline std::string test_name(const testing::TestParamInfo<std::string>& variant) {
+  auto name = variant.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+}
+
+inline std::string variant_name(std::string variant) {
+  std::replace(variant.begin(), variant.end(), '/', '_');
+  return variant;
 }
 
 /// One stored sample with its activations.
 class Case {
  public:
   Case(const std::string& variant, const std::string& name)
-      : name_(name), file_(SafetensorsFile::open(directory(variant) / ("case_" + name + ".safetensors"))) {}
+      : variant_(variant),
+        name_(name),
+        file_(SafetensorsFile::open(directory(variant) / ("case_" + name + ".safetensors"))) {}
 
+  const std::string& variant() const { return variant_; }
   const std::string& name() const { return name_; }
   bool has(const std::string& tensor) const { return file_->tensors().contains(tensor); }
   at::Tensor operator[](const std::string& tensor) const { return file_->tensor(tensor); }
@@ -42,13 +72,27 @@ class Case {
   }
 
  private:
-  std::string name_;
+  std::string variant_, name_;
   std::shared_ptr<const SafetensorsFile> file_;
 };
 
 inline std::vector<Case> cases(const std::string& variant) {
-  // Not in the order of their lengths, so that packing has to sort them.
-  return {Case(variant, "two_images"), Case(variant, "text"), Case(variant, "one_image")};
+  auto names = read_json(directory(variant) / "expected.json").at("cases").get<std::vector<std::string>>();
+  std::reverse(names.begin(), names.end());  // not in the order of their lengths, so that packing has to sort them
+  std::vector<Case> all;
+  for (const auto& name : names) all.emplace_back(variant, name);
+  return all;
+}
+
+/// Of the sample's pictures.
+inline std::vector<PictureShape> picture_shapes(const Case& stored) {
+  std::vector<PictureShape> shapes;
+  if (stored.has("grids")) {
+    const auto grids = stored.integers("grids");
+    for (size_t i = 0; i < grids.size(); i += 3)
+      shapes.push_back(shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2));
+  }
+  return shapes;
 }
 
 /// The sample as the processor would give it.
@@ -56,17 +100,16 @@ inline Sample sample_of(const Case& stored) {
   Sample sample;
   sample.id = stored.name();
   sample.tokens = stored.integers("tokens");
-  sample.positions.resize(3);
-  for (int64_t axis = 0; axis < 3; ++axis) sample.positions[axis] = Case::integers(stored["positions"][axis]);
+  const int64_t num_axes = stored["positions"].size(0);
+  sample.positions.resize(num_axes);
+  for (int64_t axis = 0; axis < num_axes; ++axis) sample.positions[axis] = Case::integers(stored["positions"][axis]);
   sample.answer_positions = stored.integers("answer_positions");
   sample.labels = stored.integers("labels");
   sample.next_position = static_cast<int32_t>(stored.integer("next_position"));
-  if (!stored.has("grids")) return sample;
+  if (!stored.has("patches")) return sample;
   sample.image_token_positions = stored.integers("image_token_positions");
-  const auto grids = stored.integers("grids");
   int64_t first = 0;
-  for (size_t i = 0; i < grids.size(); i += 3) {
-    const auto shape = shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2);
+  for (const auto& shape : picture_shapes(stored)) {
     sample.images.push_back({stored["patches"].narrow(0, first, shape.num_patches), shape});
     first += shape.num_patches;
   }

@@ -11,10 +11,10 @@ using fixtures::difference;
 // The same float32 sums over up to 24 keys, by another kernel.
 constexpr double kTolerance = 1e-5;
 
-class CachedPass : public testing::Test {
+class CachedPass : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const auto& stored : fixtures::cases("untied")) prompts_.push_back(fixtures::prompt_of(stored));
+    for (const auto& stored : fixtures::cases(GetParam())) prompts_.push_back(fixtures::prompt_of(stored));
     const auto batch = pack(prompts_);
     cache_ = std::make_unique<KvCache>(model_->config().text, 3, 32, at::TensorOptions(at::kFloat));
     EXPECT_FALSE(cache_->has_prompt());
@@ -50,24 +50,24 @@ class CachedPass : public testing::Test {
   }
 
   at::NoGradGuard no_grad_;
-  std::shared_ptr<Vlm> model_ = load_vlm(fixtures::directory("untied"), at::kFloat);
+  std::shared_ptr<Vlm> model_ = load_vlm(fixtures::directory(GetParam()), at::kFloat);
   std::vector<Sample> prompts_, sequences_;  // sequences_: in the cache's order, with all tokens so far
   std::unique_ptr<KvCache> cache_;
 };
 
-TEST_F(CachedPass, GivesTheRowsOfAnUncachedOne) {
+TEST_P(CachedPass, GivesTheRowsOfAnUncachedOne) {
   step({1, 2, 3});
   step({40, 50, 60});
   step({7, 7, 7});
 }
 
-TEST_F(CachedPass, GoesOnWithReorderedSequences) {
+TEST_P(CachedPass, GoesOnWithReorderedSequences) {
   step({1, 2, 3});
   select({2, 0, 1});
   step({4, 5, 6});
 }
 
-TEST_F(CachedPass, GoesOnWithFewerSequences) {
+TEST_P(CachedPass, GoesOnWithFewerSequences) {
   select({0, 2});
   step({1, 2});
   select({1});
@@ -75,11 +75,13 @@ TEST_F(CachedPass, GoesOnWithFewerSequences) {
   step({4});
 }
 
-TEST_F(CachedPass, KeepsRepeatedSequencesApart) {
+TEST_P(CachedPass, KeepsRepeatedSequencesApart) {
   select({1, 1, 0, 1});
   step({1, 2, 3, 4});
   step({5, 5, 5, 5});
 }
+
+INSTANTIATE_TEST_SUITE_P(EveryFamily, CachedPass, testing::ValuesIn(fixtures::variants()), fixtures::test_name);
 
 }  // namespace
 }  // namespace vlsi

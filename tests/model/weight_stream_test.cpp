@@ -32,7 +32,7 @@ TEST(StreamedPart, IsTheTowerOrALayer) {
   }
 }
 
-class StreamedModel : public testing::TestWithParam<std::tuple<const char*, at::ScalarType>> {};
+class StreamedModel : public testing::TestWithParam<std::tuple<std::string, at::ScalarType>> {};
 
 TEST_P(StreamedModel, SaysWhatAResidentOneSaysBitForBit) {
   const auto& [variant, dtype] = GetParam();  // stored in float32: read in place, or converted part by part
@@ -71,10 +71,11 @@ TEST_P(StreamedModel, HasTheFingerprintOfAResidentOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, StreamedModel,
-                         testing::Combine(testing::Values("tied", "untied"),
+                         testing::Combine(testing::ValuesIn(fixtures::variants()),
                                           testing::Values(at::kFloat, at::kBFloat16)),
                          [](const auto& param) {
-                           return std::string(std::get<0>(param.param)) + c10::toString(std::get<1>(param.param));
+                           return fixtures::variant_name(std::get<0>(param.param)) +
+                                  c10::toString(std::get<1>(param.param));
                          });
 
 /// A line of /proc/self/status, in bytes.

@@ -15,7 +15,7 @@ using fixtures::by_name;
 using fixtures::random;
 
 TEST(AdamWBesidePyTorch, GivesItsLossesAndGradientNormsForTenUpdates) {
-  for (const char* variant : {"tied", "untied"}) {
+  for (const auto& variant : fixtures::variants()) {
     SCOPED_TRACE(variant);
     const auto expected = read_json(fixtures::directory(variant) / "expected.json");
     const auto& training = expected.at("training");
