@@ -51,7 +51,7 @@ std::map<std::string, Factors> read_factors(const SafetensorsFile& file, const F
     }
     const auto stored = name.substr(kPeftPrefix.size(), name.size() - kPeftPrefix.size() - kA.size());
     const auto own = family.own_name(stored);
-    const auto path = own ? family.written_name(*own) : stored;
+    const auto path = own && !own->empty() ? family.written_name(*own) : stored;
     auto& factor = is_a ? factors[path].a : factors[path].b;
     if (factor.defined()) problems.add("two tensors are named ", path, is_a ? kA : kB);
     factor = file.tensor(name);

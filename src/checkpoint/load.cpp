@@ -56,6 +56,7 @@ StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Pro
   StoredNames names;
   for (const auto& stored : checkpoint.names()) {
     const auto own = family.own_name(stored);
+    if (own && own->empty()) continue;
     if (!names.emplace(own.value_or(stored), stored).second)
       problems.add("two tensors are named ", family.written_name(*own));
   }

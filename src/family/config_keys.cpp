@@ -67,7 +67,8 @@ void read_rotation(const ConfigKeys& lookup, TextConfig& text, const std::string
     const Json rope = lookup.object(key);
     refuse_other_rotation(rope, key, place);
     if (auto theta = find<double>(rope, "rope_theta", place)) text.rope_theta = *theta;
-    if (auto section = find<std::vector<int64_t>>(rope, "mrope_section", place)) {
+    const auto section = find<std::vector<int64_t>>(rope, "mrope_section", place);
+    if (section && !text.rope_sections.empty()) {
       if (section->size() != 3) fail(place, ": mrope_section has ", section->size(), " entries, expected 3");
       text.rope_sections = *section;
     }
@@ -86,6 +87,10 @@ void check_heads(const ConfigKeys& lookup, const TextConfig& text, const std::st
   check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads",
                 place);
   const auto& section = text.rope_sections;
+  if (section.empty()) {
+    check_divides(2, "two", text.head_dim(), "head_dim", place);
+    return;
+  }
   for (const int64_t part : section) {
     if (part < 0 || part > text.head_dim())
       fail(place, ": mrope_section has the entry ", part, ", expected 0 to head_dim / 2");
@@ -98,10 +103,10 @@ void check_heads(const ConfigKeys& lookup, const TextConfig& text, const std::st
 
 }  // namespace
 
-TextConfig read_decoder_config(const Json& json, const std::string& place) {
+TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig defaults) {
   const Json inner = nested_object(json, "text_config", place);
   const ConfigKeys lookup(inner, json, place);
-  TextConfig text;
+  TextConfig text = std::move(defaults);
   lookup.read_size("vocab_size", text.vocab_size);
   lookup.read_size("hidden_size", text.hidden_size);
   lookup.read_size("intermediate_size", text.intermediate_size);
@@ -121,6 +126,7 @@ TextConfig read_decoder_config(const Json& json, const std::string& place) {
   refuse_windows(lookup, text.num_hidden_layers, place);
 
   check_heads(lookup, text, place);
+  if (text.rope_sections.empty()) text.rope_sections = {text.head_dim() / 2};
   if (!(text.rms_norm_eps > 0) || !(text.rope_theta > 0)) fail(place, ": rms_norm_eps and rope_theta must be positive");
   return text;
 }

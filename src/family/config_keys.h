@@ -54,10 +54,11 @@ void expect_word(const Json& object, const char* key, const char* expected, cons
 /// Error for weights that are quantized.
 void refuse_quantized(const Json& json, const std::string& place);
 
-/// A decoder of the kind of Qwen2's: from `text_config`, from the top of the file, or from both. Error naming `place`
-/// and key for wrong types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
+/// A decoder of the kind of Qwen2's: from `text_config`, from the top of the file, or from both; what neither has is
+/// that of `defaults`, whose rope_sections are empty for plain rotary positions. Error naming `place` and key for wrong
+/// types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
 /// layers), and what asks for another computation: other activations, attention windows, scaled rotation.
-TextConfig read_decoder_config(const Json& json, const std::string& place);
+TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig defaults = {});
 
 /// The token ids and the initial deviation that every family has.
 void read_general_keys(const ConfigKeys& keys, ModelConfig& config);

@@ -41,5 +41,16 @@ TEST(WeightNames, KnowNoOthers) {
   }
 }
 
+TEST(WeightNames, KnowWhatIsNotNeeded) {
+  const WeightNames names{"some", {{"eyes.head.", ""}, {"eyes.", "vision."}, {"end", "projector.end"}}};
+  EXPECT_EQ(own_name(names, "eyes.head.weight"), "");
+  EXPECT_EQ(own_name(names, "eyes.head"), "");
+  EXPECT_EQ(own_name(names, "eyes.map"), "vision.map");
+  EXPECT_EQ(own_name(names, "end"), "projector.end");
+  EXPECT_EQ(own_name(names, "en"), std::nullopt);
+  EXPECT_EQ(stored_name(names, "vision.head.weight"), "eyes.head.weight");
+  EXPECT_EQ(stored_name(names, "projector.end"), "end");
+}
+
 }  // namespace
 }  // namespace vlsi

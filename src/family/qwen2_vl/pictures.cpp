@@ -12,30 +12,9 @@ namespace {
 
 constexpr int64_t kMaxPatchSize = 1024, kMaxMerge = 64, kMaxPixels = int64_t{1} << 28;
 constexpr double kMaxAspectRatio = 200;
-constexpr double kByteScale = 1.0 / 255;
-constexpr int64_t kBicubic = 3;  // PIL's number for it
 
 /// What the model family's own reader takes where a file names no limits.
 constexpr int64_t kUnstatedMinPixels = 56 * 56, kUnstatedMaxPixels = 28 * 28 * 1280;
-
-std::pair<Json, std::string> read_settings(const std::filesystem::path& directory) {
-  const auto own = directory / "preprocessor_config.json", nested = directory / "processor_config.json";
-  if (std::filesystem::exists(own)) return {read_json(own), own.string()};
-  if (!std::filesystem::exists(nested)) {
-    fail("cannot read image settings of ", directory.string(),
-         ": found neither preprocessor_config.json nor processor_config.json");
-  }
-  return {require<Json>(read_json(nested), "image_processor", nested.string()), nested.string() + ": image_processor"};
-}
-
-int64_t read_bounded(const Json& settings, const std::string& key, int64_t absent, int64_t highest,
-                     const std::string& place) {
-  const int64_t value = vlsi::find<int64_t>(settings, key, place).value_or(absent);
-  if (value < 1 || value > highest) {
-    fail(place, ": key '", key, "' is ", value, ", expected an integer from 1 to ", highest);
-  }
-  return value;
-}
 
 /// A limit on the area: by its own key, or in `size` by either of two names.
 int64_t read_limit(const Json& settings, const std::string& key, const std::string& edge, int64_t absent,
@@ -45,46 +24,6 @@ int64_t read_limit(const Json& settings, const std::string& key, const std::stri
   if (!size) return absent;
   const std::string& name = vlsi::find<Json>(*size, key, place + ": size") ? key : edge;
   return read_bounded(*size, name, absent, kMaxPixels, place + ": size");
-}
-
-void read_channels(const Json& settings, const std::string& key, std::array<double, 3>& values,
-                   const std::string& place) {
-  const auto found = vlsi::find<std::vector<double>>(settings, key, place);
-  if (!found) return;
-  if (found->size() != values.size()) fail(place, ": key '", key, "' has ", found->size(), " values, expected 3");
-  for (double value : *found) {
-    if (!std::isfinite(value)) fail(place, ": key '", key, "' holds ", value, ", expected finite numbers");
-  }
-  std::copy(found->begin(), found->end(), values.begin());
-}
-
-/// Steps that a file may switch off or change, but that are fixed here.
-void refuse_other_steps(const Json& settings, const std::string& place) {
-  for (const char* key : {"do_resize", "do_rescale", "do_normalize", "do_convert_rgb"}) {
-    if (!vlsi::find<bool>(settings, key, place).value_or(true))
-      fail(place, ": key '", key, "' is false, expected true");
-  }
-  const double factor = vlsi::find<double>(settings, "rescale_factor", place).value_or(kByteScale);
-  if (!(std::abs(factor - kByteScale) < 1e-9)) {
-    fail(place, ": key 'rescale_factor' is ", factor, ", expected 1/255 (", kByteScale, ")");
-  }
-  const int64_t resample = vlsi::find<int64_t>(settings, "resample", place).value_or(kBicubic);
-  if (resample != kBicubic) fail(place, ": key 'resample' is ", resample, ", expected ", kBicubic, " (bicubic)");
-}
-
-/// The value of every byte in every channel, rounded to float32 after each operation as the reference does.
-using ByteValues = std::array<std::array<float, 256>, 3>;
-
-ByteValues make_byte_values(const Qwen2VlImageConfig& config) {
-  ByteValues values;
-  for (size_t channel = 0; channel < 3; ++channel) {
-    const auto mean = static_cast<float>(config.mean[channel]), std = static_cast<float>(config.std[channel]);
-    for (size_t byte = 0; byte < 256; ++byte) {
-      const auto scaled = static_cast<float>(static_cast<double>(byte) * kByteScale);
-      values[channel][byte] = (scaled - mean) / std;
-    }
-  }
-  return values;
 }
 
 /// The nearest multiple of `factor`; halves go to the even multiple.
@@ -102,7 +41,12 @@ PictureShape shape_of(const PatchGrid& grid, int64_t merge) {
 }
 
 Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directory) {
-  const auto [settings, place] = read_settings(directory);
+  const auto found = find_picture_settings(directory);
+  if (!found) {
+    fail("cannot read image settings of ", directory.string(),
+         ": found neither preprocessor_config.json nor processor_config.json");
+  }
+  const auto& [settings, place] = *found;
   refuse_other_steps(settings, place);
   Qwen2VlImageConfig config;
   config.min_pixels = read_limit(settings, "min_pixels", "shortest_edge", kUnstatedMinPixels, place);
@@ -111,13 +55,9 @@ Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directo
   config.temporal_patch_size =
       read_bounded(settings, "temporal_patch_size", config.temporal_patch_size, kMaxMerge, place);
   config.merge_size = read_bounded(settings, "merge_size", config.merge_size, kMaxMerge, place);
-  read_channels(settings, "image_mean", config.mean, place);
-  read_channels(settings, "image_std", config.std, place);
+  config.normalisation.read(settings, place);
   if (config.min_pixels > config.max_pixels) {
     fail(place, ": min_pixels is ", config.min_pixels, ", expected at most max_pixels, which is ", config.max_pixels);
-  }
-  for (double value : config.std) {
-    if (!(static_cast<float>(value) > 0)) fail(place, ": key 'image_std' holds ", value, ", expected positive numbers");
   }
   return config;
 }
@@ -146,7 +86,7 @@ std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qw
 PicturePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place) {
   const auto [height, width] = smart_resize(image.height, image.width, config, place);
   const Image resized = resize_bicubic(image, height, width);
-  const ByteValues values = make_byte_values(config);
+  const auto values = config.normalisation.byte_values();
   const int64_t patch = config.patch_size, merge = config.merge_size;
 
   const PatchGrid grid{1, height / patch, width / patch};

@@ -1,13 +1,13 @@
 // Qwen2-VL's image pre-processing: its settings, the size a picture gets, and its patches.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
 
 #include "data/sample.h"
+#include "family/picture_settings.h"
 #include "picture/picture.h"
 
 namespace vlsi {
@@ -24,7 +24,7 @@ PictureShape shape_of(const PatchGrid& grid, int64_t merge);
 struct Qwen2VlImageConfig {
   int64_t min_pixels = 3136, max_pixels = 12'845'056;
   int64_t patch_size = 14, temporal_patch_size = 2, merge_size = 2;
-  std::array<double, 3> mean{0.48145466, 0.4578275, 0.40821073}, std{0.26862954, 0.26130258, 0.27577711};
+  Normalisation normalisation{{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
 
   static Qwen2VlImageConfig load(const std::filesystem::path& directory);
 };

@@ -124,7 +124,7 @@ Qwen2VlProcessor::Qwen2VlProcessor(const std::filesystem::path& directory, const
        {std::tuple("patch_size", pictures.patch_size, tower.patch_size),
         std::tuple("temporal_patch_size", pictures.temporal_patch_size, tower.temporal_patch_size),
         std::tuple("merge_size", pictures.merge_size, tower.spatial_merge_size),
-        std::tuple("number of channels", std::ssize(pictures.mean), tower.in_channels)}) {
+        std::tuple("number of channels", std::ssize(pictures.normalisation.mean), tower.in_channels)}) {
     if (found != expected) {
       fail(action, ": the ", what, " of its picture settings is ", found, ", that of config.json's vision tower ",
            expected, "; expected the same");
@@ -172,8 +172,7 @@ ProcessorFingerprint Qwen2VlProcessor::fingerprint() const {
   const auto& c = image_config_;
   return {tokenizer_checksum_, hexadecimal(chat_template.value()),
           concat("qwen2_vl, ", c.min_pixels, " to ", c.max_pixels, " pixels, patch ", c.patch_size, ", frames ",
-                 c.temporal_patch_size, ", merge ", c.merge_size, ", mean ", c.mean[0], ' ', c.mean[1], ' ', c.mean[2],
-                 ", std ", c.std[0], ' ', c.std[1], ' ', c.std[2])};
+                 c.temporal_patch_size, ", merge ", c.merge_size, ", ", c.normalisation.text())};
 }
 
 Sample Qwen2VlProcessor::render(const Conversation& conversation, size_t num_turns, bool generation_prompt) const {

@@ -28,8 +28,7 @@ Qwen2VlImageConfig image_config(const Json& options) {
   config.temporal_patch_size = options.value("temporal_patch_size", config.temporal_patch_size);
   config.min_pixels = options.value("min_pixels", config.min_pixels);
   config.max_pixels = options.value("max_pixels", config.max_pixels);
-  config.mean = options.value("image_mean", config.mean);
-  config.std = options.value("image_std", config.std);
+  config.normalisation.read(options, "options");
   return config;
 }
 
@@ -147,8 +146,8 @@ TEST(Qwen2VlImageConfig, ReadsEveryLayout) {
   const auto flat = load_config(R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14,
       "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.25]})");
   EXPECT_EQ(flat.max_pixels, 12845056);
-  EXPECT_EQ(flat.mean[2], 0.3);
-  EXPECT_EQ(flat.std[2], 0.25);
+  EXPECT_EQ(flat.normalisation.mean[2], 0.3);
+  EXPECT_EQ(flat.normalisation.std[2], 0.25);
   const auto sized = load_config(R"({"size": {"min_pixels": 400, "max_pixels": 500}})");
   EXPECT_EQ(std::pair(sized.min_pixels, sized.max_pixels), Size(400, 500));
   const auto edged = load_config(R"({"size": {"shortest_edge": 600, "longest_edge": 700}, "patch_size": 8})");
