@@ -1,7 +1,9 @@
 // A conversation as a data file says it: turns of text and pictures. Nothing tensor-like.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,16 +13,27 @@ namespace vlsi {
 
 enum class Role { kSystem, kUser, kAssistant };
 
-/// A piece of a turn: text, or the place of a picture.
+/// The size that one picture is asked to have, in the place of what the processor's limits would give it.
+struct PictureLimits {
+  std::optional<int64_t> min_pixels, max_pixels;         // bounds of the area, each instead of the processor's
+  std::optional<int64_t> resized_height, resized_width;  // both or neither; before they are rounded to whole tokens
+
+  bool operator==(const PictureLimits&) const = default;
+};
+
+/// A piece of a turn: text, or a picture.
 struct Content {
   enum class Kind { kText, kImage } kind;
-  std::string text;             // of kText
-  std::filesystem::path image;  // of kImage
+  std::string text;               // of kText
+  std::filesystem::path image;    // of kImage: its file; a name for messages where the record holds the picture itself
+  std::string picture_file = {};  // the bytes of a picture file that the record holds; else empty
+  PictureLimits limits = {};      // of kImage
 };
 
 struct Turn {
   Role role;
   std::vector<Content> contents;
+  double weight = 1;  // of the loss of an answer's tokens; with 0 they are no labels
 };
 
 /// The texts of the turn, joined.

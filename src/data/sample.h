@@ -28,6 +28,7 @@ struct Sample {
   std::vector<std::vector<int32_t>> positions;  // [A][T], on each axis of the family's rotary positions
   std::vector<int32_t> answer_positions;        // [N], where the *next* token belongs to an answer
   std::vector<int32_t> labels;                  // [N], those next tokens
+  std::vector<float> label_weights;             // [N], above 0, of each label's loss; empty: 1 each
   std::vector<int32_t> image_token_positions;   // where a picture's feature rows stand, in order
   std::vector<PicturePatches> images;
   int32_t next_position = 0;  // the position of the token after the last one, on every axis
@@ -37,7 +38,7 @@ struct Sample {
 uint64_t fingerprint_of(const PicturePatches& picture);
 
 /// XXH3 of what a model is shown and asked: tokens, answer positions, and the pictures by their fingerprints. Neither
-/// the id nor the labels take part.
+/// the id nor the labels and their weights take part.
 uint64_t fingerprint_of(const Sample& sample, const std::vector<uint64_t>& pictures);
 uint64_t fingerprint_of(const Sample& sample);
 

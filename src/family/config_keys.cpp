@@ -1,5 +1,7 @@
 #include "family/config_keys.h"
 
+#include <cmath>
+
 #include "base/quoted.h"
 
 namespace vlsi {
@@ -67,53 +69,69 @@ void read_rotation(const ConfigKeys& lookup, TextConfig& text, const std::string
     const Json rope = lookup.object(key);
     refuse_other_rotation(rope, key, place);
     if (auto theta = find<double>(rope, "rope_theta", place)) text.rope_theta = *theta;
-    const auto section = find<std::vector<int64_t>>(rope, "mrope_section", place);
-    if (section && !text.rope_sections.empty()) {
+    if (text.rope_sections.empty()) continue;
+    if (auto section = find<std::vector<int64_t>>(rope, "mrope_section", place)) {
       if (section->size() != 3) fail(place, ": mrope_section has ", section->size(), " entries, expected 3");
       text.rope_sections = *section;
     }
   }
 }
 
-/// Sizes of heads, and the frequencies of each axis, which share a head's.
-void check_heads(const ConfigKeys& lookup, const TextConfig& text, const std::string& place) {
-  check_divides(text.num_attention_heads, "num_attention_heads", text.hidden_size, "hidden_size", place);
-  int64_t head_dim = text.head_dim();
-  lookup.read("head_dim", head_dim);
-  if (head_dim != text.head_dim()) {
-    fail(place, ": key 'head_dim' is ", head_dim, ", expected hidden_size / num_attention_heads, which is ",
-         text.head_dim());
-  }
-  check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads",
-                place);
+/// The frequencies of each axis, which share a head's.
+void check_sections(const TextConfig& text, const std::string& place) {
   const auto& section = text.rope_sections;
-  if (section.empty()) {
-    check_divides(2, "two", text.head_dim(), "head_dim", place);
-    return;
-  }
+  int64_t sum = 0;
   for (const int64_t part : section) {
     if (part < 0 || part > text.head_dim())
       fail(place, ": mrope_section has the entry ", part, ", expected 0 to head_dim / 2");
+    sum += part;
   }
-  if (2 * (section[0] + section[1] + section[2]) != text.head_dim()) {
-    fail(place, ": mrope_section sums to ", section[0] + section[1] + section[2], ", expected half of head_dim ",
-         text.head_dim());
+  if (2 * sum != text.head_dim()) {
+    fail(place, ": mrope_section sums to ", sum, ", expected half of head_dim ", text.head_dim());
   }
+  if (!text.rope_is_interleaved) return;
+  for (size_t axis = 1; axis < section.size(); ++axis) {
+    if (static_cast<int64_t>(axis) + std::ssize(section) * (section[axis] - 1) >= sum) {
+      fail(place, ": mrope_section has ", section[axis], " frequencies for axis ", axis,
+           ", which taking turns go beyond half of head_dim ", text.head_dim());
+    }
+  }
+}
+
+void read_heads(const ConfigKeys& lookup, TextConfig& text, const std::string& place) {
+  lookup.read_size("num_attention_heads", text.num_attention_heads);
+  if (lookup.is_null("num_key_value_heads")) text.num_key_value_heads = text.num_attention_heads;
+  lookup.read_size("num_key_value_heads", text.num_key_value_heads);
+  if (text.head_size > 0) {
+    lookup.read_size("head_dim", text.head_size);
+    if (text.head_size % 2 != 0) fail(place, ": key 'head_dim' is ", text.head_size, ", expected an even number");
+  } else {
+    check_divides(text.num_attention_heads, "num_attention_heads", text.hidden_size, "hidden_size", place);
+    int64_t head_dim = text.head_dim();
+    lookup.read("head_dim", head_dim);
+    if (head_dim != text.head_dim()) {
+      fail(place, ": key 'head_dim' is ", head_dim, ", expected hidden_size / num_attention_heads, which is ",
+           text.head_dim());
+    }
+  }
+  check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads",
+                place);
+  bool has_bias = false;
+  lookup.read("attention_bias", has_bias);
+  if (has_bias && !text.has_qkv_bias) fail(place, ": key 'attention_bias' is true, which is not supported");
 }
 
 }  // namespace
 
-TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig defaults) {
+TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig text) {
   const Json inner = nested_object(json, "text_config", place);
   const ConfigKeys lookup(inner, json, place);
-  TextConfig text = std::move(defaults);
   lookup.read_size("vocab_size", text.vocab_size);
   lookup.read_size("hidden_size", text.hidden_size);
   lookup.read_size("intermediate_size", text.intermediate_size);
   lookup.read_size("num_hidden_layers", text.num_hidden_layers, 4096);
-  lookup.read_size("num_attention_heads", text.num_attention_heads);
-  lookup.read_size("num_key_value_heads", text.num_key_value_heads);
   lookup.read_size("max_position_embeddings", text.max_position_embeddings, int64_t{1} << 32);
+  read_heads(lookup, text, place);
   lookup.read("rms_norm_eps", text.rms_norm_eps);
   lookup.read("rope_theta", text.rope_theta);
   // A resaved flat file may say it in text_config alone, an older one at the top alone.
@@ -121,12 +139,15 @@ TextConfig read_decoder_config(const Json& json, const std::string& place, TextC
     text.tie_word_embeddings |= vlsi::find<bool>(*object, "tie_word_embeddings", place).value_or(false);
   }
   read_rotation(lookup, text, place);
+  if (text.rope_sections.empty()) {
+    check_divides(2, "two", text.head_dim(), "head_dim", place);
+    text.rope_sections = {text.head_dim() / 2};
+  }
+  check_sections(text, place);
 
   expect_word(inner.contains("hidden_act") ? inner : json, "hidden_act", "silu", place);
   refuse_windows(lookup, text.num_hidden_layers, place);
 
-  check_heads(lookup, text, place);
-  if (text.rope_sections.empty()) text.rope_sections = {text.head_dim() / 2};
   if (!(text.rms_norm_eps > 0) || !(text.rope_theta > 0)) fail(place, ": rms_norm_eps and rope_theta must be positive");
   return text;
 }
@@ -136,6 +157,23 @@ void read_general_keys(const ConfigKeys& keys, ModelConfig& config) {
   keys.read("eos_token_id", config.eos_token_id);
   keys.read("image_token_id", config.image_token_id);
   keys.read("initializer_range", config.initializer_range);
+}
+
+OrderedJson decoder_sizes_json(const TextConfig& text) {
+  return {{"hidden_act", "silu"},
+          {"hidden_size", text.hidden_size},
+          {"intermediate_size", text.intermediate_size},
+          {"max_position_embeddings", text.max_position_embeddings},
+          {"num_attention_heads", text.num_attention_heads},
+          {"num_hidden_layers", text.num_hidden_layers},
+          {"num_key_value_heads", text.num_key_value_heads},
+          {"rms_norm_eps", text.rms_norm_eps},
+          {"rope_theta", text.rope_theta},
+          {"vocab_size", text.vocab_size}};
+}
+
+OrderedJson number_json(double value) {
+  return value == std::floor(value) ? OrderedJson(static_cast<int64_t>(value)) : OrderedJson(value);
 }
 
 }  // namespace vlsi

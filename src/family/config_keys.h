@@ -29,6 +29,12 @@ class ConfigKeys {
     if (value < 1 || value > limit) fail(place_, ": key '", key, "' is ", value, ", expected 1 to ", limit);
   }
 
+  /// Whether the key says null where it stands first.
+  bool is_null(const std::string& key) const {
+    const Json& object = inner_.contains(key) ? inner_ : outer_;
+    return object.contains(key) && object.at(key).is_null();
+  }
+
   Json object(const std::string& key) const {
     Json found = Json::object();
     read(key, found);
@@ -54,13 +60,19 @@ void expect_word(const Json& object, const char* key, const char* expected, cons
 /// Error for weights that are quantized.
 void refuse_quantized(const Json& json, const std::string& place);
 
-/// A decoder of the kind of Qwen2's: from `text_config`, from the top of the file, or from both; what neither has is
-/// that of `defaults`, whose rope_sections are empty for plain rotary positions. Error naming `place` and key for wrong
-/// types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
-/// layers), and what asks for another computation: other activations, attention windows, scaled rotation.
+/// A decoder of the kind of Qwen2's: from `text_config`, from the top of the file, or from both. `defaults`: what
+/// absent keys mean, and what the family's decoder has beside: a head size of its own (0: hidden_size /
+/// num_attention_heads), biases, norms; rope_sections are empty for plain rotary positions. Error naming `place` and
+/// key for wrong types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
+/// layers), and what asks for another computation: other activations, attention windows, scaled rotation, other biases.
 TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig defaults = {});
 
 /// The token ids and the initial deviation that every family has.
 void read_general_keys(const ConfigKeys& keys, ModelConfig& config);
+
+/// What every layout calls a decoder's sizes alike: the keys from hidden_act to vocab_size, without rotation and ties.
+OrderedJson decoder_sizes_json(const TextConfig& text);
+/// As files have it: 4, not 4.0.
+OrderedJson number_json(double value);
 
 }  // namespace vlsi

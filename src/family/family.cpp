@@ -1,11 +1,13 @@
 #include "family/family.h"
 
+#include "family/qwen2_5_vl/family.h"
 #include "family/qwen2_vl/family.h"
+#include "family/qwen3_vl/family.h"
 
 namespace vlsi {
 
 Table<Family>& families() {
-  static Table<Family> table{qwen2_vl_family()};
+  static Table<Family> table{qwen2_vl_family(), qwen2_5_vl_family(), qwen3_vl_family()};
   return table;
 }
 

@@ -126,6 +126,25 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText specia
   return ids;
 }
 
+std::vector<Tokenizer::Piece> Tokenizer::split_at_added(std::string_view text,
+                                                        const std::function<bool(size_t)>& is_control) const {
+  std::vector<Piece> pieces;
+  size_t begin = 0, searched = 0;
+  while (const auto match = state_->added_in_raw_text.find_in(text, searched)) {
+    searched = match->begin + 1;
+    if (!is_control(match->begin)) continue;
+    if (match->begin > begin) pieces.push_back({begin, match->begin, {}});
+    pieces.push_back({match->begin, match->end, match->id});
+    begin = searched = match->end;
+  }
+  if (begin < text.size()) pieces.push_back({begin, text.size(), {}});
+  return pieces;
+}
+
+std::string Tokenizer::normalized(std::string_view text) const {
+  return state_->nfc && !is_plainly_nfc(text) ? nfc_of(text) : std::string(text);
+}
+
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   std::string bytes;
   for (const int32_t id : ids) {

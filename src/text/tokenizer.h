@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,17 @@ class Tokenizer {
 
   /// Token ids of `text`, which must be valid UTF-8 (Error otherwise). Nothing is added in front or behind.
   std::vector<int32_t> encode(std::string_view text, SpecialText special_text = SpecialText::kControl) const;
+
+  /// A stretch of a text: the text of an added token, or what lies between two of them.
+  struct Piece {
+    size_t begin = 0, end = 0;
+    std::optional<int32_t> added;
+  };
+  /// `text` cut at the added tokens that are looked for in raw text; a match that `is_control(begin)` does not take for
+  /// one is plain text. `encode` of the pieces between gives what `encode` of the whole text does.
+  std::vector<Piece> split_at_added(std::string_view text, const std::function<bool(size_t)>& is_control) const;
+  /// The text in the tokenizer's normal form, valid UTF-8, of which tokens are stretches of bytes.
+  std::string normalized(std::string_view text) const;
 
   /// The text of `ids`; bytes that are no valid UTF-8 become U+FFFD, as Python's errors="replace" does. Ids outside the
   /// vocabulary (padding rows of a language head) give nothing.

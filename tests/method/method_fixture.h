@@ -16,7 +16,7 @@
 #include "base/safetensors.h"
 #include "checkpoint/load.h"
 #include "data/batch.h"
-#include "family/qwen2_vl/pictures.h"
+#include "family/qwen_vision.h"
 #include "model/parts.h"
 #include "run/speaker.h"
 #include "train/metrics.h"

@@ -18,7 +18,7 @@
 #include "checkpoint/load.h"
 #include "data/batch.h"
 #include "family/family.h"
-#include "family/qwen2_vl/pictures.h"
+#include "family/qwen_vision.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "family/family.h"
-#include "family/qwen2_vl/processor.h"
 #include "tests/support/files.h"
 #include "train/trainer.h"
 
@@ -35,7 +34,7 @@ struct Task {
     step.open_data = [this](Cursor start) {
       LoaderConfig config;
       config.batch_tokens = 120;
-      return std::make_unique<Loader>(mixture, processor, config, start);
+      return std::make_unique<Loader>(mixture, *processor, config, start);
     };
     step.loss = [this](const Batch& batch) {
       StepOutput output;
@@ -50,8 +49,9 @@ struct Task {
   }
 
   fs::path data = fs::path(VLSI_TEST_DATA) / "tiny";
-  Qwen2VlProcessor processor{data / "tokenizer", parse_model_config(read_json(data / "student.json"), "student.json"),
-                             SpecialText::kControl};
+  ModelConfig model = parse_model_config(read_json(data / "student.json"), "student.json");
+  std::unique_ptr<Processor> processor =
+      family_of(model).make_processor(data / "tokenizer", model, SpecialText::kControl);
   Mixture mixture{{DataSource{data / "train.json", {}, 1}}};
   Random random{5};
   at::Tensor w;

@@ -13,41 +13,17 @@ void read_vision(const Json& json, const TextConfig& text, const std::string& pl
   const Json inner = nested_object(json, "vision_config", place);
   const Json none = Json::object();
   const ConfigKeys lookup(inner, none, place + ", vision_config");
-  lookup.read_size("depth", vision.depth, 4096);
+  read_qwen_vision(lookup, vision);
   lookup.read_size("embed_dim", vision.embed_dim);
   lookup.read_size("hidden_size", vision.hidden_size);
-  lookup.read_size("num_heads", vision.num_heads);
   lookup.read("mlp_ratio", vision.mlp_ratio);
-  lookup.read_size("in_channels", vision.in_channels, 1024);
-  lookup.read_size("in_chans", vision.in_channels, 1024);
-  lookup.read_size("patch_size", vision.patch_size, 1024);
-  lookup.read_size("spatial_merge_size", vision.spatial_merge_size, 64);
-  lookup.read_size("temporal_patch_size", vision.temporal_patch_size, 64);
   expect_word(inner, "hidden_act", "quick_gelu", place + ", vision_config");
-
   if (!(vision.mlp_ratio > 0 && vision.mlp_ratio < 1024))
     fail(place, ", vision_config: mlp_ratio is ", vision.mlp_ratio);
-  check_divides(vision.num_heads, "num_heads", vision.embed_dim, "vision embed_dim", place);
-  if (vision.embed_dim / vision.num_heads % 4 != 0) {
-    fail(place, ": the vision head width ", vision.embed_dim / vision.num_heads,
-         " is not a multiple of 4, as 2-D rotary needs");
-  }
-  if (vision.hidden_size != text.hidden_size) {
-    fail(place, ": vision_config.hidden_size ", vision.hidden_size, " differs from the decoder's hidden_size ",
-         text.hidden_size);
-  }
+  check_qwen_vision(vision, text, "vision embed_dim", "hidden_size", place);
 }
 
 }  // namespace
-
-std::string Qwen2VlConfig::tower_text() const {
-  return concat(depth, " blocks x ", embed_dim, ", heads ", num_heads, ", patch ", patch_size, ", merge ",
-                spatial_merge_size);
-}
-
-std::string Qwen2VlConfig::patches_text() const {
-  return concat(patch_size, " pixels wide, ", patch_values(), " numbers each, merged by ", spatial_merge_size);
-}
 
 const Qwen2VlConfig& qwen2_vl_config(const ModelConfig& config) {
   const auto* own = dynamic_cast<const Qwen2VlConfig*>(config.own.get());
@@ -65,15 +41,8 @@ ModelConfig read_qwen2_vl_config(const Json& json, const std::string& place) {
   const Json inner = nested_object(json, "text_config", place);
   const ConfigKeys keys(inner, json, place);
   read_general_keys(keys, config);
-  keys.read("vision_start_token_id", own->vision_start_token_id);
-  keys.read("vision_end_token_id", own->vision_end_token_id);
   keys.read("vision_token_id", own->vision_token_id);
-  keys.read("video_token_id", own->video_token_id);
-  for (const int64_t id : {config.image_token_id, own->video_token_id}) {
-    if (id < 0 || id >= config.text.vocab_size) {
-      fail(place, ": image or video token id ", id, " is outside the vocabulary of ", config.text.vocab_size, " rows");
-    }
-  }
+  read_qwen_tokens(keys, config, *own, place);
   config.own = own;
   return config;
 }

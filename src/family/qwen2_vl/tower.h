@@ -8,19 +8,10 @@
 #include <vector>
 
 #include "family/qwen2_vl/config.h"
-#include "family/qwen2_vl/pictures.h"
-#include "model/attention.h"
-#include "model/linear.h"
+#include "family/qwen_vision.h"
 #include "model/norm.h"
-#include "model/rope.h"
-#include "model/vision.h"
 
 namespace vlsi {
-
-/// Each patch's row and column inside its picture, in the order of the patches (merge blocks); head_dim/4 frequencies
-/// of base 10000 each. [P, head_dim/2]
-RotaryTable vision_rotary_table(std::span<const PictureShape> pictures, int64_t merge, int64_t head_dim,
-                                const at::TensorOptions& options);
 
 /// x += attention(norm1 x); x += fc2(quick_gelu(fc1(norm2 x))). Every frame attends to itself alone.
 class Qwen2VlBlock : public Module {
@@ -29,9 +20,9 @@ class Qwen2VlBlock : public Module {
   at::Tensor forward(const at::Tensor& x, const RotaryTable& rotary, const std::vector<SequenceRun>& frames) const;
 
  private:
-  int64_t num_heads_;
   std::shared_ptr<LayerNorm> norm1_, norm2_;
-  std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_;
+  std::shared_ptr<QwenVisionAttention> attention_;
+  std::shared_ptr<Linear> fc1_, fc2_;
 };
 
 class Qwen2VlTower : public VisionTower {
@@ -47,7 +38,7 @@ class Qwen2VlTower : public VisionTower {
 
  private:
   Qwen2VlConfig config_;
-  at::Tensor patch_weight_;  // [E, channels, temporal_patch, patch, patch]
+  std::shared_ptr<QwenPatchEmbedding> patch_embed_;
   std::vector<std::shared_ptr<Qwen2VlBlock>> blocks_;
 };
 

@@ -145,7 +145,7 @@ TEST_P(BadConfigs, AreErrorsThatNameFileAndKey) {
 INSTANTIATE_TEST_SUITE_P(
     All, BadConfigs,
     testing::Values(
-        BadConfig{"/model_type", "qwen2_5_vl", "'qwen2_5_vl', expected one of: qwen2_vl"},
+        BadConfig{"/model_type", "qwen3_vl_moe", "'qwen3_vl_moe', expected one of: qwen2_vl, qwen2_5_vl, qwen3_vl"},
         BadConfig{"/model_type", nullptr, "'model_type' is missing"}, BadConfig{"/model_type", 2, "a string"},
         BadConfig{"/hidden_size", "48", "hidden_size"}, BadConfig{"/hidden_size", 48.5, "hidden_size"},
         BadConfig{"/hidden_size", -48, "hidden_size' is -48"}, BadConfig{"/hidden_size", 0, "hidden_size' is 0"},

@@ -1,6 +1,5 @@
 // Expected values: tests/oracle/make_picture_fixture.py and tests/oracle/make_processor_fixture.py.
-#include "family/qwen2_vl/processor.h"
-#include "family/family.h"
+#include "data/processor.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +8,8 @@
 #include <map>
 
 #include "base/json.h"
-#include "data/mrope.h"
+#include "family/family.h"
+#include "family/qwen_pictures.h"
 #include "tests/picture/test_pictures.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 
 Json expected_values(const std::string& name) { return read_json(fs::path(VLSI_TEST_DATA) / "processor" / name); }
 
-Qwen2VlImageConfig image_config(const Json& options) {
-  Qwen2VlImageConfig config;
+QwenImageConfig image_config(const Json& options) {
+  QwenImageConfig config;
   config.patch_size = options.value("patch_size", config.patch_size);
   config.merge_size = options.value("merge_size", config.merge_size);
   config.temporal_patch_size = options.value("temporal_patch_size", config.temporal_patch_size);
@@ -81,8 +81,8 @@ Conversation read_conversation(const Json& turns) {
   return conversation;
 }
 
-Qwen2VlImageConfig load_config(const std::string& preprocessor) {
-  return Qwen2VlImageConfig::load(Folder(Files{{"preprocessor_config.json", preprocessor}}).path());
+QwenImageConfig load_config(const std::string& preprocessor) {
+  return QwenImageConfig::load(Folder(Files{{"preprocessor_config.json", preprocessor}}).path());
 }
 
 using Size = std::pair<int64_t, int64_t>;
@@ -102,7 +102,7 @@ TEST(SmartResize, EqualsTheReferenceOnAGridOfSizes) {
   const Json fixture = expected_values("images.json");
   const std::vector<int64_t> sides = fixture["sides"];
   for (const Json& limit : fixture["limits"]) {
-    const Qwen2VlImageConfig config = image_config(limit);
+    const QwenImageConfig config = image_config(limit);
     size_t index = 0;
     for (int64_t height : sides) {
       for (int64_t width : sides) {
@@ -142,7 +142,7 @@ TEST(CutPatches, EqualsTheReferenceBitForBit) {
   }
 }
 
-TEST(Qwen2VlImageConfig, ReadsEveryLayout) {
+TEST(QwenImageConfig, ReadsEveryLayout) {
   const auto flat = load_config(R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14,
       "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.25]})");
   EXPECT_EQ(flat.max_pixels, 12845056);
@@ -155,22 +155,22 @@ TEST(Qwen2VlImageConfig, ReadsEveryLayout) {
   EXPECT_EQ(edged.patch_size, 8);
   const auto both = load_config(R"({"size": {"shortest_edge": 600, "longest_edge": 700}, "max_pixels": 900})");
   EXPECT_EQ(std::pair(both.min_pixels, both.max_pixels), Size(600, 900));
-  const auto nested = Qwen2VlImageConfig::load(Folder(Files{{"processor_config.json", R"({
+  const auto nested = QwenImageConfig::load(Folder(Files{{"processor_config.json", R"({
       "image_processor": {"size": {"shortest_edge": 256, "longest_edge": 1024}, "merge_size": 4},
       "video_processor": {"size": {"shortest_edge": 1, "longest_edge": 2}}})"}})
-                                                   .path());
+                                                .path());
   EXPECT_EQ(std::pair(nested.min_pixels, nested.max_pixels), Size(256, 1024));
   EXPECT_EQ(nested.merge_size, 4);
 }
 
-TEST(Qwen2VlImageConfig, TakesTheFamilysDefaultsForWhatIsNotStated) {
+TEST(QwenImageConfig, TakesTheFamilysDefaultsForWhatIsNotStated) {
   const auto config = load_config("{}");
   EXPECT_EQ(config.min_pixels, 3136);
   EXPECT_EQ(config.max_pixels, 1003520);
   EXPECT_EQ(config.patch_size, 14);
 }
 
-TEST(Qwen2VlImageConfig, RefusesSettingsThatCannotBe) {
+TEST(QwenImageConfig, RefusesSettingsThatCannotBe) {
   const std::vector<std::pair<std::string, std::string>> wrong{
       {R"({"patch_size": 0})", "'patch_size' is 0"},
       {R"({"patch_size": 100000})", "'patch_size' is 100000"},
@@ -186,50 +186,12 @@ TEST(Qwen2VlImageConfig, RefusesSettingsThatCannotBe) {
       {R"({"rescale_factor": 1})", "'rescale_factor' is 1"},
       {R"({"resample": 2})", "'resample' is 2"}};
   for (const auto& [settings, part] : wrong) expect_error([&] { load_config(settings); }, {part});
-  expect_error([] { Qwen2VlImageConfig::load(Folder(Files{}).path()); }, {"neither preprocessor_config.json nor"});
+  expect_error([] { QwenImageConfig::load(Folder(Files{}).path()); }, {"neither preprocessor_config.json nor"});
   expect_error(
       [] {
-        Qwen2VlImageConfig::load(Folder(Files{{"processor_config.json", "{}"}}).path());
+        QwenImageConfig::load(Folder(Files{{"processor_config.json", "{}"}}).path());
       },
       {"'image_processor'"});
-}
-
-TEST(MropePositions, FollowOnePicture) {
-  MropePositions positions;
-  positions.add_text(4);
-  positions.add_grid(1, 2, 3);
-  positions.add_text(3);
-  const Axes expected{{{0, 1, 2, 3, 4, 4, 4, 4, 4, 4, 7, 8, 9},
-                       {0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 7, 8, 9},
-                       {0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 7, 8, 9}}};
-  EXPECT_EQ(positions.axes(), expected);
-  EXPECT_EQ(positions.next(), 10);
-}
-
-TEST(MropePositions, FollowTwoPictures) {
-  MropePositions positions;
-  positions.add_text(2);
-  positions.add_grid(1, 2, 2);
-  positions.add_text(2);
-  positions.add_grid(1, 1, 3);
-  positions.add_text(2);
-  const Axes expected{{{0, 1, 2, 2, 2, 2, 4, 5, 6, 6, 6, 9, 10},
-                       {0, 1, 2, 2, 3, 3, 4, 5, 6, 6, 6, 9, 10},
-                       {0, 1, 2, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10}}};
-  EXPECT_EQ(positions.axes(), expected);
-  EXPECT_EQ(positions.next(), 11);
-}
-
-TEST(MropePositions, CountTheFramesOfAVideo) {
-  MropePositions positions;
-  positions.add_text(2);
-  positions.add_grid(3, 2, 2);
-  positions.add_text(2);
-  const Axes expected{{{0, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 6},
-                       {0, 1, 2, 2, 3, 3, 2, 2, 3, 3, 2, 2, 3, 3, 5, 6},
-                       {0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 5, 6}}};
-  EXPECT_EQ(positions.axes(), expected);
-  EXPECT_EQ(positions.next(), 7);
 }
 
 TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
@@ -325,7 +287,8 @@ TEST(Qwen2VlProcessor, HasAFingerprintOfEachOfItsParts) {
 
 TEST(LoadProcessor, ListsTheFamiliesItKnows) {
   const Folder other(Files{{"config.json", R"({"model_type": "llama"})"}});
-  expect_error([&] { load_processor(other.path()); }, {"'model_type' is 'llama', expected one of: qwen2_vl"});
+  expect_error([&] { load_processor(other.path()); },
+               {"'model_type' is 'llama', expected one of: qwen2_vl, qwen2_5_vl, qwen3_vl"});
   const Folder none(Files{{"config.json", "{}"}});
   expect_error([&] { load_processor(none.path()); }, {"'model_type' is missing"});
 }

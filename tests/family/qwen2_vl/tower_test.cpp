@@ -1,6 +1,6 @@
 // The tower's rotary angles against values worked out by hand; the tower itself is compared in
 // tests/model/vlm_test.cpp.
-#include "family/qwen2_vl/tower.h"
+#include "family/qwen_vision.h"
 
 #include "tests/model/fixtures.h"
 

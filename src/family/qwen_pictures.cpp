@@ -1,9 +1,10 @@
-#include "family/qwen2_vl/pictures.h"
+#include "family/qwen_pictures.h"
 
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/json.h"
 
@@ -31,16 +32,25 @@ int64_t round_to_multiple(int64_t side, int64_t factor) {
   return static_cast<int64_t>(std::nearbyint(static_cast<double>(side) / static_cast<double>(factor))) * factor;
 }
 
-}  // namespace
-
-PatchGrid grid_of(const PictureShape& picture) { return {picture.layout[0], picture.layout[1], picture.layout[2]}; }
-
-PictureShape shape_of(const PatchGrid& grid, int64_t merge) {
-  const int64_t num_patches = grid.t * grid.h * grid.w;
-  return {num_patches, num_patches / (merge * merge), {grid.t, grid.h, grid.w}};
+/// smart_resize for a picture with limits of its own.
+std::pair<int64_t, int64_t> size_of(const Image& image, const QwenImageConfig& config, const std::string& place,
+                                    const PictureLimits& limits) {
+  if (limits.resized_height && limits.resized_width)
+    return smart_resize(*limits.resized_height, *limits.resized_width, config, place);
+  auto own = config;
+  own.min_pixels = limits.min_pixels.value_or(config.min_pixels);
+  own.max_pixels = limits.max_pixels.value_or(config.max_pixels);
+  if (own.min_pixels > own.max_pixels) {
+    fail("cannot use picture ", place, ": its min_pixels are ", own.min_pixels,
+         limits.min_pixels ? "" : " (the model's)", ", expected at most its max_pixels, ", own.max_pixels,
+         limits.max_pixels ? "" : " (the model's)");
+  }
+  return smart_resize(image.height, image.width, own, place);
 }
 
-Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directory) {
+}  // namespace
+
+QwenImageConfig QwenImageConfig::load(const std::filesystem::path& directory) {
   const auto found = find_picture_settings(directory);
   if (!found) {
     fail("cannot read image settings of ", directory.string(),
@@ -48,7 +58,7 @@ Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directo
   }
   const auto& [settings, place] = *found;
   refuse_other_steps(settings, place);
-  Qwen2VlImageConfig config;
+  QwenImageConfig config;
   config.min_pixels = read_limit(settings, "min_pixels", "shortest_edge", kUnstatedMinPixels, place);
   config.max_pixels = read_limit(settings, "max_pixels", "longest_edge", kUnstatedMaxPixels, place);
   config.patch_size = read_bounded(settings, "patch_size", config.patch_size, kMaxPatchSize, place);
@@ -62,7 +72,7 @@ Qwen2VlImageConfig Qwen2VlImageConfig::load(const std::filesystem::path& directo
   return config;
 }
 
-std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qwen2VlImageConfig& config,
+std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const QwenImageConfig& config,
                                          const std::string& place) {
   const int64_t factor = config.patch_size * config.merge_size;
   const auto h = static_cast<double>(height), w = static_cast<double>(width), f = static_cast<double>(factor);
@@ -83,8 +93,9 @@ std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qw
   return {new_height, new_width};
 }
 
-PicturePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config, const std::string& place) {
-  const auto [height, width] = smart_resize(image.height, image.width, config, place);
+PicturePatches cut_patches(const Image& image, const QwenImageConfig& config, const std::string& place,
+                           const PictureLimits& limits) {
+  const auto [height, width] = size_of(image, config, place, limits);
   const Image resized = resize_bicubic(image, height, width);
   const auto values = config.normalisation.byte_values();
   const int64_t patch = config.patch_size, merge = config.merge_size;
@@ -119,6 +130,36 @@ PicturePatches cut_patches(const Image& image, const Qwen2VlImageConfig& config,
     }
   }
   return patches;
+}
+
+QwenPictureReader::QwenPictureReader(const std::filesystem::path& directory, const QwenVision& tower)
+    : config_(QwenImageConfig::load(directory)) {
+  for (const auto& [what, found, expected] :
+       {std::tuple("patch_size", config_.patch_size, tower.patch_size),
+        std::tuple("temporal_patch_size", config_.temporal_patch_size, tower.temporal_patch_size),
+        std::tuple("merge_size", config_.merge_size, tower.spatial_merge_size),
+        std::tuple("number of channels", std::ssize(config_.normalisation.mean), tower.in_channels)}) {
+    if (found != expected) {
+      fail("loading the model in ", directory.string(), ": the ", what, " of its picture settings is ", found,
+           ", that of config.json's vision tower ", expected, "; expected the same");
+    }
+  }
+}
+
+PicturePatches QwenPictureReader::read(const Image& image, const PictureLimits& limits, size_t,
+                                       const std::string& place) const {
+  return cut_patches(image, config_, place, limits);
+}
+
+std::array<int64_t, 3> QwenPictureReader::token_grid(const PictureShape& picture) const {
+  const auto grid = grid_of(picture);
+  return {grid.t, grid.h / config_.merge_size, grid.w / config_.merge_size};
+}
+
+std::string QwenPictureReader::settings_text() const {
+  const auto& c = config_;
+  return concat("merged patches, ", c.min_pixels, " to ", c.max_pixels, " pixels, patch ", c.patch_size, ", frames ",
+                c.temporal_patch_size, ", merge ", c.merge_size, ", ", c.normalisation.text());
 }
 
 }  // namespace vlsi

@@ -1,0 +1,288 @@
+#include "family/chat_processor.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/checksum.h"
+#include "base/error.h"
+#include "data/rotary_positions.h"
+#include "family/sample_builder.h"
+
+namespace vlsi {
+namespace {
+
+constexpr std::string_view kEndOfTurn = "<|im_end|>";
+
+std::string_view role_name(Role role) {
+  switch (role) {
+    case Role::kSystem: return "system";
+    case Role::kUser: return "user";
+    case Role::kAssistant: return "assistant";
+  }
+  return "";
+}
+
+/// The bytes that turn `index` contributed have this origin.
+int32_t origin_of(size_t index) { return static_cast<int32_t>(index) + 1; }
+
+/// bos_token and its like of tokenizer_config.json, as texts by name.
+std::vector<std::pair<std::string, TemplateValue>> read_special_tokens(const std::filesystem::path& directory) {
+  std::vector<std::pair<std::string, TemplateValue>> tokens;
+  const auto path = directory / "tokenizer_config.json";
+  if (!std::filesystem::exists(path)) return tokens;
+  const Json json = read_json(path);
+  for (const char* name :
+       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    const auto found = find<Json>(json, name, path.string());
+    if (!found) continue;
+    const auto text = found->is_object() ? find<std::string>(*found, "content", path.string() + ": " + name)
+                                         : find<std::string>(json, name, path.string());
+    if (text) tokens.emplace_back(name, TemplateValue::text(*text));
+  }
+  return tokens;
+}
+
+/// A picture of a data file that is not there is most often looked for in another folder than the user thinks.
+Image read_picture(const Content& content, const std::filesystem::path& images) {
+  const auto& path = content.image;
+  std::error_code unknown;
+  if (!images.empty() && !std::filesystem::exists(path, unknown) && !unknown) {
+    fail("there is no picture ", path.string(), "; relative paths start in ", images.string(),
+         ": `images` beside the `path` of a run's data, or --images, names another folder");
+  }
+  return read_image(path);
+}
+
+Content text_content(std::string text) { return {Content::Kind::kText, std::move(text), {}}; }
+
+std::vector<Content> pictures_of(const Conversation& conversation, size_t num_turns) {
+  std::vector<Content> pictures;
+  for (size_t i = 0; i < num_turns; ++i) {
+    for (const auto& content : conversation.turns[i].contents) {
+      if (content.kind == Content::Kind::kImage) pictures.push_back(content);
+    }
+  }
+  return pictures;
+}
+
+bool is_generated(const Rendering& rendering, size_t byte) {
+  return std::any_of(rendering.generated.begin(), rendering.generated.end(),
+                     [&](const auto& span) { return span.first <= byte && byte <= span.second; });
+}
+
+}  // namespace
+
+ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const ModelConfig& model, SpecialText special_text,
+                             ChatSettings settings)
+    : tokenizer_(Tokenizer::load(directory)),
+      special_text_(special_text),
+      settings_(std::move(settings)),
+      template_(ChatTemplate::load(directory).value_or(
+          ChatTemplate::parse(std::string(settings_.default_template), "the family's chat template"))),
+      tokenizer_checksum_(checksum_of_file(directory / "tokenizer.json")),
+      special_tokens_(read_special_tokens(directory)),
+      num_axes_(model.text.num_axes()),
+      end_of_turn_(tokenizer_.require(kEndOfTurn)),
+      picture_token_(tokenizer_.require(settings_.picture_token)) {
+  if (picture_token_ != model.image_token_id) {
+    fail("loading the model in ", directory.string(), ": the picture token of its tokenizer has the id ",
+         picture_token_, ", config.json has image_token_id ", model.image_token_id, "; expected the same");
+  }
+  for (const Role role : {Role::kSystem, Role::kUser, Role::kAssistant}) {
+    takes_lists_[static_cast<size_t>(role)] = true;
+    takes_lists_[static_cast<size_t>(role)] = shows_lists(role);
+  }
+}
+
+Sample ChatProcessor::encode(const Conversation& conversation) const {
+  return tokenize(conversation, conversation.turns.size(), render_marked(conversation));
+}
+
+Sample ChatProcessor::encode_prompt(const Conversation& conversation) const {
+  const auto is_user = [](const Turn& turn) { return turn.role == Role::kUser; };
+  const auto& turns = conversation.turns;
+  const auto last_user = std::find_if(turns.rbegin(), turns.rend(), is_user);
+  if (last_user == turns.rend()) {
+    fail("conversation '", conversation.id, "': found no user turn, expected one to answer");
+  }
+  const auto num_turns = static_cast<size_t>(turns.rend() - last_user);
+  Sample sample = tokenize(conversation, num_turns, {render(conversation, num_turns, /*generation_prompt=*/true), {}});
+  sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
+  return sample;
+}
+
+ProcessorFingerprint ChatProcessor::fingerprint() const {
+  // Conversations with and without a system turn, of one and of several rounds, with a picture: what the template makes
+  // of them, byte for byte.
+  const auto turn = [](Role role, const char* content) { return Turn{role, {text_content(content)}}; };
+  Conversation probe{"template", "", {turn(Role::kUser, "a"), turn(Role::kAssistant, " b\n")}};
+  Checksum chat_template;
+  const auto add = [&](bool generation_prompt) {
+    try {
+      const auto rendering = render(probe, probe.turns.size(), generation_prompt);
+      chat_template.update(rendering.text);
+      for (const int32_t origin : rendering.origins) chat_template.update(origin > 0 ? "+" : "-");
+      for (const auto& [begin, end] : rendering.generated) chat_template.update(concat(begin, ' ', end, ' '));
+    } catch (const Error&) {
+      chat_template.update("refused");
+    }
+  };
+  add(false);
+  probe.turns.push_back({Role::kUser, {text_content("c"), {Content::Kind::kImage, {}, "picture"}, text_content("d")}});
+  add(true);
+  probe.turns.push_back(turn(Role::kAssistant, "<|im_end|>"));
+  probe.turns.insert(probe.turns.begin(), turn(Role::kSystem, "e"));
+  add(false);
+  chat_template.update(special_text_ == SpecialText::kPlain ? "plain" : "control");
+  return {tokenizer_checksum_, hexadecimal(chat_template.value()), settings_.pictures->settings_text()};
+}
+
+TemplateValue ChatProcessor::message_of(const Turn& turn, int32_t origin) const {
+  const auto message = [&](TemplateValue content) {
+    return TemplateValue::dict(
+        {{"role", TemplateValue::text(std::string(role_name(turn.role)))}, {"content", std::move(content)}});
+  };
+  const bool has_pictures = std::any_of(turn.contents.begin(), turn.contents.end(),
+                                        [](const auto& content) { return content.kind == Content::Kind::kImage; });
+  if (!has_pictures && !takes_lists_[static_cast<size_t>(turn.role)]) {
+    return message(TemplateValue::text(text_of(turn), origin));
+  }
+  std::vector<TemplateValue> parts;
+  std::string text;
+  // Texts that follow each other are one part; only a picture separates them.
+  const auto flush = [&] {
+    if (text.empty()) return;
+    parts.push_back(TemplateValue::dict(
+        {{"type", TemplateValue::text("text")}, {"text", TemplateValue::text(std::exchange(text, {}), origin)}}));
+  };
+  for (const auto& content : turn.contents) {
+    if (content.kind == Content::Kind::kText) {
+      text += content.text;
+      continue;
+    }
+    flush();
+    parts.push_back(
+        TemplateValue::dict({{"type", TemplateValue::text("image")}, {"image", TemplateValue::text("picture")}}));
+  }
+  flush();
+  return message(TemplateValue::list(std::move(parts)));
+}
+
+bool ChatProcessor::shows_lists(Role role) const {
+  constexpr std::string_view kNeedle = "needle";
+  const Conversation probe{"template", "", {{Role::kUser, {text_content("a")}}, {role, {text_content("needle")}}}};
+  const Conversation alone{"template", "", {{role, {text_content("needle")}}}};
+  const auto& conversation = role == Role::kAssistant ? probe : alone;
+  try {
+    const auto rendering = render(conversation, conversation.turns.size(), /*generation_prompt=*/false);
+    const auto found = rendering.text.find(kNeedle);
+    // The parts printed as a list are not the template's way to show them.
+    return found != std::string::npos && rendering.text.find("'type'") == std::string::npos;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Rendering ChatProcessor::render(const Conversation& conversation, size_t num_turns, bool generation_prompt) const {
+  auto variables = special_tokens_;
+  std::vector<TemplateValue> messages;
+  for (size_t i = 0; i < num_turns; ++i) messages.push_back(message_of(conversation.turns[i], origin_of(i)));
+  variables.emplace_back("messages", TemplateValue::list(std::move(messages)));
+  variables.emplace_back("add_generation_prompt", TemplateValue::boolean(generation_prompt));
+  variables.emplace_back("tools", TemplateValue());
+  variables.emplace_back("documents", TemplateValue());
+  return template_.render(TemplateValue::dict(std::move(variables)));
+}
+
+ChatProcessor::Marked ChatProcessor::render_marked(const Conversation& conversation) const {
+  const auto& turns = conversation.turns;
+  Marked marked{render(conversation, turns.size(), /*generation_prompt=*/false), {}};
+  const auto& rendering = marked.rendering;
+  marked.weights.assign(rendering.text.size(), 0);
+  for (size_t byte = 0; byte < rendering.text.size(); ++byte) {
+    const int32_t origin = rendering.origins[byte];
+    if (origin == 0) continue;
+    const Turn& turn = turns[static_cast<size_t>(origin) - 1];
+    if (turn.role != Role::kAssistant) continue;
+    if (!template_.has_generation_blocks() || is_generated(rendering, byte)) marked.weights[byte] = turn.weight;
+  }
+  mark_turn_ends(conversation, marked);
+  return marked;
+}
+
+size_t ChatProcessor::begin_of_empty_answer(const Conversation& conversation, size_t turn,
+                                            const Rendering& whole) const {
+  const auto before = render(conversation, turn, /*generation_prompt=*/true);
+  const auto length = std::min(before.text.size(), whole.text.size());
+  return static_cast<size_t>(
+      std::mismatch(before.text.begin(), before.text.begin() + static_cast<std::ptrdiff_t>(length), whole.text.begin())
+          .first -
+      before.text.begin());
+}
+
+void ChatProcessor::mark_turn_ends(const Conversation& conversation, Marked& marked) const {
+  const auto& [text, origins, generated] = marked.rendering;
+  std::vector<size_t> ends(conversation.turns.size(), 0);  // of what each turn contributed
+  for (size_t byte = 0; byte < text.size(); ++byte) {
+    if (origins[byte] > 0) ends[static_cast<size_t>(origins[byte]) - 1] = byte + 1;
+  }
+  for (size_t i = 0; i < ends.size(); ++i) {
+    const Turn& turn = conversation.turns[i];
+    if (turn.role != Role::kAssistant || turn.weight == 0) continue;
+    const size_t begin = ends[i] > 0 ? ends[i] : begin_of_empty_answer(conversation, i, marked.rendering);
+    size_t end = text.find(kEndOfTurn, begin);
+    while (end != std::string::npos && origins[end] != 0) end = text.find(kEndOfTurn, end + 1);
+    if (end == std::string::npos) continue;
+    // Another turn's text in between: this template has no end of turn for it.
+    const auto first = origins.begin() + static_cast<std::ptrdiff_t>(begin),
+               last = origins.begin() + static_cast<std::ptrdiff_t>(end);
+    if (std::any_of(first, last, [](int32_t origin) { return origin > 0; })) continue;
+    if (!template_.has_generation_blocks() || is_generated(marked.rendering, end)) marked.weights[end] = turn.weight;
+  }
+}
+
+Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const {
+  const auto& [text, origins, generated] = marked.rendering;
+  const std::string place = "conversation '" + conversation.id + "'";
+  const auto pictures = pictures_of(conversation, num_turns);
+  size_t num_shown = 0;
+  SampleBuilder builder(tokenizer_, num_axes_, picture_token_);
+  const bool is_plain = special_text_ == SpecialText::kPlain;
+  const auto weight_at = [&](size_t byte) { return marked.weights.empty() ? 0.0 : marked.weights[byte]; };
+  const auto refuse = [&](const std::string& placeholder) {
+    fail(place, ": found ", placeholder, " in the text of a turn, expected it for a picture alone");
+  };
+  for (const auto& [begin, end, added] :
+       tokenizer_.split_at_added(text, [&](size_t byte) { return !is_plain || origins[byte] == 0; })) {
+    const auto piece = std::string_view(text).substr(begin, end - begin);
+    if (!added) {
+      builder.add_text(piece, special_text_, marked.weights.empty() ? nullptr : marked.weights.data() + begin);
+    } else if (added == picture_token_) {
+      if (origins[begin] != 0) refuse(std::string(piece));
+      if (num_shown == pictures.size()) {
+        fail(place, ": the chat template writes ", piece, " more often than the conversation has pictures (",
+             pictures.size(), ")");
+      }
+      const auto& content = pictures[num_shown++];
+      auto patches = settings_.pictures->read(read_picture(content, conversation.images), content.limits,
+                                              pictures.size(), content.image.string());
+      const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(patches.shape) : std::array<int64_t, 3>{};
+      builder.add_picture(std::move(patches), grid);
+    } else if (const auto& others = settings_.other_placeholders;
+               std::find(others.begin(), others.end(), piece) != others.end()) {
+      refuse(std::string(piece));
+    } else {
+      builder.add_control(*added, weight_at(begin));
+    }
+  }
+  if (num_shown != pictures.size()) {
+    fail(place, ": the chat template of ", tokenizer_.directory().string(), " shows ", num_shown, " of ",
+         pictures.size(), " pictures, expected all");
+  }
+  Sample sample = builder.finish();
+  sample.id = conversation.id;
+  sample.category = conversation.category;
+  return sample;
+}
+
+}  // namespace vlsi
