@@ -143,9 +143,9 @@ TEST_P(VlmBesideTransformers, KeepsRowsThatFillUpItsProductsToItself) {
     ASSERT_EQ(ours.layers.sizes(), expected.layers.sizes());
     ours.layers.sum().backward();
     expected.layers.sum().backward();
-    // A few roundings to eight bits of mantissa, 0.4 % each.
-    EXPECT_LE(difference_of(ours.layers, expected.layers), 0.02);
-    EXPECT_LE(difference_of(ours.final_rows, expected.final_rows), 0.02);
+    // Some tens of roundings to eight bits of mantissa, at most 0.4 % each.
+    EXPECT_LE(difference_of(ours.layers, expected.layers), 0.03);
+    EXPECT_LE(difference_of(ours.final_rows, expected.final_rows), 0.03);
   }
   EXPECT_GT(remainders.size(), 1) << "of some batch the rows must be no multiple of 8";
   for (size_t i = 0; i < trained.size(); ++i) {
