@@ -1,9 +1,9 @@
-"""Checks that what the program writes loads elsewhere and computes the same: a sharded model directory and a merged run in
-transformers, a run's adapter in PEFT.
+"""Checks that what the program writes loads elsewhere and computes the same, family by family: a sharded model directory and a
+merged run in transformers, a run's adapter in PEFT; and that the program reads what transformers and PEFT write.
 
-Versions: torch 2.13.0 with transformers 5.23.0 and peft 0.21.2, and with transformers 4.53.3 and peft 0.17.1; without peft it checks
-models alone.
-    python tests/oracle/check_export.py build/release/vlsi [--keep DIR]
+Versions: torch 2.13.0 with transformers 5.23.0 and peft 0.21.2, and with transformers 4.53.3 (which has no qwen3_vl) and peft 0.17.1;
+without peft it checks models alone.
+    python tests/oracle/check_export.py build/release/vlsi FAMILY... [--keep DIR]
 
 The program makes a small model in shards, trains adapters on it for a few iterations, exports the result, and scores answers about
 random pictures with each. transformers then loads each directory and scores the same tokens, the pictures included.
@@ -24,11 +24,23 @@ import transformers
 from PIL import Image
 from safetensors import safe_open
 
-from tiny_models import load_model, model_inputs
+from tiny_models import (load_model, model_inputs, qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config, stored_name, text_of)
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 TINY = DATA / "tiny"
 TOLERANCE = 2e-4  # nats, of a sum of some ten log-probabilities in float32 through two layers
+# Of the tokenizer in tests/data/tiny. Pictures are 16 x 32 pixels: two windows.
+STUDENT = dict(hidden=32, layers=2, heads=4, kv_heads=2, intermediate=64, vocabulary=320, first_special=312, tied=True, patch=8)
+TEACHER = dict(hidden=40, layers=3, heads=5, kv_heads=1, intermediate=48, vocabulary=328, first_special=312, tied=False, patch=8)
+WINDOWS = dict(window_cells=1, full_blocks=[1])
+TAPS = dict(taps=[0, 1], table_side=3, vision_depth=2)
+MODELS = {  # student, teacher
+    "qwen2_vl": (qwen2_vl_config(mrope_section=[2, 1, 1], **STUDENT), qwen2_vl_config(mrope_section=[1, 1, 2], **TEACHER)),
+    "qwen2_5_vl": (qwen2_5_vl_config(mrope_section=[2, 1, 1], **WINDOWS, **STUDENT),
+                   qwen2_5_vl_config(mrope_section=[1, 1, 2], **WINDOWS, **TEACHER)),
+    "qwen3_vl": (qwen3_vl_config(mrope_section=[2, 2, 2], head_dim=12, **TAPS, **STUDENT),
+                 qwen3_vl_config(mrope_section=[4, 2, 2], head_dim=16, **TAPS, **TEACHER)),
+}
 RUN = """
 out: {out}/run
 dtype: float32
@@ -118,35 +130,31 @@ def report(what, difference):
 def resave(directory, out):
     """The model as this version of transformers lays it out, with the tokenizer and picture settings beside it."""
     load_model(directory).save_pretrained(out, max_shard_size="30KB")
-    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
+    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "chat_template.json"):
         shutil.copy(directory / name, out / name)
     config = json.loads((out / "config.json").read_text())
     print(f"transformers {transformers.__version__} writes config.json with {sorted(set(config) & {'hidden_size', 'text_config', 'dtype', 'torch_dtype'})}")
 
 
-def check(program, out):
-    make_data(out)
-    for name, shard_bytes in (("student", 20_000), ("teacher", 5_000_000_000)):
-        run(program, "init", "--config", TINY / f"{name}.json", "--tokenizer", TINY / "tokenizer", "--out", out / name,
-            "--max-shard-bytes", shard_bytes)
-    (out / "run.yaml").write_text(RUN.format(out=out))
-    run(program, "distill", out / "run.yaml")
-    run(program, "export", "--run", out / "run", "--out", out / "merged", "--max-shard-bytes", 30_000)
-    run(program, "export", "--run", out / "run", "--out", out / "gen-2", "--format", "peft")
-    run(program, "export", "--run", out / "run", "--out", out / "gen-1", "--format", "peft", "--naming", "gen-1")
-    with safe_open(next((out / "merged").glob("model-00001*")), "pt") as file:
-        assert file.metadata() == {"format": "pt"}
-    student, merged = scores(program, out / "student"), scores(program, out / "merged")
-    report("a sharded random model", largest_difference(load_model(out / "student"), out / "student", student))
-    report("a trained model, adapters merged", largest_difference(load_model(out / "merged"), out / "merged", merged))
-    resave(out / "merged", out / "resaved")
-    found = scores(program, out / "resaved")
-    report("what transformers saves in shards, read here", max(abs(found[key]["loss"] - merged[key]["loss"]) for key in merged))
-    try:
-        from peft import PeftModel
-    except ImportError:
-        return
-    for naming in ("gen-2", "gen-1"):
+def check_layout(directory, config):
+    """The keys of config.json, and the names of the tensors, are those of the family's hub directories."""
+    written = json.loads((directory / "config.json").read_text())
+    assert set(config) <= set(written) and ("text_config" in written) == ("text_config" in config), sorted(written)
+    assert set(text_of(config)) <= set(text_of(written)), sorted(text_of(written))
+    assert set(config["vision_config"]) <= set(written["vision_config"]), sorted(written["vision_config"])
+    names = set()
+    for path in directory.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            assert file.metadata() == {"format": "pt"}
+            names |= set(file.keys())
+    assert names == {stored_name(name, config["model_type"]) for name, _ in load_model(directory).named_parameters()}
+
+
+def check_adapters(program, out, family):
+    from peft import LoraConfig, PeftModel, get_peft_model
+    namings = ["gen-2"] if family == "qwen3_vl" else ["gen-2", "gen-1"]
+    for naming in namings:
+        run(program, "export", "--run", out / "run", "--out", out / naming, "--format", "peft", "--naming", naming)
         base = load_model(out / "student")
         adapted = PeftModel.from_pretrained(base, out / naming).eval()
         adapted.config = base.config
@@ -155,18 +163,55 @@ def check(program, out):
         if naming == "gen-1" and difference > TOLERANCE:
             print(f"transformers {transformers.__version__}: peft does not find the tensors of the older naming ({difference:.1e})")
         else:
-            report(f"an adapter in peft, {naming} names", difference)
+            report(f"{family}: an adapter in peft, {naming} names", difference)
+    base = load_model(out / "student")
+    made = get_peft_model(base, LoraConfig(r=3, lora_alpha=6, target_modules=["q_proj", "gate_proj", "down_proj"])).eval()
+    generator = torch.Generator().manual_seed(9)
+    with torch.no_grad():
+        for name, parameter in sorted(made.named_parameters()):
+            if "lora_" in name:
+                parameter.copy_(0.4 * torch.randn(parameter.shape, generator=generator) / parameter.shape[1] ** 0.5)
+    made.save_pretrained(out / "from-peft")
+    made.config = base.config
+    report(f"{family}: an adapter that peft wrote", largest_difference(
+        made, out / "student", scores(program, out / "student", "--adapter", out / "from-peft")))
+
+
+def check(program, out, family):
+    make_data(out)
+    for name, config, shard_bytes in zip(("student", "teacher"), MODELS[family], (20_000, 5_000_000_000)):
+        (out / f"{name}.json").write_text(json.dumps(config))
+        run(program, "init", "--config", out / f"{name}.json", "--tokenizer", TINY / "tokenizer", "--out", out / name,
+            "--max-shard-bytes", shard_bytes)
+    (out / "run.yaml").write_text(RUN.format(out=out))
+    run(program, "distill", out / "run.yaml")
+    run(program, "export", "--run", out / "run", "--out", out / "merged", "--max-shard-bytes", 30_000)
+    check_layout(out / "merged", MODELS[family][0])
+    student, merged = scores(program, out / "student"), scores(program, out / "merged")
+    report(f"{family}: a sharded random model", largest_difference(load_model(out / "student"), out / "student", student))
+    report(f"{family}: a trained model, adapters merged", largest_difference(load_model(out / "merged"), out / "merged", merged))
+    resave(out / "merged", out / "resaved")
+    found = scores(program, out / "resaved")
+    report(f"{family}: what transformers saves in shards, read here",
+           max(abs(found[key]["loss"] - merged[key]["loss"]) for key in merged))
+    try:
+        import peft  # noqa: F401
+    except ImportError:
+        return
+    check_adapters(program, out, family)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=Path)
-    parser.add_argument("--keep", type=Path, help="work here and leave everything")
+    parser.add_argument("families", nargs="+", choices=MODELS)
+    parser.add_argument("--keep", type=Path, help="work below this and leave everything")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.keep:
-        arguments.keep.mkdir(parents=True, exist_ok=True)
-        check(arguments.program.resolve(), arguments.keep.resolve())
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            check(arguments.program.resolve(), Path(folder))
+    for chosen in arguments.families:
+        if arguments.keep:
+            (arguments.keep / chosen).mkdir(parents=True, exist_ok=True)
+            check(arguments.program.resolve(), arguments.keep.resolve() / chosen, chosen)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                check(arguments.program.resolve(), Path(folder), chosen)
