@@ -73,7 +73,8 @@ class Bench:
         tokenizer = self.folder / "tokenizer"
         if not tokenizer.exists():
             run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", tokenizer)
-            run("python3", ROOT / "runs/qwen2vl/smoke.py", "inputs", ROOT / ".deps/easy-vqa/easy_vqa", self.folder)
+            shutil.copy(ROOT / "runs/qwen2vl/preprocessor_config.json", tokenizer)
+            run("python3", ROOT / "runs/smoke.py", "data", ROOT / ".deps/easy-vqa/easy_vqa", self.folder / "data.json")
         config = json.loads((ROOT / f"runs/qwen2vl/model-{size}.json").read_text())
         config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, vision_depth
         path = self.folder / f"{name}.json"

@@ -8,23 +8,47 @@
 namespace vlsi {
 namespace {
 
-const std::filesystem::path kRecipes = VLSI_SOURCE_DIR "/runs/qwen2vl";
+const std::filesystem::path kRecipes = VLSI_SOURCE_DIR "/runs";
+
+struct Recipe {
+  const char* file;
+  std::vector<int64_t> student_layers, teacher_layers;
+  int64_t batch_tokens, sample_tokens;
+};
+
+/// first, first + 4, ..., last
+std::vector<int64_t> every_fourth(int64_t first, int64_t last) {
+  std::vector<int64_t> layers;
+  for (int64_t layer = first; layer <= last; layer += 4) layers.push_back(layer);
+  return layers;
+}
+
+std::vector<Recipe> recipes() {
+  return {
+      {"qwen2vl/2b-from-7b.yaml", every_fourth(2, 26), every_fourth(2, 26), 4096, 4096},
+      {"qwen2vl/2b-from-72b.yaml", every_fourth(2, 26), every_fourth(2, 78), 2048, 2048},
+      {"qwen2vl/7b-from-72b.yaml", every_fourth(2, 26), every_fourth(2, 78), 2048, 2048},
+      {"llava-ov/0.5b-from-7b.yaml", {4, 12, 20}, {4, 12, 20}, 16384, 8192},
+      {"llava-ov/0.5b-from-72b.yaml", {4, 12, 20}, {10, 30, 50, 70}, 8192, 8192},
+      {"llava-ov/7b-from-72b.yaml", {4, 12, 20}, {10, 30, 50, 70}, 8192, 8192},
+      {"qwen2.5-vl/3b-from-7b.yaml", {3, 8, 13, 18, 23, 28, 33}, every_fourth(2, 26), 4096, 4096},
+      {"qwen3-vl/2b-from-8b.yaml", every_fourth(2, 26), every_fourth(2, 34), 4096, 4096},
+  };
+}
 
 TEST(Recipes, HaveThePapersSettings) {
   const std::string data = std::string("data.train=[{path: ") + VLSI_TEST_DATA + "/tiny/train.json}]";
-  for (const auto& [name, num_teacher_layers, batch_tokens] :
-       {std::tuple("2b-from-7b.yaml", 7, 4096), std::tuple("2b-from-72b.yaml", 20, 2048),
-        std::tuple("7b-from-72b.yaml", 20, 2048)}) {
-    SCOPED_TRACE(name);
+  for (const auto& recipe : recipes()) {
+    SCOPED_TRACE(recipe.file);
     const auto config =
-        load_run_config(kRecipes / name, {"out=run", "teacher.model=teacher", "student.model=student", data});
-    EXPECT_NO_THROW(check(config, name));
-    EXPECT_EQ(config.student.layers, (std::vector<int64_t>{2, 6, 10, 14, 18, 22, 26}));
-    ASSERT_EQ(std::ssize(config.teacher.layers), num_teacher_layers);
-    for (int64_t i = 0; i < num_teacher_layers; ++i) EXPECT_EQ(config.teacher.layers[i], 2 + 4 * i);
+        load_run_config(kRecipes / recipe.file, {"out=run", "teacher.model=teacher", "student.model=student", data});
+    EXPECT_NO_THROW(check(config, recipe.file));
+    EXPECT_EQ(config.student.layers, recipe.student_layers);
+    EXPECT_EQ(config.teacher.layers, recipe.teacher_layers);
     EXPECT_EQ(config.student.lora.rank, 64);
     EXPECT_EQ(config.student.lora.alpha, 64);
-    EXPECT_EQ(config.data.batch_tokens, batch_tokens);
+    EXPECT_EQ(config.data.batch_tokens, recipe.batch_tokens);
+    EXPECT_EQ(config.data.sample_tokens, recipe.sample_tokens);
     for (const auto* optimizer :
          {&config.verbalize.optimizer, &config.interact.optimizer, &config.finetune.optimizer}) {
       EXPECT_EQ(optimizer->learning_rate, 1e-4);
@@ -43,9 +67,9 @@ TEST(Recipes, DescribeModelsOfTheHubsSizes) {
     const auto path = kRecipes / name;
     return num_values(*make_vlm(parse_model_config(read_json(path), path.string())));
   };
-  EXPECT_EQ(size("model-2b.json"), 2208985600.0);
-  EXPECT_EQ(size("model-7b.json"), 8291375616.0);
-  EXPECT_EQ(size("model-72b.json"), 73405560320.0);
+  EXPECT_EQ(size("qwen2vl/model-2b.json"), 2208985600.0);
+  EXPECT_EQ(size("qwen2vl/model-7b.json"), 8291375616.0);
+  EXPECT_EQ(size("qwen2vl/model-72b.json"), 73405560320.0);
 }
 
 }  // namespace

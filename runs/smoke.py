@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """What a recipe's smoke run reads beside its models, and what it says at the end.
 
-    smoke.py inputs EASY_VQA_DIR OUT_DIR     OUT_DIR/data.json: 100 conversations of easy-VQA as LLaVA JSON; and
-                                             preprocessor_config.json, Qwen2-VL's, in OUT_DIR/tokenizer
+    smoke.py data EASY_VQA_DIR OUT.json      100 conversations of easy-VQA as LLaVA JSON
     smoke.py report RUN_DIR                  a table of the run: seconds an update of each step, peak memory
 
 Needs the standard library only.
@@ -15,9 +14,8 @@ from pathlib import Path
 CONVERSATIONS = 100
 
 
-def write_inputs(package, out):
-    split = package / "data" / "train"
-    questions = json.loads((split / "questions.json").read_text())
+def write_data(package, out):
+    questions = json.loads((package / "data" / "train" / "questions.json").read_text())
     records = [
         {
             "id": f"train-{number}",
@@ -26,12 +24,7 @@ def write_inputs(package, out):
         }
         for number, (question, answer, image) in enumerate(questions[:CONVERSATIONS])
     ]
-    (out / "data.json").write_text(json.dumps(records, indent=1) + "\n")
-    (out / "tokenizer" / "preprocessor_config.json").write_text(json.dumps({
-        "min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
-        "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711],
-        "image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2VLProcessor",
-    }, indent=1) + "\n")
+    out.write_text(json.dumps(records, indent=1) + "\n")
 
 
 def report(run):
@@ -48,8 +41,8 @@ def report(run):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4 and sys.argv[1] == "inputs":
-        write_inputs(Path(sys.argv[2]), Path(sys.argv[3]))
+    if len(sys.argv) == 4 and sys.argv[1] == "data":
+        write_data(Path(sys.argv[2]), Path(sys.argv[3]))
     elif len(sys.argv) == 3 and sys.argv[1] == "report":
         report(Path(sys.argv[2]))
     else:

@@ -5,7 +5,7 @@ recipe_usage() {
 usage: $0 --teacher DIR --student DIR --data FILE.json --out DIR [--images DIR] [-- ARGUMENT...]
        $0 --smoke [--out DIR] [-- ARGUMENT...]
 
-  --teacher, --student   Hugging Face directories of the two Qwen2-VL models; relative paths start where you are
+  --teacher, --student   Hugging Face directories of the two models; relative paths start where you are
   --data                 LLaVA/ShareGPT or messages JSON, or JSONL; --images: where its relative picture paths start
   --out                  the run directory; the result is in DIR/model. A second start continues a run that was stopped
   --smoke                two updates of each step on random models of the true shapes and 100 conversations of easy-VQA
@@ -15,10 +15,11 @@ END
   exit 2
 }
 
-# recipe STUDENT TEACHER ARGUMENT...: the sizes, and what the user gave.
+# recipe FAMILY STUDENT TEACHER SMOKE_TOKENS ARGUMENT...: the folder here with the sizes' files, the sizes, the tokens of a micro-batch of
+# the smoke run, and what the user gave.
 recipe() {
-  local student_size=$1 teacher_size=$2; shift 2
-  local name="qwen2vl-$student_size-from-$teacher_size" smoke=0 teacher= student= data= images= out= key
+  local family=$1 student_size=$2 teacher_size=$3 smoke_tokens=$4; shift 4
+  local name="$family-$student_size-from-$teacher_size" smoke=0 teacher= student= data= images= out= key
   while [ $# -gt 0 ]; do
     case "$1" in
       --smoke) smoke=1; shift ;;
@@ -51,32 +52,34 @@ recipe() {
 
   if [ $smoke = 1 ]; then
     out=${out:-runs/out/$name}
-    make_smoke_inputs "$out" "$student_size" "$teacher_size"
+    make_smoke_inputs "$out" "$family" "$student_size" "$teacher_size"
     teacher=$out/teacher student=$out/student data=$out/data.json images=.deps/easy-vqa/easy_vqa/data
     for key in verbalize interact finetune; do settings+=(--set "$key.epochs=0" --set "$key.iterations=2"); done
-    # 54 conversations an update, in two micro-batches: minutes on two cores.
-    settings+=(--set data.batch_tokens=1024 --set data.sample_tokens=1024 --set optimizer.accumulate=2)
+    # Two micro-batches an update: minutes on two cores.
+    settings+=(--set data.batch_tokens=$smoke_tokens --set data.sample_tokens=$smoke_tokens --set optimizer.accumulate=2)
     out=$out/run
     rm -rf "$out"
   fi
   [ ! -f "$out/config.yaml" ] || settings+=(--resume)
   local source="{path: \"$data\"${images:+, images: \"$images\"}}"
-  $vlsi distill "runs/qwen2vl/$student_size-from-$teacher_size.yaml" --set "out=$out" --set "teacher.model=$teacher" \
+  $vlsi distill "runs/$family/$student_size-from-$teacher_size.yaml" --set "out=$out" --set "teacher.model=$teacher" \
     --set "student.model=$student" --set "data.train=[$source]" "${settings[@]}" "$@"
-  if [ $smoke = 1 ]; then python3 runs/qwen2vl/smoke.py report "$out"; fi
+  if [ $smoke = 1 ]; then python3 runs/smoke.py report "$out"; fi
 }
 
-# make_smoke_inputs OUT STUDENT TEACHER: OUT/student, OUT/teacher and OUT/data.json, unless they are there.
+# make_smoke_inputs OUT FAMILY STUDENT TEACHER: OUT/student, OUT/teacher and OUT/data.json, unless they are there.
 make_smoke_inputs() {
-  local out=$1 role size
+  local out=$1 family=$2 role size tokenizer=
+  [ "$family" != llava-ov ] || tokenizer=llava_onevision
   if [ ! -d .deps/easy-vqa/easy_vqa ]; then
     $python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0
   fi
-  python3 tests/data/qwen2/make_tokenizer.py "$out/tokenizer"
-  python3 runs/qwen2vl/smoke.py inputs .deps/easy-vqa/easy_vqa "$out"
-  for role in student:$2 teacher:$3; do
+  python3 tests/data/qwen2/make_tokenizer.py "$out/tokenizer" $tokenizer
+  cp "runs/$family/preprocessor_config.json" "$out/tokenizer"
+  python3 runs/smoke.py data .deps/easy-vqa/easy_vqa "$out/data.json"
+  for role in student:$3 teacher:$4; do
     size=${role#*:} role=${role%:*}
-    [ -d "$out/$role" ] || $vlsi init --config "runs/qwen2vl/model-$size.json" --tokenizer "$out/tokenizer" --dtype bfloat16 \
-      --max-shard-bytes 4000000000 --initializer normal --seed "${size%b}" --out "$out/$role"
+    [ -d "$out/$role" ] || $vlsi init --config "runs/$family/model-$size.json" --tokenizer "$out/tokenizer" --dtype bfloat16 \
+      --max-shard-bytes 4000000000 --initializer normal --seed "$(printf '%.0f' "${size%b}")" --out "$out/$role"
   done
 }
