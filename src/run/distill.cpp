@@ -14,6 +14,7 @@
 #include "method/step2_interact.h"
 #include "method/step3_finetune.h"
 #include "model/parts.h"
+#include "run/learning.h"
 #include "run/pair.h"
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
@@ -43,7 +44,12 @@ class Run {
   }
 
   Outcome run() {
-    if (ranks_.is_first()) write_json(config_.out / "version.json", version_json());
+    if (ranks_.is_first()) {
+      const auto learning = learning_json(config_, student(), steps_);
+      write_json(config_.out / "version.json", version_json());
+      write_json(config_.out / "learning.json", learning);
+      for (const auto& line : learning_lines(learning)) log_info(line);
+    }
     if (const auto& found = directory_.checkpoint()) {
       log_info(concat("continuing from ", found->path.string()));
       restore_student(student(), config_, *found);  // the step itself restores the rest
