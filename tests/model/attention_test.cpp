@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "model/cpu/full_attention.h"
 #include "tests/model/fixtures.h"
 
 namespace vlsi {
@@ -53,6 +54,33 @@ TEST(PackedAttention, EqualsTheFormulaForGroupedHeadsCausalAndNot) {
                 1e-13);
     }
   }
+}
+
+TEST(FullAttention, EqualsTheFormulaUpToRounding) {
+  // One key, odd numbers of keys, a tile and its neighbours, a whole panel, several panels; runs of two and of one.
+  const std::vector<int64_t> starts{0, 1, 4, 7, 71, 135, 391, 648, 1348};
+  for (const int64_t width : {8, 72, 80}) {
+    SCOPED_TRACE(width);
+    const auto bf16 = [](const at::Tensor& x) { return x.to(at::kBFloat16); };
+    const auto q = bf16(3 * random({1348, 3, width}, 1)), k = bf16(random({1348, 3, width}, 2));
+    const auto v = bf16(random({1348, 3, 3, width}, 3)).select(1, 2);  // not contiguous, as a fused map gives it
+    if (!has_full_attention(q, k, v)) GTEST_SKIP() << "this processor has no attention of its own";
+    const auto expected = naive_attention(q, k, v, starts, /*causal=*/false);
+    const auto found = full_attention(q, k, v, find_runs(starts));
+    ASSERT_EQ(found.sizes(), q.sizes());
+    // Probabilities and results are rounded to eight bits, 0.4 % of averages of unit values.
+    EXPECT_LE(difference(found, expected), 0.03);
+    EXPECT_LE((found.to(at::kDouble) - expected).abs().mean().item<double>(), 1e-3);
+    EXPECT_TRUE(at::equal(packed_attention(q, k, v, find_runs(starts), /*causal=*/false), found));
+  }
+}
+
+TEST(FullAttention, IsNotForGradientsMasksAndOtherTypes) {
+  const auto q = random({4, 2, 8}, 1).to(at::kBFloat16);
+  EXPECT_FALSE(has_full_attention(q.clone().set_requires_grad(true), q, q));
+  EXPECT_FALSE(has_full_attention(q.to(at::kFloat), q.to(at::kFloat), q.to(at::kFloat)));
+  EXPECT_FALSE(has_full_attention(q, q.narrow(1, 0, 1), q.narrow(1, 0, 1)));
+  EXPECT_FALSE(has_full_attention(q.narrow(2, 0, 6), q.narrow(2, 0, 6), q.narrow(2, 0, 6)));
 }
 
 TEST(PackedAttention, HasTheFormulasGradients) {

@@ -1,12 +1,9 @@
-// Stands for vocabulary_pass.cpp, tile_products.cpp and bf16_avx512.cpp on processors that are not x86-64: there is no
-// such pass.
+// Stands for vocabulary_pass.cpp and tile_products.cpp on processors that are not x86-64: there is no such pass.
 #include <c10/util/Exception.h>
 
 #include "objective/cpu/vocabulary_pass.h"
 
 namespace vlsi {
-
-bool has_avx512_bf16() { return false; }
 
 bool has_tile_products(const HeadPassInput&) { return false; }
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "objective/cpu/bf16_avx512.h"
+#include "model/cpu/bf16_avx512.h"
 
 namespace vlsi {
 

@@ -1,6 +1,6 @@
 // Compiled for AVX512-BF16: nothing here may be an inline function or template of a shared header, or the linker could
 // give other files a copy with instructions that their processor lacks.
-#include "objective/cpu/bf16_avx512.h"
+#include "model/cpu/bf16_avx512.h"
 
 #include <cpuid.h>
 #include <immintrin.h>

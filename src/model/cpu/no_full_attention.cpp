@@ -1,0 +1,18 @@
+// Stands for full_attention.cpp and bf16_avx512.cpp on processors that are not x86-64.
+#include <c10/util/Exception.h>
+
+#include "model/cpu/bf16_avx512.h"
+#include "model/cpu/full_attention.h"
+
+namespace vlsi {
+
+bool has_avx512_bf16() { return false; }
+bool has_amx_bf16() { return false; }
+
+bool has_full_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
+
+at::Tensor full_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::vector<SequenceRun>&) {
+  TORCH_CHECK(false, "this processor has no attention of its own");
+}
+
+}  // namespace vlsi
