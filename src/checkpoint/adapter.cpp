@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigFile = "adapter_config.json";
 constexpr const char* kWeightsFile = "adapter_model.safetensors";
 constexpr std::string_view kPeftPrefix = "base_model.model.", kA = ".lora_A.weight", kB = ".lora_B.weight";
+constexpr std::string_view kModuleNaming = "gen-2";  // every family's, of the modules of transformers from 4.52 on
 
 using LinearMaps = std::vector<std::pair<std::string, Linear*>>;  // with their paths
 using Naming = std::function<std::string(const std::string&)>;    // a path of this program to one of the file
@@ -175,15 +176,15 @@ void load_adapter(Vlm& model, const fs::path& directory) {
 void save_adapter(const fs::path& directory, const Vlm& model, const std::string& base_model,
                   const std::string& naming) {
   const auto& namings = family_of(model.config()).namings;
-  const auto found =
-      std::find_if(namings.begin(), namings.end(), [&](const auto& names) { return names.name == naming; });
-  if (found == namings.end() && !naming.empty()) {
+  const auto found = std::find_if(namings.begin(), namings.end(), [&](const auto& names) {
+    return names.name == (naming.empty() ? kModuleNaming : naming);
+  });
+  if (found == namings.end()) {
     std::string known;
     for (const auto& names : namings) known += concat(known.empty() ? "" : ", ", names.name);
     fail("writing an adapter to ", directory.string(), ": the naming is '", naming, "', expected one of ", known);
   }
-  const auto& names = found == namings.end() ? namings.back() : *found;
-  const Naming named = [&](const std::string& own) { return stored_name(names, own); };
+  const Naming named = [&](const std::string& own) { return stored_name(*found, own); };
   const auto maps = linear_maps(model);
   std::vector<TensorSource> sources;
   for (const auto& [path, linear] : maps) {

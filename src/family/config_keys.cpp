@@ -65,15 +65,15 @@ void refuse_windows(const ConfigKeys& lookup, int64_t num_layers, const std::str
 }
 
 void read_rotation(const ConfigKeys& lookup, TextConfig& text, const std::string& place) {
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const Json rope = lookup.object(key);
-    refuse_other_rotation(rope, key, place);
-    if (auto theta = find<double>(rope, "rope_theta", place)) text.rope_theta = *theta;
-    if (text.rope_sections.empty()) continue;
-    if (auto section = find<std::vector<int64_t>>(rope, "mrope_section", place)) {
-      if (section->size() != 3) fail(place, ": mrope_section has ", section->size(), " entries, expected 3");
-      text.rope_sections = *section;
-    }
+  const Json scaling = lookup.object("rope_scaling"), parameters = lookup.object("rope_parameters");
+  refuse_other_rotation(scaling, "rope_scaling", place);
+  refuse_other_rotation(parameters, "rope_parameters", place);
+  const Json& rope = scaling.empty() ? parameters : scaling;  // of two, transformers reads the older one
+  if (auto theta = find<double>(rope, "rope_theta", place)) text.rope_theta = *theta;
+  if (text.rope_sections.empty()) return;
+  if (auto section = find<std::vector<int64_t>>(rope, "mrope_section", place)) {
+    if (section->size() != 3) fail(place, ": mrope_section has ", section->size(), " entries, expected 3");
+    text.rope_sections = *section;
   }
 }
 

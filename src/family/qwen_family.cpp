@@ -48,7 +48,8 @@ std::vector<WeightNames> qwen_namings() {
             {"visual.", "vision."},
             {"language_model.embed_tokens.", "embeddings."},
             {"language_model.layers.", "decoder.layers."},
-            {"language_model.norm.", "decoder.norm."}}}};
+            {"language_model.norm.", "decoder.norm."},
+            {"lm_head.", "head."}}}};
 }
 
 std::unique_ptr<Processor> make_qwen_processor(const std::filesystem::path& directory, const ModelConfig& model,

@@ -26,7 +26,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 TEXT = dict(hidden=64, layers=3, heads=8, kv_heads=2, intermediate=96, vocabulary=160, first_special=150, tied=False)
 FLAT = qwen2_5_vl_config(patch=14, mrope_section=[2, 1, 1], window_cells=4, full_blocks=[1, 2], vision_depth=5, vision_width=48,
                          vision_heads=3, vision_intermediate=56, **TEXT)
-NESTED = qwen3_vl_config(patch=16, mrope_section=[2, 3, 3], head_dim=16, taps=[1, 3], table_side=6, vision_depth=4,
+NESTED = qwen3_vl_config(patch=16, mrope_section=[3, 3, 2], head_dim=16, taps=[1, 3], table_side=6, vision_depth=4,
                          vision_width=48, vision_heads=3, vision_intermediate=56, **TEXT)
 TEXT_KEYS = ["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
              "max_position_embeddings", "rms_norm_eps", "vocab_size"]

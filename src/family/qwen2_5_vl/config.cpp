@@ -47,6 +47,7 @@ ModelConfig read_qwen2_5_vl_config(const Json& json, const std::string& place) {
   const ConfigKeys keys(inner, json, place);
   read_general_keys(keys, config);
   read_qwen_tokens(keys, config, *own, place);
+  keys.read("vision_token_id", own->vision_token_id);
   config.own = own;
   return config;
 }
@@ -59,6 +60,7 @@ OrderedJson write_qwen2_5_vl_config(const ModelConfig& config, const std::string
                           {"eos_token_id", config.eos_token_id},
                           {"vision_start_token_id", vision.vision_start_token_id},
                           {"vision_end_token_id", vision.vision_end_token_id},
+                          {"vision_token_id", vision.vision_token_id},
                           {"image_token_id", config.image_token_id},
                           {"video_token_id", vision.video_token_id}});
   json.update(decoder_sizes_json(text));

@@ -17,6 +17,7 @@ struct Qwen25VlConfig : QwenVision {
   int64_t window_size = 112;                                  // pixels
   std::vector<int64_t> fullatt_block_indexes{7, 15, 23, 31};  // whose patches see their whole frame
   double tokens_per_second = 4;                               // of videos; kept for the file
+  int64_t vision_token_id = 151654;                           // kept for the file, too
 
   int64_t width() const override { return hidden_size; }
   int64_t mlp_size() const override { return intermediate_size; }

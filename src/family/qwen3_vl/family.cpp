@@ -8,7 +8,7 @@ namespace vlsi {
 
 Family qwen3_vl_family() {
   Family family{"qwen3_vl", "Qwen3-VL", kQwenPictureToken, read_qwen3_vl_config, write_qwen3_vl_config, {}, {}, {}, {}};
-  family.namings = {{"hub",
+  family.namings = {{"gen-2",
                      {{"model.visual.merger.", "projector.merger."},
                       {"model.visual.deepstack_merger_list.", "projector.deepstack_merger_list."},
                       {"model.visual.", "vision."},
@@ -22,7 +22,8 @@ Family qwen3_vl_family() {
                       {"visual.", "vision."},
                       {"language_model.embed_tokens.", "embeddings."},
                       {"language_model.layers.", "decoder.layers."},
-                      {"language_model.norm.", "decoder.norm."}}}};
+                      {"language_model.norm.", "decoder.norm."},
+                      {"lm_head.", "head."}}}};
   family.make_tower = [](const ModelConfig& config) -> std::shared_ptr<VisionTower> {
     return std::make_shared<Qwen3VlTower>(qwen3_vl_config(config));
   };
