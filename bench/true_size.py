@@ -61,22 +61,31 @@ class Bench:
         self.options = options
         self.folder = Path(tempfile.mkdtemp(prefix="vlsi-true-size-", dir=ROOT / "build"))
         self.models = {}
+        run("python3", ROOT / "runs/smoke.py", "data", ROOT / ".deps/easy-vqa/easy_vqa", self.folder / "data.json")
 
     def peer(self, *arguments):
         return json.loads(run(self.options.peer_python, ROOT / "bench/peers/true_size_peer.py", *arguments).splitlines()[-1])
 
-    def model(self, num_layers, vision_depth=1, size="2b"):
-        """A model of the 2B's or the 7B's shapes with fewer layers and vision blocks."""
-        name = f"{size}-{num_layers}-{vision_depth}"
+    def tokenizer(self, family):
+        """A directory with the tokenizer and the picture settings of a family's recipes."""
+        folder = self.folder / f"tokenizer-{family}"
+        if not folder.exists():
+            added = ["llava_onevision"] if family == "llava-ov" else []
+            run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", folder, *added)
+            shutil.copy(ROOT / f"runs/{family}/preprocessor_config.json", folder)
+        return folder
+
+    def model(self, num_layers, vision_depth=1, size="2b", family="qwen2vl"):
+        """A model of a recipe's shapes with fewer layers and vision blocks."""
+        name = f"{family}-{size}-{num_layers}-{vision_depth}"
         if name in self.models:
             return self.models[name]
-        tokenizer = self.folder / "tokenizer"
-        if not tokenizer.exists():
-            run("python3", ROOT / "tests/data/qwen2/make_tokenizer.py", tokenizer)
-            shutil.copy(ROOT / "runs/qwen2vl/preprocessor_config.json", tokenizer)
-            run("python3", ROOT / "runs/smoke.py", "data", ROOT / ".deps/easy-vqa/easy_vqa", self.folder / "data.json")
-        config = json.loads((ROOT / f"runs/qwen2vl/model-{size}.json").read_text())
-        config["num_hidden_layers"], config["vision_config"]["depth"] = num_layers, vision_depth
+        tokenizer = self.tokenizer(family)
+        config = json.loads((ROOT / f"runs/{family}/model-{size}.json").read_text())
+        config.get("text_config", config)["num_hidden_layers"] = num_layers
+        config["vision_config"]["depth"] = vision_depth
+        if "deepstack_visual_indexes" in config["vision_config"]:
+            config["vision_config"]["deepstack_visual_indexes"] = [vision_depth - 1]
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps(config))
         out = self.folder / f"model-{name}"
@@ -139,16 +148,17 @@ class Bench:
 
     # ---- the keys ----
 
-    def peft_to_ours(self):
-        data = self.text_data([486], 99)
-        one = {"data.batch_tokens": 512, "data.sample_tokens": 512}
+    def peft_to_ours(self, family="qwen2vl", key="peft_to_ours", question_and_answer=486):
+        data = self.text_data([question_and_answer], 99)
+        model = self.model(STUDENT_LAYERS, family=family)
+        one = {"student.model": model, "data.batch_tokens": 512, "data.sample_tokens": 512}
         lines = self.finetune(data, 2, **one)
         tokens, answers = lines[0]["tokens"], lines[0]["answer_tokens"]
         theirs, ours = self.rounds(
-            lambda: self.peer("step", "--model", self.model(STUDENT_LAYERS), "--tokens", tokens, "--answers", answers)["seconds"],
+            lambda: self.peer("step", "--model", model, "--tokens", tokens, "--answers", answers)["seconds"],
             lambda: statistics.median(durations(self.finetune(data, 8, **one))[3:]))
-        print(f"a LoRA step, {tokens} tokens, {answers} answer positions: {ours:.2f} s, transformers + PEFT {theirs:.2f} s")
-        return {"peft_to_ours": theirs / ours}
+        print(f"a LoRA step, {family}, {tokens} tokens, {answers} answer positions: {ours:.2f} s, transformers + PEFT {theirs:.2f} s")
+        return {key: theirs / ours}
 
     def packed_to_ideal(self):
         """Tokens a second: lengths from 16 to 1,024 against samples of their mean length, which no packing could serve better."""
@@ -276,22 +286,27 @@ def interaction_flops(tokens, answers, num_layers, num_targets):
     return teacher + student, student
 
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--peer-python", required=True)
-parser.add_argument("--rounds", type=int, default=3)
-parser.add_argument("--only", default="peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,two_ranks_speedup,"
-                    "torch_adamw_to_ours,live_to_cached_step,smoke")
-parser.add_argument("--json")
-options = parser.parse_args()
+def main(bench_class, doc, keys):
+    """Measures the keys that the command line names, `keys` by default."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer-python", required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default=keys)
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    bench = bench_class(options)
+    values = {}
+    try:
+        for name in options.only.split(","):
+            values.update(getattr(bench, name)())
+    finally:
+        shutil.rmtree(bench.folder)
+    for key, value in values.items():
+        print(f"{key:24}{value:8.3f}")
+    if options.json:
+        Path(options.json).write_text(json.dumps(values, indent=2) + "\n")
 
-bench = Bench(options)
-values = {}
-try:
-    for name in options.only.split(","):
-        values.update(getattr(bench, name)())
-finally:
-    shutil.rmtree(bench.folder)
-for key, value in values.items():
-    print(f"{key:24}{value:8.3f}")
-if options.json:
-    Path(options.json).write_text(json.dumps(values, indent=2) + "\n")
+
+if __name__ == "__main__":
+    main(Bench, __doc__, "peft_to_ours,packed_to_ideal,vision_cached_to_text,streamed_to_resident,two_ranks_speedup,"
+                         "torch_adamw_to_ours,live_to_cached_step,smoke")

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""One LoRA training step in transformers and PEFT, and the rate of bfloat16 products. Prints one JSON object.
+"""One LoRA training step in transformers and PEFT, a vision tower's forward pass, and the rate of bfloat16 products. Prints one JSON
+object.
 
     true_size_peer.py step --model DIR --tokens 506 --answers 100 [--steps 6] [--threads 2]
+    true_size_peer.py tower --model DIR --side 1000 [--threads 2]
     true_size_peer.py rate [--threads 2]
 
 `step`: adapters of rank and alpha 64 on every linear map of the decoder (float32 beside bfloat16 weights, as PEFT makes them),
 gradient checkpointing, AdamW; one text of random tokens whose last ones are the answer. seconds: median of the later half of the steps.
+`tower`: from patches to the rows that the decoder is given, of one picture of side x side pixels, for the architecture of
+DIR/config.json with random weights. seconds: median of passes.
 `rate`: FLOP/s of `torch.mm` at the shapes of the 2B's and the 7B's widest decoder product, 1,024 rows; the larger of them.
 """
 
@@ -13,6 +17,7 @@ import argparse
 import json
 import statistics
 import time
+from pathlib import Path
 
 import torch
 
@@ -30,9 +35,9 @@ def timed(action, count):
 
 def step(options):
     from peft import LoraConfig, get_peft_model
-    from transformers import Qwen2VLForConditionalGeneration
+    from transformers import AutoModelForImageTextToText
 
-    model = Qwen2VLForConditionalGeneration.from_pretrained(options.model, dtype=torch.bfloat16)
+    model = AutoModelForImageTextToText.from_pretrained(options.model, dtype=torch.bfloat16)
     model = get_peft_model(model, LoraConfig(r=64, lora_alpha=64, target_modules=TARGETS, exclude_modules=r".*visual.*"))
     model.gradient_checkpointing_enable()
     model.enable_input_require_grads()
@@ -53,6 +58,40 @@ def step(options):
     return {"seconds": timed(train, options.steps), "trained_parameters": trained}
 
 
+@torch.no_grad()
+def tower(options):
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(options.model)
+    config.text_config.num_hidden_layers, config.text_config.vocab_size = 1, 160000  # the decoder is not used
+    if hasattr(config.text_config, "layer_types"):
+        config.text_config.layer_types = config.text_config.layer_types[:1]
+    model = AutoModel.from_config(config, dtype=torch.bfloat16).eval()
+    settings = json.loads((Path(options.model) / "preprocessor_config.json").read_text())
+    side = options.side
+    if hasattr(model, "visual"):
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+        size, patch = settings.get("size", {}), settings["patch_size"]
+        low, high = settings.get("min_pixels", size.get("shortest_edge")), settings.get("max_pixels", size.get("longest_edge"))
+        height, width = smart_resize(side, side, factor=2 * patch, min_pixels=low, max_pixels=high)
+        grid = torch.tensor([[1, height // patch, width // patch]])
+        patches = torch.randn(int(grid.prod()), 3 * 2 * patch * patch)
+        look = lambda: model.get_image_features(patches, grid).pooler_output
+        num_patches = patches.shape[0]
+    else:
+        from transformers.image_processing_utils import select_best_resolution
+
+        view = config.vision_config.image_size
+        height, width = select_best_resolution((side, side), config.image_grid_pinpoints)
+        views = torch.randn(1, 1 + height // view * (width // view), 3, view, view).bfloat16()
+        sizes = torch.tensor([[side, side]])
+        look = lambda: model.get_image_features(views, sizes, batch_num_images=torch.tensor([1])).pooler_output
+        num_patches = views.shape[1] * (view // config.vision_config.patch_size) ** 2
+    rows = sum(part.shape[0] for part in look())
+    return {"seconds": timed(look, 6), "patches": num_patches, "rows": rows}
+
+
 def rate(_):
     best = 0
     for width, inner in [(1536, 8960), (3584, 18944)]:
@@ -62,12 +101,13 @@ def rate(_):
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["step", "rate"])
+parser.add_argument("what", choices=["step", "tower", "rate"])
 parser.add_argument("--model")
 parser.add_argument("--tokens", type=int, default=506)
 parser.add_argument("--answers", type=int, default=100)
+parser.add_argument("--side", type=int, default=1000)
 parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--threads", type=int, default=2)
 arguments = parser.parse_args()
 torch.set_num_threads(arguments.threads)
-print(json.dumps({"step": step, "rate": rate}[arguments.what](arguments)))
+print(json.dumps({"step": step, "tower": tower, "rate": rate}[arguments.what](arguments)))
