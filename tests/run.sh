@@ -18,6 +18,7 @@ echo "tests/run.sh: set-up (once, about 2 minutes), build (about 4 minutes the f
 
 if [ "$build_only" = 0 ]; then bash cmake/setup.sh tests; else bash cmake/setup.sh; fi
 python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
+python3 tests/data/qwen2/make_tokenizer.py build/test-data/llava_onevision llava_onevision
 cmake --preset "$preset" >build/configure.log 2>&1 || { tail -n 30 build/configure.log >&2; exit 1; }
 cmake --build --preset "$preset"
 [ "$build_only" = 0 ] || exit 0

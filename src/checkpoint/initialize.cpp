@@ -40,6 +40,7 @@ double deviation_of(const std::string& name, const std::vector<int64_t>& shape, 
                     Initializer initializer) {
   if (initializer == Initializer::kNormal) return config.initializer_range;
   if (part_of(name) == "embeddings") return 0.05;
+  if (shape.size() == 1) return 1 / std::sqrt(static_cast<double>(shape.front()));
   double fan_in = 1;
   for (size_t i = 1; i < shape.size(); ++i) fan_in *= static_cast<double>(shape[i]);
   return 1 / std::sqrt(fan_in);
@@ -56,7 +57,7 @@ std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer 
     const auto own_seed = derive_seed(seed, family.written_name(name));
     const auto make = [=, name = name]() -> at::Tensor {
       if (name.ends_with(".bias")) return at::zeros(shape, dtype);
-      if (shape.size() == 1) return at::ones(shape, dtype);
+      if (shape.size() == 1 && name.ends_with(".weight")) return at::ones(shape, dtype);
       return normal_values(shape, deviation_of(name, shape, config, initializer), own_seed, dtype);
     };
     weights.push_back({name, dtype, shape, make});

@@ -14,7 +14,8 @@ namespace vlsi {
 
 /// How random weights are drawn; norms are one and biases zero in both.
 enum class Initializer {
-  kFanIn,   // std 1/sqrt(inputs) for linear maps, 0.05 for the token embedding: for training from scratch
+  kFanIn,   // std 1/sqrt(inputs) for linear maps, 1/sqrt(width) for single rows, 0.05 for the token embedding: for
+            // training from scratch
   kNormal,  // std `initializer_range` everywhere, as transformers
 };
 

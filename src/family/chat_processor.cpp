@@ -65,6 +65,12 @@ std::vector<Content> pictures_of(const Conversation& conversation, size_t num_tu
   return pictures;
 }
 
+/// What the tokenizer's file may lack.
+std::optional<Tokenizer::Extra> extra_token(const ModelConfig& model, const ChatSettings& settings) {
+  if (!settings.picture_token_may_be_missing) return std::nullopt;
+  return Tokenizer::Extra{std::string(settings.picture_token), static_cast<int32_t>(model.image_token_id)};
+}
+
 bool is_generated(const Rendering& rendering, size_t byte) {
   return std::any_of(rendering.generated.begin(), rendering.generated.end(),
                      [&](const auto& span) { return span.first <= byte && byte <= span.second; });
@@ -74,7 +80,7 @@ bool is_generated(const Rendering& rendering, size_t byte) {
 
 ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const ModelConfig& model, SpecialText special_text,
                              ChatSettings settings)
-    : tokenizer_(Tokenizer::load(directory)),
+    : tokenizer_(Tokenizer::load(directory, extra_token(model, settings))),
       special_text_(special_text),
       settings_(std::move(settings)),
       template_(ChatTemplate::load(directory).value_or(

@@ -1,13 +1,29 @@
 #include "family/family.h"
 
+#include <algorithm>
+
+#include "family/llava_onevision/family.h"
 #include "family/qwen2_5_vl/family.h"
 #include "family/qwen2_vl/family.h"
 #include "family/qwen3_vl/family.h"
 
 namespace vlsi {
+namespace {
+
+/// Null where no family has this model_type.
+const Family* family_of_type(const std::string& type) {
+  if (const auto* named = families().find(type)) return named;
+  for (const auto& family : families()) {
+    if (std::find(family.other_types.begin(), family.other_types.end(), type) != family.other_types.end())
+      return &family;
+  }
+  return nullptr;
+}
+
+}  // namespace
 
 Table<Family>& families() {
-  static Table<Family> table{qwen2_vl_family(), qwen2_5_vl_family(), qwen3_vl_family()};
+  static Table<Family> table{qwen2_vl_family(), qwen2_5_vl_family(), qwen3_vl_family(), llava_onevision_family()};
   return table;
 }
 
@@ -27,7 +43,7 @@ const Family& family_of(const ModelConfig& config) {
 ModelConfig parse_model_config(const Json& json, const std::string& place) {
   if (!json.is_object()) fail(place, ": is ", describe(json), ", expected an object");
   const auto type = require<std::string>(json, "model_type", place);
-  const auto* family = families().find(type);
+  const auto* family = family_of_type(type);
   if (family == nullptr) {
     fail(place, ": key 'model_type' is '", type, "', expected one of: ", families().names());
   }

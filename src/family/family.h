@@ -31,8 +31,10 @@ struct Family {
   /// Of a Hugging Face directory whose config.json is `model`; Error when the two do not go together.
   std::unique_ptr<Processor> (*make_processor)(const std::filesystem::path& directory, const ModelConfig& model,
                                                SpecialText special_text);
+  std::vector<std::string_view> other_types = {};  // further model_types of config.json that are read as this family's
 
-  /// What a stored tensor, or module, is called here, by the first naming that has it; empty for another one's.
+  /// What a stored tensor, or module, is called here, by the first naming that has it: an empty name for one that is
+  /// not needed, nothing for another family's.
   std::optional<std::string> own_name(std::string_view stored) const;
   /// What the files that are written call it.
   std::string written_name(std::string_view own) const { return stored_name(namings.front(), own); }

@@ -1,6 +1,7 @@
 // Pictures from files: decoded and turned to RGB as PIL does it, and resized as PIL does it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -28,5 +29,9 @@ Image read_image(const std::filesystem::path& path);
 /// fixed point weights; equal to `Image.resize((width, height), BICUBIC)` of Pillow 13 byte for byte. The horizontal
 /// pass comes first, except where the height loses more than twice as many pixels as the width. height, width >= 1.
 Image resize_bicubic(const Image& image, int64_t height, int64_t width);
+
+/// `image` in the middle of a picture of this colour that is at least as large; an odd gap is wider below and at the
+/// right.
+Image pad(const Image& image, int64_t height, int64_t width, std::array<uint8_t, 3> colour);
 
 }  // namespace vlsi

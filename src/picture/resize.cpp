@@ -1,4 +1,4 @@
-// PIL's antialiased bicubic resize on bytes: two separable passes with fixed-point weights.
+// PIL's antialiased bicubic resize on bytes: two separable passes with fixed-point weights; and borders.
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -111,6 +111,18 @@ Image resize_bicubic(const Image& image, int64_t height, int64_t width) {
   const bool height_first = lost_height > 0 && lost_height > 2 * lost_width;
   return height_first ? resize_width(resize_height(image, height), width)
                       : resize_height(resize_width(image, width), height);
+}
+
+Image pad(const Image& image, int64_t height, int64_t width, std::array<uint8_t, 3> colour) {
+  TORCH_CHECK(height >= image.height && width >= image.width, "pad: a side is below the picture's");
+  Image padded{height, width, std::vector<uint8_t>(height * width * 3)};
+  for (size_t i = 0; i < padded.rgb.size(); ++i) padded.rgb[i] = colour[i % 3];
+  const int64_t top = (height - image.height) / 2, left = (width - image.width) / 2;
+  for (int64_t y = 0; y < image.height; ++y) {
+    std::copy_n(image.rgb.begin() + y * image.width * 3, image.width * 3,
+                padded.rgb.begin() + ((top + y) * width + left) * 3);
+  }
+  return padded;
 }
 
 }  // namespace vlsi

@@ -50,6 +50,7 @@ ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarTy
   std::map<size_t, TensorSizes> layers;
   for (const auto& stored : checkpoint.names()) {
     const auto name = family.own_name(stored).value_or(stored);
+    if (name.empty()) continue;                                               // not needed
     if (name == "head.weight" && model.text().tie_word_embeddings) continue;  // the embedding, a second time
     const auto& info = checkpoint.info(stored);
     const auto sizes = sizes_of(info, dtype);

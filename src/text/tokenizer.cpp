@@ -106,8 +106,17 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::load(const std::filesystem::path& directory) {
-  return Tokenizer(std::make_unique<State>(directory, read_tokenizer_file(directory / "tokenizer.json")));
+Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::optional<Extra>& extra) {
+  auto file = read_tokenizer_file(directory / "tokenizer.json");
+  if (extra) {
+    const auto clashes = [&](const AddedToken& token) {
+      return token.id == extra->id || token.content == extra->content;
+    };
+    if (extra->id >= file.vocabulary.size() &&
+        std::none_of(file.added_tokens.begin(), file.added_tokens.end(), clashes))
+      file.added_tokens.push_back({extra->content, extra->id, /*special=*/true, /*normalized=*/false});
+  }
+  return Tokenizer(std::make_unique<State>(directory, std::move(file)));
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText special_text) const {

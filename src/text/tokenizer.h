@@ -25,7 +25,12 @@ class Tokenizer {
   /// Reads `directory`/tokenizer.json: NFC normaliser (or none), Split pre-tokenizer with a regular expression followed
   /// by ByteLevel (or ByteLevel alone with its own pattern), BPE model, ByteLevel decoder, added tokens. Anything else
   /// in it is an Error that names the part, never passed over.
-  static Tokenizer load(const std::filesystem::path& directory);
+  /// `extra`: a special token that the file may lack; it is there all the same where no other token has its id.
+  struct Extra {
+    std::string content;
+    int32_t id;
+  };
+  static Tokenizer load(const std::filesystem::path& directory, const std::optional<Extra>& extra = std::nullopt);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

@@ -16,9 +16,9 @@
 #include "base/safetensors.h"
 #include "checkpoint/load.h"
 #include "data/batch.h"
-#include "family/qwen_vision.h"
 #include "model/parts.h"
 #include "run/speaker.h"
+#include "tests/model/fixtures.h"
 #include "train/metrics.h"
 #include "train/trainer.h"
 
@@ -39,30 +39,25 @@ inline const Json& expected(const std::string& pair = kPair) {
   return found->second;
 }
 
-inline std::vector<int32_t> integers(const at::Tensor& values) {
-  const auto narrow = values.to(at::kInt).contiguous();
-  return {narrow.const_data_ptr<int32_t>(), narrow.const_data_ptr<int32_t>() + narrow.numel()};
-}
+using fixtures::integers;
 
 /// The three samples of a stored micro-batch.
 inline std::vector<Sample> load_samples(int index, const std::string& pair = kPair) {
   const auto file = SafetensorsFile::open(folder_of(pair) / ("batch_" + std::to_string(index) + ".safetensors"));
   std::vector<Sample> samples(3);
   for (size_t i = 0; i < samples.size(); ++i) {
-    const auto tensor = [&](const char* name) { return file->tensor("samples." + std::to_string(i) + "." + name); };
+    const auto prefix = "samples." + std::to_string(i) + ".";
+    const auto tensor = [&](const char* name) { return file->tensor(prefix + name); };
     auto& sample = samples[i];
     sample.id = std::to_string(i);
     sample.tokens = integers(tensor("tokens"));
-    sample.positions.resize(3);
-    for (int64_t axis = 0; axis < 3; ++axis) sample.positions[axis] = integers(tensor("positions")[axis]);
+    for (const auto& axis : tensor("positions").unbind()) sample.positions.push_back(integers(axis));
     sample.answer_positions = integers(tensor("answer_positions"));
     sample.labels = integers(tensor("labels"));
-    if (!file->tensors().contains("samples." + std::to_string(i) + ".grids")) continue;
+    if (!file->tensors().contains(prefix + "patches")) continue;
     sample.image_token_positions = integers(tensor("image_token_positions"));
-    const auto grids = integers(tensor("grids"));
     int64_t first = 0;
-    for (size_t g = 0; g < grids.size(); g += 3) {
-      const auto shape = shape_of({grids[g], grids[g + 1], grids[g + 2]}, /*merge=*/2);
+    for (const auto& shape : fixtures::picture_shapes(*file, prefix, folder_of(pair) / "student")) {
       sample.images.push_back({tensor("patches").narrow(0, first, shape.num_patches), shape});
       first += shape.num_patches;
     }

@@ -18,6 +18,7 @@
 #include "checkpoint/load.h"
 #include "data/batch.h"
 #include "family/family.h"
+#include "family/llava_onevision/views.h"
 #include "family/qwen_vision.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -51,6 +52,11 @@ inline std::string variant_name(std::string variant) {
   return variant;
 }
 
+inline std::vector<int32_t> integers(const at::Tensor& values) {
+  const auto narrow = values.to(at::kInt).contiguous();
+  return {narrow.const_data_ptr<int32_t>(), narrow.const_data_ptr<int32_t>() + narrow.numel()};
+}
+
 /// One stored sample with its activations.
 class Case {
  public:
@@ -65,11 +71,8 @@ class Case {
   at::Tensor operator[](const std::string& tensor) const { return file_->tensor(tensor); }
   int64_t integer(const std::string& tensor) const { return file_->tensor(tensor).item<int64_t>(); }
 
-  std::vector<int32_t> integers(const std::string& tensor) const { return integers(file_->tensor(tensor)); }
-  static std::vector<int32_t> integers(const at::Tensor& values) {
-    const auto narrow = values.to(at::kInt).contiguous();
-    return {narrow.const_data_ptr<int32_t>(), narrow.const_data_ptr<int32_t>() + narrow.numel()};
-  }
+  std::vector<int32_t> integers(const std::string& tensor) const { return fixtures::integers(file_->tensor(tensor)); }
+  const SafetensorsFile& file() const { return *file_; }
 
  private:
   std::string variant_, name_;
@@ -84,15 +87,26 @@ inline std::vector<Case> cases(const std::string& variant) {
   return all;
 }
 
-/// Of the sample's pictures.
-inline std::vector<PictureShape> picture_shapes(const Case& stored) {
+/// Of a stored sample's pictures, for the model in `directory`.
+inline std::vector<PictureShape> picture_shapes(const SafetensorsFile& file, const std::string& prefix,
+                                                const std::filesystem::path& directory) {
   std::vector<PictureShape> shapes;
-  if (stored.has("grids")) {
-    const auto grids = stored.integers("grids");
-    for (size_t i = 0; i < grids.size(); i += 3)
-      shapes.push_back(shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2));
-  }
+  const auto numbers = [&](const std::string& name) {
+    return file.tensors().contains(prefix + name) ? integers(file.tensor(prefix + name)) : std::vector<int32_t>();
+  };
+  const auto grids = numbers("grids"), sizes = numbers("image_sizes");
+  for (size_t i = 0; i < grids.size(); i += 3)
+    shapes.push_back(shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2));
+  if (sizes.empty()) return shapes;
+  const auto model = load_model_config(directory);
+  const auto& config = llava_onevision_config(model);
+  for (size_t i = 0; i < sizes.size(); i += 2)
+    shapes.push_back(sizes.size() > 2 ? shape_of_view(config) : shape_of_grid({sizes[i], sizes[i + 1]}, config));
   return shapes;
+}
+
+inline std::vector<PictureShape> picture_shapes(const Case& stored) {
+  return picture_shapes(stored.file(), "", directory(stored.variant()));
 }
 
 /// The sample as the processor would give it.
@@ -102,7 +116,7 @@ inline Sample sample_of(const Case& stored) {
   sample.tokens = stored.integers("tokens");
   const int64_t num_axes = stored["positions"].size(0);
   sample.positions.resize(num_axes);
-  for (int64_t axis = 0; axis < num_axes; ++axis) sample.positions[axis] = Case::integers(stored["positions"][axis]);
+  for (int64_t axis = 0; axis < num_axes; ++axis) sample.positions[axis] = integers(stored["positions"][axis]);
   sample.answer_positions = stored.integers("answer_positions");
   sample.labels = stored.integers("labels");
   sample.next_position = static_cast<int32_t>(stored.integer("next_position"));

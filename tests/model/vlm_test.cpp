@@ -97,8 +97,8 @@ TEST_P(VlmBesideTransformers, GivesItsLossAndTheGradientOfEveryParameter) {
     ASSERT_TRUE(parameter.grad().defined()) << name;
     const auto target = gradients->tensor(name);
     // Gradients of one tensor are sums over all tokens whose terms cancel in part: their error follows its largest
-    // entry.
-    EXPECT_LE(difference(parameter.grad(), target), 5e-5 * target.abs().max().item<double>()) << name;
+    // entry. Where nothing turns keys, their bias moves all scores of a query alike: its gradient is rounding alone.
+    EXPECT_LE(difference(parameter.grad(), target), 5e-5 * target.abs().max().item<double>() + 5e-8) << name;
   }
   EXPECT_EQ(num_reached, gradients->tensors().size());
 }

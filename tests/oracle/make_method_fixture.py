@@ -1,6 +1,6 @@
 """Makes tests/data/method/PAIR: a tiny teacher and student, verbalizers, batches, and ten iterations of each of the three steps.
 
-    python tests/oracle/make_method_fixture.py PAIR...        of qwen2_vl, qwen2_5_vl, qwen3_vl, qwen2_vl_from_qwen3_vl
+    python tests/oracle/make_method_fixture.py PAIR...        of qwen2_vl, qwen2_5_vl, qwen3_vl, llava_onevision, qwen2_vl_from_qwen3_vl
 
 Versions: torch 2.13.0, transformers 5.23.0. The reference is vlsi_reference.py in float32; a float64 run of the same
 steps is stored beside it, so that the distance between the two says how far float32 rounding alone moves a loss.
@@ -22,8 +22,8 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 import vlsi_reference as reference
-from tiny_models import (load_model, make_sample, qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config, rope_positions, text_of,
-                         write_model)
+from tiny_models import (llava_onevision_config, load_model, make_sample, qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config,
+                         rope_positions, text_of, write_model)
 
 DATA = Path(__file__).resolve().parent.parent / "data" / "method"
 LAYERS = {"student": [1, 2], "teacher": [1, 2, 3]}
@@ -50,6 +50,19 @@ LARGE_BATCHES = [
         [("text", 2), ("image", (1, 8, 2)), ("text", 3), ("answer", 2), ("text", 3), ("answer", 1)],
         [("text", 5), ("answer", 1), ("text", 3), ("answer", 3)],
         [("text", 1), ("image", (1, 4, 6)), ("text", 5), ("answer", 4)],
+    ],
+]
+# Pictures in pixels: alone in a grid of views, of which one is reduced, and several beside each other.
+VIEW_BATCHES = [
+    [
+        [("text", 6), ("answer", 3)],
+        [("text", 3), ("image", (30, 20)), ("text", 4), ("answer", 1)],
+        [("text", 2), ("image", (20, 40)), ("text", 2), ("image", (9, 8)), ("text", 3), ("answer", 2)],
+    ],
+    [
+        [("text", 2), ("image", (12, 25)), ("text", 3), ("answer", 2), ("text", 3), ("answer", 1)],
+        [("text", 5), ("answer", 1), ("text", 3), ("answer", 3)],
+        [("text", 1), ("image", (60, 50)), ("text", 5), ("answer", 4)],
     ],
 ]
 # What a teacher of another family makes of the same records.
@@ -85,6 +98,7 @@ STUDENT = dict(hidden=32, layers=3, heads=4, kv_heads=2, intermediate=40, vocabu
 TEACHER = dict(hidden=40, layers=4, heads=5, kv_heads=1, intermediate=32, vocabulary=104, tied=False, patch=4, first_special=80)
 WINDOWS = dict(window_cells=2, full_blocks=[1])
 QWEN3 = dict(table_side=5, vision_depth=3, vision_width=12, vision_heads=1)
+VIEWS = dict(image_size=14, grids=[(h, w) for h in (1, 2, 3) for w in (1, 2, 3)], max_views=3)
 PAIRS = {
     "qwen2_vl": Pair(qwen2_vl_config(**QWEN2_STUDENT), qwen2_vl_config(**QWEN2_TEACHER), BATCHES, 320, [3.3, 1.5, 1.0]),
     "qwen2_5_vl": Pair(qwen2_5_vl_config(mrope_section=[2, 1, 1], **WINDOWS, **STUDENT),
@@ -92,6 +106,8 @@ PAIRS = {
     "qwen3_vl": Pair(qwen3_vl_config(head_dim=12, mrope_section=[2, 2, 2], taps=[0, 2], **QWEN3, **STUDENT),
                      qwen3_vl_config(head_dim=16, mrope_section=[4, 2, 2], taps=[1, 2], **QWEN3, **TEACHER), LARGE_BATCHES, 96,
                      [3.0, 1.5, 1.0]),
+    "llava_onevision": Pair(llava_onevision_config(**VIEWS, **STUDENT), llava_onevision_config(**VIEWS, **TEACHER), VIEW_BATCHES, 96,
+                            [2.6, 2.0, 1.0]),
     # The tokenizers agree up to the end of a turn, and no further.
     "qwen2_vl_from_qwen3_vl": Pair(qwen2_vl_config(mrope_section=[2, 1, 1], **STUDENT),
                                    qwen3_vl_config(head_dim=16, mrope_section=[4, 2, 2], taps=[1, 2], **QWEN3, **TEACHER),

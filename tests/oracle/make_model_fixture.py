@@ -17,8 +17,8 @@ import torch.nn.functional as F
 import transformers
 from safetensors.torch import load_file, save_file
 
-from tiny_models import (LayerRecorder, load_model, make_sample, model_inputs, named_parameters, part_of, qwen2_5_vl_config,
-                         qwen2_vl_config, qwen3_vl_config, rope_positions, write_model)
+from tiny_models import (LayerRecorder, llava_onevision_config, load_model, make_sample, model_inputs, named_parameters, part_of,
+                         qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config, rope_positions, write_model)
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 NUM_GREEDY = 12
@@ -45,6 +45,14 @@ VARIANTS = {
                                   mrope_section=[4, 2, 2], patch=6, taps=[0, 2], table_side=4, vision_depth=3, vision_width=12,
                                   vision_heads=1, **SMALL),
     },
+    # Views with pixels that no patch reads; grids of which some are reduced; a list of grids that is not symmetrical.
+    "llava_onevision": {
+        "tied": llava_onevision_config(tied=True, hidden=32, layers=3, heads=4, kv_heads=2, intermediate=40, patch=6, image_size=20,
+                                       grids=[(h, w) for h in (1, 2, 3) for w in (1, 2, 3)], max_views=2, **SMALL),
+        "untied": llava_onevision_config(tied=False, hidden=40, layers=3, heads=5, kv_heads=1, intermediate=32, patch=7,
+                                         image_size=14, grids=[(1, 1), (1, 2), (3, 1), (2, 2)], max_views=9, vision_depth=3,
+                                         vision_width=12, vision_heads=1, vision_eps=1e-05, theta=10000.0, **SMALL),
+    },
 }
 TEXT = [("text", 7), ("answer", 3), ("text", 4), ("answer", 2)]
 SAMPLES = {
@@ -58,7 +66,14 @@ SAMPLES = {
     "one_image": [("text", 3), ("image", (1, 6, 10)), ("text", 4), ("answer", 3)],
     "two_images": [("text", 2), ("image", (1, 8, 4)), ("image", (1, 2, 6)), ("text", 3), ("answer", 2), ("text", 2),
                    ("answer", 4)],
-})
+}) | {
+    "llava_onevision": {
+        "text": TEXT,
+        "one_image": [("text", 3), ("image", (37, 50)), ("text", 4), ("answer", 3)],
+        "two_images": [("text", 2), ("image", (9, 30)), ("image", (31, 12)), ("text", 3), ("answer", 2), ("text", 2), ("answer", 4)],
+        "thin_image": [("text", 2), ("image", (3, 500)), ("text", 2), ("answer", 2)],
+    },
+}
 OPTIMIZER = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
 CLIP_NORM = 1.0
 NUM_UPDATES = 10
@@ -111,6 +126,10 @@ def forward_case(model, model_bf16, sample):
     case["logits"] = outputs.logits[0]
     case["loss"] = F.cross_entropy(case["logits"][sample["answer_positions"]], sample["labels"])[None]
     case["logits_bf16"] = model_bf16(**model_inputs(model_bf16, sample)).logits[0]
+    if "image_sizes" in sample:
+        visual = model.model.get_image_features(*(inputs[name] for name in ("pixel_values", "image_sizes")),
+                                                batch_num_images=inputs["batch_num_images"])
+        case["image_features"] = torch.cat(list(getattr(visual, "pooler_output", visual)))
     if "grids" in sample:
         visual = model.model.visual(sample["patches"], grid_thw=sample["grids"])
         case["image_features"] = getattr(visual, "pooler_output", visual)
@@ -124,7 +143,8 @@ def forward_case(model, model_bf16, sample):
 def gradients(model, samples):
     loss = summed_loss(model, samples) / num_labels(samples)
     loss.backward()
-    stored = {name: parameter.grad.contiguous() for name, parameter in named_parameters(model).items()}
+    stored = {name: parameter.grad.contiguous() for name, parameter in named_parameters(model).items()
+              if parameter.grad is not None}  # a norm behind the vision tower has none
     model.zero_grad()
     return loss.item(), stored
 
@@ -132,8 +152,10 @@ def gradients(model, samples):
 def training_run(directory, samples):
     """Losses before each update, and the gradient norm before clipping. The vision tower and merger are frozen."""
     model = load_model(directory)
-    trained = [parameter for name, parameter in named_parameters(model).items() if part_of(name) != "vision"]
-    model.model.visual.requires_grad_(False)
+    trained = []
+    for name, parameter in named_parameters(model).items():
+        parameter.requires_grad_(part_of(name) != "vision")
+        trained += [parameter] if parameter.requires_grad else []
     optimizer = torch.optim.AdamW(trained, **OPTIMIZER)
     losses, norms = [], []
     for _ in range(NUM_UPDATES):

@@ -1,5 +1,6 @@
 """Conversations as a family's processor and model take them: tokens, M-RoPE positions, answer positions. Made with
-transformers 5.23.0, tokenizers 0.23.3, torch 2.13.0 and Pillow 13.0.0 on the tokenizer of tests/data/qwen2.
+transformers 5.23.0, tokenizers 0.23.3, torch 2.13.0 and Pillow 13.0.0 on the tokenizer of tests/data/qwen2, or its variant with the
+added tokens of LLaVA-OneVision for that family.
 
     python tests/oracle/make_processor_fixture.py TOKENIZER_DIR FAMILY...
 
@@ -12,6 +13,7 @@ import sys
 import torch
 import transformers
 from PIL import Image, ImageOps
+from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
@@ -21,6 +23,12 @@ TEMPLATE = (
     "{% for c in m.content %}"
     "{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c.text }}{% endif %}"
     "{% endfor %}<|im_end|>\n"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
+LLAVA_TEMPLATE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% for c in m.content if c.type == 'image' %}<image>\n{% endfor %}"
+    "{% for c in m.content if c.type == 'text' %}{{ c.text }}{% endfor %}<|im_end|>\n"
     "{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 QWEN2 = dict(patch_size=14, min_pixels=3136, max_pixels=12845056)
@@ -86,6 +94,8 @@ def open_picture(name):
 
 
 class Oracle:
+    PICTURE = "<|image_pad|>"
+
     def __init__(self, family, tokenizer_dir, plain):
         prefix, self.has_default_system, self.settings = FAMILIES[family]
         self.tokenizer = transformers.Qwen2TokenizerFast.from_pretrained(tokenizer_dir)
@@ -166,11 +176,14 @@ class Oracle:
         return result | {"tokens": ids, "positions": positions, "next": following, "answer_positions": answer,
                          "labels": [ids[i + 1] for i in answer]}
 
+    def picture_texts(self, grids):
+        return [self.PICTURE * (t * h * w // 4) for t, h, w in grids]
+
     def answer_positions(self, processor, turns, grids, ids):
         """By offsets of characters: from behind the header of each assistant turn to behind its <|im_end|>."""
         def expanded(rendered):
-            parts = rendered.split("<|image_pad|>")
-            runs = ["<|image_pad|>" * (t * h * w // 4) for t, h, w in grids]
+            parts = rendered.split(self.PICTURE)
+            runs = self.picture_texts(grids)
             return "".join(part + run for part, run in zip(parts[:-1], runs)) + parts[-1]
 
         whole = expanded(self.render(processor, turns))
@@ -188,12 +201,57 @@ class Oracle:
                 if any(begin <= start and stop <= end for begin, end in spans)]
 
 
+class LlavaOracle(Oracle):
+    """Pictures in front of a turn's texts, plain positions, and a picture that is not alone as one view."""
+
+    PICTURE = "<image>"
+
+    def __init__(self, tokenizer_dir, plain):
+        self.settings = dict(size=dict(height=384, width=384), image_mean=[0.5] * 3, image_std=[0.5] * 3)
+        self.tokenizer = transformers.Qwen2TokenizerFast.from_pretrained(tokenizer_dir)
+        self.template = LLAVA_TEMPLATE
+        self.plain = plain
+
+        class StillProcessor(transformers.LlavaOnevisionProcessor):
+            """Without a video processor, which would need torchvision."""
+
+            def check_argument_for_proper_class(self, *unused):
+                pass
+
+        self.make_processor = StillProcessor
+
+    def encode(self, options, turns):
+        side = options["size"]["height"]
+        processor = self.make_processor(
+            LlavaOnevisionImageProcessorPil(**options), self.tokenizer, chat_template=self.template,
+            num_image_tokens=(side // 14)**2, vision_feature_select_strategy="full")
+        images = [open_picture(c["image"]) for turn in turns for c in turn["content"] if c["type"] == "image"]
+        ids = self.ids(processor, self.render(processor, turns), images)
+        image_id = self.tokenizer.convert_tokens_to_ids("<image>")
+        starts = [i for i, token in enumerate(ids) if token == image_id and ids[i - 1] != image_id]
+        runs = [next(n for n in range(len(ids)) if ids[i + n] != image_id) for i in starts]
+        last_user = max(i for i, turn in enumerate(turns) if turn["role"] == "user")
+        prompt_turns = turns[:last_user + 1]
+        count = sum(c["type"] == "image" for turn in prompt_turns for c in turn["content"])
+        prompt = self.ids(processor, self.render(processor, prompt_turns, prompt=True), images[:count])
+        answer = self.answer_positions(processor, turns, runs, ids)
+        return {"rows": runs, "prompt": prompt, "tokens": ids, "positions": "counting", "next": len(ids), "answer_positions": answer,
+                "labels": [ids[i + 1] for i in answer]}
+
+    def ids(self, processor, text, images):
+        return list(processor(text=[text], images=[images] if images else None)["input_ids"][0])
+
+    def picture_texts(self, runs):
+        return ["<image>" * run for run in runs]
+
+
 def main(tokenizer_dir, family):
     lines = []
-    for plain, cases in ((False, CASES), (True, PLAIN)):
-        oracle = Oracle(family, tokenizer_dir, plain)
+    is_llava = family == "llava_onevision"
+    for plain, cases in ((False, CASES), (True, {} if is_llava else PLAIN)):
+        oracle = LlavaOracle(tokenizer_dir, plain) if is_llava else Oracle(family, tokenizer_dir, plain)
         for name, (options, turns) in cases.items():
-            options = oracle.settings if options == LARGE else options
+            options = oracle.settings if options == LARGE or is_llava else options
             case = {"name": name, "plain": plain, "image_processor": options, "turns": turns}
             lines.append(json.dumps(case | oracle.encode(options, turns), separators=(",", ":")))
     folder = DATA / ("processor" if family == "qwen2_vl" else family)

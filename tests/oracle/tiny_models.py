@@ -9,11 +9,14 @@ those directories.
 import json
 import math
 from pathlib import Path
+from types import MethodType, SimpleNamespace
 
 import torch
+import torch.nn.functional as F
 import transformers
 from safetensors.torch import save_file
 from transformers import AutoConfig
+from transformers.image_processing_utils import select_best_resolution
 
 TRANSFORMERS_5 = int(transformers.__version__.split(".")[0]) >= 5
 SPECIAL_TOKENS = ["bos", "start_of_turn", "end_of_turn", "vision_start", "vision_end", "vision_pad", "image", "video"]
@@ -21,8 +24,15 @@ CLASSES = {  # in transformers, by model_type
     "qwen2_vl": "Qwen2VLForConditionalGeneration",
     "qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration",
     "qwen3_vl": "Qwen3VLForConditionalGeneration",
+    "llava_onevision": "LlavaOnevisionForConditionalGeneration",
 }
 FLAT_FAMILIES = ["qwen2_vl", "qwen2_5_vl"]  # those whose hub directories have neither text_config nor `model.language_model.`
+
+LLAVA_NAMES = [  # of LLaVA-OneVision, by which its hub directories call its modules
+    ("model.language_model.", "language_model.model."), ("lm_head.", "language_model.lm_head."),
+    ("model.vision_tower.vision_model.", "vision_tower.vision_model."),
+    ("model.vision_tower.", "vision_tower.vision_model."), ("model.", "")]
+VISION_PREFIXES = ("visual.", "model.visual.", "vision_tower.", "multi_modal_projector.", "image_newline")
 
 
 def special_ids(first):
@@ -162,6 +172,66 @@ def qwen3_vl_config(*, hidden, layers, heads, kv_heads, head_dim, intermediate, 
     }
 
 
+def llava_onevision_config(*, hidden, layers, heads, kv_heads, intermediate, vocabulary, tied, patch, image_size, grids, max_views,
+                           first_special, vision_depth=2, vision_width=16, vision_heads=2, vision_intermediate=24, vision_eps=1e-06,
+                           theta=1000000.0, dtype="float32"):
+    """The nested layout. Grids are pairs of numbers of views, height first."""
+    ids = special_ids(first_special)
+    return {
+        "architectures": ["LlavaOnevisionForConditionalGeneration"],
+        "ignore_index": -100,
+        "image_grid_pinpoints": [[height * image_size, width * image_size] for height, width in grids],
+        "image_token_index": ids["image"],
+        "model_type": "llava_onevision",
+        "projector_hidden_act": "gelu",
+        "text_config": {
+            "architectures": ["Qwen2ForCausalLM"],
+            "attention_dropout": 0.0,
+            "bos_token_id": ids["bos"],
+            "eos_token_id": ids["end_of_turn"],
+            "hidden_act": "silu",
+            "hidden_size": hidden,
+            "initializer_range": 0.02,
+            "intermediate_size": intermediate,
+            "max_position_embeddings": 32768,
+            "max_window_layers": layers,
+            "model_type": "qwen2",
+            "num_attention_heads": heads,
+            "num_hidden_layers": layers,
+            "num_key_value_heads": kv_heads,
+            "rms_norm_eps": 1e-06,
+            "rope_theta": theta,
+            "sliding_window": 32768,
+            "tie_word_embeddings": tied,
+            "torch_dtype": dtype,
+            "use_cache": True,
+            "use_sliding_window": False,
+            "vocab_size": vocabulary,
+        },
+        "tie_word_embeddings": tied,
+        "torch_dtype": dtype,
+        "transformers_version": "4.45.0",
+        "use_image_newline_parameter": True,
+        "video_token_index": ids["video"],
+        "vision_aspect_ratio": f"anyres_max_{max_views}",
+        "vision_config": {
+            "hidden_act": "gelu_pytorch_tanh",
+            "hidden_size": vision_width,
+            "image_size": image_size,
+            "intermediate_size": vision_intermediate,
+            "layer_norm_eps": vision_eps,
+            "model_type": "siglip_vision_model",
+            "num_attention_heads": vision_heads,
+            "num_channels": 3,
+            "num_hidden_layers": vision_depth,
+            "patch_size": patch,
+            "vision_use_head": False,
+        },
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+    }
+
+
 def text_of(config):
     """The part of a config.json that describes the decoder."""
     return config.get("text_config", config)
@@ -173,6 +243,10 @@ def model_class(model_type):
 
 def stored_name(name, model_type):
     """transformers' in-memory parameter name -> the name in the family's hub directories."""
+    if model_type == "llava_onevision":
+        for module, stored in LLAVA_NAMES:
+            if name.startswith(module):
+                return stored + name[len(module):]
     if model_type not in FLAT_FAMILIES:
         return name
     if name.startswith("model.visual."):
@@ -189,9 +263,11 @@ def named_parameters(model):
 
 def part_of(name):
     """"vision" (the projector included), "embeddings", "decoder" or "head", by a stored name."""
-    if name.startswith(("visual.", "model.visual.")):
+    if name.startswith(VISION_PREFIXES):
         return "vision"
-    return {"lm_head.weight": "head"}.get(name, "embeddings" if name.endswith("embed_tokens.weight") else "decoder")
+    if name.endswith("lm_head.weight"):
+        return "head"
+    return "embeddings" if name.endswith("embed_tokens.weight") else "decoder"
 
 
 def randomize(model, seed):
@@ -202,11 +278,11 @@ def randomize(model, seed):
             noise = torch.randn(parameter.shape, generator=generator)
             if name.endswith("bias"):
                 value = 0.1 * noise
+            elif name.endswith("embed_tokens.weight") or name == "image_newline":
+                value = 0.15 * noise
             elif parameter.dim() == 1:
                 value = 1 + 0.1 * noise
-            elif name.endswith("embed_tokens.weight"):
-                value = 0.15 * noise
-            elif name == "lm_head.weight":
+            elif name.endswith("lm_head.weight"):
                 value = 2 * noise / math.sqrt(parameter.shape[1])
             else:
                 value = noise / math.sqrt(parameter[0].numel())
@@ -238,14 +314,48 @@ def load_model(directory, dtype=torch.float32, attention="eager"):
     return model.eval()
 
 
+def num_views(size, config, is_alone):
+    """Views of a picture of LLaVA-OneVision: itself and, without others beside it, its grid's."""
+    if not is_alone:
+        return 1
+    height, width = select_best_resolution(list(size), config["image_grid_pinpoints"])
+    side = config["vision_config"]["image_size"]
+    return 1 + (height // side) * (width // side)
+
+
+def num_picture_tokens(size, config, is_alone):
+    """Of LLaVA-OneVision, as its processor counts them."""
+    vision = config["vision_config"]
+    base = (vision["image_size"] // vision["patch_size"])**2
+    if not is_alone:
+        return base + 1
+    processor = SimpleNamespace(num_image_tokens=base, vision_aspect_ratio=config["vision_aspect_ratio"],
+                                image_processor=SimpleNamespace(image_grid_pinpoints=config["image_grid_pinpoints"]))
+    for method in ("_get_number_of_features", "_get_unpadded_features"):
+        setattr(processor, method, MethodType(getattr(transformers.LlavaOnevisionProcessor, method), processor))
+    return processor._get_number_of_features(*size, vision["image_size"], vision["image_size"])
+
+
+def picture_shape(picture, config, is_alone):
+    """Rows of patches and tokens of a picture, given as frames, rows and columns of patches or, of LLaVA-OneVision, as height
+    and width in pixels."""
+    if config["model_type"] != "llava_onevision":
+        t, h, w = picture
+        return t * h * w, t * h * w // 4
+    vision = config["vision_config"]
+    return (num_views(picture, config, is_alone) * (vision["image_size"] // vision["patch_size"])**2,
+            num_picture_tokens(picture, config, is_alone))
+
+
 def make_sample(segments, config, generator):
-    """One sample from segments: ("text", n) random tokens, ("image", (t, h, w)), ("answer", n) an answer turn of n random
-    tokens closed by the end-of-turn token. Answer positions are those whose next token belongs to an answer. Without
-    pictures the three picture entries are absent."""
+    """One sample from segments: ("text", n) random tokens, ("image", picture) as picture_shape takes it, ("answer", n) an answer
+    turn of n random tokens closed by the end-of-turn token. Answer positions are those whose next token belongs to an answer.
+    Without pictures the three picture entries are absent."""
     first_special = text_of(config)["bos_token_id"]
     ids = special_ids(first_special)
     vision = config["vision_config"]
-    row_width = 3 * vision["temporal_patch_size"] * vision["patch_size"] ** 2
+    row_width = 3 * vision.get("temporal_patch_size", 1) * vision["patch_size"] ** 2
+    is_alone = sum(kind == "image" for kind, _ in segments) == 1
 
     def draw(count):
         return torch.randint(0, first_special, (count,), generator=generator).tolist()
@@ -255,10 +365,10 @@ def make_sample(segments, config, generator):
         if kind == "text":
             tokens += draw(value)
         elif kind == "image":
-            t, h, w = value
-            tokens += [ids["vision_start"]] + [ids["image"]] * (t * h * w // 4) + [ids["vision_end"]]
+            num_patches, num_tokens = picture_shape(value, config, is_alone)
+            tokens += [ids["vision_start"]] + [ids["image"]] * num_tokens + [ids["vision_end"]]
             grids.append(value)
-            patches.append(torch.randn(t * h * w, row_width, generator=generator))
+            patches.append(torch.randn(num_patches, row_width, generator=generator))
         else:
             answer = draw(value) + [ids["end_of_turn"]]
             answer_positions += range(len(tokens) - 1, len(tokens) - 1 + len(answer))
@@ -270,15 +380,28 @@ def make_sample(segments, config, generator):
     }
     if grids:
         sample["image_token_positions"] = torch.tensor([i for i, token in enumerate(tokens) if token == ids["image"]])
-        sample["grids"] = torch.tensor(grids)  # [images, 3]
+        key = "image_sizes" if config["model_type"] == "llava_onevision" else "grids"
+        sample[key] = torch.tensor(grids)  # [images, 3]; of image_sizes [images, 2]
         sample["patches"] = torch.cat(patches)  # [P, C]
     return sample
+
+
+def view_pixels(patches, config):
+    """Patches row by row [P, 3 * patch²] -> views [views, 3, side, side], black where no patch is."""
+    side, patch = config.image_size, config.patch_size
+    count = side // patch
+    views = patches.view(-1, count, count, 3, patch, patch).permute(0, 3, 1, 4, 2, 5).reshape(-1, 3, count * patch, count * patch)
+    return F.pad(views, (0, side - count * patch, 0, side - count * patch))
 
 
 def model_inputs(model, sample, length=None):
     """Arguments of one unpadded sample alone, cut after `length` tokens (which must keep all pictures)."""
     tokens = sample["tokens"][:length][None]
     inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    if "image_sizes" in sample:
+        inputs["pixel_values"] = view_pixels(sample["patches"], model.config.vision_config)
+        inputs["image_sizes"] = sample["image_sizes"]
+        inputs["batch_num_images"] = torch.tensor([len(sample["image_sizes"])])
     if "grids" in sample:
         inputs["pixel_values"] = sample["patches"]
         inputs["image_grid_thw"] = sample["grids"]
@@ -288,9 +411,11 @@ def model_inputs(model, sample, length=None):
 
 
 def rope_positions(model, sample):
-    """transformers' own M-RoPE positions [3, T] and the position that follows the last token."""
+    """transformers' own positions, of M-RoPE [3, T], plain ones [1, T], and the position that follows the last token."""
     inputs = model_inputs(model, sample)
     length = inputs["input_ids"].shape[1]
+    if model.config.model_type == "llava_onevision":
+        return torch.arange(length)[None], length
     if "grids" not in sample:
         return torch.arange(length).expand(3, -1).contiguous(), length
     inputs.pop("pixel_values")

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from tiny_models import LayerRecorder, model_inputs, named_parameters, part_of
 
-NORMS = {"qwen2_vl": "Qwen2VLRMSNorm", "qwen2_5_vl": "Qwen2_5_VLRMSNorm", "qwen3_vl": "Qwen3VLTextRMSNorm"}
+NORMS = {"qwen2_vl": "Qwen2VLRMSNorm", "qwen2_5_vl": "Qwen2_5_VLRMSNorm", "qwen3_vl": "Qwen3VLTextRMSNorm", "qwen2": "Qwen2RMSNorm"}
 
 
 @contextlib.contextmanager
@@ -39,8 +39,9 @@ def in_float64():
         modeling = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
         for owner, name, value in ((getattr(modeling, norm_class), "forward", norm),
                                    (modeling, "apply_rotary_pos_emb_vision", rotate_vision)):
-            replaced.append((owner, name, getattr(owner, name)))
-            setattr(owner, name, value)
+            if hasattr(owner, name):
+                replaced.append((owner, name, getattr(owner, name)))
+                setattr(owner, name, value)
     yield
     for owner, name, value in replaced:
         setattr(owner, name, value)

@@ -25,5 +25,15 @@ TEST(ResizeBicubic, KeepsAnEvenColourEven) {
   for (uint8_t value : resize_bicubic(image, 7, 90).rgb) EXPECT_EQ(value, 201);
 }
 
+TEST(Pad, PutsThePictureInTheMiddleWithTheWiderBorderBelowAndAtTheRight) {
+  const Image image{1, 2, {1, 2, 3, 4, 5, 6}};
+  const auto padded = pad(image, 2, 5, {7, 8, 9});
+  EXPECT_EQ(padded.height, 2);
+  EXPECT_EQ(padded.width, 5);
+  EXPECT_EQ(padded.rgb, (std::vector<uint8_t>{7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7, 8, 9,  //
+                                              7, 8, 9, 7, 8, 9, 7, 8, 9, 7, 8, 9, 7, 8, 9}));
+  EXPECT_EQ(pad(image, 1, 2, {7, 8, 9}).rgb, image.rgb);
+}
+
 }  // namespace
 }  // namespace vlsi

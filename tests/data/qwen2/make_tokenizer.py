@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the tokenizer of Qwen2-VL, made from its merges, into a directory.
+"""Writes the tokenizer of Qwen2-VL, or of another model of Qwen2's vocabulary, made from its merges, into a directory.
 
-    make_tokenizer.py OUT_DIR
+    make_tokenizer.py OUT_DIR [qwen2_vl | llava_onevision | qwen2]
 
 Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt. Needs the standard library only.
 """
@@ -11,11 +11,15 @@ import lzma
 import sys
 from pathlib import Path
 
-ADDED = [
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-    "<|image_pad|>", "<|video_pad|>",
-]
+QWEN2 = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+ADDED = {  # by model
+    "qwen2_vl": QWEN2 + [
+        "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>",
+        "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
+    ],
+    "llava_onevision": QWEN2 + ["<image>", "<video>"],
+    "qwen2": QWEN2,
+}
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -33,7 +37,8 @@ def byte_level():
 
 
 def main():
-    if len(sys.argv) != 2:
+    model = sys.argv[2] if len(sys.argv) == 3 else "qwen2_vl"
+    if len(sys.argv) not in (2, 3) or model not in ADDED:
         sys.exit(__doc__)
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
@@ -43,7 +48,7 @@ def main():
     if len(vocab) != 256 + len(merges):
         sys.exit("merges.txt.xz: two merges make the same token")
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    added = [{"id": len(vocab) + i, "content": content, **flags} for i, content in enumerate(ADDED)]
+    added = [{"id": len(vocab) + i, "content": content, **flags} for i, content in enumerate(ADDED[model])]
     tokenizer = {
         "version": "1.0",
         "truncation": None,
@@ -74,7 +79,7 @@ def main():
     config = {
         "add_prefix_space": False,
         "added_tokens_decoder": {str(a["id"]): {k: v for k, v in a.items() if k != "id"} for a in added},
-        "additional_special_tokens": ADDED[1:],
+        "additional_special_tokens": ADDED[model][1:],
         "bos_token": None,
         "clean_up_tokenization_spaces": False,
         "eos_token": "<|im_end|>",
