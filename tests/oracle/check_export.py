@@ -6,7 +6,8 @@ without peft it checks models alone.
     python tests/oracle/check_export.py build/release/vlsi FAMILY... [--keep DIR]
 
 The program makes a small model in shards, trains adapters on it for a few iterations, exports the result, and scores answers about
-random pictures with each. transformers then loads each directory and scores the same tokens, the pictures included.
+random pictures with each. transformers then loads each directory and scores the same tokens, the pictures included. Of
+LLaVA-OneVision, transformers' own processor makes tokens and pixels with the files of the directory.
 """
 
 import argparse
@@ -24,7 +25,14 @@ import transformers
 from PIL import Image
 from safetensors import safe_open
 
-from tiny_models import (load_model, model_inputs, qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config, stored_name, text_of)
+from tiny_models import (llava_onevision_config, load_model, model_inputs, qwen2_5_vl_config, qwen2_vl_config, qwen3_vl_config,
+                         stored_name, text_of)
+
+try:
+    from transformers.models.llava_onevision.image_processing_pil_llava_onevision import (
+        LlavaOnevisionImageProcessorPil as LlavaOnevisionImageProcessor)
+except ImportError:
+    from transformers.models.llava_onevision.image_processing_llava_onevision import LlavaOnevisionImageProcessor
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 TINY = DATA / "tiny"
@@ -33,6 +41,7 @@ TOLERANCE = 2e-4  # nats, of a sum of some ten log-probabilities in float32 thro
 STUDENT = dict(hidden=32, layers=2, heads=4, kv_heads=2, intermediate=64, vocabulary=320, first_special=312, tied=True, patch=8)
 TEACHER = dict(hidden=40, layers=3, heads=5, kv_heads=1, intermediate=48, vocabulary=328, first_special=312, tied=False, patch=8)
 WINDOWS = dict(window_cells=1, full_blocks=[1])
+VIEWS = dict(patch=6, image_size=14, grids=[(h, w) for h in (1, 2, 3) for w in (1, 2, 3)], max_views=2)
 TAPS = dict(taps=[0, 1], table_side=3, vision_depth=2)
 MODELS = {  # student, teacher
     "qwen2_vl": (qwen2_vl_config(mrope_section=[2, 1, 1], **STUDENT), qwen2_vl_config(mrope_section=[1, 1, 2], **TEACHER)),
@@ -40,6 +49,7 @@ MODELS = {  # student, teacher
                    qwen2_5_vl_config(mrope_section=[1, 1, 2], **WINDOWS, **TEACHER)),
     "qwen3_vl": (qwen3_vl_config(mrope_section=[2, 2, 2], head_dim=12, **TAPS, **STUDENT),
                  qwen3_vl_config(mrope_section=[4, 2, 2], head_dim=16, **TAPS, **TEACHER)),
+    "llava_onevision": (llava_onevision_config(**(STUDENT | VIEWS)), llava_onevision_config(**(TEACHER | VIEWS))),
 }
 RUN = """
 out: {out}/run
@@ -63,6 +73,23 @@ def scores(program, model, *more):
     out = model.parent / "scores.jsonl"
     run(program, "score", "--model", model, "--data", model.parent / "data.json", "--out", out, *more)
     return {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
+
+
+def tokenizer_of(family, out):
+    """The directory of tests/data/tiny, or of LLaVA-OneVision's one with its own picture token and settings."""
+    if family != "llava_onevision":
+        return TINY / "tokenizer"
+    out.mkdir()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (TINY / "tokenizer" / name).read_text()
+        (out / name).write_text(text.replace("<|image_pad|>", "<image>").replace("<|video_pad|>", "<video>"))
+    config = MODELS[family][0]
+    settings = dict(image_processor_type="LlavaOnevisionImageProcessor", image_grid_pinpoints=config["image_grid_pinpoints"],
+                    image_mean=[0.5] * 3, image_std=[0.5] * 3, size=dict(height=14, width=14))
+    (out / "preprocessor_config.json").write_text(json.dumps(settings))
+    processor = dict(num_image_tokens=4, vision_feature_select_strategy="full", vision_aspect_ratio=config["vision_aspect_ratio"])
+    (out / "processor_config.json").write_text(json.dumps(processor))
+    return out
 
 
 def make_data(out):
@@ -101,6 +128,25 @@ def sample_of(record, folder, tokenizer, config):
     return {"tokens": torch.tensor(tokenizer.encode(text).ids), "patches": patches, "grids": grids}
 
 
+class StillLlavaProcessor(transformers.LlavaOnevisionProcessor):
+    """Without a video processor, which would need torchvision."""
+
+    def check_argument_for_proper_class(self, *unused):
+        pass
+
+
+def llava_sample(record, folder, directory):
+    settings = json.loads((directory / "preprocessor_config.json").read_text())
+    pictures = LlavaOnevisionImageProcessor(
+        **{key: settings[key] for key in ("image_grid_pinpoints", "image_mean", "image_std", "size")})
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(directory / "tokenizer.json"))
+    processor = StillLlavaProcessor(pictures, tokenizer, **json.loads((directory / "processor_config.json").read_text()))
+    question, answer = (turn["value"] for turn in record["conversations"])
+    text = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n"
+    inputs = processor(text=[text], images=[Image.open(folder / record["image"])], return_tensors="pt")
+    return {"tokens": inputs["input_ids"][0], "inputs": {key: inputs[key] for key in inputs if key != "token_type_ids"}}
+
+
 @torch.no_grad()
 def largest_difference(model, model_directory, expected):
     """Of the summed log-probability of the answers, between `model` and the program's scores."""
@@ -110,8 +156,10 @@ def largest_difference(model, model_directory, expected):
     folder = model_directory.parent
     for record in json.loads((folder / "data.json").read_text()):
         line = expected[record["id"]]
-        sample = sample_of(record, folder, tokenizer, config)
-        logprobs = torch.log_softmax(model(**model_inputs(model, sample)).logits[0].double(), -1)
+        is_llava = config["model_type"] == "llava_onevision"
+        sample = llava_sample(record, folder, model_directory) if is_llava else sample_of(record, folder, tokenizer, config)
+        inputs = sample["inputs"] if is_llava else model_inputs(model, sample)
+        logprobs = torch.log_softmax(model(**inputs).logits[0].double(), -1)
         tokens = sample["tokens"].tolist()
         answer = line["tokens"]
         begin = len(tokens) - 1 - len(answer)  # a newline follows the last answer
@@ -130,8 +178,9 @@ def report(what, difference):
 def resave(directory, out):
     """The model as this version of transformers lays it out, with the tokenizer and picture settings beside it."""
     load_model(directory).save_pretrained(out, max_shard_size="30KB")
-    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "chat_template.json"):
-        shutil.copy(directory / name, out / name)
+    for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json", "chat_template.json"):
+        if (directory / name).exists():
+            shutil.copy(directory / name, out / name)
     config = json.loads((out / "config.json").read_text())
     print(f"transformers {transformers.__version__} writes config.json with {sorted(set(config) & {'hidden_size', 'text_config', 'dtype', 'torch_dtype'})}")
 
@@ -179,9 +228,10 @@ def check_adapters(program, out, family):
 
 def check(program, out, family):
     make_data(out)
+    tokenizer = tokenizer_of(family, out / "tokenizer")
     for name, config, shard_bytes in zip(("student", "teacher"), MODELS[family], (20_000, 5_000_000_000)):
         (out / f"{name}.json").write_text(json.dumps(config))
-        run(program, "init", "--config", out / f"{name}.json", "--tokenizer", TINY / "tokenizer", "--out", out / name,
+        run(program, "init", "--config", out / f"{name}.json", "--tokenizer", tokenizer, "--out", out / name,
             "--max-shard-bytes", shard_bytes)
     (out / "run.yaml").write_text(RUN.format(out=out))
     run(program, "distill", out / "run.yaml")

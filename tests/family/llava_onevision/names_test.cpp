@@ -1,7 +1,9 @@
 // Every naming of the family's files gives the same model. Names of transformers: tests/oracle/make_config_fixture.py.
 #include <set>
 
+#include "checkpoint/adapter.h"
 #include "checkpoint/save.h"
+#include "model/parts.h"
 #include "tests/checkpoint/model_directory.h"
 
 namespace vlsi {
@@ -109,6 +111,46 @@ TEST(LlavaOnevisionNames, OfUnknownTensorsAreReported) {
   const Folder folder;
   fixtures::write_directory(folder.path(), tensors, kTied);
   expect_error([&] { load_vlm(folder.path(), at::kFloat); }, {"unexpected vision_tower.vision_model.headless"});
+}
+
+/// Those that `directory` holds are the model's.
+void expect_same_adapters(const Vlm& model, const std::filesystem::path& directory) {
+  const auto again = load_vlm(fixtures::directory(kTied), at::kFloat);
+  load_adapter(*again, directory);
+  fixtures::expect_same_parameters(*again, model);
+}
+
+TEST(LlavaOnevisionAdapters, AreOfTheDecoderAloneInEveryNaming) {
+  const auto model = load_vlm(fixtures::directory(kTied), at::kFloat);
+  model->add_lora(2, 4, {"q_proj", "v_proj", "down_proj"}, /*seed=*/1, "test");
+  int num_adapters = 0;
+  for (const auto& [name, value] : model->named_parameters()) {
+    if (part_of(name) != "lora") continue;
+    ++num_adapters;
+    EXPECT_TRUE(name.starts_with("decoder.layers.")) << name;
+  }
+  EXPECT_EQ(num_adapters, 3 * 3 * 2);
+  for (const auto& [naming, prefix] :
+       {std::pair("gen-1", "language_model.model.layers."), std::pair("gen-2", "model.language_model.layers."),
+        std::pair("lmms-lab", "model.layers.")}) {
+    SCOPED_TRACE(naming);
+    const Folder folder;
+    const auto out = folder.path() / "adapter";
+    save_adapter(out, *model, "base", naming);
+    // SigLIP has maps of these names, too: whole paths leave them out.
+    auto config = read_json(out / "adapter_config.json");
+    EXPECT_EQ(config["target_modules"].size(), 9U);
+    for (const std::string target : config["target_modules"]) EXPECT_TRUE(target.starts_with(prefix)) << target;
+    const auto file = SafetensorsFile::open(out / "adapter_model.safetensors");
+    for (const auto& [name, info] : file->tensors())
+      EXPECT_TRUE(name.starts_with(concat("base_model.model.", prefix))) << name;
+    expect_same_adapters(*model, out);
+
+    config["target_modules"] = naming == std::string("lmms-lab") ? R"(model\.layers.*\.(q_proj|v_proj|down_proj))"
+                                                                 : R"(.*language_model.*\.(q_proj|v_proj|down_proj))";
+    write_json(out / "adapter_config.json", OrderedJson(config));
+    expect_same_adapters(*model, out);
+  }
 }
 
 }  // namespace

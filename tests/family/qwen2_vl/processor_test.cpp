@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "family/family.h"
 #include "family/qwen_pictures.h"
-#include "tests/picture/test_pictures.h"
+#include "tests/family/conversations.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
@@ -34,14 +34,6 @@ QwenImageConfig image_config(const Json& options) {
 
 using Files = std::map<std::string, std::string>;  // text by name
 
-fs::path tokenizer_file() {
-  const auto path = fs::path(VLSI_SOURCE_DIR) / "build/test-data/qwen2/tokenizer.json";
-  if (!fs::exists(path)) {
-    fail("cannot find ", path.string(), ": write it with tests/data/qwen2/make_tokenizer.py build/test-data/qwen2");
-  }
-  return path;
-}
-
 /// A directory with the real tokenizer and the given settings of the image processor.
 std::unique_ptr<Folder> model_folder(const Json& options) {
   const Json config{{"model_type", "qwen2_vl"},
@@ -54,7 +46,7 @@ std::unique_ptr<Folder> model_folder(const Json& options) {
                       {"spatial_merge_size", options.value("merge_size", 2)}}}};
   auto folder =
       std::make_unique<Folder>(Files{{"config.json", config.dump()}, {"preprocessor_config.json", options.dump()}});
-  fs::create_symlink(tokenizer_file(), folder->path() / "tokenizer.json");
+  fs::create_symlink(tokenizer_file("qwen2"), folder->path() / "tokenizer.json");
   return folder;
 }
 
@@ -62,23 +54,6 @@ std::unique_ptr<Folder> model_folder(const Json& options) {
 const Processor& shared_processor() {
   static const auto processor = load_processor(model_folder(Json::object())->path());
   return *processor;
-}
-
-Content text(std::string value) { return {Content::Kind::kText, std::move(value), {}}; }
-Content picture(const fs::path& path) { return {Content::Kind::kImage, {}, path}; }
-
-Conversation read_conversation(const Json& turns) {
-  Conversation conversation{"c1", "category", {}};
-  for (const Json& turn : turns) {
-    const std::string role = turn["role"];
-    Turn& added = conversation.turns.emplace_back();
-    added.role = role == "user" ? Role::kUser : role == "system" ? Role::kSystem : Role::kAssistant;
-    for (const Json& content : turn["content"]) {
-      added.contents.push_back(content["type"] == "image" ? picture(picture_folder() / content["image"])
-                                                          : text(content["text"]));
-    }
-  }
-  return conversation;
 }
 
 QwenImageConfig load_config(const std::string& preprocessor) {
@@ -207,26 +182,8 @@ TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
     }
     const Conversation conversation = read_conversation(expected["turns"]);
     const Sample sample = processor->encode(conversation);
-    EXPECT_EQ(sample.id, "c1");
-    EXPECT_EQ(sample.category, "category");
-    EXPECT_EQ(sample.tokens, expected["tokens"].get<std::vector<int32_t>>());
-    EXPECT_EQ(sample.answer_positions, expected["answer_positions"].get<std::vector<int32_t>>());
-    EXPECT_EQ(sample.labels, expected["labels"].get<std::vector<int32_t>>());
-    EXPECT_EQ(sample.next_position, expected["next"].get<int32_t>());
-    if (expected["positions"].is_array()) {
-      EXPECT_EQ(sample.positions, expected["positions"].get<Axes>());
-    } else {
-      for (const auto& axis : sample.positions) {
-        ASSERT_EQ(axis.size(), sample.tokens.size());
-        for (size_t i = 0; i < axis.size(); ++i) ASSERT_EQ(axis[i], static_cast<int32_t>(i));
-      }
-    }
-    const int32_t image_token = processor->tokenizer().require("<|image_pad|>");
-    std::vector<int32_t> image_positions;
-    for (size_t i = 0; i < sample.tokens.size(); ++i) {
-      if (sample.tokens[i] == image_token) image_positions.push_back(static_cast<int32_t>(i));
-    }
-    EXPECT_EQ(sample.image_token_positions, image_positions);
+    expect_sample(sample, expected);
+    expect_picture_positions(sample, processor->tokenizer().require("<|image_pad|>"));
     ASSERT_EQ(sample.images.size(), expected["grids"].size());
     for (size_t i = 0; i < sample.images.size(); ++i) {
       const auto grid = grid_of(sample.images[i].shape);
@@ -235,11 +192,7 @@ TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
       EXPECT_EQ(sample.images[i].rows.size(0), sample.images[i].shape.num_patches);
     }
     if (!expected.contains("prompt")) continue;
-    const Sample prompt = processor->encode_prompt(conversation);
-    EXPECT_EQ(prompt.tokens, expected["prompt"].get<std::vector<int32_t>>());
-    EXPECT_EQ(prompt.answer_positions, std::vector<int32_t>{static_cast<int32_t>(prompt.tokens.size()) - 1});
-    EXPECT_TRUE(prompt.labels.empty());
-    EXPECT_EQ(prompt.next_position, prompt.positions[0].back() + 1);
+    expect_prompt(processor->encode_prompt(conversation), expected);
   }
 }
 
