@@ -14,8 +14,8 @@ namespace vlsi {
 void load_adapter(Vlm& model, const std::filesystem::path& directory);
 
 /// Writes the model's adapters; at least one. Their tensors are named as in `naming` of the model's family, or else as
-/// in gen-2, which every family has, that of the modules in current transformers. `base_model` is what the file calls the model
-/// that they stand beside. The directory appears whole or not at all.
+/// in gen-2, which every family has: that of the modules in current transformers. `base_model` is what the file calls
+/// the model that they stand beside. The directory appears whole or not at all.
 void save_adapter(const std::filesystem::path& directory, const Vlm& model, const std::string& base_model,
                   const std::string& naming = {});
 

@@ -205,12 +205,18 @@ def check_adapters(program, out, family):
     for naming in namings:
         run(program, "export", "--run", out / "run", "--out", out / naming, "--format", "peft", "--naming", naming)
         base = load_model(out / "student")
-        adapted = PeftModel.from_pretrained(base, out / naming).eval()
+        try:
+            adapted = PeftModel.from_pretrained(base, out / naming).eval()
+        except ValueError as error:  # names one by one, where some stand for maps of the tower, too
+            if naming != "gen-1" or "not found in the base model" not in str(error):
+                raise
+            print(f"transformers {transformers.__version__}: {family}: peft does not find the modules of the older naming")
+            continue
         adapted.config = base.config
         expected = scores(program, out / "student", "--adapter", out / naming)
         difference = largest_difference(adapted, out / "student", expected)
         if naming == "gen-1" and difference > TOLERANCE:
-            print(f"transformers {transformers.__version__}: peft does not find the tensors of the older naming ({difference:.1e})")
+            print(f"transformers {transformers.__version__}: {family}: peft does not find the tensors of the older naming ({difference:.1e})")
         else:
             report(f"{family}: an adapter in peft, {naming} names", difference)
     base = load_model(out / "student")
