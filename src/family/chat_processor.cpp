@@ -5,6 +5,7 @@
 
 #include "base/checksum.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "data/rotary_positions.h"
 #include "family/sample_builder.h"
 
@@ -31,6 +32,9 @@ std::vector<std::pair<std::string, TemplateValue>> read_special_tokens(const std
   const auto path = directory / "tokenizer_config.json";
   if (!std::filesystem::exists(path)) return tokens;
   const Json json = read_json(path);
+  if (!json.is_object()) {
+    fail(path.string(), ": is ", describe(json), ", expected an object, of which a chat template reads special tokens");
+  }
   for (const char* name :
        {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
     const auto found = find<Json>(json, name, path.string());
@@ -83,10 +87,8 @@ ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const Model
     : tokenizer_(Tokenizer::load(directory, extra_token(model, settings))),
       special_text_(special_text),
       settings_(std::move(settings)),
-      template_(ChatTemplate::load(directory).value_or(
-          ChatTemplate::parse(std::string(settings_.default_template), "the family's chat template"))),
+      template_(ChatTemplate::parse(std::string(settings_.default_template), "the family's chat template")),
       tokenizer_checksum_(checksum_of_file(directory / "tokenizer.json")),
-      special_tokens_(read_special_tokens(directory)),
       num_axes_(model.text.num_axes()),
       end_of_turn_(tokenizer_.require(kEndOfTurn)),
       picture_token_(tokenizer_.require(settings_.picture_token)) {
@@ -94,6 +96,18 @@ ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const Model
     fail("loading the model in ", directory.string(), ": the picture token of its tokenizer has the id ",
          picture_token_, ", config.json has image_token_id ", model.image_token_id, "; expected the same");
   }
+  probe_roles();
+  const auto built_in = template_fingerprint();
+  auto found = ChatTemplate::load(directory);
+  if (found) template_ = *std::move(found);
+  probe_roles();
+  if (template_fingerprint() != built_in) {
+    log_info(concat("the chat template in ", directory.string(), " is not that of its family; it is followed"));
+  }
+  special_tokens_ = read_special_tokens(directory);
+}
+
+void ChatProcessor::probe_roles() {
   for (const Role role : {Role::kSystem, Role::kUser, Role::kAssistant}) {
     takes_lists_[static_cast<size_t>(role)] = true;
     takes_lists_[static_cast<size_t>(role)] = shows_lists(role);
@@ -118,6 +132,13 @@ Sample ChatProcessor::encode_prompt(const Conversation& conversation) const {
 }
 
 ProcessorFingerprint ChatProcessor::fingerprint() const {
+  Checksum chat_template;
+  chat_template.update(template_fingerprint());
+  chat_template.update(special_text_ == SpecialText::kPlain ? "plain" : "control");
+  return {tokenizer_checksum_, hexadecimal(chat_template.value()), settings_.pictures->settings_text()};
+}
+
+std::string ChatProcessor::template_fingerprint() const {
   // Conversations with and without a system turn, of one and of several rounds, with a picture: what the template makes
   // of them, byte for byte.
   const auto turn = [](Role role, const char* content) { return Turn{role, {text_content(content)}}; };
@@ -139,8 +160,7 @@ ProcessorFingerprint ChatProcessor::fingerprint() const {
   probe.turns.push_back(turn(Role::kAssistant, "<|im_end|>"));
   probe.turns.insert(probe.turns.begin(), turn(Role::kSystem, "e"));
   add(false);
-  chat_template.update(special_text_ == SpecialText::kPlain ? "plain" : "control");
-  return {tokenizer_checksum_, hexadecimal(chat_template.value()), settings_.pictures->settings_text()};
+  return hexadecimal(chat_template.value());
 }
 
 TemplateValue ChatProcessor::message_of(const Turn& turn, int32_t origin) const {

@@ -68,6 +68,9 @@ class ChatProcessor : public Processor {
   Sample tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const;
   TemplateValue message_of(const Turn& turn, int32_t origin) const;
   bool shows_lists(Role role) const;
+  void probe_roles();
+  /// Of what the template writes of a few conversations.
+  std::string template_fingerprint() const;
 
   std::filesystem::path directory_;
   Tokenizer tokenizer_;
