@@ -18,6 +18,7 @@ std::string_view strip_space_at_end(std::string_view text);
 bool is_letter(char32_t code_point);
 bool is_digit(char32_t code_point);    // str.isdigit: superscripts, too
 bool is_decimal(char32_t code_point);  // str.isdecimal
+bool is_numeric(char32_t code_point);  // str.isnumeric, but for numerals among ideographs
 bool is_upper(char32_t code_point);
 bool is_lower(char32_t code_point);
 /// Whether repr() writes it as it is.

@@ -15,9 +15,10 @@ namespace vlsi {
 
 /// Bounds that no conversation comes near, so that a template that loops or grows without end becomes an Error.
 struct JinjaLimits {
-  static constexpr size_t kSteps = 20'000'000;       // evaluations, and blocks of 64 bytes or entries that one looks at
+  static constexpr size_t kSteps = 10'000'000;       // evaluations, and blocks of 64 bytes or entries that one looks at
   static constexpr size_t kBytes = 512 << 20;        // of all texts and collections that are made
   static constexpr size_t kBytesPerEntry = 32;       // of a collection
+  static constexpr size_t kBytesPerKey = 192;        // of a dict
   static constexpr size_t kBytesPerText = 96;        // besides its characters
   static constexpr size_t kOutputBytes = 64 << 20;   // of the rendering
   static constexpr size_t kValueNesting = 600;       // of collections in collections
@@ -47,18 +48,21 @@ class JinjaContext {
     steps_ += 1 + size / 64;
     if (steps_ > JinjaLimits::kSteps) fail("the template takes more than ", JinjaLimits::kSteps, " steps");
   }
-  /// Accounts for `bytes` of memory.
-  void make(size_t bytes) {
-    look_at(bytes);
-    bytes_ += bytes;
-    if (bytes_ > JinjaLimits::kBytes) fail("the template makes more than ", JinjaLimits::kBytes, " bytes of values");
+  /// Accounts for the memory of `count` things of `bytes`.
+  void make(size_t bytes, size_t count = 1) {
+    const bool fits = count == 0 || bytes <= (JinjaLimits::kBytes - bytes_) / count;
+    if (!fits) fail("the template makes more than ", JinjaLimits::kBytes, " bytes of values");
+    bytes_ += bytes * count;
+    look_at(bytes * count);
   }
   /// Accounts for a new value, which must not be nested too deep.
   TemplateValue made(TemplateValue value) {
     if (const TracedText* text = value.as_text()) {
       make(text->num_bytes() + JinjaLimits::kBytesPerText);
-    } else if (value.as_sequence() || value.as_dict()) {
+    } else if (value.as_sequence()) {
       make(value.size() * JinjaLimits::kBytesPerEntry);
+    } else if (value.as_dict()) {
+      make(value.size() * JinjaLimits::kBytesPerKey);
     }
     if (value.nesting() > JinjaLimits::kValueNesting) {
       fail("lists and dicts are nested more than ", JinjaLimits::kValueNesting, " deep");

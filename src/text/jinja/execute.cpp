@@ -117,24 +117,25 @@ std::vector<TemplateValue> JinjaInterpreter::loop_items(const ForNode& node, con
 }
 
 JinjaInterpreter::Flow JinjaInterpreter::run_loop(const ForNode& node, const TemplateValue& iterable, int64_t depth) {
-  auto items = loop_items(node, iterable);
-  if (items.empty()) {
-    const InScope scope(*this, scope_);
-    return execute(node.otherwise);
-  }
-  const auto loop = std::make_shared<LoopObject>(std::move(items), depth);
-  if (node.recursive)
+  const auto loop = std::make_shared<LoopObject>(loop_items(node, iterable), depth);
+  if (node.recursive) {
     loop->set_recursion([this, &node, outer = scope_, depth](const TemplateValue& inner) {
       return recurse(node, outer, inner, depth + 1);
     });
+  }
+  bool any_finished = false;  // Jinja2's `else` is for loops of which no round came to its end
   for (; !loop->at_end(); loop->advance()) {
     const InScope scope(*this, scope_);
     context_.look_at(1);
     scope_->values.emplace("loop", TemplateValue::object(loop));
     assign(node.target, loop->item());
-    if (execute(node.body) == Flow::kBreak) break;
+    const Flow flow = execute(node.body);
+    if (flow == Flow::kBreak) break;
+    any_finished = any_finished || flow == Flow::kGoOn;
   }
-  return Flow::kGoOn;
+  if (any_finished) return Flow::kGoOn;
+  const InScope scope(*this, scope_);
+  return execute(node.otherwise);
 }
 
 JinjaInterpreter::Flow JinjaInterpreter::run_statement(const ForNode& node) {

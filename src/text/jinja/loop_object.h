@@ -16,7 +16,7 @@ class LoopObject : public TemplateObject, public std::enable_shared_from_this<Lo
  public:
   using Recursion = std::function<TemplateValue(const TemplateValue& items)>;
 
-  /// `items` is not empty; `depth` counts the recursive loops around it.
+  /// `depth` counts the recursive loops around it.
   LoopObject(std::vector<TemplateValue> items, int64_t depth) : items_(std::move(items)), depth_(depth) {}
 
   const TemplateValue& item() const { return items_[index_]; }

@@ -73,14 +73,13 @@ std::optional<TemplateValue> repeated(JinjaContext& context, const TemplateValue
       value.as_text() || (sequence && (sequence->form == Form::kList || sequence->form == Form::kTuple));
   if (!repeats || !times.whole()) return std::nullopt;
   const size_t count = value.size() == 0 ? 0 : static_cast<size_t>(std::max<int64_t>(*times.whole(), 0));
-  if (count > JinjaLimits::kBytes) context.fail("a ", value.type_name(), " is repeated ", count, " times");
   if (const TracedText* text = value.as_text()) {
-    context.make(count * text->num_bytes());
+    context.make(text->num_bytes(), count);
     TracedText result;
     for (size_t i = 0; i < count; ++i) result.append(*text);
     return TemplateValue::text(std::move(result));
   }
-  context.make(count * value.size() * JinjaLimits::kBytesPerEntry);
+  context.make(value.size() * JinjaLimits::kBytesPerEntry, count);
   TemplateSequence result{.form = sequence->form, .items = {}};
   for (size_t i = 0; i < count; ++i)
     result.items.insert(result.items.end(), sequence->items.begin(), sequence->items.end());

@@ -117,6 +117,7 @@ TemplateValue attribute_of(JinjaContext& context, const TemplateValue& object, s
 
 TemplateValue item_of(JinjaContext& context, const TemplateValue& object, const TemplateValue& key) {
   check_defined(context, object);
+  context.look_at(key.size());
   if (auto entry = entry_of(object, key)) return *std::move(entry);
   if (const auto index = key.whole()) {
     if (auto element = element_of(context, object, *index)) return *std::move(element);
@@ -135,7 +136,7 @@ TemplateValue slice_of(JinjaContext& context, const TemplateValue& object, const
   const SliceIndices indices = slice_indices(context, length_of(context, object), start, stop, step);
   context.look_at(object.size());
   if (const TracedText* text = object.as_text()) return slice_of_text(*text, indices);
-  TemplateSequence result{.form = sequence->form, .items = {}};
+  TemplateSequence result{.form = sequence->form, .items = {}, .shown = sequence->shown};
   for (size_t i = 0; i < indices.count(); ++i)
     result.items.push_back(sequence->items[indices.start + static_cast<int64_t>(i) * indices.step]);
   return TemplateValue::sequence(std::move(result));

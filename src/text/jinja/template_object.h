@@ -1,6 +1,7 @@
-// Values of a template that do something: functions, macros, `loop`, namespaces.
+// Values of a template that do something or change: functions, macros, `loop`, namespaces.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,7 +14,7 @@ namespace vlsi {
 
 class JinjaContext;
 
-/// What a function, a method, a filter or a test is given behind its first value.
+/// What a function, a method, a filter or a test is given.
 struct JinjaArguments {
   std::vector<TemplateValue> positional;
   std::vector<std::pair<std::string, TemplateValue>> named;
@@ -25,10 +26,42 @@ class TemplateObject {
 
   virtual std::string_view type_name() const = 0;
   /// Empty where it has no such attribute.
-  virtual std::optional<TemplateValue> attribute(std::string_view name) const;
-  /// Whether it is a function, macro or the like.
-  virtual bool is_callable() const { return true; }
-  virtual TemplateValue call(JinjaContext& context, JinjaArguments arguments) = 0;
+  virtual std::optional<TemplateValue> attribute(std::string_view name);
+  virtual bool is_callable() const { return false; }
+  /// Error where it is none to call.
+  virtual TemplateValue call(JinjaContext& context, JinjaArguments arguments);
+  /// Drops what it holds, at the end of a rendering, for objects that hold one another.
+  virtual void release() {}
+};
+
+class FunctionObject : public TemplateObject {
+ public:
+  using Function = std::function<TemplateValue(JinjaContext&, JinjaArguments)>;
+
+  static TemplateValue make(Function function);
+  explicit FunctionObject(Function function) : function_(std::move(function)) {}
+
+  std::string_view type_name() const override { return "function"; }
+  bool is_callable() const override { return true; }
+  TemplateValue call(JinjaContext& context, JinjaArguments arguments) override {
+    return function_(context, std::move(arguments));
+  }
+
+ private:
+  Function function_;
+};
+
+/// namespace(...): the one thing whose attributes a template may set.
+class NamespaceObject : public TemplateObject {
+ public:
+  std::string_view type_name() const override { return "Namespace"; }
+  std::optional<TemplateValue> attribute(std::string_view name) override;
+  void release() override { values_ = {}; }
+  /// Error for a name that begins with an underscore.
+  void set(JinjaContext& context, const std::string& name, TemplateValue value);
+
+ private:
+  TemplateDict values_;
 };
 
 }  // namespace vlsi

@@ -25,7 +25,9 @@ std::optional<std::string> key_text(const TemplateValue& value) {
     return whole ? concat("i", *whole) : concat("d", number_text(*real));
   }
   const TemplateSequence* sequence = value.as_sequence();
-  if (sequence == nullptr || sequence->form != TemplateSequence::Form::kTuple) return std::nullopt;
+  const bool is_key = sequence != nullptr && sequence->form == TemplateSequence::Form::kTuple &&
+                      sequence->nesting == 1 && sequence->items.size() <= TemplateDict::kMaxKeyItems;
+  if (!is_key) return std::nullopt;
   std::string all = "t";
   for (const auto& item : sequence->items) {
     const auto text = key_text(item);

@@ -99,6 +99,10 @@ struct TemplateSequence {
   std::string shown = {};  // what a view prints before its list: "dict_keys"
   bool taken = false;      // an iterator that was read
   size_t nesting = 1;      // TemplateValue::sequence counts it
+
+  /// Whether sequence[i] is one of its items.
+  bool has_elements() const { return form == Form::kList || form == Form::kTuple || shown == kRange; }
+  static constexpr std::string_view kRange = "range";
 };
 
 /// Keeps the order in which its keys came.
@@ -106,7 +110,9 @@ class TemplateDict {
  public:
   using Entry = std::pair<TemplateValue, TemplateValue>;
 
-  /// Whether a value can be a key: None, a bool, a number, a text, or a tuple of such.
+  static constexpr size_t kMaxKeyItems = 8;
+
+  /// Whether a value can be a key: None, a bool, a number, a text, or a tuple of up to kMaxKeyItems of these.
   static bool can_be_key(const TemplateValue& value);
   /// `key` must be one that can be.
   void set(const TemplateValue& key, TemplateValue value);

@@ -9,24 +9,28 @@
 
 namespace vlsi {
 
-/// UTF-8 of which every byte has an origin: 0 where a template wrote it, else the number (from 1 to kMaxOrigin) that
-/// was given to the string that it comes from; and a mark where it stands in a {% generation %} block.
+/// UTF-8 of which every byte has an origin: 0 where a template wrote it, else the number that was given to the string
+/// that it comes from; and a mark where it stands in a {% generation %} block.
 class TracedText {
  public:
-  static constexpr int32_t kMaxOrigin = (1 << 30) - 1;
+  /// Bytes behind one another that have the same origin and mark.
+  struct Run {
+    size_t end;  // the first begins at 0, each other one where the one before it ends
+    int32_t origin;
+    bool generated;
+  };
 
   TracedText() = default;
-  explicit TracedText(std::string bytes, int32_t origin = 0);
+  explicit TracedText(std::string_view bytes, int32_t origin = 0) { append(bytes, origin); }
 
   const std::string& bytes() const { return bytes_; }
+  const std::vector<Run>& runs() const { return runs_; }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
-  int32_t origin(size_t index) const { return tag(index) & kMaxOrigin; }
-  bool generated(size_t index) const { return tag(index) > kMaxOrigin; }
   /// Bytes of memory that it takes, about.
-  size_t num_bytes() const { return bytes_.size() + tags_.size() * sizeof(int32_t); }
+  size_t num_bytes() const { return bytes_.size() + runs_.size() * sizeof(Run); }
 
-  void append(std::string_view bytes, int32_t origin = 0);
+  void append(std::string_view bytes, int32_t origin = 0) { append_run(bytes, {0, origin, false}); }
   void append(const TracedText& other) { append(other, 0, other.size()); }
   /// The bytes [begin, end) of another text.
   void append(const TracedText& other, size_t begin, size_t end);
@@ -35,14 +39,18 @@ class TracedText {
   /// The bytes [begin, end).
   TracedText slice(size_t begin, size_t end) const;
   void mark_generated();
+  /// Whether it counts as HTML, as what `safe` and `escape` give does: adding other text to it escapes that.
+  bool is_markup() const { return is_markup_; }
+  void set_markup() { is_markup_ = true; }
 
  private:
-  static constexpr int32_t kGenerated = kMaxOrigin + 1;
-
-  int32_t tag(size_t index) const { return tags_.empty() ? 0 : tags_[index]; }
+  /// The run that the byte stands in.
+  std::vector<Run>::const_iterator run_at(size_t index) const;
+  void append_run(std::string_view bytes, Run like);
 
   std::string bytes_;
-  std::vector<int32_t> tags_;  // of every byte; empty where all are 0
+  std::vector<Run> runs_;
+  bool is_markup_ = false;  // kept by copies, not by slices
 };
 
 }  // namespace vlsi

@@ -100,7 +100,7 @@ class BraceFormatter {
       value = TemplateValue::text(printed(context_, value));
     else if (!conversion.empty())
       context_.fail("'format': unknown conversion '", conversion, "'");
-    result_.append(format_value(context_, value, parse_spec(context_, spec)));
+    result_.append(spec.empty() ? printed(context_, value) : format_value(context_, value, parse_spec(context_, spec)));
   }
 
   TemplateValue field_value(std::string_view name) {

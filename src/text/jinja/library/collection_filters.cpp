@@ -80,7 +80,7 @@ TemplateValue filter_batch(JinjaCall& call) {
     const size_t end = begin + std::min(size, items.size() - begin);
     std::vector<TemplateValue> batch(items.begin() + begin, items.begin() + end);
     if (call.find(1) && !call.find(1)->is_none()) {
-      call.context.make((size - batch.size()) * JinjaLimits::kBytesPerEntry);
+      call.context.make(JinjaLimits::kBytesPerEntry, size - batch.size());
       batch.resize(size, call.value(1));
     }
     batches.push_back(call.context.made(TemplateValue::list(std::move(batch))));

@@ -52,9 +52,10 @@ std::string float_digits(double value, const FormatSpec& spec) {
 }
 
 TracedText aligned(JinjaContext& context, const TracedText& text, const FormatSpec& spec, char align) {
-  if (align == '<') return padded(context, text, spec.width, spec.fill, [](size_t) { return size_t{0}; });
-  if (align == '^') return padded(context, text, spec.width, spec.fill, [](size_t missing) { return missing / 2; });
-  return padded(context, text, spec.width, spec.fill, [](size_t missing) { return missing; });
+  if (align == '<') return padded(context, text, spec.width, spec.fill, [](size_t, size_t) { return size_t{0}; });
+  if (align == '^')
+    return padded(context, text, spec.width, spec.fill, [](size_t missing, size_t) { return missing / 2; });
+  return padded(context, text, spec.width, spec.fill, [](size_t missing, size_t) { return missing; });
 }
 
 /// `digits` behind the sign, and what `=` puts between the two.
@@ -83,7 +84,7 @@ TracedText format_value(JinjaContext& context, const TemplateValue& value, const
   const bool for_numbers = spec.type != '\0' && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   const bool plain = spec.type == '\0';
   const auto whole = value.whole();
-  if (whole && (for_integers || (plain && !value.as_bool()))) {
+  if (whole && (for_integers || plain)) {
     const uint64_t size = *whole < 0 ? 0 - static_cast<uint64_t>(*whole) : static_cast<uint64_t>(*whole);
     return format_signed(context, *whole < 0, integer_digits(size, spec), spec);
   }

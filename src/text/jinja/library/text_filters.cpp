@@ -44,8 +44,7 @@ TemplateValue filter_replace(JinjaCall& call) {
 
 TemplateValue filter_center(JinjaCall& call) {
   constexpr int64_t kWidth = 80;
-  return TemplateValue::text(padded(call.context, filtered_text(call), call.integer(0, kWidth), " ",
-                                    [](size_t missing) { return missing / 2; }));
+  return TemplateValue::text(padded(call.context, filtered_text(call), call.integer(0, kWidth), " ", left_of_centre));
 }
 
 TemplateValue filter_escape(JinjaCall& call) { return TemplateValue::text(html_escaped(filtered_text(call))); }

@@ -166,8 +166,8 @@ TemplateValue justify(JinjaCall& call) {
   const std::string fill = optional_text(call, 1).value_or(" ");
   if (count_characters(fill) != 1)
     call.context.fail("'", call.name, "' fills with one character, and is given ", count_characters(fill));
-  const auto before = [](size_t missing) {
-    return kEnds == TextEnds::kLeft ? 0 : kEnds == TextEnds::kRight ? missing : missing / 2;
+  const auto before = [](size_t missing, size_t width) {
+    return kEnds == TextEnds::kLeft ? 0 : kEnds == TextEnds::kRight ? missing : left_of_centre(missing, width);
   };
   return TemplateValue::text(padded(call.context, own_text(call), call.integer(0, 0), fill, before));
 }
@@ -177,7 +177,7 @@ TemplateValue fill_with_zeros(JinjaCall& call) {
   const size_t sign = text.bytes().starts_with('-') || text.bytes().starts_with('+') ? 1 : 0;
   TracedText result = text.slice(0, sign);
   result.append(padded(call.context, text.slice(sign, text.size()), call.integer(0, 0) - static_cast<int64_t>(sign),
-                       "0", [](size_t missing) { return missing; }));
+                       "0", [](size_t missing, size_t) { return missing; }));
   return TemplateValue::text(std::move(result));
 }
 
@@ -228,7 +228,7 @@ const Table<JinjaBuiltin>& jinja_text_methods() {
       {"isdecimal", "", all_are<is_decimal>},
       {"isdigit", "", all_are<is_digit>},
       {"islower", "", all_have_case<is_lower, is_upper>},
-      {"isnumeric", "", all_are<is_digit>},
+      {"isnumeric", "", all_are<is_numeric>},
       {"isspace", "", all_are<is_space>},
       {"isupper", "", all_have_case<is_upper, is_lower>},
       {"join", "iterable", join_texts},

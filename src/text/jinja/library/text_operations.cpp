@@ -141,8 +141,10 @@ TracedText joined(const std::vector<TracedText>& parts, const TracedText& separa
 
 TracedText replaced(JinjaContext& context, const TracedText& text, const std::string& old, const TracedText& by,
                     int64_t max_count) {
-  Bounds places = separators_of(text.bytes(), old);
-  if (old.empty()) {  // stands before every character, and at the end
+  Bounds places;
+  if (!old.empty()) {
+    places = separators_of(text.bytes(), old);
+  } else {  // stands before every character, and at the end
     places = character_bounds(text.bytes());
     for (auto& [begin, end] : places) end = begin;
     places.emplace_back(text.size(), text.size());
@@ -217,11 +219,13 @@ TracedText html_escaped(const TracedText& text) {
   return result;
 }
 
+size_t left_of_centre(size_t missing, size_t width) { return missing / 2 + (missing & width & 1); }
+
 TracedText padded(JinjaContext& context, const TracedText& text, int64_t width, std::string_view fill,
-                  size_t (*left)(size_t missing)) {
+                  size_t (*left)(size_t missing, size_t width)) {
   const auto length = static_cast<int64_t>(count_characters(text.bytes()));
   if (width <= length) return text;
-  const size_t missing = static_cast<size_t>(width - length), before = left(missing);
+  const size_t missing = static_cast<size_t>(width - length), before = left(missing, static_cast<size_t>(width));
   context.make(missing);
   TracedText result;
   for (size_t i = 0; i < before; ++i) result.append(fill);

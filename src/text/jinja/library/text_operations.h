@@ -49,8 +49,10 @@ TracedText capitalized(const TracedText& text);
 TracedText html_escaped(const TracedText& text);
 
 /// With `fill` (one character) before and behind, up to `width` characters. `left` of the missing ones, as a function
-/// of their number, go to the left.
+/// of their number and of the width, go to the left.
 TracedText padded(JinjaContext& context, const TracedText& text, int64_t width, std::string_view fill,
-                  size_t (*left)(size_t missing));
+                  size_t (*left)(size_t missing, size_t width));
+/// `left` of str.center.
+size_t left_of_centre(size_t missing, size_t width);
 
 }  // namespace vlsi
