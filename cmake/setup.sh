@@ -14,7 +14,7 @@ packages=(
   python3 python3-venv
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
-  libjpeg62-turbo-dev libpng-dev libwebp-dev
+  libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev
   libxxhash-dev libsimdjson-dev libgloo-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
   libcpp-httplib-dev

@@ -25,11 +25,15 @@ struct PictureCodec {
 
 Table<PictureCodec>& picture_codecs();
 
+/// Whether the file's first bytes (at least 16, where it has them) are those of a picture that is read.
+bool begins_as_picture(std::string_view file);
+
 /// The format of the file, by its content. Error naming `place` when it is none of the table.
 const PictureCodec& picture_codec_of(std::string_view file, const std::string& place);
 
 DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+DecodedImage decode_gif(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 
 /// A JPEG file of quality 85. Error for a picture without pixels, or of more than 65,500 on a side.

@@ -13,9 +13,10 @@ namespace vlsi {
 /// the file is missing or no picture.
 std::string picture_uri(const std::filesystem::path& path);
 
+/// The same of a file's bytes; messages call it `place`.
+std::string picture_uri(std::string_view file, const std::string& place);
+
 /// The picture as a JPEG in a data URI.
 std::string jpeg_uri(const Image& image);
-
-std::string base64(std::string_view bytes);
 
 }  // namespace vlsi

@@ -53,6 +53,25 @@ std::optional<int> exif_orientation(std::span<const uint8_t> exif) {
   return std::nullopt;
 }
 
+std::vector<uint8_t> raw_profile(std::string_view text) {
+  for (int line = 0; line < 3; ++line) {
+    const size_t end = text.find('\n');
+    if (end == text.npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  std::vector<uint8_t> bytes;
+  int num_digits = 0;
+  for (const char c : text) {
+    if (std::isspace(static_cast<unsigned char>(c))) continue;
+    if (!std::isxdigit(static_cast<unsigned char>(c))) return {};
+    const int value = std::isdigit(static_cast<unsigned char>(c)) ? c - '0' : (c | 0x20) - 'a' + 10;
+    if (num_digits++ % 2 == 0) bytes.push_back(0);
+    bytes.back() = static_cast<uint8_t>(bytes.back() << 4 | value);
+  }
+  if (num_digits % 2 != 0) return {};
+  return bytes;
+}
+
 std::optional<int> xmp_orientation(std::string_view xmp) {
   constexpr std::string_view kName = "tiff:Orientation";
   for (size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at + 1)) {

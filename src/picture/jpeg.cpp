@@ -35,6 +35,7 @@ struct ErrorManager {
   jpeg_error_mgr base;
   std::jmp_buf jump;
   char message[JMSG_LENGTH_MAX] = "";
+  bool has_invented_end = false;
 };
 
 void ignore_source_event(j_decompress_ptr) {}
@@ -44,6 +45,17 @@ boolean refuse_end(j_decompress_ptr info) {
   auto* error = reinterpret_cast<ErrorManager*>(info->err);
   std::snprintf(error->message, sizeof error->message, "the file ends too early");
   std::longjmp(error->jump, 1);
+}
+
+/// While pixels are read an end marker may be missing; what shows that something else is missing, too, is a warning.
+boolean invent_end(j_decompress_ptr info) {
+  static const JOCTET kEnd[] = {0xff, JPEG_EOI};
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  if (!error->has_invented_end) error->base.num_warnings = 0;
+  error->has_invented_end = true;
+  info->src->next_input_byte = kEnd;
+  info->src->bytes_in_buffer = sizeof kEnd;
+  return TRUE;
 }
 
 void skip_bytes(j_decompress_ptr info, long count) {
@@ -103,12 +115,15 @@ class JpegReader {
 
   bool try_read_pixels(uint8_t* pixels) {
     if (setjmp(error_.jump)) return false;
+    // Of several scans, all that is missing could be a scan.
+    if (jpeg_has_multiple_scans(&info_) == 0) source_.fill_input_buffer = invent_end;
     jpeg_start_decompress(&info_);
     const size_t row_bytes = size_t{info_.output_width} * static_cast<size_t>(info_.output_components);
     while (info_.output_scanline < info_.output_height) {
       JSAMPROW row = pixels + info_.output_scanline * row_bytes;
       jpeg_read_scanlines(&info_, &row, 1);
     }
+    if (error_.has_invented_end && error_.base.num_warnings > 0) refuse_end(&info_);
     jpeg_finish_decompress(&info_);
     return true;
   }

@@ -19,7 +19,6 @@ struct Signature {
 
 /// Formats that people have under a picture's name, so that the message can say what the file is.
 constexpr Signature kOtherFormats[] = {
-    {0, "GIF8", "a GIF picture"},
     {0, "BM", "a BMP picture"},
     {0, {"II*\0", 4}, "a TIFF picture"},
     {0, {"MM\0*", 4}, "a TIFF picture"},
@@ -63,8 +62,15 @@ Table<PictureCodec>& picture_codecs() {
       {"PNG", "image/png", [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); }, decode_png},
       {"WebP", "image/webp", [](std::string_view file) { return has(file, 0, "RIFF") && has(file, 8, "WEBP"); },
        decode_webp},
+      {"GIF", "image/gif", [](std::string_view file) { return has(file, 0, "GIF87a") || has(file, 0, "GIF89a"); },
+       decode_gif},
   };
   return codecs;
+}
+
+bool begins_as_picture(std::string_view file) {
+  const auto& codecs = picture_codecs();
+  return std::any_of(codecs.begin(), codecs.end(), [&](const auto& codec) { return codec.recognises(file); });
 }
 
 const PictureCodec& picture_codec_of(std::string_view file, const std::string& place) {

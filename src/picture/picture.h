@@ -16,10 +16,10 @@ struct Image {
   std::vector<uint8_t> rgb;  // [height, width, 3]
 };
 
-/// Decodes JPEG, PNG or WebP by content, applies the EXIF orientation, converts to RGB as PIL's `convert("RGB")`: alpha
-/// and tRNS dropped, palette looked up, gray repeated, 16-bit gray saturated at 255, CMYK (and Adobe's inverted CMYK,
-/// YCCK) as PIL. Error naming `place` for anything truncated, broken or of another format, or above `max_pixels`
-/// (checked from the header, before anything is allocated).
+/// Decodes JPEG, PNG, WebP or GIF by content (of an animation the first frame), applies the EXIF orientation, converts
+/// to RGB as PIL's `convert("RGB")`: alpha and tRNS dropped, palette looked up, gray repeated, 16-bit gray saturated at
+/// 255, CMYK (and Adobe's inverted CMYK, YCCK) as PIL. Error naming `place` for anything truncated, broken or of
+/// another format, or above `max_pixels` (checked from the header, before anything is allocated).
 Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels = 178'956'970);
 
 /// decode_image of a file.

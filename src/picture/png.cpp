@@ -70,20 +70,29 @@ class PngReader {
   int orientation() const {
     png_bytep exif = nullptr;
     png_uint_32 num_exif_bytes = 0;
+    std::optional<int> value;
     if (png_get_eXIf_1(png_, info_, &num_exif_bytes, &exif) != 0) {
-      if (const auto value = exif_orientation({exif, num_exif_bytes})) return *value;
+      value = exif_orientation({exif, num_exif_bytes});
+    } else {
+      value = exif_orientation(raw_profile(text("Raw profile type exif")));  // what there was before the chunk eXIf
     }
-    png_textp texts = nullptr;
-    int num_texts = 0;
-    png_get_text(png_, info_, &texts, &num_texts);
-    for (int i = 0; i < num_texts; ++i) {
-      if (texts[i].text == nullptr || std::string_view(texts[i].key) != "XML:com.adobe.xmp") continue;
-      if (const auto value = xmp_orientation(texts[i].text)) return *value;
-    }
-    return 1;
+    if (!value) value = xmp_orientation(text("XML:com.adobe.xmp"));
+    return value.value_or(1);
   }
 
  private:
+  /// The last text of this keyword, from a chunk of any kind before the pixels or behind them; empty without one.
+  std::string_view text(std::string_view keyword) const {
+    png_textp texts = nullptr;
+    int num_texts = 0;
+    png_get_text(png_, info_, &texts, &num_texts);
+    std::string_view found;
+    for (int i = 0; i < num_texts; ++i) {
+      if (texts[i].text != nullptr && texts[i].key == keyword) found = texts[i].text;
+    }
+    return found;
+  }
+
   [[noreturn]] static void leave(png_structp png, png_const_charp message) {
     auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
     std::snprintf(reader->message_, sizeof reader->message_, "%s", message);

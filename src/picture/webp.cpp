@@ -1,6 +1,8 @@
-// WebP still pictures by libwebp: lossy and lossless, alpha dropped.
+// WebP by libwebp: lossy and lossless, of an animation the first frame; alpha dropped.
 #include <webp/decode.h>
+#include <webp/demux.h>
 
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -48,6 +50,28 @@ int read_orientation(std::span<const uint8_t> bytes) {
   return from_exif ? *from_exif : from_xmp.value_or(1);
 }
 
+struct DeleteDecoder {
+  void operator()(WebPAnimDecoder* decoder) const { WebPAnimDecoderDelete(decoder); }
+};
+
+/// The first frame of an animation, on its canvas, whose size `image` has.
+void read_first_frame(std::span<const uint8_t> bytes, Image& image, const std::string& place) {
+  WebPAnimDecoderOptions options;
+  if (WebPAnimDecoderOptionsInit(&options) == 0)
+    fail("cannot read WebP picture ", place, ": libwebp has another interface");
+  options.color_mode = MODE_RGBA;
+  const WebPData data{bytes.data(), bytes.size()};
+  const std::unique_ptr<WebPAnimDecoder, DeleteDecoder> decoder(WebPAnimDecoderNew(&data, &options));
+  WebPAnimInfo info;
+  uint8_t* canvas = nullptr;
+  int timestamp = 0;
+  if (!decoder || WebPAnimDecoderGetInfo(decoder.get(), &info) == 0 || info.canvas_width != image.width ||
+      info.canvas_height != image.height || WebPAnimDecoderGetNext(decoder.get(), &canvas, &timestamp) == 0) {
+    fail("cannot read WebP picture ", place, ": the animation's first frame is broken");
+  }
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = canvas[i / 3 * 4 + i % 3];
+}
+
 }  // namespace
 
 DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
@@ -58,19 +82,20 @@ DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& plac
   WebPDecoderConfig config;
   if (WebPInitDecoderConfig(&config) == 0) fail("cannot read WebP picture ", place, ": libwebp has another interface");
   check(WebPGetFeatures(bytes.data(), bytes.size(), &config.input), place);
-  if (config.input.has_animation != 0) {
-    fail("cannot read WebP picture ", place, ": found an animation, expected a still picture");
-  }
   DecodedImage decoded;
   Image& image = decoded.image;
   image = allocate_image(config.input.height, config.input.width, place, max_pixels);
+  decoded.orientation = read_orientation(bytes);
+  if (config.input.has_animation != 0) {
+    read_first_frame(bytes, image, place);
+    return decoded;
+  }
   config.output.colorspace = MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = image.rgb.data();
   config.output.u.RGBA.stride = static_cast<int>(image.width * 3);
   config.output.u.RGBA.size = image.rgb.size();
   check(WebPDecode(bytes.data(), bytes.size(), &config), place);
-  decoded.orientation = read_orientation(bytes);
   return decoded;
 }
 

@@ -101,6 +101,16 @@ def jpegs():
         exif = b"Exif\0\0" + tiff_orientation(orientation, orientation % 2 == 0)
         put(f"orientation_{orientation}.jpg", saved(rgb, "JPEG", exif=exif))
     put("orientation_xmp.jpg", saved(rgb, "JPEG", xmp=xmp_orientation(6).encode()))
+    # Without the end marker; of this picture's data the decoder has all that it looks at.
+    unended = saved(rgb, "JPEG", exif=b"Exif\0\0" + tiff_orientation(3, False))
+    assert unended.endswith(b"\xff\xd9")
+    put("no_end_marker.jpg", unended[:-2])
+
+
+def raw_profile(name, data):
+    """A profile in a PNG text, as ImageMagick writes it."""
+    digits = data.hex()
+    return f"\n{name}\n{len(data):8}\n" + "".join(digits[i:i + 72] + "\n" for i in range(0, len(digits), 72))
 
 
 def chunk(kind, data):
@@ -161,6 +171,17 @@ def pngs():
     put("palette_interlaced.png", png(3, 4, interlaced=True, extra=chunk(b"PLTE", noise(48, 79))))
     put("palette_short.png", png(3, 4, extra=chunk(b"PLTE", noise(15, 80))))
     put("orientation_exif.png", png(2, 8, extra=chunk(b"eXIf", tiff_orientation(6, True))))
+    # EXIF as it was stored before there was a chunk for it.
+    profile = raw_profile("exif", b"Exif\0\0" + tiff_orientation(6, True)).encode()
+    key = b"Raw profile type exif\0"
+    put("orientation_raw_text.png", png(2, 8, extra=chunk(b"tEXt", key + profile)))
+    put("orientation_raw_compressed.png", png(2, 8, extra=chunk(b"zTXt", key + b"\0" + zlib.compress(profile))))
+    put("orientation_raw_international.png", png(2, 8, extra=chunk(b"iTXt", key + b"\0\0\0\0" + profile)))
+    behind = png(2, 8)
+    put("orientation_raw_behind.png", behind[:-12] + chunk(b"tEXt", key + profile) + behind[-12:])
+    put("orientation_raw_beside_exif.png", png(2, 8, extra=chunk(b"tEXt", key + profile) +
+                                               chunk(b"eXIf", tiff_orientation(3, True))))
+    put("raw_profile_app1.png", png(2, 8, extra=chunk(b"tEXt", b"Raw profile type APP1\0" + profile)))
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", xmp_orientation(8))
     put("orientation_xmp.png", saved(smooth(), "PNG", pnginfo=text))
@@ -174,7 +195,71 @@ def webps():
     put("orientation_exif.webp", saved(smooth(), "WEBP", quality=80, exif=tiff_orientation(5, False)))
     put("orientation_xmp.webp", saved(smooth(), "WEBP", lossless=True, xmp=xmp_orientation(3).encode()))
     frames = [smooth(), smooth().transpose(Image.Transpose.ROTATE_180)]
-    (OUT / "animated.webp").write_bytes(saved(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    put("animated.webp", saved(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    # The first frame on a canvas that is larger, at (4, 2): what the encoder does not write, but its chunks allow.
+    small = saved(smooth("RGBA", 9, 7), "WEBP", lossless=True, exact=True)
+    frame = b"".join(
+        value.to_bytes(3, "little") for value in (4 // 2, 2 // 2, 9 - 1, 7 - 1, 40)) + b"\2" + riff_frame(small)
+    extended = (b"VP8X" + struct.pack("<I", 10) + b"\x12\0\0\0" + (WIDTH - 1).to_bytes(3, "little") +
+                (HEIGHT - 1).to_bytes(3, "little"))
+    animation = b"ANIM" + struct.pack("<IIH", 6, 0xFF112233, 0)
+    body = b"WEBP" + extended + animation + 2 * (b"ANMF" + struct.pack("<I", len(frame)) + frame)
+    put("animated_offset.webp", b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def riff_frame(file):
+    """The chunks of a still WebP picture that hold its pixels."""
+    at, out = 12, b""
+    while at < len(file):
+        size = struct.unpack("<I", file[at + 4:at + 8])[0]
+        whole = file[at:at + 8 + size + size % 2]
+        if whole[:4] in (b"ALPH", b"VP8 ", b"VP8L"):
+            out += whole
+        at += len(whole)
+    return out
+
+
+def gif(pixels, bits, palette=None, local=None, screen=None, at=(0, 0), size=(WIDTH, HEIGHT), transparent=None,
+        interlaced=False, tail=b"\0;"):
+    """A GIF of one frame: palette indices of `bits` bits (2 to 8) row by row, palettes of 2**bits colours."""
+    clear, width = 1 << bits, bits + 1
+    rows = [pixels[y * size[0]:(y + 1) * size[0]] for y in range(size[1])]
+    if interlaced:
+        rows = [rows[y] for first, step in ((0, 8), (4, 8), (2, 4), (1, 2)) for y in range(first, size[1], step)]
+    codes = []
+    for i, index in enumerate(b"".join(rows)):
+        # A clear code before the table would make codes longer.
+        codes += [clear, index] if i % (clear - 2) == 0 else [index]
+    number = sum(code << (i * width) for i, code in enumerate(codes + [clear + 1]))
+    data = number.to_bytes((len(codes) + 1) * width // 8 + 1, "little")
+    blocks = b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255] for i in range(0, len(data), 255))
+    out = b"GIF89a" + struct.pack("<HHBBB", *(screen or size), (0x80 if palette else 0) | (bits - 1), 0, 0)
+    out += palette or b""
+    if transparent is not None:
+        out += b"!\xf9\x04" + struct.pack("<BHBB", 1, 0, transparent, 0)
+    out += b"," + struct.pack("<HHHHB", *at, *size, (0x80 if local else 0) | (0x40 if interlaced else 0) | (bits - 1))
+    return out + (local or b"") + bytes([bits]) + blocks + tail
+
+
+def gifs():
+    indices = bytes(i % 16 for i in noise(WIDTH * HEIGHT, 90))
+    palette, other = noise(48, 91), noise(48, 92)
+    frames = [smooth().quantize(30), smooth().transpose(Image.Transpose.ROTATE_180).quantize(30)]
+    put("animated.gif", saved(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    put("gray.gif", saved(smooth("L"), "GIF"))
+    put("palette.gif", gif(indices, 4, palette))
+    put("interlaced.gif", gif(indices, 4, palette, interlaced=True))
+    put("local_palette.gif", gif(indices, 4, palette, local=other))
+    put("no_palette.gif", gif(noise(WIDTH * HEIGHT, 93), 8))
+    put("short_palette.gif", gif(indices, 4, palette)
+        .replace(b"GIF89a" + struct.pack("<HHB", WIDTH, HEIGHT, 0x83), b"GIF89a" + struct.pack("<HHB", WIDTH, HEIGHT, 0x82))
+        .replace(palette, palette[:24]))
+    put("transparent.gif", gif(indices, 4, palette, transparent=5))
+    put("offset.gif", gif(indices[:63], 4, palette, screen=(WIDTH, HEIGHT), at=(4, 2), size=(9, 7)))
+    put("offset_transparent.gif", gif(indices[:63], 4, palette, screen=(WIDTH, HEIGHT), at=(4, 2), size=(9, 7),
+                                      transparent=7))
+    put("beyond_screen.gif", gif(indices, 4, palette, screen=(5, 4), at=(2, 1)))
+    put("no_end.gif", gif(indices, 4, palette, tail=b""))
 
 
 def resizes():
@@ -197,4 +282,5 @@ if __name__ == "__main__":
     jpegs()
     pngs()
     webps()
+    gifs()
     resizes()

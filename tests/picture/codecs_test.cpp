@@ -1,5 +1,6 @@
 // The table of picture formats.
 #include "picture/codecs.h"
+#include "base/base64.h"
 
 #include "picture/encode.h"
 #include "tests/support/files.h"
@@ -16,7 +17,7 @@ DecodedImage read_toy(std::span<const uint8_t> bytes, const std::string& place, 
 TEST(PictureCodecs, TakeOneMore) {
   const Folder folder;
   write_text(folder / "toy", "TOY!abcdef");
-  expect_error([&] { read_image(folder / "toy"); }, {"toy", "a text file", "expected JPEG, PNG or WebP"});
+  expect_error([&] { read_image(folder / "toy"); }, {"toy", "a text file", "expected JPEG, PNG, WebP or GIF"});
   picture_codecs().add(
       {"toy pixels", "image/x-toy", [](std::string_view file) { return file.starts_with("TOY!"); }, read_toy});
   const auto image = read_image(folder / "toy");

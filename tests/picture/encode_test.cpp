@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "base/base64.h"
 #include "picture/picture.h"
 #include "tests/support/files.h"
 
@@ -11,28 +12,7 @@ namespace {
 
 const std::filesystem::path kImages = std::filesystem::path(VLSI_TEST_DATA) / "images";
 
-std::string decoded(const std::string& text) {
-  std::string bytes;
-  uint32_t group = 0;
-  int bits = 0;
-  for (const char c : text) {
-    if (c == '=') break;
-    const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    group = group << 6 | static_cast<uint32_t>(digits.find(c));
-    bits += 6;
-    if (bits >= 8) bytes += static_cast<char>(group >> (bits -= 8) & 255);
-  }
-  return bytes;
-}
-
-TEST(Picture, IsEncodedAsTheStandardSays) {
-  // RFC 4648, section 10.
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
-}
+std::string decoded(const std::string& text) { return from_base64(text).value_or("no base64"); }
 
 TEST(Picture, TravelsAsItsFileWhenItIsSmall) {
   for (const auto& [name, type] :
