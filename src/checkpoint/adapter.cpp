@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/mapped_file.h"
 #include "base/problems.h"
 #include "base/safetensors_writer.h"
 #include "checkpoint/adapter_config.h"
@@ -40,24 +43,64 @@ struct Factors {
   at::Tensor a, b;
 };
 
+/// What an adapter's tensor is called without its beginning and its kind, "model.layers.0.self_attn.q_proj", and which
+/// factor it is; nothing for other names.
+struct FactorName {
+  std::string path;
+  bool is_a;
+};
+
+std::optional<FactorName> factor_name(std::string name) {
+  // The name that an adapter has in a running model may stand behind the factor's.
+  if (const size_t at = name.find(".default.weight"); at != name.npos) name.erase(at, std::strlen(".default"));
+  const bool is_a = name.ends_with(kA), is_b = name.ends_with(kB);
+  if (!name.starts_with(kPeftPrefix) || (!is_a && !is_b) || name.size() < kPeftPrefix.size() + kA.size())
+    return std::nullopt;
+  return FactorName{name.substr(kPeftPrefix.size(), name.size() - kPeftPrefix.size() - kA.size()), is_a};
+}
+
 /// The file's tensors by the path of their linear map in the naming that is written; those with other names are
 /// problems.
 std::map<std::string, Factors> read_factors(const SafetensorsFile& file, const Family& family, Problems& problems) {
   std::map<std::string, Factors> factors;
   for (const auto& [name, info] : file.tensors()) {
-    const bool is_a = name.ends_with(kA), is_b = name.ends_with(kB);
-    if (!name.starts_with(kPeftPrefix) || (!is_a && !is_b) || name.size() < kPeftPrefix.size() + kA.size()) {
+    const auto found = factor_name(name);
+    if (!found) {
       problems.add("unexpected ", name);
       continue;
     }
-    const auto stored = name.substr(kPeftPrefix.size(), name.size() - kPeftPrefix.size() - kA.size());
-    const auto own = family.own_name(stored);
-    const auto path = own && !own->empty() ? family.written_name(*own) : stored;
-    auto& factor = is_a ? factors[path].a : factors[path].b;
-    if (factor.defined()) problems.add("two tensors are named ", path, is_a ? kA : kB);
+    const auto own = family.own_name(found->path);
+    const auto path = own && !own->empty() ? family.written_name(*own) : found->path;
+    auto& factor = found->is_a ? factors[path].a : factors[path].b;
+    if (factor.defined()) problems.add("two tensors are named ", path, found->is_a ? kA : kB);
     factor = file.tensor(name);
   }
   return factors;
+}
+
+/// The naming that the adapter's configuration speaks of: that of most of its tensors, or, where its targets are none
+/// of these by it, another one by which they are some.
+const WeightNames& naming_in_use(const SafetensorsFile& file, const Family& family, const AdapterConfig& config) {
+  struct Candidate {
+    const WeightNames* names;
+    int64_t num_named = 0, num_targeted = 0;  // tensors that it names so; whose map the configuration then means
+  };
+  std::vector<Candidate> candidates;
+  for (const auto& names : family.namings) {
+    Candidate candidate{&names};
+    for (const auto& [name, info] : file.tensors()) {
+      const auto found = factor_name(name);
+      const auto own = found ? family.own_name(found->path) : std::nullopt;
+      if (!own || own->empty()) continue;
+      const auto path = stored_name(names, *own);
+      candidate.num_named += path == found->path;
+      candidate.num_targeted += config.targets(path);
+    }
+    candidates.push_back(candidate);
+  }
+  return *std::max_element(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) {
+            return std::pair(x.num_targeted > 0, x.num_named) < std::pair(y.num_targeted > 0, y.num_named);
+          })->names;
 }
 
 /// What is wrong with the factors of the map at `path`; empty when nothing is.
@@ -133,13 +176,15 @@ Json describe_adapters(const LinearMaps& maps, const std::string& base_model, co
 
 void load_adapter(Vlm& model, const fs::path& directory) {
   const auto path = directory / kConfigFile;
-  const auto config = AdapterConfig::parse(read_json(path), path.string());
+  const auto config = AdapterConfig::parse(MappedFile::open(path)->text(), path.string());
   if (!fs::exists(directory / kWeightsFile) && fs::exists(directory / "adapter_model.bin")) {
     fail("loading the adapter in ", directory.string(), ": found adapter_model.bin, expected ", kWeightsFile);
   }
   Problems problems;
   const auto& family = family_of(model.config());
-  auto factors = read_factors(*SafetensorsFile::open(directory / kWeightsFile), family, problems);
+  const auto file = SafetensorsFile::open(directory / kWeightsFile);
+  auto factors = read_factors(*file, family, problems);
+  const auto& naming = naming_in_use(*file, family, config);
   const auto maps = linear_maps(model);
   struct Fit {
     Linear* linear;
@@ -149,19 +194,18 @@ void load_adapter(Vlm& model, const fs::path& directory) {
   std::vector<Fit> fits;
   for (const auto& [own, linear] : maps) {
     if (linear->has_lora()) fail("loading the adapter in ", directory.string(), ": the model has adapters already");
-    ModulePaths paths;
-    for (const auto& names : family.namings) paths.push_back(stored_name(names, own));
-    const auto& name = paths.front();
+    const auto name = family.written_name(own), named = stored_name(naming, own);
     const auto found = factors.extract(name);
-    if (!config.targets(paths)) {
+    if (!config.targets(named)) {
       if (found) problems.add(name, " has an adapter, but target_modules does not name it");
       continue;
     }
+    if (!found && config.is_by_expression()) continue;  // PEFT leaves such a map as it is, too
     const auto fit = found ? found.mapped() : Factors{};
     const auto wrong =
-        own == "head" ? "an adapter of " + name + " is not supported" : misfit(fit, *linear, config.rank(paths), name);
+        own == "head" ? "an adapter of " + name + " is not supported" : misfit(fit, *linear, config.rank(named), name);
     if (wrong.empty()) {
-      fits.push_back({linear, fit, config.scale(paths)});
+      fits.push_back({linear, fit, config.scale(named)});
     } else {
       problems.add(wrong);
     }

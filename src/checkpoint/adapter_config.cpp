@@ -98,19 +98,26 @@ void refuse_variants(const Json& json, const std::string& place) {
   }
 }
 
+/// The keys of the object at `key` of the file, in its order; the text was parsed before, and has the object.
+std::vector<std::string> keys_in_order(std::string_view text, const char* key) {
+  std::vector<std::string> keys;
+  const auto json = OrderedJson::parse(text);
+  if (!json.contains(key)) return keys;
+  for (const auto& entry : json[key].items()) keys.push_back(entry.key());
+  return keys;
+}
+
 Json object_at(const Json& json, const char* key, const std::string& place) {
   const auto object = find<Json>(json, key, place).value_or(Json::object());
   if (!object.is_object()) fail(place, ": key '", key, "' is ", describe(object), ", expected an object");
   return object;
 }
 
-/// The value of the first pattern that the end of one of the module's paths fits.
+/// The value of the first pattern that the end of the path fits.
 template <class T>
-T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const ModulePaths& module, T otherwise) {
+T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const std::string& path, T otherwise) {
   for (const auto& [pattern, value] : patterns) {
-    const Expression expression(pattern, "adapter");
-    if (std::any_of(module.begin(), module.end(), [&](const auto& path) { return expression.matches(path); }))
-      return value;
+    if (Expression(pattern, "adapter").matches(path)) return value;
   }
   return otherwise;
 }
@@ -137,7 +144,8 @@ bool ModuleNames::contains(const std::string& path) const {
                      [&](const std::string& name) { return path == name || path.ends_with("." + name); });
 }
 
-AdapterConfig AdapterConfig::parse(const Json& json, const std::string& place) {
+AdapterConfig AdapterConfig::parse(std::string_view text, const std::string& place) {
+  const Json json = parse_json(text, place);
   refuse_variants(json, place);
   AdapterConfig config;
   const auto check_rank = [&](int64_t rank, const std::string& key) {
@@ -167,12 +175,12 @@ AdapterConfig AdapterConfig::parse(const Json& json, const std::string& place) {
     for (const auto& name : config.layer_lists_) Expression(name, place + ": key 'layers_pattern'");
   }
   const Json ranks = object_at(json, "rank_pattern", place), alphas = object_at(json, "alpha_pattern", place);
-  for (const auto& [pattern, value] : ranks.items()) {
+  for (const auto& pattern : keys_in_order(text, "rank_pattern")) {
     Expression(end_of_path(pattern), place + ": key 'rank_pattern'");
     config.rank_pattern_.emplace_back(
         end_of_path(pattern), check_rank(require<int64_t>(ranks, pattern, place), "rank_pattern " + quoted(pattern)));
   }
-  for (const auto& [pattern, value] : alphas.items()) {
+  for (const auto& pattern : keys_in_order(text, "alpha_pattern")) {
     Expression(end_of_path(pattern), place + ": key 'alpha_pattern'");
     config.alpha_pattern_.emplace_back(
         end_of_path(pattern), check_alpha(require<double>(alphas, pattern, place), "alpha_pattern " + quoted(pattern)));
@@ -180,10 +188,8 @@ AdapterConfig AdapterConfig::parse(const Json& json, const std::string& place) {
   return config;
 }
 
-bool AdapterConfig::targets(const ModulePaths& module) const {
-  return std::any_of(module.begin(), module.end(), [&](const std::string& path) {
-    return targets_.contains(path) && !excluded_.contains(path) && is_in_chosen_layer(path);
-  });
+bool AdapterConfig::targets(const std::string& path) const {
+  return targets_.contains(path) && !excluded_.contains(path) && is_in_chosen_layer(path);
 }
 
 bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
@@ -198,11 +204,11 @@ bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
   return false;
 }
 
-int64_t AdapterConfig::rank(const ModulePaths& module) const { return pattern_value(rank_pattern_, module, rank_); }
+int64_t AdapterConfig::rank(const std::string& path) const { return pattern_value(rank_pattern_, path, rank_); }
 
-double AdapterConfig::scale(const ModulePaths& module) const {
-  const auto size = static_cast<double>(rank(module));
-  return pattern_value(alpha_pattern_, module, alpha_) / (divides_by_root_ ? std::sqrt(size) : size);
+double AdapterConfig::scale(const std::string& path) const {
+  const auto size = static_cast<double>(rank(path));
+  return pattern_value(alpha_pattern_, path, alpha_) / (divides_by_root_ ? std::sqrt(size) : size);
 }
 
 }  // namespace vlsi

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,27 +23,28 @@ class ModuleNames {
   ModuleNames(const Json& json, const std::string& place);
 
   bool contains(const std::string& path) const;
+  bool is_expression() const { return !expression_.empty(); }
 
  private:
   std::vector<std::string> names_;
   std::string expression_;  // empty: the names
 };
 
-/// The paths that the namings of a family have for one module: "model.layers.0.self_attn.q_proj", ...
-using ModulePaths = std::vector<std::string>;
-
-/// The adapters that a file describes, which may name modules in any of their family's namings.
+/// The adapters that a file describes. A path is that of a module in the naming that the file speaks of:
+/// "model.layers.0.self_attn.q_proj".
 class AdapterConfig {
  public:
-  /// Error naming `place` and key for other methods than LoRA, variants of it that compute something else (DoRA,
-  /// biases, trained copies of whole modules, initialisations that change the base model), unknown keys that ask for
-  /// something, and values that cannot be.
-  static AdapterConfig parse(const Json& json, const std::string& place);
+  /// Of the file's text, since patterns count in its order. Error naming `place` and key for other methods than LoRA,
+  /// variants of it that compute something else (DoRA, biases, trained copies of whole modules, initialisations that
+  /// change the base model), unknown keys that ask for something, and values that cannot be.
+  static AdapterConfig parse(std::string_view text, const std::string& place);
 
-  bool targets(const ModulePaths& module) const;
-  int64_t rank(const ModulePaths& module) const;
+  bool targets(const std::string& path) const;
+  /// Whether the targets are an expression, which may fit more modules than have an adapter; names are exact.
+  bool is_by_expression() const { return targets_.is_expression(); }
+  int64_t rank(const std::string& path) const;
   /// What the adapter's output is multiplied by: alpha / rank, or alpha / sqrt(rank) where the file asks for it.
-  double scale(const ModulePaths& module) const;
+  double scale(const std::string& path) const;
 
  private:
   bool is_in_chosen_layer(const std::string& path) const;

@@ -272,40 +272,90 @@ TEST_F(Adapters, OfKindsThatComputeSomethingElseAreRefused) {
   for (const auto& [changes, part] : configs) expect_parts(load_message(changed("names", changes)), {part});
 }
 
-TEST(AdapterConfig, FollowsPeftsRules) {
-  const auto parse = [](Json json) {
-    json["peft_type"] = "LORA";
-    return AdapterConfig::parse(json, "test");
+TEST_F(Adapters, WithTheirNameInTheirTensorsAreRead) {
+  const auto model = untied();
+  load_adapter(*model, with_tensors("names", [](NamedTensors& tensors) {
+    for (auto& [name, value] : tensors) name.insert(name.rfind(".weight"), ".default");
+  }));
+  expect_logits_of(*model, "names");
+}
+
+TEST_F(Adapters, MayHaveFewerFactorsThanTheirExpressionFits) {
+  // In the newer naming this fits the vision tower, too.
+  const Json expression{{"target_modules", "^(model)(?!.*(lm_head|output|emb|wte|shared|k_proj|gate_proj)).*"}};
+  const auto fits = [&](const fs::path& folder) {
+    auto config = read_json(folder / "adapter_config.json");
+    config.update(expression);
+    write_file(folder / "adapter_config.json", config.dump());
+    const auto model = untied();
+    load_adapter(*model, folder);
+    expect_logits_of(*model, "names");
   };
-  const auto plain = parse({{"target_modules", {"q_proj", "model.language_model.layers.3.mlp.up_proj"}}});
-  EXPECT_TRUE(plain.targets({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}));
-  EXPECT_FALSE(plain.targets({"model.layers.0.self_attn.xq_proj", "model.language_model.layers.0.self_attn.xq_proj"}));
-  EXPECT_TRUE(plain.targets({"model.layers.3.mlp.up_proj", "model.language_model.layers.3.mlp.up_proj"}))
-      << "a whole path in the newer naming";
-  EXPECT_FALSE(plain.targets({"model.layers.4.mlp.up_proj", "model.language_model.layers.4.mlp.up_proj"}));
-  EXPECT_EQ(plain.rank({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}), 8)
-      << "the class default";
-  EXPECT_EQ(plain.scale({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}), 1);
+  fits(changed("names", Json::object()));
+  fits(with_tensors("names", [](NamedTensors& tensors) {
+    for (auto& [name, value] : tensors) name.erase(name.find(".language_model"), strlen(".language_model"));
+  }));
+  expect_parts(load_message(with_tensors("names",
+                                         [](NamedTensors& tensors) {
+                                           std::erase_if(tensors, [](const auto& tensor) {
+                                             return tensor.first.find("layers.0.self_attn.q_proj") != std::string::npos;
+                                           });
+                                         })),
+               {"missing model.layers.0.self_attn.q_proj.lora_A.weight"});
+}
+
+AdapterConfig parse_config(const std::string& more) {
+  return AdapterConfig::parse(R"({"peft_type": "LORA", )" + more + "}", "test");
+}
+
+const std::string kQuery = "model.layers.0.self_attn.q_proj", kKey = "model.layers.1.self_attn.k_proj";
+
+TEST(AdapterConfig, TakesTheFirstPatternOfTheFileThatFits) {
+  // Sorted by their names, "layers..." would come before "q_proj".
+  const auto config = parse_config(R"("target_modules": ["q_proj", "k_proj"], "r": 8, "lora_alpha": 8,
+      "alpha_pattern": {"q_proj": 32, "layers.0.self_attn.q_proj": 64, ".*_proj": 16},
+      "rank_pattern": {"layers.1.self_attn.k_proj": 4, "k_proj": 2, "a": 3})");
+  EXPECT_EQ(config.rank(kQuery), 8);
+  EXPECT_EQ(config.scale(kQuery), 32.0 / 8);
+  EXPECT_EQ(config.rank(kKey), 4);
+  EXPECT_EQ(config.scale(kKey), 16.0 / 4);
+  EXPECT_EQ(config.rank("model.layers.2.self_attn.k_proj"), 2);
+}
+
+TEST(AdapterConfig, LeavesOutWhatIsExcluded) {
+  const auto names =
+      parse_config(R"("target_modules": ["q_proj", "k_proj"], "exclude_modules": ["layers.0.self_attn.q_proj"])");
+  EXPECT_FALSE(names.targets(kQuery));
+  EXPECT_TRUE(names.targets("model.layers.1.self_attn.q_proj"));
+  const auto expression = parse_config(R"("target_modules": ".*_proj", "exclude_modules": ".*visual.*")");
+  EXPECT_TRUE(expression.targets(kQuery));
+  EXPECT_FALSE(expression.targets("model.visual.blocks.0.mlp.up_proj"));
+}
+
+TEST(AdapterConfig, FollowsPeftsRules) {
+  const auto plain = parse_config(R"("target_modules": ["q_proj", "model.language_model.layers.3.mlp.up_proj"])");
+  EXPECT_TRUE(plain.targets(kQuery));
+  EXPECT_FALSE(plain.targets("model.layers.0.self_attn.xq_proj"));
+  EXPECT_TRUE(plain.targets("model.language_model.layers.3.mlp.up_proj")) << "a whole path";
+  EXPECT_FALSE(plain.targets("model.language_model.layers.4.mlp.up_proj"));
+  EXPECT_EQ(plain.rank(kQuery), 8) << "the class default";
+  EXPECT_EQ(plain.scale(kQuery), 1);
 
   const auto expression =
-      parse({{"target_modules", "model\\.layers\\..*q_proj"}, {"r", 16}, {"lora_alpha", 8}, {"use_rslora", true}});
-  EXPECT_TRUE(
-      expression.targets({"model.layers.0.self_attn.q_proj", "model.language_model.layers.0.self_attn.q_proj"}));
-  EXPECT_FALSE(expression.targets(
-      {"model.layers.0.self_attn.q_proj.base", "model.language_model.layers.0.self_attn.q_proj.base"}))
-      << "the whole path must match";
-  EXPECT_FALSE(expression.targets({"visual.model.layers.0.self_attn.q_proj"}));
-  EXPECT_EQ(expression.scale({"x"}), 2) << "8 / sqrt(16)";
+      parse_config(R"("target_modules": "model\\.layers\\..*q_proj", "r": 16, "lora_alpha": 8, "use_rslora": true)");
+  EXPECT_TRUE(expression.targets(kQuery));
+  EXPECT_FALSE(expression.targets(kQuery + ".base")) << "the whole path must match";
+  EXPECT_FALSE(expression.targets("visual." + kQuery));
+  EXPECT_EQ(expression.scale("x"), 2) << "8 / sqrt(16)";
 
-  const auto layers = parse({{"target_modules", {"qkv", "q_proj"}}, {"layers_to_transform", 1}});
-  EXPECT_TRUE(layers.targets({"model.layers.1.self_attn.q_proj", "model.language_model.layers.1.self_attn.q_proj"}));
-  EXPECT_FALSE(layers.targets({"model.layers.11.self_attn.q_proj", "model.language_model.layers.11.self_attn.q_proj"}));
-  EXPECT_TRUE(layers.targets({"visual.blocks.1.attn.qkv", "model.visual.blocks.1.attn.qkv"}))
-      << "without a pattern any list counts";
-  const auto decoder =
-      parse({{"target_modules", {"qkv", "q_proj"}}, {"layers_to_transform", {1, 2}}, {"layers_pattern", {"layers"}}});
-  EXPECT_TRUE(decoder.targets({"model.layers.2.self_attn.q_proj", "model.language_model.layers.2.self_attn.q_proj"}));
-  EXPECT_FALSE(decoder.targets({"visual.blocks.1.attn.qkv", "model.visual.blocks.1.attn.qkv"}));
+  const auto layers = parse_config(R"("target_modules": ["qkv", "q_proj"], "layers_to_transform": 1)");
+  EXPECT_TRUE(layers.targets("model.layers.1.self_attn.q_proj"));
+  EXPECT_FALSE(layers.targets("model.layers.11.self_attn.q_proj"));
+  EXPECT_TRUE(layers.targets("visual.blocks.1.attn.qkv")) << "without a pattern any list counts";
+  const auto decoder = parse_config(
+      R"("target_modules": ["qkv", "q_proj"], "layers_to_transform": [1, 2], "layers_pattern": ["layers"])");
+  EXPECT_TRUE(decoder.targets("model.layers.2.self_attn.q_proj"));
+  EXPECT_FALSE(decoder.targets("visual.blocks.1.attn.qkv"));
 }
 
 }  // namespace
