@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "checkpoint/load.h"
+#include "family/config_keys.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -60,7 +61,7 @@ void write_model(const fs::path& directory, const ModelConfig& config, std::vect
   if (!fs::exists(out.path() / "generation_config.json")) {
     write_json(out.path() / "generation_config.json", {{"bos_token_id", config.bos_token_id},
                                                        {"do_sample", false},
-                                                       {"eos_token_id", config.eos_token_id},
+                                                       {"eos_token_id", token_ids_json(config.eos_token_ids)},
                                                        {"pad_token_id", config.bos_token_id},
                                                        {"transformers_version", "4.41.2"}});
   }

@@ -152,9 +152,28 @@ TextConfig read_decoder_config(const Json& json, const std::string& place, TextC
   return text;
 }
 
+std::optional<std::vector<int64_t>> find_token_ids(const Json& json, const std::string& key, const std::string& place) {
+  const auto value = find<Json>(json, key, place);
+  if (!value) return std::nullopt;
+  if (!value->is_array()) return std::vector{require<int64_t>(json, key, place)};
+  auto ids = require<std::vector<int64_t>>(json, key, place);
+  if (ids.empty()) fail(place, ": key '", key, "' is an empty list, expected at least one token");
+  return ids;
+}
+
+OrderedJson token_ids_json(const std::vector<int64_t>& ids) {
+  return ids.size() == 1 ? OrderedJson(ids.front()) : OrderedJson(ids);
+}
+
+void ConfigKeys::read_token_ids(const std::string& key, std::vector<int64_t>& ids) const {
+  for (const Json* object : {&outer_, &inner_}) {
+    if (const auto found = find_token_ids(*object, key, place_)) ids = *found;
+  }
+}
+
 void read_general_keys(const ConfigKeys& keys, ModelConfig& config) {
   keys.read("bos_token_id", config.bos_token_id);
-  keys.read("eos_token_id", config.eos_token_id);
+  keys.read_token_ids("eos_token_id", config.eos_token_ids);
   keys.read("image_token_id", config.image_token_id);
   keys.read("initializer_range", config.initializer_range);
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "model/config.h"
@@ -35,6 +37,8 @@ class ConfigKeys {
     return object.contains(key) && object.at(key).is_null();
   }
 
+  void read_token_ids(const std::string& key, std::vector<int64_t>& ids) const;
+
   Json object(const std::string& key) const {
     Json found = Json::object();
     read(key, found);
@@ -66,6 +70,12 @@ void refuse_quantized(const Json& json, const std::string& place);
 /// key for wrong types, sizes that are not positive or do not divide, sizes beyond any real model (2^24 rows, 2^12
 /// layers), and what asks for another computation: other activations, attention windows, scaled rotation, other biases.
 TextConfig read_decoder_config(const Json& json, const std::string& place, TextConfig defaults = {});
+
+/// The ids at `key`, a number or a list of at least one; nothing where the key is absent or null.
+std::optional<std::vector<int64_t>> find_token_ids(const Json& json, const std::string& key, const std::string& place);
+
+/// The other way round: a single id as a number.
+OrderedJson token_ids_json(const std::vector<int64_t>& ids);
 
 /// The token ids and the initial deviation that every family has.
 void read_general_keys(const ConfigKeys& keys, ModelConfig& config);

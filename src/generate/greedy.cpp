@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "family/config_keys.h"
 
 namespace vlsi {
 namespace {
@@ -65,20 +66,16 @@ std::vector<Generated> generate_greedy(const Vlm& model, const Batch& prompts, c
 
 std::vector<int64_t> stop_tokens(const std::filesystem::path& directory, const ModelConfig& config) {
   const auto path = directory / "generation_config.json";
-  if (!std::filesystem::exists(path)) return {config.eos_token_id};
-  const Json json = read_json(path);
-  const std::string place = path.string(), key = "eos_token_id";
-  if (!json.is_object() || !json.contains(key) || json[key].is_null()) return {config.eos_token_id};
-  const auto tokens = json[key].is_array() ? require<std::vector<int64_t>>(json, key, place)
-                                           : std::vector{require<int64_t>(json, key, place)};
-  for (const int64_t token : tokens) {
+  if (!std::filesystem::exists(path)) return config.eos_token_ids;
+  const auto tokens = find_token_ids(read_json(path), "eos_token_id", path.string());
+  if (!tokens) return config.eos_token_ids;
+  for (const int64_t token : *tokens) {
     if (token < 0 || token >= config.text.vocab_size) {
-      fail(place, ": key 'eos_token_id' has ", token, ", expected ids of the vocabulary's ", config.text.vocab_size,
-           " rows");
+      fail(path.string(), ": key 'eos_token_id' has ", token, ", expected ids of the vocabulary's ",
+           config.text.vocab_size, " rows");
     }
   }
-  if (tokens.empty()) fail(place, ": key 'eos_token_id' is an empty list, expected the tokens that end an answer");
-  return tokens;
+  return *tokens;
 }
 
 }  // namespace vlsi

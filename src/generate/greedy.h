@@ -29,7 +29,7 @@ std::vector<Generated> generate_greedy(const Vlm& model, const Batch& prompts, c
                                        const std::function<void(int64_t sequence, int32_t token)>& on_token = {});
 
 /// The stop tokens of a model directory: generation_config.json's eos_token_id (a number or a list), else
-/// config.json's.
+/// all of config.json's.
 std::vector<int64_t> stop_tokens(const std::filesystem::path& directory, const ModelConfig& config);
 
 }  // namespace vlsi

@@ -47,7 +47,8 @@ struct ModelConfig {
   std::string family;  // its name in the table of families: config.json's model_type
   TextConfig text;
   std::shared_ptr<const FamilyConfig> own;  // the family's
-  int64_t bos_token_id = 151643, eos_token_id = 151645;
+  int64_t bos_token_id = 151643;
+  std::vector<int64_t> eos_token_ids{151645};  // end an answer; at least one
   int64_t image_token_id = 151655;  // stands where a picture's rows go
   double initializer_range = 0.02;
 };

@@ -103,12 +103,12 @@ INSTANTIATE_TEST_SUITE_P(Families, GreedyBesideTransformers, testing::ValuesIn(f
 TEST(StopTokens, ComeFromTheGenerationConfigThenFromTheModels) {
   const Folder folder;
   ModelConfig config;
-  config.eos_token_id = 7;
+  config.eos_token_ids = {7, 2};
   const std::vector<std::pair<const char*, std::vector<int64_t>>> files{{R"({"eos_token_id": [3, 5]})", {3, 5}},
                                                                         {R"({"eos_token_id": 4})", {4}},
-                                                                        {R"({"eos_token_id": null})", {7}},
-                                                                        {"{}", {7}}};
-  EXPECT_EQ(stop_tokens(folder.path(), config), std::vector<int64_t>{7});
+                                                                        {R"({"eos_token_id": null})", {7, 2}},
+                                                                        {"{}", {7, 2}}};
+  EXPECT_EQ(stop_tokens(folder.path(), config), (std::vector<int64_t>{7, 2}));
   for (const auto& [text, expected] : files) {
     write_file(folder.path() / "generation_config.json", text);
     EXPECT_EQ(stop_tokens(folder.path(), config), expected) << text;

@@ -34,7 +34,7 @@ inline ModelConfig small_config(int64_t num_layers, int64_t width, bool tied) {
   config.text.tie_word_embeddings = tied;
   // As in the tokenizer of tests/data/tiny.
   config.family = "qwen2_vl";
-  config.bos_token_id = 312, config.eos_token_id = 314, config.image_token_id = 318;
+  config.bos_token_id = 312, config.eos_token_ids = {314}, config.image_token_id = 318;
   const auto own = std::make_shared<Qwen2VlConfig>();
   own->vision_start_token_id = 315, own->vision_end_token_id = 316, own->vision_token_id = 317;
   own->video_token_id = 319;

@@ -50,7 +50,7 @@ inline OrderedJson write_config(const ModelConfig& config, const std::string& dt
           {"hidden_size", config.text.hidden_size},
           {"num_hidden_layers", config.text.num_hidden_layers},
           {"bos_token_id", config.bos_token_id},
-          {"eos_token_id", config.eos_token_id},
+          {"eos_token_id", token_ids_json(config.eos_token_ids)},
           {"image_token_id", config.image_token_id},
           {"torch_dtype", dtype}};
 }
@@ -112,7 +112,7 @@ class ToyProcessor : public Processor {
   ToyProcessor(const std::filesystem::path& directory, const ModelConfig& config)
       : tokenizer_(Tokenizer::load(directory)),
         picture_(static_cast<int32_t>(config.image_token_id)),
-        end_(static_cast<int32_t>(config.eos_token_id)) {}
+        end_(static_cast<int32_t>(config.eos_token_ids.front())) {}
 
   Sample encode(const Conversation& conversation) const override {
     return render(conversation, conversation.turns.size());

@@ -58,9 +58,17 @@ TEST(TokenizerFile, RefusesUnknownParts) {
   expect_refused([](Json& j) { j.erase("model"); }, {"model"});
   expect_refused([](Json& j) { j["decoder"] = {{"type", "Metaspace"}}; }, {"decoder", "Metaspace", "ByteLevel"});
   expect_refused([](Json& j) { j["post_processor"]["type"] = "TemplateProcessing"; }, {"post_processor", "Template"});
-  expect_refused([](Json& j) { j["truncation"] = {{"max_length", 8}}; }, {"truncation"});
-  expect_refused([](Json& j) { j["padding"] = {{"length", 8}}; }, {"padding"});
   expect_refused([](Json& j) { j["surprise"] = 1; }, {"surprise"});
+}
+
+TEST(TokenizerFile, IgnoresHowItWasLastCalled) {
+  const std::string text = "a text that is longer than the two tokens it was cut to";
+  const auto plain = load_changed([](Json&) {}).encode(text);
+  const auto saved = load_changed([](Json& j) {
+    j["truncation"] = {{"direction", "Right"}, {"max_length", 2}, {"strategy", "LongestFirst"}, {"stride", 0}};
+    j["padding"] = {{"strategy", {{"Fixed", 512}}}, {"direction", "Left"}, {"pad_id", 0}};
+  });
+  EXPECT_EQ(saved.encode(text), plain);
 }
 
 TEST(TokenizerFile, RefusesUnknownSettings) {

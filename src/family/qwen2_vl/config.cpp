@@ -58,7 +58,7 @@ OrderedJson write_qwen2_vl_config(const ModelConfig& config, const std::string& 
       {"architectures", {"Qwen2VLForConditionalGeneration"}},
       {"attention_dropout", 0.0},
       {"bos_token_id", config.bos_token_id},
-      {"eos_token_id", config.eos_token_id},
+      {"eos_token_id", token_ids_json(config.eos_token_ids)},
       {"vision_start_token_id", vision.vision_start_token_id},
       {"vision_end_token_id", vision.vision_end_token_id},
       {"vision_token_id", vision.vision_token_id},

@@ -43,8 +43,26 @@ TEST(ModelConfig, ReadsTheFlatLayout) {
   EXPECT_EQ(qwen2_vl_config(config).patch_values(), 3 * 2 * 8 * 8);
   EXPECT_EQ(qwen2_vl_config(config).merged_size(), 64);
   EXPECT_EQ(config.bos_token_id, 120);
-  EXPECT_EQ(config.eos_token_id, 122);
+  EXPECT_EQ(config.eos_token_ids, std::vector<int64_t>{122});
   EXPECT_EQ(config.image_token_id, 126);
+}
+
+TEST(ModelConfig, ReadsOneEndTokenOrSeveral) {
+  Json json = flat();
+  json["eos_token_id"] = {122, 121};
+  const auto several = parse_model_config(json, "config");
+  EXPECT_EQ(several.eos_token_ids, (std::vector<int64_t>{122, 121}));
+  EXPECT_EQ(Json(write_qwen2_vl_config(several, "float32"))["eos_token_id"], Json({122, 121}));
+  json["eos_token_id"] = Json::array({121});
+  EXPECT_EQ(Json(write_qwen2_vl_config(parse_model_config(json, "config"), "float32"))["eos_token_id"], 121);
+  json["text_config"]["eos_token_id"] = {120, 122};
+  EXPECT_EQ(parse_model_config(json, "config").eos_token_ids, (std::vector<int64_t>{120, 122}));
+  json["text_config"]["eos_token_id"] = nullptr;
+  EXPECT_EQ(parse_model_config(json, "config").eos_token_ids, std::vector<int64_t>{121});
+  for (const Json& wrong : {Json::array(), Json("end"), Json::array({"end"}), Json(1.5)}) {
+    json["eos_token_id"] = wrong;
+    expect_error([&] { parse_model_config(json, "config"); }, {"config: key 'eos_token_id"});
+  }
 }
 
 TEST(ModelConfig, ReadsTheSameFromEveryLayout) {
