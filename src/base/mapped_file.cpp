@@ -10,12 +10,15 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "base/quoted.h"
 
 namespace vlsi {
 namespace {
 
+constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
+
 [[noreturn]] void fail_to_open(const std::filesystem::path& path, int error) {
-  fail("open ", path.string(), ": ", std::generic_category().message(error));
+  fail("open ", printable(path.string()), ": ", std::generic_category().message(error));
 }
 
 void advise(std::span<const std::byte> bytes, int advice) {
@@ -42,7 +45,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   struct stat status {};
   if (::fstat(file.value, &status) != 0) fail_to_open(path, errno);
   if (!S_ISREG(status.st_mode)) {
-    fail("open ", path.string(), ": is ", S_ISDIR(status.st_mode) ? "a directory" : "not a regular file",
+    fail("open ", printable(path.string()), ": is ", S_ISDIR(status.st_mode) ? "a directory" : "not a regular file",
          ", expected a file");
   }
   const auto size = static_cast<size_t>(status.st_size);
@@ -50,7 +53,12 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(path, nullptr, 0));
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.value, 0);
   if (data == MAP_FAILED) fail_to_open(path, errno);
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+  std::shared_ptr<const MappedFile> mapped(new MappedFile(path, static_cast<const std::byte*>(data), size));
+  if (mapped->text().starts_with(kLfsPointer)) {
+    fail("open ", printable(path.string()),
+         ": is a Git LFS pointer and not the file that it stands for, which `git lfs pull` fetches");
+  }
+  return mapped;
 }
 
 MappedFile::MappedFile(std::filesystem::path path, const std::byte* data, size_t size)

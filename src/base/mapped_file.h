@@ -12,7 +12,8 @@ namespace vlsi {
 /// The bytes of a file, mapped read-only; costs page cache, no anonymous memory. Shared by everything that views it.
 class MappedFile {
  public:
-  /// Throws Error when the path is missing, unreadable, or not a regular file. An empty file has no bytes.
+  /// Throws Error when the path is missing, unreadable, not a regular file, or a Git LFS pointer. An empty file has no
+  /// bytes.
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
 
   MappedFile(const MappedFile&) = delete;

@@ -69,6 +69,17 @@ TEST_F(MappedFileTest, RefusesAMissingFile) {
   EXPECT_EQ(refusal(folder_ / "none"), "open " + (folder_ / "none").string() + ": No such file or directory");
 }
 
+TEST_F(MappedFileTest, NamesAFileOnOneLine) {
+  EXPECT_EQ(refusal(folder_ / "a\nb"), "open " + (folder_ / "a").string() + "\\x0ab: No such file or directory");
+}
+
+TEST_F(MappedFileTest, NamesAPointerThatStandsForAFile) {
+  std::ofstream(folder_ / "model.safetensors") << "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n";
+  EXPECT_EQ(refusal(folder_ / "model.safetensors"),
+            "open " + (folder_ / "model.safetensors").string() +
+                ": is a Git LFS pointer and not the file that it stands for, which `git lfs pull` fetches");
+}
+
 TEST_F(MappedFileTest, RefusesADirectory) {
   EXPECT_EQ(refusal(folder_), "open " + folder_.string() + ": is a directory, expected a file");
 }
