@@ -22,9 +22,27 @@ void check_shapes(const Sample& sample, size_t num_axes) {
   }
   TORCH_CHECK(sample.labels.empty() || sample.labels.size() == sample.answer_positions.size(), "sample ", sample.id,
               ": ", sample.labels.size(), " labels for ", sample.answer_positions.size(), " answer positions");
+  TORCH_CHECK(sample.label_weights.empty() || sample.label_weights.size() == sample.labels.size(), "sample ", sample.id,
+              ": ", sample.label_weights.size(), " weights for ", sample.labels.size(), " labels");
+}
+
+/// The labels' weights of the samples, laid end to end; undefined where no sample has any.
+at::Tensor pack_weights(const std::vector<const Sample*>& samples) {
+  if (std::all_of(samples.begin(), samples.end(), [](const Sample* s) { return s->label_weights.empty(); })) return {};
+  std::vector<float> weights;
+  for (const Sample* sample : samples) {
+    const auto& own = sample->label_weights;
+    weights.insert(weights.end(), own.begin(), own.end());
+    if (own.empty()) weights.insert(weights.end(), sample->labels.size(), 1.0F);
+  }
+  return at::tensor(weights, at::kFloat);
 }
 
 }  // namespace
+
+double Batch::sum_of_weights() const {
+  return label_weights.defined() ? label_weights.sum(at::kDouble).item<double>() : static_cast<double>(num_answers());
+}
 
 Batch pack(const std::vector<Sample>& samples) {
   TORCH_CHECK(!samples.empty(), "a batch needs at least one sample");
@@ -81,13 +99,14 @@ Batch pack(const std::vector<Sample>& samples) {
     batch.sequence_starts.push_back(start + std::ssize(sample->tokens));
     batch.answer_starts.push_back(batch.answer_starts.back() + std::ssize(sample->answer_positions));
   }
+  batch.label_weights = pack_weights(ordered);
   if (!rows.empty()) batch.patches = rows.size() == 1 ? rows.front() : at::cat(rows);
   return batch;
 }
 
 Batch to_device(Batch batch, at::Device device) {
-  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.patches,
-                       &batch.image_token_positions}) {
+  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.label_weights,
+                       &batch.patches, &batch.image_token_positions}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
   return batch;

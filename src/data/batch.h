@@ -20,6 +20,7 @@ struct Batch {
   std::vector<int64_t> sequence_starts;       // [B + 1], token offsets; attention never crosses them
   at::Tensor answer_positions;                // [N] int64, offsets into the T tokens
   at::Tensor labels;                          // [N] int64
+  at::Tensor label_weights;                   // [N] f32, of each label's loss; undefined: 1 each
   std::vector<int32_t> next_positions;        // [B], of the token after each sample, on every axis
   std::vector<int64_t> answer_starts;         // [B + 1], offsets into the N answer positions
   at::Tensor patches;                         // [P, C] f32, of all pictures; undefined without pictures
@@ -30,6 +31,8 @@ struct Batch {
   int64_t num_samples() const { return static_cast<int64_t>(ids.size()); }
   int64_t num_tokens() const { return sequence_starts.back(); }
   int64_t num_answers() const { return answer_starts.back(); }
+  /// Of all labels, added up: what the sum of their weighted losses is divided by.
+  double sum_of_weights() const;
 };
 
 /// Lays the samples end to end, ordered by length (stable), so that equally long ones are neighbours and share one

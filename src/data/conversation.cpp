@@ -5,19 +5,14 @@
 #include <string_view>
 #include <utility>
 
-#include "base/quoted.h"
+#include "data/picture_source.h"
 
 namespace vlsi {
 namespace {
 
 constexpr std::string_view kMarker = "<image>";
-
-/// Text from a record inside a message: one line, at most 60 bytes, whole code points.
-std::string excerpt(std::string_view text) {
-  size_t length = std::min<size_t>(text.size(), 60);
-  while (length > 0 && length < text.size() && (text[length] & 0xC0) == 0x80) --length;
-  return concat('\'', printable(text.substr(0, length)), length < text.size() ? "...'" : "'");
-}
+constexpr double kLeastWeight = 1e-6, kLargestWeight = 1e6;  // so that sums of them stay numbers
+constexpr int64_t kLargestLimit = int64_t{1} << 28;          // pixels, in all or on a side
 
 /// The names that a format gives to the parts of a turn.
 struct Format {
@@ -44,6 +39,46 @@ Role read_role(const Json& turn, const Format& format, const std::string& place)
        format.share_gpt ? "human, user, gpt, assistant or system" : "user, assistant or system");
 }
 
+/// What the keys of a turn make of its weight: a product, so that each of them can exclude the turn. Null is no value.
+double read_weight(const Json& turn, Role role, const std::string& place) {
+  double weight = 1;
+  for (const char* key : {"loss", "weight", "train"}) {
+    if (!has(turn, key)) continue;
+    const Json& value = turn[key];
+    if (!value.is_boolean() && !value.is_number())
+      fail(place, ".", key, ": is ", describe(value), ", expected true, false or a number");
+    const double own = value.is_boolean() ? (value.get<bool>() ? 1 : 0) : value.get<double>();
+    if (own != 0 && !(own >= kLeastWeight && own <= kLargestWeight)) {
+      fail(place, ".", key, ": is ", value.dump(), ", expected 0 or a number from ", kLeastWeight, " to ",
+           kLargestWeight);
+    }
+    if (own != 0 && role != Role::kAssistant)
+      fail(place, ".", key, ": is ", value.dump(),
+           " in a turn that is not the assistant's, expected false, 0 or null");
+    weight *= own;
+  }
+  return weight;
+}
+
+PictureLimits read_limits(const Json& part, const std::string& place) {
+  PictureLimits limits;
+  const auto read = [&](const char* key, std::optional<int64_t>& value) {
+    value = find<int64_t>(part, key, place);
+    if (value && (*value < 1 || *value > kLargestLimit))
+      fail(place, ".", key, ": is ", *value, ", expected 1 to ", kLargestLimit);
+  };
+  read("min_pixels", limits.min_pixels);
+  read("max_pixels", limits.max_pixels);
+  read("resized_height", limits.resized_height);
+  read("resized_width", limits.resized_width);
+  if (limits.resized_height.has_value() != limits.resized_width.has_value())
+    fail(place, ": has one of 'resized_height' and 'resized_width', expected both or neither");
+  if (limits.min_pixels.value_or(1) > limits.max_pixels.value_or(kLargestLimit)) {
+    fail(place, ".min_pixels: is ", *limits.min_pixels, ", expected at most max_pixels, which is ", *limits.max_pixels);
+  }
+  return limits;
+}
+
 /// The record's `id` or `idx`; files number their records as often as they name them.
 std::string read_id(const Json& record, const std::string& place, const std::string& default_id) {
   for (const char* key : {"id", "idx"}) {
@@ -68,7 +103,8 @@ class Reader {
     const Format& format = this->format();
     const Json& list = record_[format.turns];
     if (!list.is_array()) fail(place_, ", ", format.turns, ": is ", describe(list), ", expected an array of turns");
-    std::vector<Turn> turns;
+    auto turns = system_turn();
+    const bool has_key = !turns.empty();
     bool dropped = false;
     for (size_t i = 0; i < list.size(); ++i) {
       const auto place = concat(place_, ", ", format.turns, "[", i, "]");
@@ -79,8 +115,10 @@ class Reader {
         dropped = true;  // some files open with a greeting that answers nothing
         continue;
       }
+      if (has_key && role == Role::kSystem)
+        fail(place, ": is a system turn, but the record has a key 'system', expected one of them");
       check_order(role, turns, i, concat(place, ".", format.role));
-      turns.push_back({role, contents(list[i], role, format, place)});
+      turns.push_back({role, contents(list[i], role, format, place), read_weight(list[i], role, place)});
     }
     place_pictures(turns, concat(place_, ", ", format.turns));
     return turns;
@@ -107,14 +145,11 @@ class Reader {
     }
   }
 
-  std::filesystem::path path_of(const std::string& text, const std::string& place) const {
-    if (text.empty()) fail(place, ": is empty, expected the path of a picture");
-    if (text.find("://") != std::string::npos || text.starts_with("data:")) {
-      fail(place, ": is the URL ", excerpt(text), ", expected the path of a picture file");
-    }
-    // The system would read the name up to the NUL only: another file.
-    if (text.find('\0') != std::string::npos) fail(place, ": path ", excerpt(text), " holds a NUL character");
-    return images_ / text;
+  /// The record's key `system`; an empty text is none.
+  std::vector<Turn> system_turn() const {
+    const auto text = find<std::string>(record_, "system", place_).value_or("");
+    if (text.empty()) return {};
+    return {{Role::kSystem, {{Content::Kind::kText, text, {}}}}};
   }
 
   void read_pictures() {
@@ -128,12 +163,12 @@ class Reader {
       const auto place = concat(place_, ", ", key);
       const size_t before = pictures_.size();
       if (value.is_string()) {
-        pictures_.push_back(path_of(value.get_ref<const std::string&>(), place));
+        pictures_.push_back(picture_content(value.get_ref<const std::string&>(), images_, place));
       } else if (value.is_array()) {
         for (size_t i = 0; i < value.size(); ++i) {
           const auto item = concat(place, "[", i, "]");
           if (!value[i].is_string()) fail(item, ": is ", describe(value[i]), ", expected the path of a picture");
-          pictures_.push_back(path_of(value[i].get_ref<const std::string&>(), item));
+          pictures_.push_back(picture_content(value[i].get_ref<const std::string&>(), images_, item));
         }
       } else {
         fail(place, ": is ", describe(value), ", expected a path, a list of paths or null");
@@ -148,51 +183,70 @@ class Reader {
     const auto key = concat(place, ".", format.content);
     if (has(turn, format.content) && !format.share_gpt && turn[format.content].is_array()) {
       const Json& list = turn[format.content];
-      for (size_t i = 0; i < list.size(); ++i) add_part(list[i], role, concat(key, "[", i, "]"), result);
+      // Beside parts that stand for pictures, a text is only text.
+      const bool has_markers = role == Role::kUser && std::none_of(list.begin(), list.end(), is_picture_part);
+      for (size_t i = 0; i < list.size(); ++i) add_part(list[i], role, has_markers, concat(key, "[", i, "]"), result);
     } else if (has(turn, format.content) && !turn[format.content].is_string()) {
       fail(key, ": is ", describe(turn[format.content]),
            format.share_gpt ? ", expected a string" : ", expected a string or a list of parts");
     } else {
-      add_text(require<std::string>(turn, format.content, place), role, result);
+      add_text(require<std::string>(turn, format.content, place), role == Role::kUser, result);
     }
     return result;
   }
 
-  void add_part(const Json& part, Role role, const std::string& place, std::vector<Content>& result) {
+  static bool is_picture_part(const Json& part) {
+    return part.is_object() && part.contains("type") && (part["type"] == "image" || part["type"] == "image_url");
+  }
+
+  void add_part(const Json& part, Role role, bool has_markers, const std::string& place, std::vector<Content>& result) {
     if (!part.is_object()) fail(place, ": is ", describe(part), ", expected an object");
     const auto type = require<std::string>(part, "type", place);
-    if (type == "text") return add_text(require<std::string>(part, "text", place), role, result);
-    if (type != "image" && type != "image_url") {
-      fail(place, ".type: ", excerpt(type), " is unknown, expected text, image or image_url");
-    }
+    if (type == "text") return add_text(require<std::string>(part, "text", place), has_markers, result);
+    if (!is_picture_part(part)) fail(place, ".type: ", excerpt(type), " is unknown, expected text, image or image_url");
     if (role != Role::kUser)
       fail(place, ": a picture in a turn that is not the user's, expected pictures in user turns");
-    if (type == "image_url") {
-      if (!has(part, "image_url")) fail(place, ": key 'image_url' is missing");
-      const auto url = require<std::string>(part["image_url"], "url", place + ".image_url");
-      result.push_back({Content::Kind::kImage, {}, path_of(url, place + ".image_url.url")});
+    if (auto named = named_picture(part, place)) {
+      result.push_back(*std::move(named));
       num_named_ += 1;
-    } else if (const auto path = find<std::string>(part, "image", place)) {
-      result.push_back({Content::Kind::kImage, {}, path_of(*path, place + ".image")});
-      num_named_ += 1;
+    } else if (type == "image_url") {
+      fail(place, ": key 'image_url' is missing");
     } else {
       add_picture(result);
     }
+    result.back().limits = read_limits(part, place);
   }
 
-  void add_text(std::string_view text, Role role, std::vector<Content>& result) {
+  /// The picture that a part itself names, by one of the keys that are in use for it.
+  std::optional<Content> named_picture(const Json& part, const std::string& place) const {
+    const char* found = nullptr;
+    for (const char* key : {"image", "image_url", "path", "url", "base64"}) {
+      if (!has(part, key)) continue;
+      if (found != nullptr) fail(place, ": has both '", found, "' and '", key, "', expected one picture in a part");
+      found = key;
+    }
+    if (found == nullptr) return std::nullopt;
+    const std::string key = found;
+    if (key == "image_url" && part[key].is_object())
+      return picture_content(require<std::string>(part[key], "url", place + ".image_url"), images_,
+                             place + ".image_url.url");
+    return picture_content(*find<std::string>(part, key, place), images_, concat(place, ".", key));
+  }
+
+  /// With `has_markers`, each <image> stands for a picture.
+  void add_text(std::string_view text, bool has_markers, std::vector<Content>& result) {
     const auto add = [&](std::string_view piece) {
       if (!piece.empty()) result.push_back({Content::Kind::kText, std::string(piece), {}});
     };
-    while (role == Role::kUser) {
+    while (has_markers) {
       const size_t marker = text.find(kMarker);
       if (marker == std::string_view::npos) break;
       auto before = text.substr(0, marker);
       text.remove_prefix(marker + kMarker.size());
-      if (text.starts_with('\n')) {
-        text.remove_prefix(1);
-      } else if (before.ends_with('\n')) {
-        before.remove_suffix(1);
+      if (const size_t behind = text.starts_with("\r\n") ? 2 : text.starts_with('\n'); behind > 0) {
+        text.remove_prefix(behind);
+      } else {
+        before.remove_suffix(before.ends_with("\r\n") ? 2 : before.ends_with('\n'));
       }
       add(before);
       add_picture(result);
@@ -202,7 +256,7 @@ class Reader {
 
   /// The next picture; one too many gets an empty path until the counts are compared.
   void add_picture(std::vector<Content>& result) {
-    result.push_back({Content::Kind::kImage, {}, num_placed_ < pictures_.size() ? pictures_[num_placed_] : ""});
+    result.push_back(num_placed_ < pictures_.size() ? pictures_[num_placed_] : Content{Content::Kind::kImage, {}, {}});
     num_placed_ += 1;
   }
 
@@ -211,9 +265,7 @@ class Reader {
         std::find_if(turns.begin(), turns.end(), [](const Turn& turn) { return turn.role == Role::kUser; });
     if (first == turns.end()) fail(place, ": has no user turn, expected at least one");
     if (num_placed_ == 0 && num_named_ == 0) {
-      std::vector<Content> pictures;
-      for (const auto& path : pictures_) pictures.push_back({Content::Kind::kImage, {}, path});
-      first->contents.insert(first->contents.begin(), pictures.begin(), pictures.end());
+      first->contents.insert(first->contents.begin(), pictures_.begin(), pictures_.end());
     } else if (num_placed_ != pictures_.size()) {
       fail(place, ": ", num_placed_, " places for pictures (<image>) in the user turns, but the record has ",
            pictures_.size(), " pictures, expected as many");
@@ -223,13 +275,13 @@ class Reader {
   const Json& record_;
   const std::filesystem::path& images_;
   const std::string& place_;
-  std::vector<std::filesystem::path> pictures_;
+  std::vector<Content> pictures_;  // of the keys `image` and `images`
   size_t num_placed_ = 0, num_named_ = 0;
 };
 
 bool has_answer(const std::vector<Turn>& turns) {
   for (const auto& turn : turns) {
-    if (turn.role != Role::kAssistant) continue;
+    if (turn.role != Role::kAssistant || turn.weight == 0) continue;
     for (const auto& content : turn.contents) {
       if (content.text.find_first_not_of(" \t\r\n") != std::string::npos) return true;
     }
@@ -254,7 +306,7 @@ Conversation parse_conversation(const Json& record, const std::filesystem::path&
   conversation.category = find<std::string>(record, "category", place).value_or("");
   conversation.turns = Reader(record, images, place).turns();
   if (answers_required && !has_answer(conversation.turns)) {
-    fail(place, ": has no answer, expected an assistant turn that is not empty");
+    fail(place, ": has no answer, expected an assistant turn that is not empty and is to be learnt");
   }
   return conversation;
 }

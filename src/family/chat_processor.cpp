@@ -6,6 +6,7 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "data/read_picture.h"
 #include "data/rotary_positions.h"
 #include "family/sample_builder.h"
 
@@ -44,17 +45,6 @@ std::vector<std::pair<std::string, TemplateValue>> read_special_tokens(const std
     if (text) tokens.emplace_back(name, TemplateValue::text(*text));
   }
   return tokens;
-}
-
-/// A picture of a data file that is not there is most often looked for in another folder than the user thinks.
-Image read_picture(const Content& content, const std::filesystem::path& images) {
-  const auto& path = content.image;
-  std::error_code unknown;
-  if (!images.empty() && !std::filesystem::exists(path, unknown) && !unknown) {
-    fail("there is no picture ", path.string(), "; relative paths start in ", images.string(),
-         ": `images` beside the `path` of a run's data, or --images, names another folder");
-  }
-  return read_image(path);
 }
 
 Content text_content(std::string text) { return {Content::Kind::kText, std::move(text), {}}; }
@@ -291,7 +281,7 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
       }
       const auto& content = pictures[num_shown++];
       auto patches = settings_.pictures->read(read_picture(content, conversation.images), content.limits,
-                                              pictures.size(), content.image.string());
+                                              pictures.size(), name_of_picture(content));
       const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(patches.shape) : std::array<int64_t, 3>{};
       builder.add_picture(std::move(patches), grid);
     } else if (const auto& others = settings_.other_placeholders;

@@ -14,8 +14,8 @@ StepOutput verbalize(FrozenRows& backbone, const Verbalizers& verbalizers, const
   check_finite(losses, "loss", layer_names("verbalized", verbalizers.layers(), /*with_last=*/false), batch);
 
   StepOutput output;
-  output.loss = losses.sum();
-  add_answer_means(output.means, "layer_loss", losses, batch.labels, end_of_turn);
+  output.loss = weighted(losses, batch).sum();
+  add_answer_means(output.means, "layer_loss", losses, batch, end_of_turn);
   return output;
 }
 

@@ -16,6 +16,9 @@ bool takes(const InteractionConfig& config, LossKind kind) {
   return config.intermediate_loss == kind || config.last_loss == kind;
 }
 
+/// What a mean over the answer positions is divided by; one where there are none, so that it is zero.
+double divisor_of(const Batch& batch) { return batch.num_answers() > 0 ? batch.sum_of_weights() : 1; }
+
 /// What a micro-batch's losses read of the teacher.
 struct TeacherView {
   VerbalRows rows;         // where a squared difference is taken
@@ -58,27 +61,32 @@ VerbalRows look_at_student(const Interaction& interaction, const Batch& batch) {
 }
 
 /// KL of all pairs [t_s + 1, t_l + 1] with the last layers behind the others, or theirs alone: [1, 1].
-at::Tensor kl_matrix(const Interaction& interaction, const VerbalRows& student, const TeacherSummary& teacher) {
+at::Tensor kl_matrix(const Interaction& interaction, const VerbalRows& student, const TeacherSummary& teacher,
+                     const Batch& batch) {
   const bool all_layers = interaction.config.intermediate_loss == LossKind::kKl;
   const auto head = interaction.student.head().detach();
   const int64_t num_rows = std::min(head.size(0), interaction.teacher.vocab_size);
-  return all_pairs_kl(all_layers ? joined(student) : student.last, head.narrow(0, 0, num_rows), teacher);
+  return all_pairs_kl(all_layers ? joined(student) : student.last, head.narrow(0, 0, num_rows), teacher,
+                      batch.label_weights);
 }
 
-at::Tensor logit_l2(const Interaction& interaction, const at::Tensor& student, const at::Tensor& teacher) {
-  return all_pairs_logit_l2(student, *interaction.grams, summarize_teacher_logits(teacher, *interaction.grams));
+at::Tensor logit_l2(const Interaction& interaction, const at::Tensor& student, const at::Tensor& teacher,
+                    const Batch& batch) {
+  return all_pairs_logit_l2(student, *interaction.grams, summarize_teacher_logits(teacher, *interaction.grams),
+                            batch.label_weights);
 }
 
-/// Cross entropy of the answers at u [S, N, D], summed over the layers, mean over the positions; logged as `name`.
+/// Cross entropy of the answers at u [S, N, D], summed over the layers, mean over the positions by their weights;
+/// logged as `name`.
 at::Tensor answer_loss(const Interaction& interaction, const std::string& name, const at::Tensor& u, const Batch& batch,
                        StepOutput& output) {
   const auto losses = cross_entropy(u, interaction.student.head().detach(), batch.labels);  // [S, N]
-  add_answer_means(output.means, name, losses, batch.labels, interaction.end_of_turn);
-  return losses.sum() / static_cast<double>(std::max<int64_t>(1, batch.num_answers()));
+  add_answer_means(output.means, name, losses, batch, interaction.end_of_turn);
+  return weighted(losses, batch).sum() / divisor_of(batch);
 }
 
-/// Means over the N positions, with gradient to the student alone (and its verbalizers, where they learn); undefined
-/// where the configuration has no such loss.
+/// Means over the N positions by their weights, with gradient to the student alone (and its verbalizers, where they
+/// learn); undefined where the configuration has no such loss.
 struct InteractionLosses {
   at::Tensor pairs;    // [t_s, t_l], of every student layer with every teacher layer: KL, or squared difference
   at::Tensor answers;  // [], summed over the target layers where they learn the answers and not from the teacher
@@ -89,30 +97,30 @@ InteractionLosses interaction_losses(const Interaction& interaction, const Batch
   const auto& config = interaction.config;
   const auto student = look_at_student(interaction, batch);
   const auto teacher = look_at_teacher(interaction, batch);
-  const int64_t num_answers = batch.num_answers();
+  const double weight = batch.sum_of_weights();
 
   InteractionLosses losses;
   at::Tensor last_kl;
   if (takes(config, LossKind::kKl)) {
-    const auto kl = kl_matrix(interaction, student, teacher.summary);
+    const auto kl = kl_matrix(interaction, student, teacher.summary, batch);
     const int64_t last_student = kl.size(0) - 1, last_teacher = kl.size(1) - 1;
     last_kl = kl[last_student][last_teacher];
-    output.means["last_kl"] = {last_kl.detach() * num_answers, num_answers};
+    output.means["last_kl"] = {last_kl.detach() * weight, weight};
     if (config.intermediate_loss == LossKind::kKl) {
       losses.pairs = kl.narrow(0, 0, last_student).narrow(1, 0, last_teacher);
     }
   }
   if (config.intermediate_loss == LossKind::kL2) {
-    losses.pairs = config.head ? logit_l2(interaction, student.layers, teacher.rows.layers)
-                               : all_pairs_row_l2(student.layers, teacher.rows.layers);
+    losses.pairs = config.head ? logit_l2(interaction, student.layers, teacher.rows.layers, batch)
+                               : all_pairs_row_l2(student.layers, teacher.rows.layers, batch.label_weights);
   } else if (config.intermediate_loss == LossKind::kCrossEntropy) {
     losses.answers = answer_loss(interaction, "layer_loss", student.layers, batch, output);
   }
   if (config.last_loss == LossKind::kKl) {
     losses.last = last_kl;
   } else if (config.last_loss == LossKind::kL2) {
-    losses.last = logit_l2(interaction, student.last, teacher.rows.last)[0][0];
-    output.means["last_l2"] = {losses.last.detach() * num_answers, num_answers};
+    losses.last = logit_l2(interaction, student.last, teacher.rows.last, batch)[0][0];
+    output.means["last_l2"] = {losses.last.detach() * weight, weight};
   } else if (config.last_loss == LossKind::kCrossEntropy) {
     losses.last = answer_loss(interaction, "last_loss", student.last, batch, output);
   }
@@ -120,8 +128,7 @@ InteractionLosses interaction_losses(const Interaction& interaction, const Batch
 }
 
 /// The pairs' losses [t_s, t_l], weighted by their matching and summed: Algorithm 1.
-at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs, int64_t num_answers,
-                        StepOutput& output) {
+at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs, double weight, StepOutput& output) {
   const std::string name = interaction.config.intermediate_loss == LossKind::kL2 ? "l2" : "kl";
   const int64_t num_student = pairs.size(0), num_teacher = pairs.size(1);
   const auto values = pairs.detach().to(at::kCPU, at::kDouble).contiguous();
@@ -131,18 +138,18 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
 
   const auto weights = at::zeros({num_student, num_teacher}, at::kDouble);
   auto weight_of = weights.accessor<double, 2>();
-  for (const auto& [s, j, weight] : matches) weight_of[s][j] += weight;
+  for (const auto& match : matches) weight_of[match.student][match.teacher] += match.weight;
   if (matching.rule->weighs_all_pairs) {
-    output.means["match_weights"] = {weights * num_answers, num_answers};
+    output.means["match_weights"] = {weights * weight, weight};
   } else {
     OrderedJson matched = OrderedJson::array(), losses = OrderedJson::array();
-    for (const auto& [s, j, weight] : matches) {
+    for (const auto& [s, j, unused] : matches) {
       matched.push_back({interaction.verbalizers->layers()[s], interaction.teacher.layers[j]});
       losses.push_back(matrix[s * num_teacher + j]);
     }
     output.lists = {{"matches", std::move(matched)}, {name, std::move(losses)}};
   }
-  output.means[name + "_matrix"] = {pairs.detach() * num_answers, num_answers};
+  output.means[name + "_matrix"] = {pairs.detach() * weight, weight};
   return (weights.to(pairs.options().requires_grad(false)) * pairs).sum();
 }
 
@@ -159,12 +166,12 @@ bool teacher_is_read(const InteractionConfig& config) {
 StepOutput interact(const Interaction& interaction, const Batch& batch) {
   StepOutput output;
   const auto losses = interaction_losses(interaction, batch, output);
-  const int64_t num_answers = batch.num_answers();
+  const double weight = batch.sum_of_weights();
   auto loss = at::zeros({}, at::TensorOptions(interaction.student.device()).dtype(at::kFloat));
-  if (losses.pairs.defined()) loss = loss + matched_loss(interaction, losses.pairs, num_answers, output);
+  if (losses.pairs.defined()) loss = loss + matched_loss(interaction, losses.pairs, weight, output);
   if (losses.answers.defined()) loss = loss + losses.answers;
   if (losses.last.defined()) loss = loss + losses.last;
-  output.loss = loss * num_answers;
+  output.loss = loss * weight;
   return output;
 }
 

@@ -14,8 +14,8 @@ StepOutput finetune(const Vlm& student, const Batch& batch, int32_t end_of_turn,
   check_finite(losses.unsqueeze(0), "loss", layer_names("student", {}, /*with_last=*/true), batch);
 
   StepOutput output;
-  output.loss = losses.sum();
-  add_answer_means(output.means, "answer_loss", losses, batch.labels, end_of_turn);
+  output.loss = weighted(losses, batch).sum();
+  add_answer_means(output.means, "answer_loss", losses, batch, end_of_turn);
   return output;
 }
 

@@ -13,12 +13,16 @@ namespace {
 
 at::Tensor widened(const at::Tensor& x) { return x.to(at::promote_types(x.scalar_type(), at::kFloat)); }
 
-/// Mean over N of (own [S, N] - 2 u · row + norm [L, N]) / divisor, with row [L, N, D]: [S, L]. The difference is taken
-/// at each position, before anything is added up over them.
+/// Mean over N, by `weights` where they are defined, of (own [S, N] - 2 u · row + norm [L, N]) / divisor, with row
+/// [L, N, D]: [S, L]. The difference is taken at each position, before anything is added up over them.
 at::Tensor squared_differences(const at::Tensor& own, const at::Tensor& u, const at::Tensor& row,
-                               const at::Tensor& norm, int64_t divisor) {
+                               const at::Tensor& norm, int64_t divisor, const at::Tensor& weights) {
   const auto agreement = at::einsum("snd,lnd->sln", {u, row});                   // [S, L, N]
   const auto difference = own.unsqueeze(1) - 2 * agreement + norm.unsqueeze(0);  // [S, L, N]
+  if (weights.defined() && weights.numel() > 0) {
+    const auto wide = weights.to(difference.scalar_type());
+    return (difference * wide).sum(-1) / (wide.sum() * divisor);
+  }
   return difference.sum(-1) / static_cast<double>(std::max<int64_t>(1, u.size(1)) * divisor);
 }
 
@@ -49,11 +53,12 @@ TeacherLogits summarize_teacher_logits(const at::Tensor& u, const HeadGrams& gra
   return {at::matmul(wide, grams.cross.t()), (at::matmul(wide, grams.teacher) * wide).sum(-1)};
 }
 
-at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher) {
+at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher,
+                              const at::Tensor& weights) {
   TORCH_CHECK(u.size(1) == teacher.squared_norm.size(1), "student and teacher differ in answer positions");
   const auto wide = u.to(grams.student.scalar_type());
   const auto own = (at::matmul(wide, grams.student) * wide).sum(-1);  // [S, N]
-  return squared_differences(own, wide, teacher.pulled_row, teacher.squared_norm, grams.num_rows);
+  return squared_differences(own, wide, teacher.pulled_row, teacher.squared_norm, grams.num_rows, weights);
 }
 
 at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& u_teacher,
@@ -66,11 +71,11 @@ at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head,
   return at::stack(rows);
 }
 
-at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target) {
+at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target, const at::Tensor& weights) {
   TORCH_CHECK(u.sizes().slice(1) == target.sizes().slice(1), "rows of ", u.sizes(), " and ", target.sizes(),
               " do not compare");
   const auto wide = widened(u), fixed = target.detach().to(wide.scalar_type());
-  return squared_differences(wide.square().sum(-1), wide, fixed, fixed.square().sum(-1), u.size(2));
+  return squared_differences(wide.square().sum(-1), wide, fixed, fixed.square().sum(-1), u.size(2), weights);
 }
 
 }  // namespace vlsi

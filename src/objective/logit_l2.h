@@ -35,19 +35,21 @@ struct TeacherLogits {
 /// TeacherLogits of live hidden rows, u [L, N, Dl] as the teacher's head reads them. Without gradient.
 TeacherLogits summarize_teacher_logits(const at::Tensor& u, const HeadGrams& grams);
 
-/// Mean squared difference of the logits of every student layer s and teacher layer l, over positions and rows: [S, L].
+/// Mean squared difference of the logits of every student layer s and teacher layer l, over positions (by their
+/// `weights` [N] f32, undefined: 1 each) and rows: [S, L].
 ///     L2(s, l) = mean over N of (u_sᵀ G_ss u_s - 2 u_s · r_l + n_l) / V
 ///     dL2(s, l)/du_s = 2 (G_ss u_s - r_l) / (N V)
 /// u [S, N, Ds], of any floating type; gradient to u alone. Without positions it is zero. The value is a difference of
 /// larger numbers, so its error is absolute (docs/numerics.md).
-at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher);
+at::Tensor all_pairs_logit_l2(const at::Tensor& u, const HeadGrams& grams, const TeacherLogits& teacher,
+                              const at::Tensor& weights = {});
 
 /// The definition: every pair's logits side by side. u_teacher [L, N, Dl].
 at::Tensor all_pairs_logit_l2_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& u_teacher,
                                     const at::Tensor& teacher_head);
 
-/// Mean squared difference of rows of one width D, over positions and columns: [S, L]. u [S, N, D], target [L, N, D];
-/// gradient to u alone. Without positions it is zero.
-at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target);
+/// Mean squared difference of rows of one width D, over positions (by their weights, as above) and columns: [S, L]. u
+/// [S, N, D], target [L, N, D]; gradient to u alone. Without positions it is zero.
+at::Tensor all_pairs_row_l2(const at::Tensor& u, const at::Tensor& target, const at::Tensor& weights = {});
 
 }  // namespace vlsi

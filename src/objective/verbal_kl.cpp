@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "objective/head_summary.h"
@@ -16,20 +17,38 @@ using torch::autograd::variable_list;
 
 int64_t shared_rows(const at::Tensor& one, const at::Tensor& other) { return std::min(one.size(0), other.size(0)); }
 
-/// N of [layers, N, D]; one where there is none, so that a mean over nothing is zero.
-double num_positions(const at::Tensor& rows) { return static_cast<double>(std::max<int64_t>(1, rows.size(1))); }
+/// How the N positions of a mean count.
+struct Positions {
+  at::Tensor weights;  // [N]; undefined: 1 each
+  double sum;          // of the weights; one where there are no positions, so that a mean over nothing is zero
+
+  Positions(const at::Tensor& rows, const at::Tensor& given)  // rows [layers, N, D]
+      : weights(given), sum(static_cast<double>(std::max<int64_t>(1, rows.size(1)))) {
+    if (given.defined() && given.numel() > 0) sum = given.sum(at::kDouble).item<double>();
+  }
+
+  /// `values` [layers, N] or [layers, N, D], each times its position's weight.
+  at::Tensor weigh(const at::Tensor& values) const {
+    if (!weights.defined()) return values;
+    return values * (values.dim() == 3 ? weights.unsqueeze(-1) : weights).to(values.scalar_type());
+  }
+};
 
 class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& u, const at::Tensor& head,
-                            const at::Tensor& teacher_row, const at::Tensor& teacher_entropy) {
+                            const at::Tensor& teacher_row, const at::Tensor& teacher_entropy,
+                            const std::optional<at::Tensor>& given_weights) {
+    const auto weights = given_weights.value_or(at::Tensor());
     const auto student = head_summary(u, head, head);
     const auto wide = as_head_reads(u, head).to(student.logsumexp.scalar_type());
-    context->save_for_backward({student.expected_row, teacher_row});
+    const Positions positions(u, weights);
+    context->save_for_backward({student.expected_row, teacher_row, weights});
     context->saved_data["dtype"] = u.scalar_type();
-    const auto agreement = at::einsum("snd,lnd->sl", {wide, teacher_row});  // [S, L]
-    const auto sums = student.logsumexp.sum(1).unsqueeze(1) - agreement - teacher_entropy.sum(1).unsqueeze(0);
-    return sums / num_positions(u);
+    const auto agreement = at::einsum("snd,lnd->sl", {positions.weigh(wide), teacher_row});  // [S, L]
+    const auto sums = positions.weigh(student.logsumexp).sum(1).unsqueeze(1) - agreement -
+                      positions.weigh(teacher_entropy).sum(1).unsqueeze(0);
+    return sums / positions.sum;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -37,8 +56,10 @@ class AllPairsKl : public torch::autograd::Function<AllPairsKl> {
     const auto &student_row = saved[0], &teacher_row = saved[1];  // [S, N, D], [L, N, D]
     const auto& weight = gradients[0];                            // [S, L]
     const auto pulled = at::einsum("sl,lnd->snd", {weight, teacher_row});
-    const auto gradient = (weight.sum(1).view({-1, 1, 1}) * student_row - pulled) / num_positions(student_row);
-    return {gradient.to(context->saved_data["dtype"].toScalarType()), at::Tensor(), at::Tensor(), at::Tensor()};
+    const Positions positions(student_row, saved[2]);
+    const auto gradient = positions.weigh(weight.sum(1).view({-1, 1, 1}) * student_row - pulled) / positions.sum;
+    return {gradient.to(context->saved_data["dtype"].toScalarType()), at::Tensor(), at::Tensor(), at::Tensor(),
+            at::Tensor()};
   }
 };
 
@@ -50,9 +71,11 @@ TeacherSummary summarize_teacher(const at::Tensor& u, const at::Tensor& teacher_
   return {summary.expected_row, summary.entropy};
 }
 
-at::Tensor all_pairs_kl(const at::Tensor& u, const at::Tensor& head, const TeacherSummary& teacher) {
+at::Tensor all_pairs_kl(const at::Tensor& u, const at::Tensor& head, const TeacherSummary& teacher,
+                        const at::Tensor& weights) {
   TORCH_CHECK(u.size(1) == teacher.entropy.size(1), "student and teacher differ in answer positions");
-  return AllPairsKl::apply(u, head.detach(), teacher.expected_row, teacher.entropy);
+  return AllPairsKl::apply(u, head.detach(), teacher.expected_row, teacher.entropy,
+                           weights.defined() ? std::optional(weights) : std::nullopt);
 }
 
 at::Tensor all_pairs_kl_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& u_teacher,

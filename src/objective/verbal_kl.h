@@ -16,12 +16,14 @@ struct TeacherSummary {
 /// student_head [V, D]. Both heads are cut to the vocabulary rows that they share.
 TeacherSummary summarize_teacher(const at::Tensor& u, const at::Tensor& teacher_head, const at::Tensor& student_head);
 
-/// Forward KL of every teacher layer l to every student layer s, nats, mean over the N positions: [S, L]. With p_l the
+/// Forward KL of every teacher layer l to every student layer s, nats, mean over the N positions by their `weights` [N]
+/// f32, above 0 (undefined: 1 each): [S, L]. With p_l the
 /// teacher's and q_s the student's distribution, logsumexp c, H the entropy:
-///     KL(s, l) = c_s - B_l · u_s - H_l        dKL(s, l)/du_s = (A_s - B_l) / N
+///     KL(s, l) = c_s - B_l · u_s - H_l        dKL(s, l)/du_s = (A_s - B_l) w / sum of w
 /// where A_s and B_l are the head's rows averaged under q_s and p_l (docs/method.md). u [S, N, D], head [V, D];
 /// gradient to u alone. Without positions it is zero.
-at::Tensor all_pairs_kl(const at::Tensor& u, const at::Tensor& head, const TeacherSummary& teacher);
+at::Tensor all_pairs_kl(const at::Tensor& u, const at::Tensor& head, const TeacherSummary& teacher,
+                        const at::Tensor& weights = {});
 
 /// The definition: every pair's distributions side by side, with PyTorch's own gradient. u_teacher [L, N, Dl].
 at::Tensor all_pairs_kl_plain(const at::Tensor& u, const at::Tensor& head, const at::Tensor& u_teacher,

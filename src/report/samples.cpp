@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "checkpoint/load.h"
 #include "data/dataset.h"
+#include "data/read_picture.h"
 #include "lens/lens.h"
 #include "picture/encode.h"
 
@@ -116,7 +117,8 @@ OrderedJson sample_json(const Conversation& conversation) {
     for (const auto& content : turn.contents) {
       if (content.kind != Content::Kind::kImage) continue;
       try {
-        pictures.push_back(picture_uri(content.image));
+        pictures.push_back(content.picture_file.empty() ? picture_uri(content.image)
+                                                        : picture_uri(content.picture_file, name_of_picture(content)));
       } catch (const Error& error) {
         problem = error.what();
       }

@@ -32,13 +32,13 @@ void MetricSums::add(const std::string& name, const Mean& mean) {
   auto& total = sums_[name];
   const auto sum = mean.sum.detach().to(at::kCPU, at::kDouble);
   total.sum = total.sum.defined() ? total.sum + sum : sum;
-  total.count += mean.count;
+  total.weight += mean.weight;
 }
 
 void MetricSums::add(const OrderedJson& packed) {
   for (const auto& [name, entry] : packed.items()) {
     const auto values = at::tensor(entry.at("values").get<std::vector<double>>(), at::kDouble);
-    add(name, {values.view(entry.at("shape").get<std::vector<int64_t>>()), entry.at("count")});
+    add(name, {values.view(entry.at("shape").get<std::vector<int64_t>>()), entry.at("weight")});
   }
 }
 
@@ -49,14 +49,14 @@ OrderedJson MetricSums::packed() const {
     const std::span values(flat.const_data_ptr<double>(), static_cast<size_t>(flat.numel()));
     packed[name] = {{"shape", mean.sum.sizes().vec()},
                     {"values", std::vector(values.begin(), values.end())},
-                    {"count", mean.count}};
+                    {"weight", mean.weight}};
   }
   return packed;
 }
 
 OrderedJson MetricSums::means() const {
   OrderedJson json = OrderedJson::object();
-  for (const auto& [name, mean] : sums_) json[name] = nested_list(mean.sum / static_cast<double>(mean.count));
+  for (const auto& [name, mean] : sums_) json[name] = nested_list(mean.sum / mean.weight);
   return json;
 }
 

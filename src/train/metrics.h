@@ -12,10 +12,10 @@
 
 namespace vlsi {
 
-/// A mean in the making: a sum (a scalar, vector or matrix) and how many positions it is over.
+/// A mean in the making: a weighted sum over positions (a scalar, vector or matrix) and the sum of their weights.
 struct Mean {
   at::Tensor sum;
-  int64_t count = 0;
+  double weight = 0;
 };
 
 /// Adds up over the micro-batches of an iteration.
@@ -24,10 +24,10 @@ class MetricSums {
   void add(const std::string& name, const Mean& mean);
   /// Of another rank: what its packed() gave.
   void add(const OrderedJson& packed);
-  /// The sums, with every bit: {name: {"shape", "values", "count"}}; for MessagePack, not for text, since values may
+  /// The sums, with every bit: {name: {"shape", "values", "weight"}}; for MessagePack, not for text, since values may
   /// not be finite.
   OrderedJson packed() const;
-  /// {name: number, list or list of lists}; null where nothing was counted or the mean is not finite.
+  /// {name: number, list or list of lists}; null where the weights are zero or the mean is not finite.
   OrderedJson means() const;
 
  private:

@@ -98,15 +98,17 @@ class Training {
     const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
     std::vector<Batch> batches;
     int64_t num_answers = 0, num_tokens = 0;
+    double sum_of_weights = 0;
     for (int64_t i = 0; i < num_batches_; ++i) {
       auto batch = loader_->next();
       // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
       if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batch, device_));
       num_answers += batch.num_answers();
+      sum_of_weights += batch.sum_of_weights();
       num_tokens += batch.num_tokens();
       if (i >= first_ && i < end_) batches.push_back(std::move(batch));
     }
-    auto mine = run_batches(batches, num_answers);
+    auto mine = run_batches(batches, sum_of_weights);
     if (!mine) {
       optimizer_.clear_gradients();
       if (step_.random != nullptr) step_.random->restore(random_before);
@@ -136,7 +138,7 @@ class Training {
   ///
   /// During the last backward pass gradients begin to be exchanged, and no rank may stay behind. So each of them votes
   /// before its last micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
-  std::optional<Account> run_batches(std::vector<Batch>& batches, int64_t num_answers) {
+  std::optional<Account> run_batches(std::vector<Batch>& batches, double sum_of_weights) {
     Account account;
     std::optional<Vote> vote;
     skip_draws(first_);
@@ -146,15 +148,15 @@ class Training {
       const bool goes_on = !interrupted(), is_last = &batch == &batches.back();
       if (is_last || !goes_on) vote.emplace(ranks_, goes_on);
       if (!goes_on) break;
-      const int64_t batch_answers = batch.num_answers();
+      const double batch_weight = batch.sum_of_weights();
       auto output = step_.loss(to_device(std::move(batch), device_));
       if (is_last) {
         if (!vote->is_unanimous()) break;
         optimizer_.expect_last_backward();
       }
-      (output.loss / static_cast<double>(num_answers)).backward();
+      (output.loss / sum_of_weights).backward();
       optimizer_.collect_gradients();
-      account.sums.add("loss", {output.loss, batch_answers});
+      account.sums.add("loss", {output.loss, batch_weight});
       for (const auto& [name, mean] : output.means) account.sums.add(name, mean);
       join(account.lists, output.lists);
     }

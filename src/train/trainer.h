@@ -32,7 +32,7 @@ void fields(Visitor& v, CheckpointConfig& c) {
 
 /// What a step says of one micro-batch.
 struct StepOutput {
-  at::Tensor loss;                            // scalar with gradient: the sum over the micro-batch's answer positions
+  at::Tensor loss;                            // scalar with gradient: weighted sum over the micro-batch's answers
   std::map<std::string, Mean> means;          // for the log, averaged over the iteration
   OrderedJson lists = OrderedJson::object();  // {name: list}, for the log, joined over the iteration
 };
@@ -59,10 +59,10 @@ struct TrainingStep {
 
 enum class Outcome { kFinished, kInterrupted };
 
-/// Trains `step` to its end, from `step.resumed` on where there is one. An iteration's loss is the sum over
-/// all its answer positions divided by their number, whatever the micro-batches. Writes a checkpoint at the end, every
-/// `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted. Error when the loss is not
-/// finite. `finished_before`: iterations of the run's earlier steps.
+/// Trains `step` to its end, from `step.resumed` on where there is one. An iteration's loss is the
+/// weighted sum over all its answer positions divided by the sum of their weights, whatever the micro-batches. Writes a
+/// checkpoint at the end, every `checkpoint.every` iterations, and on an interrupt; then the outcome is kInterrupted.
+/// Error when the loss is not finite. `finished_before`: iterations of the run's earlier steps.
 ///
 /// With several ranks (the run's) an iteration is of `accumulate` micro-batches for each rank that the run began with,
 /// and each rank takes a run of them: what comes out is what one rank gives, up to the rounding of sums, on any number

@@ -74,6 +74,20 @@ TEST(Batch, PacksPromptsWithoutLabels) {
   EXPECT_THROW(pack({prompt, sample("s", {1, 2}, {1})}), c10::Error);
 }
 
+TEST(Batch, KnowsWhatItsLabelsWeigh) {
+  const auto plain = sample("p", {1, 2, 3}, {1, 2});
+  auto weighted = sample("w", {1, 2}, {0});
+  const auto without = pack({plain, weighted});
+  EXPECT_FALSE(without.label_weights.defined());
+  EXPECT_EQ(without.sum_of_weights(), 3);
+  weighted.label_weights = {0.25F};
+  const auto with = pack({plain, weighted});
+  EXPECT_TRUE(at::equal(with.label_weights, at::tensor({0.25F, 1.0F, 1.0F})));  // the shorter one is first
+  EXPECT_EQ(with.sum_of_weights(), 2.25);
+  EXPECT_EQ(with.sample_fingerprints, without.sample_fingerprints);
+  EXPECT_TRUE(to_device(with, at::Device("meta")).label_weights.is_meta());
+}
+
 TEST(Batch, RefusesNoSamplesAndUnevenOnes) {
   EXPECT_THROW(pack({}), c10::Error);
   auto uneven = sample("u", {1, 2}, {1});
@@ -81,6 +95,9 @@ TEST(Batch, RefusesNoSamplesAndUnevenOnes) {
   EXPECT_THROW(pack({uneven}), c10::Error);
   uneven = sample("u", {1, 2}, {0, 1});
   uneven.labels.pop_back();
+  EXPECT_THROW(pack({uneven}), c10::Error);
+  uneven = sample("u", {1, 2}, {0, 1});
+  uneven.label_weights = {2};
   EXPECT_THROW(pack({uneven}), c10::Error);
 }
 

@@ -129,12 +129,116 @@ TEST(Conversation, ReadsContentLists) {
       "user(</pictures/a>|</b>) assistant(yes)");
 }
 
-TEST(Conversation, RefusesUrls) {
-  expect_parsing_error(
-      message(R"([{"type": "image_url", "image_url": {"url": "https://a.b/c.png"}}])"),
-      "messages[0].content[0].image_url.url: is the URL 'https://a.b/c.png', expected the path of a picture file");
-  expect_parsing_error(message(R"([{"type": "image", "image": "data:image/png;base64,AAAA"}])"), "expected the path");
-  expect_parsing_error(ask("Q", R"("image": "http://a/b",)"), "(line 40), image: is the URL");
+TEST(Conversation, TakesWindowsLineEndsWithAMarker) {
+  const auto shape_of = [](const std::string& question) { return shape(parse(ask(question, R"("image": "/a",)"))); };
+  EXPECT_EQ(shape_of(R"(<image>\r\nQ)"), "user(</a>|Q) assistant(yes)");
+  EXPECT_EQ(shape_of(R"(Q\r\n<image>)"), "user(Q|</a>) assistant(yes)");
+  EXPECT_EQ(shape_of(R"(Q\r\n<image>\r\n\r\nR)"), "user(Q\r\n|</a>|\r\nR) assistant(yes)");
+  EXPECT_EQ(shape_of(R"(Q\r<image>\rR)"), "user(Q\r|</a>|\rR) assistant(yes)");
+}
+
+TEST(Conversation, HasNoMarkersInTextBesidePictureParts) {
+  EXPECT_EQ(shape(parse(message(R"([{"type": "image"}, {"type": "text", "text": "What is <image>\n in HTML?"}])",
+                                R"("image": "/a",)"))),
+            "user(</a>|What is <image>\n in HTML?) assistant(yes)");
+  EXPECT_EQ(shape(parse(message(R"([{"type": "text", "text": "<image>\nQ"}])", R"("image": "/a",)"))),
+            "user(</a>|Q) assistant(yes)");
+}
+
+TEST(Conversation, ReadsEveryNameOfAPicture) {
+  for (const char* part :
+       {R"("type": "image", "image": "a")", R"("type": "image", "path": "a")", R"("type": "image", "url": "a")",
+        R"("type": "image_url", "image_url": "a")",
+        R"("type": "image_url", "image_url": {"url": "a", "detail": "low"})",
+        R"("type": "image_url", "url": "a", "image_url": null)", R"("type": "image", "image": "file:///pictures/a")"}) {
+    EXPECT_EQ(shape(parse(message(concat("[{", part, R"(}, {"type": "image"}])"), R"("images": ["/b"],)"))),
+              "user(</pictures/a>|</b>) assistant(yes)")
+        << part;
+  }
+  expect_parsing_error(message(R"([{"type": "image", "image": "a", "url": "b"}])"),
+                       "messages[0].content[0]: has both 'image' and 'url', expected one picture in a part");
+  expect_parsing_error(message(R"([{"type": "image", "path": 3}])"), "messages[0].content[0]: key 'path' is 3");
+  expect_parsing_error(message(R"([{"type": "image_url", "image_url": {}}])"), "image_url: key 'url' is missing");
+}
+
+TEST(Conversation, HoldsAPictureInItsRecord) {
+  const std::string png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB";
+  const auto contents = parse(message(R"([{"type": "image", "base64": ")" + png + R"("}, {"type": "image"}])",
+                                      R"("image": "data:image/png;base64,)" + png + R"(",)"))
+                            .turns[0]
+                            .contents;
+  EXPECT_EQ(contents[0].picture_file.substr(0, 8), "\x89PNG\r\n\x1a\n");
+  EXPECT_EQ(contents[1].picture_file, contents[0].picture_file);
+  EXPECT_EQ(contents[1].image, contents[0].image);
+}
+
+TEST(Conversation, ReadsAPicturesOwnLimits) {
+  const auto limits_of = [](const std::string& keys) {
+    return parse(message(R"([{"type": "image", "image": "/a")" + keys + "}]")).turns[0].contents[0].limits;
+  };
+  EXPECT_EQ(limits_of(""), PictureLimits());
+  EXPECT_EQ(limits_of(R"(, "min_pixels": 784, "max_pixels": 1568)"), (PictureLimits{784, 1568, {}, {}}));
+  EXPECT_EQ(limits_of(R"(, "resized_height": 28, "resized_width": 56, "max_pixels": null)"),
+            (PictureLimits{{}, {}, 28, 56}));
+  const auto expect_wrong = [&](const std::string& keys, const std::string& part) {
+    expect_parsing_error(message(R"([{"type": "image", "image": "/a", )" + keys + "}]"), part);
+  };
+  expect_wrong(R"("max_pixels": 0)", "messages[0].content[0].max_pixels: is 0, expected 1 to");
+  expect_wrong(R"("resized_width": 999999999, "resized_height": 1)", ".resized_width: is 999999999");
+  expect_wrong(R"("min_pixels": "1")", "key 'min_pixels' is a string");
+  expect_wrong(R"("min_pixels": 5, "max_pixels": 4)", ".min_pixels: is 5, expected at most max_pixels, which is 4");
+  expect_wrong(R"("resized_height": 28)", "one of 'resized_height' and 'resized_width'");
+}
+
+TEST(Conversation, TakesARecordsSystemKey) {
+  EXPECT_EQ(shape(parse(ask("Q", R"("system": "Be brief.",)"))), "system(Be brief.) user(Q) assistant(yes)");
+  EXPECT_EQ(shape(parse(message(R"("Q")", R"("system": "S",)"))), "system(S) user(Q) assistant(yes)");
+  EXPECT_EQ(shape(parse(R"({"system": "S", "conversations": [{"from": "gpt", "value": "Hello!"},
+      {"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]})")),
+            "system(S) user(Q) assistant(A)");
+  for (const char* none : {R"("system": "",)", R"("system": null,)"})
+    EXPECT_EQ(shape(parse(ask("Q", none))), "user(Q) assistant(yes)");
+  expect_parsing_error(ask("Q", R"("system": ["S"],)"), "(line 40): key 'system' is an array");
+  expect_parsing_error(R"({"system": "S", "messages": [{"role": "system", "content": "T"},
+      {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]})",
+                       "messages[0]: is a system turn, but the record has a key 'system'");
+}
+
+/// A record of two answers; `keys` are the first one's.
+std::string two_answers(const std::string& keys, const std::string& user_keys = "") {
+  return R"({"messages": [{"role": "user", "content": "1?")" + user_keys +
+         R"(}, {"role": "assistant", "content": "one")" + keys +
+         R"(}, {"role": "user", "content": "2?"}, {"role": "assistant", "content": "two"}]})";
+}
+
+TEST(Conversation, WeighsItsTurns) {
+  const auto weight_of = [](const std::string& keys) {
+    const auto turns = parse(two_answers(keys)).turns;
+    EXPECT_EQ(turns[3].weight, 1);
+    return turns[1].weight;
+  };
+  for (const char* key : {"loss", "weight", "train"}) {
+    const auto with = [&](const char* value) { return concat(", \"", key, "\": ", value); };
+    EXPECT_EQ(weight_of(with("false")), 0);
+    EXPECT_EQ(weight_of(with("0")), 0);
+    EXPECT_EQ(weight_of(with("true")), 1);
+    EXPECT_EQ(weight_of(with("null")), 1);
+    EXPECT_EQ(weight_of(with("0.25")), 0.25);
+    expect_parsing_error(two_answers(with("-1")), concat("messages[1].", key, ": is -1, expected 0 or a number from"));
+    expect_parsing_error(two_answers(with("1e-9")), "expected 0 or a number from 1e-06 to 1e+06");
+    expect_parsing_error(two_answers(with("\"no\"")), concat("messages[1].", key, ": is a string"));
+    expect_parsing_error(two_answers("", with("true")), concat("messages[0].", key, ": is true in a turn that is not"));
+    EXPECT_EQ(parse(two_answers("", with("false"))).turns.size(), 4U);
+  }
+  EXPECT_EQ(weight_of(R"(, "weight": 3, "train": false)"), 0);
+  EXPECT_EQ(weight_of(R"(, "weight": 3, "train": true, "loss": 0.5)"), 1.5);
+}
+
+TEST(Conversation, HasNoAnswerWhereAllWeighNothing) {
+  const std::string record = R"({"conversations": [{"from": "human", "value": "Q"},
+      {"from": "gpt", "value": "A", "train": false}]})";
+  expect_parsing_error(record, "has no answer");
+  EXPECT_EQ(parse(record, false).turns[1].weight, 0);
 }
 
 TEST(Conversation, RefusesWrongTypesByKey) {

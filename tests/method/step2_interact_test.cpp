@@ -61,7 +61,7 @@ class Step2Interact : public testing::Test {
   /// One mean of the output, computed.
   static at::Tensor mean(const StepOutput& output, const std::string& name) {
     const auto& part = output.means.at(name);
-    return part.sum.to(at::kDouble) / static_cast<double>(part.count);
+    return part.sum.to(at::kDouble) / part.weight;
   }
 
   Speaker student_ = stored_speaker("student"), teacher_ = stored_speaker("teacher");
@@ -293,7 +293,7 @@ TEST_F(Step2Interact, CountsWordsWithoutTheEndOfTurn) {
   config_.last_loss = LossKind::kCrossEntropy;
   const auto output = run();
   const auto is_word = batch_.labels.ne(end_of_turn_);
-  EXPECT_LT(output.means.at("last_loss_words").count, output.means.at("last_loss").count);
+  EXPECT_LT(output.means.at("last_loss_words").weight, output.means.at("last_loss").weight);
   EXPECT_NEAR(mean(output, "last_loss_words").item<double>(),
               plain_losses()[2].masked_select(is_word).mean().item<double>(), kTolerance);
   // The loss itself learns the end of turn, too.

@@ -40,7 +40,7 @@ struct Task {
       StepOutput output;
       const auto target = batch.labels.to(at::kFloat).unsqueeze(1) / 100;  // [N, 1]
       output.loss = (w.to(at::kFloat) - target).square().sum() * (random.uniform() < 0.5 ? 2 : 1);
-      output.means["rare"] = {at::tensor({1.0, 2.0}) * batch.num_answers(), batch.num_answers()};
+      output.means["rare"] = {at::tensor({1.0, 2.0}) * batch.num_answers(), static_cast<double>(batch.num_answers())};
       output.lists["sizes"] = OrderedJson::array({batch.num_answers()});
       losses.push_back(output.loss.item<double>());
       sizes.push_back(batch.num_answers());

@@ -57,7 +57,7 @@ OrderedJson write_qwen2_5_vl_config(const ModelConfig& config, const std::string
   const auto& vision = qwen2_5_vl_config(config);
   OrderedJson json{{"architectures", {"Qwen2_5_VLForConditionalGeneration"}}, {"attention_dropout", 0.0}};
   json.update(OrderedJson{{"bos_token_id", config.bos_token_id},
-                          {"eos_token_id", config.eos_token_id},
+                          {"eos_token_id", token_ids_json(config.eos_token_ids)},
                           {"vision_start_token_id", vision.vision_start_token_id},
                           {"vision_end_token_id", vision.vision_end_token_id},
                           {"vision_token_id", vision.vision_token_id},

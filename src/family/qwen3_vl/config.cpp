@@ -95,7 +95,7 @@ OrderedJson write_qwen3_vl_config(const ModelConfig& config, const std::string& 
                       {"attention_dropout", 0.0},
                       {"bos_token_id", config.bos_token_id},
                       {"dtype", dtype},
-                      {"eos_token_id", config.eos_token_id},
+                      {"eos_token_id", token_ids_json(config.eos_token_ids)},
                       {"head_dim", text.head_dim()}};
   decoder.update(decoder_sizes_json(text));
   decoder.update(OrderedJson{

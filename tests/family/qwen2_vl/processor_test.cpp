@@ -117,6 +117,27 @@ TEST(CutPatches, EqualsTheReferenceBitForBit) {
   }
 }
 
+TEST(CutPatches, TakeAPicturesOwnLimits) {
+  // Values of qwen_vl_utils' fetch_image for a picture of 100 x 300, whose own limits are as wide as these.
+  QwenImageConfig config;
+  const auto image = noise_image(100, 300);
+  const auto size = [&](const PictureLimits& limits) {
+    const auto grid = grid_of(cut_patches(image, config, "noise", limits).shape);
+    return Size(grid.h * 14, grid.w * 14);
+  };
+  EXPECT_EQ(size({}), Size(112, 308));
+  EXPECT_EQ(size({{}, 10000, {}, {}}), Size(56, 168));
+  EXPECT_EQ(size({100000, {}, {}, {}}), Size(196, 560));
+  EXPECT_EQ(size({50000, 60000, {}, {}}), Size(140, 392));
+  EXPECT_EQ(size({{}, {}, 50, 200}), Size(56, 196));
+  EXPECT_EQ(size({{}, {}, 43, 70}), Size(56, 56)) << "halves go to the even multiple";
+  EXPECT_EQ(size({100000, {}, 50, 200}), Size(56, 196)) << "a wanted size is the only one of its limits that counts";
+  config.max_pixels = 28 * 28;
+  EXPECT_EQ(size({{}, {}, 280, 280}), Size(28, 28)) << "within the model's area";
+  expect_error([&] { size({2000, {}, {}, {}}); }, {"noise", "min_pixels are 2000", "max_pixels, 784 (the model's)"});
+  expect_error([&] { size({{}, {}, 1, 300}); }, {"noise: found 300x1 pixels"});
+}
+
 TEST(QwenImageConfig, ReadsEveryLayout) {
   const auto flat = load_config(R"({"min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14,
       "image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.25]})");
@@ -194,6 +215,30 @@ TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
     if (!expected.contains("prompt")) continue;
     expect_prompt(processor->encode_prompt(conversation), expected);
   }
+}
+
+TEST(Qwen2VlProcessor, WeighsTheTokensOfEachTurn) {
+  const auto with_weights = [](double first, double second) {
+    Conversation conversation{"w", "", {}};
+    conversation.turns = {{Role::kUser, {text("1?")}},
+                          {Role::kAssistant, {text("one")}, first},
+                          {Role::kUser, {text("2?")}},
+                          {Role::kAssistant, {text("twenty-two")}, second}};
+    return shared_processor().encode(conversation);
+  };
+  const auto plain = with_weights(1, 1), weighted = with_weights(0.5, 3), second = with_weights(0, 1);
+  EXPECT_TRUE(plain.label_weights.empty());
+  EXPECT_EQ(weighted.tokens, plain.tokens);
+  EXPECT_EQ(weighted.labels, plain.labels);
+  const size_t num_second = second.labels.size(), num_first = plain.labels.size() - num_second;
+  ASSERT_EQ(num_first, 2U);  // "one", the end of the turn
+  std::vector<float> weights(num_first, 0.5F);
+  weights.resize(plain.labels.size(), 3.0F);
+  EXPECT_EQ(weighted.label_weights, weights);
+  EXPECT_EQ(second.tokens, plain.tokens);
+  EXPECT_EQ(second.answer_positions, (std::vector(plain.answer_positions.begin() + 2, plain.answer_positions.end())));
+  EXPECT_TRUE(second.label_weights.empty());
+  EXPECT_EQ(with_weights(0, 2).label_weights, std::vector<float>(num_second, 2.0F));
 }
 
 TEST(Qwen2VlProcessor, EndsTurnsWithTheControlToken) { EXPECT_EQ(shared_processor().end_of_turn(), 151645); }

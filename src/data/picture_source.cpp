@@ -1,0 +1,119 @@
+#include "data/picture_source.h"
+
+#include <algorithm>
+#include <cctype>
+#include <climits>
+#include <optional>
+#include <string_view>
+
+#include "base/base64.h"
+#include "base/checksum.h"
+#include "base/quoted.h"
+#include "picture/codecs.h"
+
+namespace vlsi {
+namespace {
+
+constexpr size_t kExcerptBytes = 60;
+constexpr size_t kHeadDigits = 44;  // of base64: 33 bytes, more than any format is known by
+
+/// Whether `text` begins with `scheme`, which is in small letters, in letters of either kind.
+bool has_scheme(std::string_view text, std::string_view scheme) {
+  const auto is_equal = [](unsigned char a, char b) { return std::tolower(a) == b; };
+  return text.size() >= scheme.size() &&
+         std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return is_equal(a, b); });
+}
+
+Content content_of_file(std::string file, const std::string& place) {
+  if (file.empty()) fail(place, ": holds no bytes, expected those of a picture");
+  Checksum checksum;
+  checksum.update(file);
+  return {Content::Kind::kImage, {}, "embedded picture " + hexadecimal(checksum.value()), std::move(file)};
+}
+
+Content read_data_url(std::string_view url, const std::string& place) {
+  const size_t comma = url.find(',');
+  if (comma == url.npos || !url.substr(0, comma).ends_with(";base64"))
+    fail(place, ": is the URL ", excerpt(url), ", expected data:image/...;base64, and the picture's bytes in base64");
+  auto file = from_base64(url.substr(comma + 1));
+  if (!file) fail(place, ": what follows the comma in ", excerpt(url), " is no base64");
+  return content_of_file(*std::move(file), place);
+}
+
+/// The bytes of a picture whose first ones are those of a known format; nothing for any other text.
+std::optional<std::string> read_bare_base64(std::string_view text) {
+  const auto head = from_base64(text.substr(0, kHeadDigits));
+  return head && begins_as_picture(*head) ? from_base64(text) : std::nullopt;
+}
+
+std::optional<int> hexadecimal_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const int letter = std::tolower(static_cast<unsigned char>(c));
+  return letter >= 'a' && letter <= 'f' ? std::optional(letter - 'a' + 10) : std::nullopt;
+}
+
+/// The path that a URI file:///path, file://localhost/path or file:/path names.
+std::string path_of_uri(std::string_view uri, const std::string& place) {
+  auto rest = uri.substr(std::string_view("file:").size());
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    const auto host = rest.substr(0, rest.find('/'));
+    if (!host.empty() && !(has_scheme(host, "localhost") && host.size() == 9))
+      fail(place, ": the URI ", excerpt(uri), " names the host ", excerpt(host), ", expected file:/// and a path");
+    rest.remove_prefix(host.size());
+  }
+  if (!rest.starts_with('/')) fail(place, ": the URI ", excerpt(uri), " has no path, expected file:/// and a path");
+  std::string path;
+  for (size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] != '%') {
+      path += rest[i];
+      continue;
+    }
+    const auto high = i + 2 < rest.size() ? hexadecimal_digit(rest[i + 1]) : std::nullopt;
+    const auto low = high ? hexadecimal_digit(rest[i + 2]) : std::nullopt;
+    if (!low) fail(place, ": in the URI ", excerpt(uri), " a % stands before no two hexadecimal digits");
+    path += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return path;
+}
+
+/// Whether the system could have a file of this name.
+bool can_be_path(std::string_view text) {
+  if (text.size() >= PATH_MAX) return false;
+  while (text.size() > NAME_MAX) {
+    const size_t slash = text.find('/');
+    if (slash == text.npos || slash > NAME_MAX) return false;
+    text.remove_prefix(slash + 1);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string excerpt(std::string_view text) {
+  size_t length = std::min(text.size(), kExcerptBytes);
+  while (length > 0 && length < text.size() && (text[length] & 0xC0) == 0x80) --length;
+  return concat('\'', printable(text.substr(0, length)), length < text.size() ? "...'" : "'");
+}
+
+Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place) {
+  if (text.empty()) fail(place, ": is empty, expected the path of a picture");
+  if (has_scheme(text, "data:")) return read_data_url(text, place);
+  const bool is_uri = has_scheme(text, "file:/");
+  if (!is_uri && text.find("://") != std::string::npos) {
+    fail(place, ": is the URL ", excerpt(text),
+         ", expected the path of a picture file, file://, or the picture itself: pictures are not fetched");
+  }
+  if (auto file = read_bare_base64(text)) return content_of_file(*std::move(file), place);
+  const auto path = is_uri ? path_of_uri(text, place) : text;
+  // The system would read the name up to the NUL only: another file.
+  if (path.find('\0') != std::string::npos) fail(place, ": path ", excerpt(path), " holds a NUL character");
+  if (!can_be_path(path)) {
+    fail(place, ": ", excerpt(text), ", ", text.size(),
+         " bytes long, is neither the path of a picture nor the base64 of one");
+  }
+  return {Content::Kind::kImage, {}, images / path};
+}
+
+}  // namespace vlsi

@@ -1,0 +1,20 @@
+// A text of a record that stands for a picture: a path, a URI of a file, a data URL, or the picture's bytes in base64.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "data/conversation.h"
+
+namespace vlsi {
+
+/// The picture that `text` names or is. A path is relative to `images`. Of a file:// URI percent escapes are decoded;
+/// its host is none or localhost. A data URL is base64, as is a text that begins as a known picture format does in it;
+/// these become `picture_file`, known by a checksum. Error, on one line that begins with `place` and quotes at most 60
+/// bytes of `text`, for other URLs (pictures are not fetched), for what is no base64, and for what can be no path.
+Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place);
+
+/// Text from a record inside a message: one line, at most 60 bytes, whole code points, in quotes.
+std::string excerpt(std::string_view text);
+
+}  // namespace vlsi
