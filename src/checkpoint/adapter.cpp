@@ -15,6 +15,7 @@
 #include "base/problems.h"
 #include "base/safetensors_writer.h"
 #include "checkpoint/adapter_config.h"
+#include "checkpoint/finite_weights.h"
 #include "family/family.h"
 
 namespace vlsi {
@@ -234,8 +235,10 @@ void save_adapter(const fs::path& directory, const Vlm& model, const std::string
   for (const auto& [path, linear] : maps) {
     if (!linear->has_lora()) continue;
     const auto prefix = std::string(kPeftPrefix) + named(path);
-    sources.push_back(source_of(prefix + std::string(kA), linear->lora_a()));
-    sources.push_back(source_of(prefix + std::string(kB), linear->lora_b()));
+    for (const auto& [kind, factor] : {std::pair(kA, linear->lora_a()), std::pair(kB, linear->lora_b())}) {
+      check_finite_weight(factor, named(path) + std::string(kind), "writing an adapter to " + directory.string());
+      sources.push_back(source_of(prefix + std::string(kind), factor));
+    }
   }
   TORCH_CHECK(!sources.empty(), "the model has no adapters");
   AtomicDirectory out(directory);

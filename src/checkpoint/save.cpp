@@ -9,6 +9,7 @@
 #include "base/dtype.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "checkpoint/finite_weights.h"
 #include "checkpoint/load.h"
 #include "family/config_keys.h"
 #include "model/parts.h"
@@ -32,7 +33,8 @@ const char* const kCarriedFiles[] = {"tokenizer.json",
                                      "processor_config.json",
                                      "generation_config.json"};
 
-std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype) {
+/// `action` is for the error about a weight that is no number, or becomes infinite in `dtype`.
+std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype, const std::string& action) {
   std::map<std::string, const Linear*> adapted;
   model.for_each_module([&](const std::string& name, Module& module) {
     const auto* linear = dynamic_cast<Linear*>(&module);
@@ -42,8 +44,11 @@ std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype) {
   for (const auto& item : model.named_parameters()) {
     if (part_of(item.first) == "lora") continue;
     const auto found = adapted.find(item.first);
-    const auto make = [dtype, parameter = item.second, linear = found != adapted.end() ? found->second : nullptr] {
-      return linear != nullptr ? linear->merged_weight(dtype) : parameter.detach().to(dtype);
+    const auto make = [=, parameter = item.second, linear = found != adapted.end() ? found->second : nullptr,
+                       name = family_of(model.config()).written_name(item.first)] {
+      auto weight = linear != nullptr ? linear->merged_weight(dtype) : parameter.detach().to(dtype);
+      check_finite_weight(weight, name, action);
+      return weight;
     };
     weights.push_back({item.first, dtype, item.second.sizes().vec(), make});
   }
@@ -75,7 +80,8 @@ void write_model(const fs::path& directory, const ModelConfig& config, std::vect
 void save_vlm(const fs::path& directory, const Vlm& model, at::ScalarType dtype, const fs::path& carried_from,
               uint64_t max_shard_bytes) {
   at::NoGradGuard no_grad;
-  write_model(directory, model.config(), weights_of(model, dtype), carried_from, max_shard_bytes);
+  write_model(directory, model.config(), weights_of(model, dtype, "writing the model to " + directory.string()),
+              carried_from, max_shard_bytes);
 }
 
 }  // namespace vlsi

@@ -17,7 +17,8 @@ namespace vlsi {
 void write_model(const std::filesystem::path& directory, const ModelConfig& config, std::vector<TensorSource> weights,
                  const std::filesystem::path& carried_from, uint64_t max_shard_bytes = kMaxShardBytes);
 
-/// write_model of `model` in `dtype`, with its adapters merged into the weights that they stand beside.
+/// write_model of `model` in `dtype`, with its adapters merged into the weights that they stand beside. Error naming
+/// the first weight that is NaN or infinite in it.
 void save_vlm(const std::filesystem::path& directory, const Vlm& model, at::ScalarType dtype,
               const std::filesystem::path& carried_from, uint64_t max_shard_bytes = kMaxShardBytes);
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "checkpoint/adapter.h"
+#include "checkpoint/finite_weights.h"
 #include "checkpoint/load.h"
 #include "checkpoint/picture_features.h"
 #include "family/family.h"
@@ -25,6 +26,7 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
   speaker.pictures = std::make_shared<KeptPictureFeatures>();
   speaker.stop_tokens = stop_tokens(files.model, speaker.model->config());
   if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
+  check_finite_weights(*speaker.model, "loading the model in " + files.model.string());
   if (files.verbalizers.empty()) return speaker;
   if (!files.head.empty()) {
     const auto owner = load_vlm(files.head, dtype, device);

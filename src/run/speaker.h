@@ -39,7 +39,7 @@ struct SpeakerFiles {
   std::filesystem::path head = {};         // the model that they were trained on, where its language head is another
 };
 
-/// Error where a part cannot be read, or does not go with the model.
+/// Error where a part cannot be read, or does not go with the model, or a weight is NaN or infinite.
 Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device device,
                      SpecialText special_text = SpecialText::kControl);
 

@@ -1,4 +1,9 @@
 // Damaged models and checkpoints, places that cannot be written: one line, and nothing else is harmed.
+#include <ATen/ATen.h>
+
+#include <limits>
+
+#include "base/safetensors_writer.h"
 #include "tests/cli/program.h"
 
 namespace vlsi::cli_test {
@@ -117,6 +122,26 @@ TEST(DamagedModel, IsRefusedInOneLineNamingTheFile) {
     const auto directory = copy_of_student(folder);
     damage(directory);
     expect_refusal(generate(directory), parts);
+  }
+}
+
+TEST(DamagedModel, WithAWeightThatIsNoNumberIsRefusedByEveryCommandThatReadsIt) {
+  const Folder folder;
+  const auto directory = copy_of_student(folder);
+  const std::string name = "model.layers.1.mlp.down_proj.weight";
+  NamedTensors tensors;
+  const auto file = SafetensorsFile::open(model("student") / "model.safetensors");
+  for (const auto& [tensor, info] : file->tensors()) tensors.emplace_back(tensor, file->tensor(tensor).clone());
+  for (auto& [tensor, value] : tensors) {
+    if (tensor == name) value[0][10].fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  write_safetensors(directory / "model.safetensors", tensors);
+  const std::vector<std::string> parts{directory.string(), name + " is nan at [0, 10]"};
+  const auto out = folder / "out";
+  expect_refusal(generate(directory), parts);
+  for (const char* command : {"answer", "score"}) {
+    expect_refusal(vlsi_program({command, "--model", directory, "--data", tiny("train.json"), "--out", out}), parts);
+    EXPECT_FALSE(fs::exists(out)) << command;
   }
 }
 
