@@ -14,7 +14,7 @@ namespace {
 struct DistillCommandOptions {
   RunOptions run;
   std::vector<StepKind> among = steps_by_choice();
-  bool resume = false, force = false;
+  bool resume = false, data_may_differ = false, force = false;
 };
 
 RunConfig read_config(const DistillCommandOptions& options, bool finetune_alone) {
@@ -34,7 +34,7 @@ int run(const DistillCommandOptions& options, bool finetune_alone) {
     if (ranks.is_first() && !options.force && device.is_cpu()) {
       check_fits(config, {options.among, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
     }
-    const auto outcome = distill(config, {options.among, options.resume}, ranks);
+    const auto outcome = distill(config, {options.among, options.resume, options.data_may_differ}, ranks);
     return outcome == Outcome::kFinished ? 0 : 1;
   });
 }
@@ -43,6 +43,8 @@ std::shared_ptr<DistillCommandOptions> add_options(CLI::App& command) {
   auto options = std::make_shared<DistillCommandOptions>();
   add_run_options(command, options->run);
   command.add_flag("--resume", options->resume, "continue the run in its folder from the newest checkpoint");
+  command.add_flag("--data-may-differ", options->data_may_differ,
+                   "with --resume: go on though the data files are not as they were at the checkpoint");
   command.add_flag("--force", options->force, "start also where the plan says that memory or disk will not be enough");
   return options;
 }

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "base/checksum.h"
 #include "base/utf8.h"
 
 namespace vlsi {
@@ -184,6 +185,12 @@ RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem:
     : file_(MappedFile::open(path)), images_(images.empty() ? path.parent_path() : images) {
   is_array_ = Scanner(*file_, offsets_, lines_).run();
   offsets_.shrink_to_fit();
+}
+
+FileFingerprint RecordFile::fingerprint() const {
+  Checksum checksum;
+  checksum.update(file_->bytes());
+  return {path().filename().string(), static_cast<int64_t>(file_->bytes().size()), hexadecimal(checksum.value())};
 }
 
 std::string_view RecordFile::text_of(int64_t record) const {

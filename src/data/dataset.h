@@ -26,6 +26,12 @@ class Records {
   virtual Conversation read(int64_t record, bool answers_required = true) const = 0;
 };
 
+struct FileFingerprint {
+  std::string name;  // without its folder
+  int64_t bytes = 0;
+  std::string checksum;  // XXH3, in hexadecimal
+};
+
 /// One JSON array or JSONL file of records, mapped and indexed: 8 bytes of memory a record, whatever its length.
 class RecordFile : public Records {
  public:
@@ -35,6 +41,8 @@ class RecordFile : public Records {
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {});
 
   const std::filesystem::path& path() const override { return file_->path(); }
+  /// By which the file is known again: its size and the checksum of its bytes.
+  FileFingerprint fingerprint() const;
   int64_t size() const override { return static_cast<int64_t>(offsets_.size()); }
   /// "path, record 12 (line 40)", records and lines counted from 1.
   std::string place(int64_t record) const override;
@@ -70,6 +78,7 @@ class Mixture {
   /// Records in an epoch.
   int64_t size() const;
   const RecordFile& file(int32_t index) const { return files_[index]; }
+  int32_t num_files() const { return static_cast<int32_t>(files_.size()); }
   /// The order of epoch `epoch`, a function of (seed, epoch) alone; the files' own order without `shuffle`.
   std::vector<Record> order(uint64_t seed, int64_t epoch, bool shuffle) const;
 

@@ -33,7 +33,7 @@ constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::to
 }  // namespace
 
 DataShape look_at_data(const RunConfig& config, StepKind step, const Processor& processor) {
-  const auto open = open_training_data(config, step, processor);  // outlives its loaders
+  const auto open = open_training_data(config, step, processor).open;  // outlives its loaders
   const auto loader = open({});
   DataShape data;
   std::set<int64_t> tokens;

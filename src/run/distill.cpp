@@ -32,6 +32,7 @@ class Run {
   Run(const RunConfig& config, const DistillOptions& options, const Ranks& ranks)
       : config_(config),
         ranks_(ranks),
+        data_may_differ_(options.data_may_differ),
         directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
         steps_(planned_steps(config, options.among)),
         pair_(config, ranks) {
@@ -218,7 +219,10 @@ class Run {
     step.name = name_of(kind);
     step.iterations = iterations_.at(kind);
     step.optimizer = settings_of(config_, kind).optimizer;
-    step.open_data = open_training_data(config_, kind, processor(), std::move(announce));
+    auto data = open_training_data(config_, kind, processor(), std::move(announce));
+    step.open_data = std::move(data.open);
+    step.data = std::move(data.files);
+    step.data_may_differ = data_may_differ_;
     if (stands_at_ == kind) step.resumed = &*directory_.checkpoint();
     return step;
   }
@@ -254,6 +258,7 @@ class Run {
 
   const RunConfig& config_;
   const Ranks& ranks_;
+  const bool data_may_differ_;
   RunDirectory directory_;
   const std::vector<StepKind> steps_;
   std::optional<StepKind> stands_at_;       // the checkpoint's

@@ -11,6 +11,7 @@ namespace vlsi {
 struct DistillOptions {
   std::vector<StepKind> among = steps_by_choice();
   bool resume = false;
+  bool data_may_differ = false;  // from what they were at the checkpoint that the run goes on from
 };
 
 /// Runs the steps of `config` (checked by check()) in config.out: student-verbalizers/, teacher-verbalizers/,

@@ -22,16 +22,19 @@ LoaderConfig loader_config(const RunConfig& config, StepKind step) {
 
 }  // namespace
 
-std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const RunConfig& config, StepKind step,
-                                                                  const Processor& processor,
-                                                                  std::function<void(const Sample&)> announce) {
+TrainingData open_training_data(const RunConfig& config, StepKind step, const Processor& processor,
+                                std::function<void(const Sample&)> announce) {
   auto loader = loader_config(config, step);
   loader.announce = std::move(announce);
   const auto mixture = std::make_shared<Mixture>(settings_of(config, step).data.train);
+  TrainingData data;
+  for (int32_t file = 0; file < mixture->num_files(); ++file) data.files.push_back(mixture->file(file).fingerprint());
   // The function holds the mixture that its loaders borrow.
-  return [mixture, loader, &processor](Cursor start) {
+  data.open = [mixture, loader, &processor](Cursor start) {
+    if (start.index > mixture->size()) start = {start.epoch + 1, 0};
     return std::make_unique<Loader>(*mixture, processor, loader, start);
   };
+  return data;
 }
 
 int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Processor& processor, int64_t num_ranks) {

@@ -4,17 +4,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "data/loader.h"
 #include "run/steps.h"
 
 namespace vlsi {
 
-/// Opens the data that `step` trains on and gives loaders over it, in the order that the seed and the step determine.
-/// `processor` and the function itself must outlive them. `announce` is LoaderConfig's.
-std::function<std::unique_ptr<Loader>(Cursor)> open_training_data(const RunConfig& config, StepKind step,
-                                                                  const Processor& processor,
-                                                                  std::function<void(const Sample&)> announce = {});
+/// The data that a step trains on.
+struct TrainingData {
+  std::vector<FileFingerprint> files;
+  /// Loaders over it, in the order that the seed and the step determine. A start behind the end of an epoch, in files
+  /// that have become shorter, is the next epoch's.
+  std::function<std::unique_ptr<Loader>(Cursor)> open;
+};
+
+/// Opens it. `processor` and `open` itself must outlive the loaders. `announce` is LoaderConfig's.
+TrainingData open_training_data(const RunConfig& config, StepKind step, const Processor& processor,
+                                std::function<void(const Sample&)> announce = {});
 
 /// How many iterations of `accumulate` batches for each of `num_ranks` go through the data of `step` as often as its
 /// `epochs` (above 0) say; at least 1. Counted by packing the step's own batches, up to 1,024 records; where the epochs

@@ -27,6 +27,11 @@ CheckpointState read_state(const fs::path& path) {
   state.iteration = require<int64_t>(json, "iteration", place);
   state.sequence = require<int64_t>(json, "sequence", place);
   state.cursor = {require<int64_t>(json, "epoch", place), require<int64_t>(json, "index", place)};
+  for (const auto& file : find<std::vector<Json>>(json, "data", place).value_or(std::vector<Json>())) {
+    state.data.push_back({require<std::string>(file, "name", place + ": data"),
+                          require<int64_t>(file, "bytes", place + ": data"),
+                          require<std::string>(file, "checksum", place + ": data")});
+  }
   state.random = require<std::string>(json, "random", place);
   state.ranks = require<int64_t>(json, "ranks", place);
   state.metrics_bytes = require<int64_t>(json, "metrics_bytes", place);
@@ -99,6 +104,22 @@ void FoundCheckpoint::check_is(const std::vector<TensorSource>& expected) const 
   fail_if_any(*this, problems);
 }
 
+void FoundCheckpoint::check_data(const std::vector<FileFingerprint>& files) const {
+  if (state.data.empty()) return;
+  const auto refuse = [&](const std::string& what) {
+    fail("resuming from ", path.string(), ": ", what,
+         ", so the order of its records is another; put the old data back, or go on with --data-may-differ");
+  };
+  if (files.size() != state.data.size())
+    refuse(concat("the step has ", files.size(), " data files, it had ", state.data.size()));
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto &now = files[i], &then = state.data[i];
+    if (now.bytes == then.bytes && now.checksum == then.checksum) continue;
+    refuse(concat("the data file ", now.name, " has changed since (", now.bytes, " bytes, checksum ", now.checksum,
+                  "; then ", then.name, ", ", then.bytes, " bytes, ", then.checksum, ")"));
+  }
+}
+
 at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& like) const {
   return tensors->tensor(name).to(like.options(), /*non_blocking=*/false, /*copy=*/true);
 }
@@ -167,6 +188,9 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
   }
   metrics_->sync();
   const auto directory = path_ / "checkpoints";
+  OrderedJson data = OrderedJson::array();
+  for (const auto& file : state.data)
+    data.push_back({{"name", file.name}, {"bytes", file.bytes}, {"checksum", file.checksum}});
   AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
   stream_safetensors(out.path() / kTensors, std::move(tensors));
   write_json(out.path() / kState, {{"format", kFormat},
@@ -175,6 +199,7 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
                                    {"sequence", state.sequence},
                                    {"epoch", state.cursor.epoch},
                                    {"index", state.cursor.index},
+                                   {"data", data},
                                    {"random", state.random},
                                    {"ranks", ranks_at_start()},
                                    {"metrics_bytes", metrics_->size_bytes()}});

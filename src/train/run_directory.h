@@ -25,7 +25,8 @@ struct CheckpointState {
   Cursor cursor;          // the next record of the step's data
   std::string random;     // the step's generator; empty without one
   int64_t ranks = 1;      // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
-  int64_t metrics_bytes = 0;  // length of metrics.jsonl
+  int64_t metrics_bytes = 0;               // length of metrics.jsonl
+  std::vector<FileFingerprint> data = {};  // of the files whose records the cursor counts; empty: not known
 };
 
 struct FoundCheckpoint {
@@ -37,6 +38,8 @@ struct FoundCheckpoint {
   void check_has(const std::vector<TensorSource>& expected) const;
   /// The same, and every tensor of the checkpoint that is not among them.
   void check_is(const std::vector<TensorSource>& expected) const;
+  /// Error naming the first of the step's data files that is not as it was when the checkpoint was written.
+  void check_data(const std::vector<FileFingerprint>& files) const;
   /// A copy of the tensor `name`, which is there, in the type and on the device of `like`, whose shape it has.
   at::Tensor tensor(const std::string& name, const at::Tensor& like) const;
 };

@@ -75,6 +75,7 @@ class Training {
     const auto* found = step_.resumed;
     if (found == nullptr) return;
     found->check_is(state());
+    if (!step_.data_may_differ) found->check_data(step_.data);
     optimizer_.load_state(*found);
     at::NoGradGuard no_grad;
     for (auto& [name, tensor] : step_.carried) {
@@ -227,6 +228,7 @@ class Training {
     now.iteration = iteration_;
     now.sequence = finished_before_ + iteration_;
     now.cursor = cursor_;
+    now.data = step_.data;
     if (step_.random != nullptr) now.random = step_.random->state();
     run_.write_checkpoint(now, state(), checkpoint_.keep);
   }

@@ -51,9 +51,11 @@ struct TrainingStep {
   const FoundCheckpoint* resumed = nullptr;  // the run's checkpoint, where that is of this step
   OptimizerConfig optimizer;
   std::function<std::unique_ptr<Loader>(Cursor)> open_data;
-  Random* random = nullptr;   // the step's generator, if it draws
-  int64_t draws = 0;          // how many numbers the loss of every micro-batch draws from it
-  std::string sparse_metric;  // a mean that is logged every `sparse_every` iterations only
+  std::vector<FileFingerprint> data = {};  // of the files behind open_data
+  bool data_may_differ = false;            // from those of `resumed`; the cursor then counts in other records
+  Random* random = nullptr;                // the step's generator, if it draws
+  int64_t draws = 0;                       // how many numbers the loss of every micro-batch draws from it
+  std::string sparse_metric;               // a mean that is logged every `sparse_every` iterations only
   int64_t sparse_every = 1;
 };
 

@@ -221,6 +221,30 @@ TEST(Resuming, WithAChangedConfigurationNamesTheKeys) {
   EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before);
 }
 
+TEST(Resuming, OnDataThatChangedNamesTheFile) {
+  const Folder folder;
+  const auto records = read_json(tiny("train.json"));
+  const auto write = [&](size_t count) {
+    write_text(folder / "train.json", Json(std::vector<Json>(records.begin(), records.begin() + count)).dump());
+  };
+  const auto run = [&](const Arguments& more, const char* iterations = "4") {
+    return distill(folder, with({"--only", "finetune", "--set",
+                                 "data.train=[{path: " + (folder / "train.json").string() +
+                                     ", images: " + tiny("").string() + "}]",
+                                 "--set", "interact.iterations=0", "--set", concat("finetune.iterations=", iterations)},
+                                more));
+  };
+  write(8);
+  ASSERT_EQ(run({}).status, 0);
+  write(7);
+  const auto before = files_in(folder / "run");
+  expect_refusal(run({"--resume"}), {"finetune-4", "the data file train.json has changed since", "--data-may-differ"});
+  EXPECT_EQ(files_in(folder / "run"), before);
+  EXPECT_EQ(run({"--resume", "--data-may-differ"}).status, 0);
+  write(8);
+  EXPECT_EQ(run({"--resume"}).status, 0);
+}
+
 TEST(Resuming, ElsewhereAndOtherwiseGivesTheSameRun) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);

@@ -30,6 +30,48 @@ TEST(Trainer, AnIterationsLossIsTheMeanOverAllItsPositions) {
   }
 }
 
+TEST(Trainer, DividesByTheSumOfTheWeights) {
+  const Folder folder;
+  const auto data = folder.write("data.json", R"([
+    {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a circle", "weight": 3}]},
+    {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a square"}]}])");
+  Task task;
+  task.mixture = Mixture({DataSource{data, {}, 1}});
+  std::vector<double> weights;
+  const auto loss = task.step.loss;
+  task.step.loss = [&](const Batch& batch) {
+    weights.push_back(batch.sum_of_weights());
+    EXPECT_NE(weights.back(), static_cast<double>(batch.num_answers()));
+    return loss(batch);
+  };
+  train_in(folder / "run", task);
+  const auto metrics = metrics_of(folder / "run");
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    EXPECT_DOUBLE_EQ(metrics[i]["loss"].get<double>(),
+                     (task.losses[2 * i] + task.losses[2 * i + 1]) / (weights[2 * i] + weights[2 * i + 1]));
+    EXPECT_EQ(metrics[i]["answer_tokens"], task.sizes[2 * i] + task.sizes[2 * i + 1]);
+  }
+}
+
+TEST(Trainer, GoesOnOnTheDataThatItBeganWith) {
+  const Folder folder;
+  const FileFingerprint then{"train.json", 9, "00"}, now{"train.json", 9, "01"};
+  const auto resume = [&](const std::vector<FileFingerprint>& files, bool may_differ) {
+    Task task;
+    task.step.data = files;
+    task.step.data_may_differ = may_differ;
+    train_in(folder / "run", task);
+  };
+  resume({then}, false);
+  resume({then}, false);
+  expect_error([&] { resume({now}, false); },
+               {"resuming from " + (folder / "run/checkpoints/pull-6").string(),
+                "the data file train.json has changed since (9 bytes, checksum 01; then train.json, 9 bytes, 00)",
+                "--data-may-differ"});
+  expect_error([&] { resume({then, now}, false); }, {"the step has 2 data files, it had 1"});
+  resume({now}, true);
+}
+
 TEST(Trainer, TellsOfAnIterationsMicroBatchesBeforeTheFirstLoss) {
   const Folder folder;
   Task task;
