@@ -36,6 +36,16 @@ INSTANTIATE_TEST_SUITE_P(LogitL2, SharedLogitRows,
                          testing::Values(std::pair(64, 64), std::pair(64, 80), std::pair(80, 64),
                                          std::pair(2500, 2600)));
 
+TEST(RowL2, CountsAPositionAsOftenAsItWeighs) {
+  const auto u = random_tensor({2, 3, 8}, 1, at::kDouble).set_requires_grad(true);
+  const auto target = random_tensor({3, 3, 8}, 2, at::kDouble);
+  const auto position = at::tensor({0, 1, 1, 1, 2, 2}, at::kLong);
+  const auto found = all_pairs_row_l2(u, target, at::tensor({1.0F, 3.0F, 2.0F}));
+  const auto wanted = all_pairs_row_l2(u.index_select(1, position), target.index_select(1, position));
+  EXPECT_LT(distance(found, wanted), 1e-12);
+  EXPECT_LT(distance(gradient_of(u, found), gradient_of(u, wanted)), 1e-12);
+}
+
 TEST(LogitL2, HasTheGradientOfFiniteDifferences) {
   const LogitPairs pair(40, 40, at::kDouble);
   // Central differences of a quadratic form are exact up to float64's rounding divided by the step.

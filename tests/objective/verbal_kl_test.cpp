@@ -43,6 +43,24 @@ TEST(VerbalKl, IgnoresTheTeachersPaddingRows) {
   EXPECT_TRUE(at::equal(pair.kl(), expected));
 }
 
+TEST(VerbalKl, CountsAPositionAsOftenAsItWeighs) {
+  const KlPairs pair(64, 80, at::kDouble);
+  pair.u.set_requires_grad(true);
+  const int64_t num_positions = pair.u.size(1);
+  const auto weights = at::arange(num_positions, at::kFloat).remainder(3) + 1;
+  const auto often = at::repeat_interleave(at::arange(num_positions), weights.to(at::kLong));
+  const auto mean = [&](const at::Tensor& u, const at::Tensor& v, const at::Tensor& w) {
+    return all_pairs_kl(u, pair.head.narrow(0, 0, pair.num_rows()), summarize_teacher(v, pair.teacher_head, pair.head),
+                        w);
+  };
+  const auto found = mean(pair.u, pair.u_teacher, weights);
+  const auto wanted = mean(pair.u.index_select(1, often), pair.u_teacher.index_select(1, often), {});
+  EXPECT_LT(distance(found, wanted), 1e-12);
+  const auto g = KlPairs::weights();
+  EXPECT_LT(distance(gradient_of(pair.u, g * found), gradient_of(pair.u, g * wanted)), 1e-12);
+  EXPECT_TRUE(at::equal(mean(pair.u, pair.u_teacher, at::ones({num_positions})), pair.kl()));
+}
+
 TEST(VerbalKl, HasTheGradientOfFiniteDifferences) {
   const KlPairs pair(40, 40, at::kDouble);
   // Central differences err by the step squared, and by float64's rounding divided by the step.
