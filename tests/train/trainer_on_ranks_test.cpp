@@ -48,6 +48,23 @@ TEST(TrainerOnRanks, GivesWhatOneRankWithAsManyMicroBatchesGives) {
   expect_near(metrics_of(folder / "two"), metrics_of(folder / "alone"));
 }
 
+TEST(TrainerOnRanks, DividesByTheWeightsOfAllRanks) {
+  const Folder folder;
+  const auto data = folder.write("data.json", R"([
+    {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a circle", "weight": 3}]},
+    {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a square"}]},
+    {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a red dot", "weight": 0.5}]}])");
+  const auto train = [&](const char* run, int64_t accumulate, const Ranks& ranks) {
+    Task task;
+    task.mixture = Mixture({DataSource{data, {}, 1}});
+    task.step.optimizer.accumulate = accumulate;
+    train_in(folder / run, task, 100, ranks);
+  };
+  train("alone", 4, one_rank());
+  EXPECT_EQ(in_ranks(2, [&](const Ranks& ranks) { train("two", 2, ranks); }), kTwoGoodEnds);
+  expect_near(metrics_of(folder / "two"), metrics_of(folder / "alone"));
+}
+
 TEST(TrainerOnRanks, GoesOnAfterAFailureBitForBitAndOnAnyNumberOfRanks) {
   const Folder folder;
   std::vector<double> losses;
