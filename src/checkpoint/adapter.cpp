@@ -79,6 +79,14 @@ std::map<std::string, Factors> read_factors(const SafetensorsFile& file, const F
   return factors;
 }
 
+/// What `names` call the module; nothing where they do not have it, as those of a model without a head.
+std::optional<std::string> path_in(const WeightNames& names, const std::string& own) {
+  const bool has_it = std::any_of(names.prefixes.begin(), names.prefixes.end(), [&](const auto& prefix) {
+    return !prefix.second.empty() && (own + ".").starts_with(prefix.second);
+  });
+  return has_it ? std::optional(stored_name(names, own)) : std::nullopt;
+}
+
 /// The naming that the adapter's configuration speaks of: that of most of its tensors, or, where its targets are none
 /// of these by it, another one by which they are some.
 const WeightNames& naming_in_use(const SafetensorsFile& file, const Family& family, const AdapterConfig& config) {
@@ -93,9 +101,9 @@ const WeightNames& naming_in_use(const SafetensorsFile& file, const Family& fami
       const auto found = factor_name(name);
       const auto own = found ? family.own_name(found->path) : std::nullopt;
       if (!own || own->empty()) continue;
-      const auto path = stored_name(names, *own);
+      const auto path = path_in(names, *own);
       candidate.num_named += path == found->path;
-      candidate.num_targeted += config.targets(path);
+      candidate.num_targeted += path && config.targets(*path);
     }
     candidates.push_back(candidate);
   }
@@ -195,18 +203,19 @@ void load_adapter(Vlm& model, const fs::path& directory) {
   std::vector<Fit> fits;
   for (const auto& [own, linear] : maps) {
     if (linear->has_lora()) fail("loading the adapter in ", directory.string(), ": the model has adapters already");
-    const auto name = family.written_name(own), named = stored_name(naming, own);
+    const auto name = family.written_name(own);
+    const auto named = path_in(naming, own);
     const auto found = factors.extract(name);
-    if (!config.targets(named)) {
+    if (!named || !config.targets(*named)) {
       if (found) problems.add(name, " has an adapter, but target_modules does not name it");
       continue;
     }
     if (!found && config.is_by_expression()) continue;  // PEFT leaves such a map as it is, too
     const auto fit = found ? found.mapped() : Factors{};
     const auto wrong =
-        own == "head" ? "an adapter of " + name + " is not supported" : misfit(fit, *linear, config.rank(named), name);
+        own == "head" ? "an adapter of " + name + " is not supported" : misfit(fit, *linear, config.rank(*named), name);
     if (wrong.empty()) {
-      fits.push_back({linear, fit, config.scale(named)});
+      fits.push_back({linear, fit, config.scale(*named)});
     } else {
       problems.add(wrong);
     }

@@ -25,7 +25,7 @@ TEST(PictureCodecs, TakeOneMore) {
   EXPECT_EQ(std::string(image.rgb.begin(), image.rgb.end()), "abcdef");
   EXPECT_EQ(picture_uri(folder / "toy"), "data:image/x-toy;base64," + base64("TOY!abcdef"));
   write_text(folder / "none", "none");
-  expect_error([&] { read_image(folder / "none"); }, {"expected JPEG, PNG, WebP or toy pixels"});
+  expect_error([&] { read_image(folder / "none"); }, {"expected JPEG, PNG, WebP, GIF or toy pixels"});
 }
 
 TEST(Jpeg, IsWrittenOfPicturesOfAnySizeAndNoise) {
