@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
 #include <span>
+#include <utility>
 
 namespace vlsi {
 namespace {
@@ -26,51 +28,57 @@ void check_shapes(const Sample& sample, size_t num_axes) {
               ": ", sample.label_weights.size(), " weights for ", sample.labels.size(), " labels");
 }
 
-/// The labels' weights of the samples, laid end to end; undefined where no sample has any.
-at::Tensor pack_weights(const std::vector<const Sample*>& samples) {
+/// The labels' weights of the samples, laid end to end in this order; undefined where no sample has any.
+at::Tensor pack_weights(const std::vector<const Sample*>& samples, const std::vector<int64_t>& order) {
   if (std::all_of(samples.begin(), samples.end(), [](const Sample* s) { return s->label_weights.empty(); })) return {};
   std::vector<float> weights;
-  for (const Sample* sample : samples) {
-    const auto& own = sample->label_weights;
+  for (const int64_t place : order) {
+    const auto& own = samples[place]->label_weights;
     weights.insert(weights.end(), own.begin(), own.end());
-    if (own.empty()) weights.insert(weights.end(), sample->labels.size(), 1.0F);
+    if (own.empty()) weights.insert(weights.end(), samples[place]->labels.size(), 1.0F);
   }
   return at::tensor(weights, at::kFloat);
 }
 
-}  // namespace
-
-double Batch::sum_of_weights() const {
-  return label_weights.defined() ? label_weights.sum(at::kDouble).item<double>() : static_cast<double>(num_answers());
+/// The samples' places, shortest first.
+std::vector<int64_t> order_of(const std::vector<const Sample*>& samples) {
+  std::vector<int64_t> order(samples.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return samples[a]->tokens.size() < samples[b]->tokens.size(); });
+  return order;
 }
 
-Batch pack(const std::vector<Sample>& samples) {
+/// A batch of the samples in this order, its tensors without values.
+Batch make_room(const std::vector<const Sample*>& samples, std::vector<int64_t> order) {
   TORCH_CHECK(!samples.empty(), "a batch needs at least one sample");
-  const size_t num_axes = samples.front().positions.size();
-  std::vector<const Sample*> ordered;
+  const size_t num_axes = samples.front()->positions.size();
   int64_t num_tokens = 0, num_answers = 0, num_labels = 0, num_image_tokens = 0;
-  for (const auto& sample : samples) {
-    check_shapes(sample, num_axes);
-    ordered.push_back(&sample);
-    num_tokens += std::ssize(sample.tokens);
-    num_answers += std::ssize(sample.answer_positions);
-    num_labels += std::ssize(sample.labels);
-    num_image_tokens += std::ssize(sample.image_token_positions);
+  for (const auto* sample : samples) {
+    check_shapes(*sample, num_axes);
+    num_tokens += std::ssize(sample->tokens);
+    num_answers += std::ssize(sample->answer_positions);
+    num_labels += std::ssize(sample->labels);
+    num_image_tokens += std::ssize(sample->image_token_positions);
   }
   TORCH_CHECK(num_labels == 0 || num_labels == num_answers, "prompts and answered samples do not mix in a batch");
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const Sample* a, const Sample* b) { return a->tokens.size() < b->tokens.size(); });
-
   Batch batch;
+  batch.order = std::move(order);
   batch.tokens = at::empty({num_tokens}, at::kLong);
   batch.positions = at::empty({static_cast<int64_t>(num_axes), num_tokens}, at::kLong);
   batch.answer_positions = at::empty({num_answers}, at::kLong);
   batch.labels = at::empty({num_labels}, at::kLong);
   batch.image_token_positions = at::empty({num_image_tokens}, at::kLong);
+  return batch;
+}
+
+Batch lay(const std::vector<const Sample*>& samples, std::vector<int64_t> order) {
+  auto batch = make_room(samples, std::move(order));
   auto* tokens = batch.tokens.mutable_data_ptr<int64_t>();
   auto* axes = batch.positions.mutable_data_ptr<int64_t>();
   std::vector<int64_t*> positions;
-  for (size_t axis = 0; axis < num_axes; ++axis) positions.push_back(axes + axis * num_tokens);
+  for (int64_t axis = 0; axis < batch.positions.size(0); ++axis)
+    positions.push_back(axes + axis * batch.tokens.size(0));
   auto* answers = batch.answer_positions.mutable_data_ptr<int64_t>();
   auto* labels = batch.labels.mutable_data_ptr<int64_t>();
   auto* image_tokens = batch.image_token_positions.mutable_data_ptr<int64_t>();
@@ -78,13 +86,13 @@ Batch pack(const std::vector<Sample>& samples) {
   batch.sequence_starts = {0};
   batch.answer_starts = {0};
   std::vector<at::Tensor> rows;
-  for (const Sample* sample : ordered) {
+  for (const int64_t place : batch.order) {
+    const Sample* sample = samples[place];
     const int64_t start = batch.sequence_starts.back();
     batch.ids.push_back(sample->id);
-    batch.order.push_back(sample - samples.data());
     batch.next_positions.push_back(sample->next_position);
     append(sample->tokens, 0, tokens);
-    for (size_t axis = 0; axis < num_axes; ++axis) append(sample->positions[axis], 0, positions[axis]);
+    for (size_t axis = 0; axis < positions.size(); ++axis) append(sample->positions[axis], 0, positions[axis]);
     append(sample->answer_positions, start, answers);
     append(sample->labels, 0, labels);
     append(sample->image_token_positions, start, image_tokens);
@@ -99,8 +107,34 @@ Batch pack(const std::vector<Sample>& samples) {
     batch.sequence_starts.push_back(start + std::ssize(sample->tokens));
     batch.answer_starts.push_back(batch.answer_starts.back() + std::ssize(sample->answer_positions));
   }
-  batch.label_weights = pack_weights(ordered);
+  batch.label_weights = pack_weights(samples, batch.order);
   if (!rows.empty()) batch.patches = rows.size() == 1 ? rows.front() : at::cat(rows);
+  return batch;
+}
+
+}  // namespace
+
+double Batch::sum_of_weights() const {
+  return label_weights.defined() ? label_weights.sum(at::kDouble).item<double>() : static_cast<double>(num_answers());
+}
+
+Batch pack(const std::vector<Sample>& samples) {
+  std::vector<const Sample*> all;
+  for (const auto& sample : samples) all.push_back(&sample);
+  return lay(all, order_of(all));
+}
+
+Batch pack_pairs(const std::vector<SamplePair>& pairs) {
+  std::vector<const Sample*> own, teachers;
+  for (const auto& pair : pairs) {
+    own.push_back(&pair.own);
+    if (pair.teachers) teachers.push_back(&*pair.teachers);
+  }
+  auto batch = lay(own, order_of(own));
+  if (teachers.empty()) return batch;
+  TORCH_CHECK(teachers.size() == own.size(), "the teacher is shown ", teachers.size(), " of ", own.size(), " samples");
+  batch.teachers = std::make_shared<const Batch>(lay(teachers, batch.order));
+  TORCH_CHECK(batch.teachers->answer_starts == batch.answer_starts, "the answers of student and teacher differ");
   return batch;
 }
 
@@ -109,6 +143,7 @@ Batch to_device(Batch batch, at::Device device) {
                        &batch.patches, &batch.image_token_positions}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
+  if (batch.teachers) batch.teachers = std::make_shared<const Batch>(to_device(*batch.teachers, device));
   return batch;
 }
 

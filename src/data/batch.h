@@ -4,10 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "data/sample.h"
+#include "data/sample_pair.h"
 
 namespace vlsi {
 
@@ -28,6 +29,10 @@ struct Batch {
   std::vector<uint64_t> fingerprints;         // of each picture's patches: equal pictures have equal ones
   at::Tensor image_token_positions;           // [M] int64, offsets into the T tokens
 
+  std::shared_ptr<const Batch> teachers;  // the same samples, in the same order, as the teacher is shown them; null: so
+
+  /// What the teacher is shown; its answer positions are these, one for one.
+  const Batch& for_teacher() const { return teachers ? *teachers : *this; }
   int64_t num_samples() const { return static_cast<int64_t>(ids.size()); }
   int64_t num_tokens() const { return sequence_starts.back(); }
   int64_t num_answers() const { return answer_starts.back(); }
@@ -38,8 +43,10 @@ struct Batch {
 /// Lays the samples end to end, ordered by length (stable), so that equally long ones are neighbours and share one
 /// attention call. Tensors are on the CPU. At least one sample.
 Batch pack(const std::vector<Sample>& samples);
+/// The same of the models' own samples, with the teacher's beside them where there are any: for all pairs or for none.
+Batch pack_pairs(const std::vector<SamplePair>& pairs);
 
-/// The same batch with its tensors on `device`.
+/// The same batch with its tensors, the teacher's among them, on `device`.
 Batch to_device(Batch batch, at::Device device);
 
 }  // namespace vlsi

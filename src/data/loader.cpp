@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -17,12 +18,23 @@ namespace {
 constexpr size_t kMaxRecordsAhead = 1024;
 constexpr int64_t kBatchesAhead = 2;
 
+/// Tokens of a batch as either model is shown it.
+struct Lengths {
+  int64_t own = 0, teachers = 0;
+
+  int64_t longer() const { return std::max(own, teachers); }
+};
+
+Lengths lengths_of(const SamplePair& sample) {
+  return {std::ssize(sample.own.tokens), sample.teachers ? std::ssize(sample.teachers->tokens) : 0};
+}
+
 /// A record on its way: claimed by a worker, then `done`, then taken in its turn.
 struct Slot {
   Cursor at;
   Mixture::Record record{};
   bool done = false;
-  Sample sample;
+  SamplePair sample;
   std::string error;         // of the record; empty if it is good
   std::exception_ptr fault;  // not the record's: thrown on whatever `on_error` says
 };
@@ -48,8 +60,8 @@ void report_skipped(const Skipped& skipped, const std::string& job) {
 }
 
 struct Loader::State {
-  State(const Mixture& mixture, const Processor& processor, const LoaderConfig& config, Cursor start)
-      : mixture_(mixture), processor_(processor), config_(config), epoch_size_(mixture.size()) {
+  State(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start)
+      : mixture_(mixture), maker_(maker), config_(config), epoch_size_(mixture.size()) {
     check(start);
     claim_ = cursor_ = next_ = normal(start);
     seen_whole_ = claim_.index == 0;
@@ -67,20 +79,21 @@ struct Loader::State {
 
   Batch next() {
     if (!failure_.empty()) throw Error(failure_);
-    std::vector<Sample> samples;
-    int64_t num_tokens = 0;
+    std::vector<SamplePair> samples;
+    Lengths num_tokens;
     std::unique_lock lock(mutex_);
-    while (num_tokens < config_.batch_tokens) {
+    while (num_tokens.longer() < config_.batch_tokens) {
       ready_.wait(lock, [&] { return !window_.empty() && window_.front().done; });
       Slot& slot = window_.front();
       if (slot.fault) std::rethrow_exception(slot.fault);
       if (!slot.error.empty()) {
         skip(slot);
       } else {
-        const int64_t length = std::ssize(slot.sample.tokens);
-        if (num_tokens + length > config_.batch_tokens) break;
-        num_tokens += length;
-        tokens_ahead_ -= length;
+        const auto length = lengths_of(slot.sample);
+        const Lengths with_it{num_tokens.own + length.own, num_tokens.teachers + length.teachers};
+        if (with_it.longer() > config_.batch_tokens) break;
+        num_tokens = with_it;
+        tokens_ahead_ -= length.longer();
         num_good_ += 1;
         samples.push_back(std::move(slot.sample));
       }
@@ -88,7 +101,7 @@ struct Loader::State {
     }
     cursor_ = next_;
     lock.unlock();
-    return pack(samples);
+    return pack_pairs(samples);
   }
 
   Cursor cursor_;
@@ -173,7 +186,7 @@ struct Loader::State {
       load(slot);
       lock.lock();
       slot.done = true;
-      tokens_ahead_ += std::ssize(slot.sample.tokens);
+      tokens_ahead_ += lengths_of(slot.sample).longer();
       ready_.notify_one();
     }
   }
@@ -184,9 +197,8 @@ struct Loader::State {
     try {
       const Conversation conversation = file.read(slot.record.record);
       try {
-        slot.sample = processor_.encode(conversation);
-        check_length(slot.sample, config_.sample_tokens, config_.batch_tokens);
-        if (config_.announce) config_.announce(slot.sample);
+        slot.sample = maker_.encode(conversation, config_.sample_tokens, config_.batch_tokens);
+        if (config_.announce) config_.announce(slot.sample.own);
       } catch (const Error& error) {
         slot.error = concat(file.place(slot.record.record), ": ", error.what());
       }
@@ -199,7 +211,7 @@ struct Loader::State {
   }
 
   const Mixture& mixture_;
-  const Processor& processor_;
+  const SampleMaker maker_;
   const LoaderConfig config_;
   const int64_t epoch_size_;
 
@@ -224,8 +236,8 @@ struct Loader::State {
   std::vector<std::jthread> workers_;  // last: they end before what they use
 };
 
-Loader::Loader(const Mixture& mixture, const Processor& processor, const LoaderConfig& config, Cursor start)
-    : state_(std::make_unique<State>(mixture, processor, config, start)) {}
+Loader::Loader(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start)
+    : state_(std::make_unique<State>(mixture, maker, config, start)) {}
 
 Loader::~Loader() = default;
 

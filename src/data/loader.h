@@ -10,7 +10,7 @@
 
 #include "data/batch.h"
 #include "data/dataset.h"
-#include "data/processor.h"
+#include "data/sample_pair.h"
 
 namespace vlsi {
 
@@ -19,11 +19,12 @@ enum class OnError { kStop, kSkip };
 struct LoaderConfig {
   uint64_t seed = 1;
   bool shuffle = true;
-  int64_t batch_tokens = 4096;   // a packed batch holds at most this many tokens
+  int64_t batch_tokens = 4096;   // a packed batch holds at most this many tokens, and so does the teacher's
   int64_t sample_tokens = 4096;  // a longer sample is an error, or skipped and counted
   OnError on_error = OnError::kStop;
   int num_workers = 1;
-  /// Called for every good sample ahead of its batch, by the worker threads at once; may be empty.
+  /// Called for every good sample of the model that learns, ahead of its batch, by the worker threads at once; an Error
+  /// of it is one of the record. May be empty.
   std::function<void(const Sample&)> announce = {};
 };
 
@@ -46,11 +47,12 @@ struct Skipped {
 void report_skipped(const Skipped& skipped, const std::string& job);
 
 /// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do:
-/// each takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`.
+/// each takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`, the
+/// model's or the teacher's.
 class Loader {
  public:
-  /// `mixture` and `processor` must outlive the loader.
-  Loader(const Mixture& mixture, const Processor& processor, const LoaderConfig& config, Cursor start = {});
+  /// `mixture` and the processors of `maker` must outlive the loader.
+  Loader(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start = {});
   ~Loader();
 
   /// The next batch. Errors of a record (or its pictures) are thrown here, in order, naming file and record; with kSkip

@@ -1,11 +1,13 @@
 #include "data/one_pass.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace vlsi {
 
-OnePass::OnePass(const Records& records, const Processor& processor, const OnePassConfig& config)
-    : records_(records), processor_(processor), config_(config) {
+OnePass::OnePass(const Records& records, const SampleMaker& maker, const OnePassConfig& config)
+    : records_(records), maker_(maker), config_(config) {
   ahead_ = std::async(std::launch::async, [this] { return read(0); });
 }
 
@@ -18,7 +20,7 @@ std::optional<OnePass::Part> OnePass::next() {
     num_done_ = read_now.end;
     skipped_.add(std::move(read_now.skipped));
     if (read_now.samples.empty()) continue;  // all of them were left out
-    Part part{pack(read_now.samples), {}};
+    Part part{pack_pairs(read_now.samples), {}};
     for (const int64_t index : part.batch.order) part.records.push_back(read_now.records[index]);
     return part;
   }
@@ -27,9 +29,9 @@ std::optional<OnePass::Part> OnePass::next() {
 
 OnePass::Read OnePass::read(int64_t first) const {
   Read result;
-  int64_t num_tokens = 0, record = first;
+  int64_t num_own = 0, num_teachers = 0, record = first;  // tokens of either model
   for (; record < records_.size(); ++record) {
-    Sample sample;
+    SamplePair sample;
     try {
       sample = encode(record);
     } catch (const Error& error) {
@@ -37,9 +39,9 @@ OnePass::Read OnePass::read(int64_t first) const {
       result.skipped.add(error.what());
       continue;
     }
-    const auto length = static_cast<int64_t>(sample.tokens.size());
-    if (num_tokens > 0 && num_tokens + length > config_.batch_tokens) break;
-    num_tokens += length;
+    num_own += std::ssize(sample.own.tokens);
+    if (sample.teachers) num_teachers += std::ssize(sample.teachers->tokens);
+    if (!result.samples.empty() && std::max(num_own, num_teachers) > config_.batch_tokens) break;
     result.samples.push_back(std::move(sample));
     result.records.push_back(record);
   }
@@ -48,13 +50,15 @@ OnePass::Read OnePass::read(int64_t first) const {
   return result;
 }
 
-Sample OnePass::encode(int64_t record) const {
+SamplePair OnePass::encode(int64_t record) const {
   const bool whole = config_.encoding == Encoding::kWhole;
   const Conversation conversation = records_.read(record, /*answers_required=*/whole);
   try {
-    auto sample = whole ? processor_.encode(conversation) : processor_.encode_prompt(conversation);
-    check_length(sample, config_.sample_tokens, std::numeric_limits<int64_t>::max());
-    return sample;
+    constexpr auto kNoLimit = std::numeric_limits<int64_t>::max();
+    if (whole) return maker_.encode(conversation, config_.sample_tokens, kNoLimit);
+    SamplePair prompt{maker_.own().encode_prompt(conversation), std::nullopt};
+    check_length(prompt.own, config_.sample_tokens, kNoLimit);
+    return prompt;
   } catch (const Error& error) {
     fail(records_.place(record), ": ", error.what());
   }

@@ -11,7 +11,7 @@
 #include "data/batch.h"
 #include "data/dataset.h"
 #include "data/loader.h"
-#include "data/processor.h"
+#include "data/sample_pair.h"
 
 namespace vlsi {
 
@@ -29,8 +29,8 @@ struct OnePassConfig {
 
 class OnePass {
  public:
-  /// `records` and `processor` must outlive it.
-  OnePass(const Records& records, const Processor& processor, const OnePassConfig& config);
+  /// `records` and the processors of `maker` must outlive it. Prompts are the own processor's.
+  OnePass(const Records& records, const SampleMaker& maker, const OnePassConfig& config);
 
   struct Part {
     Batch batch;
@@ -46,16 +46,16 @@ class OnePass {
 
  private:
   struct Read {
-    std::vector<Sample> samples;
+    std::vector<SamplePair> samples;
     std::vector<int64_t> records;
     Skipped skipped;
     int64_t first = 0, end = 0;
   };
   Read read(int64_t first) const;
-  Sample encode(int64_t record) const;
+  SamplePair encode(int64_t record) const;
 
   const Records& records_;
-  const Processor& processor_;
+  const SampleMaker maker_;
   OnePassConfig config_;
   Skipped skipped_;
   int64_t num_done_ = 0;

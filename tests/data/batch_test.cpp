@@ -110,5 +110,22 @@ TEST(Batch, MovesEveryTensorThatIsThere) {
   EXPECT_EQ(batch.ids, std::vector<std::string>{"a"});
 }
 
+TEST(Batch, HasTheTeachersSamplesInTheOrderOfTheModels) {
+  // The student's lengths are 3, 2, 2, the teacher's 2, 4, 3.
+  const std::vector<SamplePair> pairs{{sample("x", {1, 2, 3}, {1}), sample("x", {9, 1}, {0})},
+                                      {sample("y", {4, 5}, {0, 1}), sample("y", {9, 8, 4, 5}, {2, 3})},
+                                      {sample("z", {6, 7}, {0}), sample("z", {9, 6, 7}, {1})}};
+  const auto batch = pack_pairs(pairs), alone = pack({pairs[0].own, pairs[1].own, pairs[2].own});
+  EXPECT_EQ(batch.ids, alone.ids);
+  EXPECT_TRUE(at::equal(batch.tokens, alone.tokens));
+  ASSERT_TRUE(batch.teachers);
+  const auto& teachers = batch.for_teacher();
+  EXPECT_EQ(teachers.ids, batch.ids);
+  EXPECT_EQ(values(teachers.tokens), (Values{9, 8, 4, 5, 9, 6, 7, 9, 1}));
+  EXPECT_EQ(values(teachers.answer_positions), (Values{2, 3, 5, 7}));
+  EXPECT_EQ(teachers.answer_starts, batch.answer_starts);
+  EXPECT_EQ(&alone.for_teacher(), &alone);
+}
+
 }  // namespace
 }  // namespace vlsi
