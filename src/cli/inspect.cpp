@@ -85,7 +85,7 @@ void inspect_cache(const fs::path& directory) {
   std::cout << directory.string() << ": a teacher cache" << (description.complete ? "" : ", not complete")
             << "\n  layers      ";
   for (const int64_t layer : origin.layers) std::cout << layer << " ";
-  std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.vocab_size
+  std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.shared_rows
             << " vocabulary rows\n"
             << "  samples     " << records.num_records() << " with " << records.num_rows() << " answer positions, in "
             << records.num_shards() << " shards\n"
@@ -94,7 +94,9 @@ void inspect_cache(const fs::path& directory) {
             << "  teacher     " << origin.teacher << ", dtype " << origin.dtype << "\n"
             << "  verbalizers " << origin.teacher_verbalizers << "\n  student     head " << origin.student_head << "\n"
             << "  input       tokenizer " << origin.tokenizer << ", chat template " << origin.chat_template << "\n"
-            << "  pictures    " << origin.pre_processing << "\n";
+            << "  pictures    " << origin.pre_processing << "\n"
+            << "  teacher's   tokenizer " << origin.teacher_tokenizer << ", chat template "
+            << origin.teacher_chat_template << "\n  pictures    " << origin.teacher_pre_processing << "\n";
 }
 
 void inspect_adapter(const fs::path& directory) {

@@ -65,9 +65,8 @@ at::Tensor kl_matrix(const Interaction& interaction, const VerbalRows& student, 
                      const Batch& batch) {
   const bool all_layers = interaction.config.intermediate_loss == LossKind::kKl;
   const auto head = interaction.student.head().detach();
-  const int64_t num_rows = std::min(head.size(0), interaction.teacher.vocab_size);
-  return all_pairs_kl(all_layers ? joined(student) : student.last, head.narrow(0, 0, num_rows), teacher,
-                      batch.label_weights);
+  const auto shared = head.narrow(0, 0, interaction.teacher.shared_rows);
+  return all_pairs_kl(all_layers ? joined(student) : student.last, shared, teacher, batch.label_weights);
 }
 
 at::Tensor logit_l2(const Interaction& interaction, const at::Tensor& student, const at::Tensor& teacher,

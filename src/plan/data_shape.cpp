@@ -30,10 +30,17 @@ BatchShape shape_of(const Batch& batch) {
 constexpr double BatchShape::*kFields[] = {&BatchShape::samples, &BatchShape::tokens, &BatchShape::answers,
                                            &BatchShape::patches, &BatchShape::largest_picture};
 
+void add(const BatchShape& shape, BatchShape& largest, BatchShape& sum) {
+  for (const auto field : kFields) {
+    largest.*field = std::max(largest.*field, shape.*field);
+    sum.*field += shape.*field;
+  }
+}
+
 }  // namespace
 
-DataShape look_at_data(const RunConfig& config, StepKind step, const Processor& processor) {
-  const auto open = open_training_data(config, step, processor).open;  // outlives its loaders
+DataShape look_at_data(const RunConfig& config, StepKind step, const SampleMaker& maker) {
+  const auto open = open_training_data(config, step, maker).open;  // outlives its loaders
   const auto loader = open({});
   DataShape data;
   std::set<int64_t> tokens;
@@ -41,18 +48,19 @@ DataShape look_at_data(const RunConfig& config, StepKind step, const Processor& 
   double num_samples = 0;
   while (num_batches < kBatches && num_samples < kSamples) {
     const auto batch = loader->next();
-    const auto shape = shape_of(batch);
-    for (const auto field : kFields) {
-      data.largest.*field = std::max(data.largest.*field, shape.*field);
-      data.mean.*field += shape.*field;
-    }
+    const auto shape = shape_of(batch), shown = shape_of(batch.for_teacher());
+    add(shape, data.largest, data.mean);
+    add(shown, data.teacher_largest, data.teacher_mean);
+    if (batch.teachers) data.is_shown_the_same = false;
     tokens.insert(batch.tokens.const_data_ptr<int64_t>(),
                   batch.tokens.const_data_ptr<int64_t>() + batch.tokens.numel());
     ++num_batches;
     num_samples += shape.samples;
     data.tokens += shape.tokens;
   }
-  for (const auto field : kFields) data.mean.*field /= static_cast<double>(num_batches);
+  for (auto* mean : {&data.mean, &data.teacher_mean}) {
+    for (const auto field : kFields) mean->*field /= static_cast<double>(num_batches);
+  }
   data.distinct_tokens = static_cast<double>(tokens.size());
   const Mixture mixture(settings_of(config, step).data.train);
   data.epoch_records = static_cast<double>(mixture.size());
@@ -92,10 +100,12 @@ double distinct_pictures(const Mixture& mixture) {
   return low / all;
 }
 
-DataShape largest_possible(const DataConfig& config, double patches_a_token) {
+DataShape largest_possible(const DataConfig& config, double patches_a_token, double teacher_patches_a_token) {
   DataShape data;
   const auto tokens = static_cast<double>(config.batch_tokens);
-  data.largest = data.mean = {1, tokens, tokens, tokens * patches_a_token, tokens * patches_a_token};
+  const auto shape = [&](double patches) { return BatchShape{1, tokens, tokens, tokens * patches, tokens * patches}; };
+  data.largest = data.mean = shape(patches_a_token);
+  data.teacher_largest = data.teacher_mean = shape(teacher_patches_a_token);
   data.tokens = data.distinct_tokens = tokens;
   return data;
 }

@@ -75,7 +75,7 @@ class Planner {
     }
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.model->config(), "student.layers", config.out.string());
-    if (std::any_of(steps_.begin(), steps_.end(), [&](StepKind step) { return wants_teacher(config, step); })) {
+    if (std::any_of(steps_.begin(), steps_.end(), [&](StepKind step) { return runs_teacher(config, step); })) {
       teacher_ = read_model_sizes(config.teacher.model, dtype_);
       check_layers(config.teacher.layers, teacher_->model->config(), "teacher.layers", config.out.string());
     }
@@ -89,16 +89,19 @@ class Planner {
 
   /// The micro-batches that the steps begin with.
   void look_at_data() {
-    const auto processor = load_processor(config_.student.model, config_.data.special_tokens);
-    if (teacher_) check_pair(config_, *processor, student_.model->config());
-    for (const auto step : steps_) data_[step] = vlsi::look_at_data(config_, step, *processor);
+    const auto processors = load_processors(config_, teacher_.has_value());
+    for (const auto step : steps_) data_[step] = vlsi::look_at_data(config_, step, processors.maker(config_, step));
     program_bytes_ = program_bytes_now();
   }
 
   /// The largest ones that the configuration allows, in their place.
   void assume_largest() {
-    const double patches_a_row = student_.model->projector().patches_a_row();
-    for (const auto step : steps_) data_[step] = largest_possible(settings_of(config_, step).data, patches_a_row);
+    const auto patches_a_row = [](const ModelSizes& model) { return model.model->projector().patches_a_row(); };
+    const double of_student = patches_a_row(student_), of_teacher = teacher_ ? patches_a_row(*teacher_) : of_student;
+    for (const auto step : steps_) {
+      data_[step] = largest_possible(settings_of(config_, step).data,
+                                     step == StepKind::kVerbalizeTeacher ? of_teacher : of_student, of_teacher);
+    }
     constexpr double kTokenizers = 512 << 20;
     program_bytes_ = program_bytes_now() + kTokenizers;
   }
@@ -212,11 +215,13 @@ class Planner {
       const auto data = data_.find(step);
       if (config_.vision_cache.empty() || data == data_.end()) continue;
       const auto& shape = data->second;
-      const double epoch_patches =
-          shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.mean.patches * shape.distinct_pictures;
-      double width = static_cast<double>(student_.model->tower().feature_width());
-      if (teacher_) width += static_cast<double>(teacher_->model->tower().feature_width());
-      pictures = std::max(pictures, epoch_patches * width * static_cast<double>(c10::elementSize(dtype_)));
+      const auto features = [](const ModelSizes& model, const BatchShape& mean) {
+        return mean.patches * static_cast<double>(model.model->tower().feature_width());
+      };
+      double values = step == StepKind::kVerbalizeTeacher ? 0 : features(student_, shape.mean);
+      if (step_runs_teacher(run, step)) values += features(*teacher_, shape.teacher_mean);
+      const double epoch_batches = shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.distinct_pictures;
+      pictures = std::max(pictures, epoch_batches * values * static_cast<double>(c10::elementSize(dtype_)));
     }
     return {{"checkpoints", checkpoint * static_cast<double>(config_.checkpoint.keep + 1)},
             {"verbalizers", verbalizers},
@@ -231,7 +236,7 @@ class Planner {
   }
 
   static void shrink(DataShape& data, double factor) {
-    for (auto* shape : {&data.largest, &data.mean}) {
+    for (auto* shape : {&data.largest, &data.mean, &data.teacher_largest, &data.teacher_mean}) {
       for (double* value : {&shape->samples, &shape->tokens, &shape->answers, &shape->patches}) *value *= factor;
     }
   }

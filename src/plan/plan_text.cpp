@@ -55,6 +55,12 @@ OrderedJson json_of(const BatchShape& shape) {
   return {{"samples", shape.samples}, {"tokens", shape.tokens}, {"answers", shape.answers}, {"patches", shape.patches}};
 }
 
+OrderedJson json_of(const BatchShape& largest, const BatchShape& mean) {
+  return {{"largest", json_of(largest)}, {"mean", json_of(mean)}};
+}
+
+bool is_shown_otherwise(const StepPlan& step) { return !step.data.is_shown_the_same; }
+
 OrderedJson json_of(const std::vector<MemoryPart>& parts) {
   OrderedJson json = OrderedJson::object();
   for (const auto& part : parts) json[part.name] = std::llround(part.bytes);
@@ -72,12 +78,14 @@ OrderedJson to_json(const Plan& plan) {
   for (const auto& step : plan.steps) {
     OrderedJson item{{"step", name_of(step.step)},
                      {"iterations", step.iterations},
-                     {"micro_batch", {{"largest", json_of(step.data.largest)}, {"mean", json_of(step.data.mean)}}},
+                     {"micro_batch", json_of(step.data.largest, step.data.mean)},
                      {"memory", json_of(step.memory)},
                      {"memory_bytes", std::llround(total_bytes(step.memory))},
                      {"flops", step.work.model_flops},
                      {"float32_flops", step.work.float32_flops},
                      {"read_bytes", step.work.read_bytes}};
+    if (is_shown_otherwise(step))
+      item["teacher_micro_batch"] = json_of(step.data.teacher_largest, step.data.teacher_mean);
     if (step.seconds) item.update({{"seconds", *step.seconds}, {"samples_per_hour", per_hour(step)}});
     json["steps"].push_back(std::move(item));
   }
@@ -109,6 +117,11 @@ std::string to_text(const Plan& plan) {
   table.row("  together", [](const StepPlan& step) { return size(total_bytes(step.memory)); });
   table.heading("a micro-batch");
   table.row("  tokens, at most", [](const StepPlan& step) { return count(step.data.largest.tokens); });
+  if (std::any_of(plan.steps.begin(), plan.steps.end(), is_shown_otherwise)) {
+    table.row("  to the teacher", [](const StepPlan& step) {
+      return is_shown_otherwise(step) ? count(step.data.teacher_largest.tokens) : "-";
+    });
+  }
   table.row("  answer positions", [](const StepPlan& step) { return count(step.data.largest.answers); });
   table.heading("an iteration");
   table.row("  samples", [](const StepPlan& step) { return count(step.samples); });

@@ -42,12 +42,8 @@ TrainedValues trained_values(const PlannedRun& run, StepKind step) {
   return trained;
 }
 
-bool wants_teacher(const RunConfig& config, StepKind step) {
-  return step == StepKind::kVerbalizeTeacher || (step == StepKind::kInteract && config.teacher.cache.empty());
-}
-
 bool step_runs_teacher(const PlannedRun& run, StepKind step) {
-  return run.teacher != nullptr && wants_teacher(run.config, step);
+  return run.teacher != nullptr && runs_teacher(run.config, step);
 }
 
 }  // namespace vlsi

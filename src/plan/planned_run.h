@@ -37,8 +37,7 @@ double adapter_values(const PlannedRun& run);
 /// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
 
-/// Whether `step` of a run of `config` reads the teacher, as a model; and whether one does whose teacher was found.
-bool wants_teacher(const RunConfig& config, StepKind step);
+/// Whether `step` runs the teacher, in a run that has found its model.
 bool step_runs_teacher(const PlannedRun& run, StepKind step);
 
 }  // namespace vlsi

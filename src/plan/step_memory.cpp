@@ -36,6 +36,7 @@ class Step {
         kind_(kind),
         data_(data),
         batch_(data.largest),
+        teacher_batch_(data.teacher_largest),
         iterations_(iterations),
         b_(element_size(run)),
         accumulate_(micro_batches_of_a_rank(run, kind)),
@@ -64,6 +65,9 @@ class Step {
  private:
   const TextConfig& student_text() const { return run_.student.text(); }
 
+  /// The micro-batch as the model is shown it.
+  const BatchShape& shown(const ModelSizes& model) const { return &model == run_.teacher ? teacher_batch_ : batch_; }
+
   // ---- weights ----
 
   /// Pages of a file that the rows of the step's tokens touch; by Heaps' law the distinct ones grow with the root of
@@ -78,7 +82,7 @@ class Step {
   double resident_weights(const ModelSizes& model) const {
     double viewed = model.part("decoder").viewed_bytes + model.table.viewed_bytes;
     if (!model.text().tie_word_embeddings) viewed += touched_rows(model);
-    if (batch_.patches > 0) viewed += model.part("vision").viewed_bytes + model.part("projector").viewed_bytes;
+    if (shown(model).patches > 0) viewed += model.part("vision").viewed_bytes + model.part("projector").viewed_bytes;
     return viewed + model.all.converted_bytes;
   }
 
@@ -109,7 +113,8 @@ class Step {
     const double layers = std::max(teacher.largest_layer.viewed_bytes, teacher.largest_layer.converted_bytes) +
                           teacher.largest_layer.stored_bytes;
     // The tower comes when the head of the losses before is still there.
-    const double tower = batch_.patches > 0 ? teacher.part("vision").bytes() + teacher.part("projector").bytes() : 0;
+    const double tower =
+        teacher_batch_.patches > 0 ? teacher.part("vision").bytes() + teacher.part("projector").bytes() : 0;
     return kept + std::max(layers, tower + teacher.table.viewed_bytes);
   }
 
@@ -196,35 +201,37 @@ class Step {
   }
 
   Cost tower_cost(const ModelSizes& model) const {
-    return model.model->tower().cost(batch_.patches, batch_.largest_picture);
+    return model.model->tower().cost(shown(model).patches, shown(model).largest_picture);
   }
   double kept_by_tower() const { return tower_cost(run_.student).kept_bytes(b_); }
 
   /// A layer at work without gradient.
-  double at_work(const TextConfig& text) const {
-    return decoder_layer_cost(text, batch_.tokens, batch_.tokens, /*length=*/0).working_bytes(b_);
+  double at_work(const ModelSizes& model) const {
+    const double tokens = shown(model).tokens;
+    return decoder_layer_cost(model.text(), tokens, tokens, /*length=*/0).working_bytes(b_);
   }
 
   /// The micro-batches of a teacher that is in memory layer by layer are under way together.
   double teacher_at_work() const {
     const auto& text = run_.teacher->text();
     const double together = residency() == Residency::kResident ? 0 : accumulate_ - 1;
-    return std::max(at_work(text) + together * batch_.tokens * b_ * static_cast<double>(text.hidden_size),
-                    tower_cost(*run_.teacher).working_bytes(b_)) +
+    return std::max(
+               at_work(*run_.teacher) + together * teacher_batch_.tokens * b_ * static_cast<double>(text.hidden_size),
+               tower_cost(*run_.teacher).working_bytes(b_)) +
            wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
   }
 
   /// Rows of the wanted layers at the answer positions, or of every token for verbalizers that attend.
   double wanted_rows(const ModelSizes& model, size_t num_layers, double num_batches) const {
     const bool all_tokens = run_.config.verbalize.network.architecture->reads_all_tokens;
-    return num_batches * static_cast<double>(num_layers + 1) * (all_tokens ? batch_.tokens : batch_.answers) * b_ *
-           static_cast<double>(model.text().hidden_size);
+    return num_batches * static_cast<double>(num_layers + 1) * (all_tokens ? shown(model).tokens : batch_.answers) *
+           b_ * static_cast<double>(model.text().hidden_size);
   }
 
   double activations() const {
     const double teacher = runs_teacher_ ? teacher_at_work() : 0;
     if (kind_ == StepKind::kVerbalizeTeacher) return teacher;
-    const double student = std::max(at_work(student_text()), tower_cost(run_.student).working_bytes(b_));
+    const double student = std::max(at_work(run_.student), tower_cost(run_.student).working_bytes(b_));
     if (kind_ == StepKind::kVerbalizeStudent)
       return student + wanted_rows(run_.student, run_.config.student.layers.size(), 1);
     const auto& text = student_text();
@@ -281,19 +288,24 @@ class Step {
   // ---- what is kept of pictures and samples ----
 
   double caches() const {
-    const auto features = [&](const ModelSizes& model) {
+    const auto features = [&](const ModelSizes& model, const BatchShape& mean) {
       const double epoch = data_.epoch_records / std::max(1.0, data_.mean.samples);
       const double batches =
           std::min(iterations_ * accumulate_, epoch * data_.distinct_pictures);  // that bring a new picture
       return std::min(static_cast<double>(KeptPictureFeatures::kCapacityBytes),
-                      batches * data_.mean.patches * static_cast<double>(model.model->tower().feature_width()) * b_);
+                      batches * mean.patches * static_cast<double>(model.model->tower().feature_width()) * b_);
     };
     double bytes = 0;
-    if (runs_student_) bytes += features(run_.student);
-    if (runs_teacher_) bytes += features(*run_.teacher);
+    if (runs_student_) bytes += features(run_.student, data_.mean);
+    if (runs_teacher_) bytes += features(*run_.teacher, data_.teacher_mean);
     // Patches of an iteration's micro-batches, and of those that are made ahead.
-    return bytes + (accumulate_ + 1) * batch_.patches *
-                       static_cast<double>(run_.student.model->tower().patch_values()) * kFloatBytes;
+    const auto patches = [&](const ModelSizes& model) {
+      return (accumulate_ + 1) * shown(model).patches * static_cast<double>(model.model->tower().patch_values()) *
+             kFloatBytes;
+    };
+    if (runs_student_) bytes += patches(run_.student);
+    if (runs_teacher_ && !(runs_student_ && data_.is_shown_the_same)) bytes += patches(*run_.teacher);
+    return bytes;
   }
 
   /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger
@@ -313,7 +325,7 @@ class Step {
   const PlannedRun& run_;
   const StepKind kind_;
   const DataShape& data_;
-  const BatchShape& batch_;
+  const BatchShape &batch_, &teacher_batch_;
   const double iterations_, b_, accumulate_, ranks_;
   const bool runs_student_, runs_teacher_;
   const TrainedValues trained_;

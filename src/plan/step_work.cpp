@@ -12,7 +12,11 @@ namespace {
 class Work {
  public:
   Work(const PlannedRun& run, StepKind step, const DataShape& data)
-      : run_(run), step_(step), batch_(data.mean), batches_(micro_batches_of_a_rank(run, step)) {}
+      : run_(run),
+        step_(step),
+        batch_(data.mean),
+        teacher_batch_(data.teacher_mean),
+        batches_(micro_batches_of_a_rank(run, step)) {}
 
   StepWork of_iteration() const {
     StepWork work;
@@ -32,18 +36,22 @@ class Work {
   }
 
  private:
+  /// The micro-batch as the model is shown it.
+  const BatchShape& shown(const ModelSizes& model) const { return &model == run_.teacher ? teacher_batch_ : batch_; }
+
   /// One layer, for the micro-batch's tokens.
   Cost layer(const ModelSizes& model) const {
-    return decoder_layer_cost(model.text(), batch_.tokens, batch_.tokens,
-                              batch_.tokens / std::max(1.0, batch_.samples));
+    const auto& batch = shown(model);
+    return decoder_layer_cost(model.text(), batch.tokens, batch.tokens, batch.tokens / std::max(1.0, batch.samples));
   }
 
   /// One pass of the tokens through the first `num_layers` layers.
   double decoder(const ModelSizes& model, double num_layers) const { return num_layers * layer(model).operations; }
 
   double tower(const ModelSizes& model) const {
-    return model.model->tower().cost(batch_.patches, batch_.largest_picture).operations +
-           model.model->projector().cost(batch_.patches).operations;
+    const auto& batch = shown(model);
+    return model.model->tower().cost(batch.patches, batch.largest_picture).operations +
+           model.model->projector().cost(batch.patches).operations;
   }
 
   /// Logits of `num_layers` layers' rows, and the expected rows of width `row_width`.
@@ -111,7 +119,7 @@ class Work {
 
   const PlannedRun& run_;
   const StepKind step_;
-  const BatchShape& batch_;
+  const BatchShape &batch_, &teacher_batch_;
   const double batches_;
 };
 

@@ -172,6 +172,7 @@ const std::vector<std::string>& free_keys() {
                                    "activation_checkpointing",
                                    "vision_cache",
                                    "teacher.residency",
+                                   "teacher.check_sight",
                                    "checkpoint.every",
                                    "checkpoint.keep",
                                    "data.workers"};

@@ -89,6 +89,7 @@ struct TeacherConfig {
   std::filesystem::path model, verbalizers, cache;
   std::vector<int64_t> layers;
   Residency residency = Residency::kResident;
+  bool check_sight = true;
 };
 
 template <class Visitor>
@@ -98,6 +99,8 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
   v("residency", c.residency, "where its weights are while it works");
+  v("check_sight", c.check_sight,
+    "stop where blanking the pictures of the first batch with some does not change its answers at all");
 }
 
 struct StudentConfig {

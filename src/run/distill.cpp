@@ -22,6 +22,7 @@
 #include "run/student.h"
 #include "run/validate.h"
 #include "run/version.h"
+#include "teacher/sight.h"
 
 namespace vlsi {
 namespace {
@@ -35,13 +36,13 @@ class Run {
         data_may_differ_(options.data_may_differ),
         directory_(config.out, write_settings(config), options.resume, ranks, free_keys()),
         steps_(planned_steps(config, options.among)),
-        pair_(config, ranks) {
-    if (directory_.checkpoint()) stands_at_ = step_of(*directory_.checkpoint());
+        stands_at_(directory_.checkpoint() ? std::optional(step_of(*directory_.checkpoint())) : std::nullopt),
+        pair_(config, ranks, shows_teacher()) {
     student().set_activation_checkpointing(config.activation_checkpointing);
     check_before_training();
     count_iterations();
     if (takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract) && !config.teacher.cache.empty())
-      cached_teacher_ = open_cached_teacher(config, processor(), student());
+      cached_teacher_ = open_cached_teacher(config, pair_.processors(), student());
   }
 
   Outcome run() {
@@ -74,7 +75,6 @@ class Run {
   using Clock = std::chrono::steady_clock;
 
   Vlm& student() { return *pair_.student().model; }
-  const Processor& processor() { return *pair_.student().processor; }
 
   // ---- which steps ----
 
@@ -82,6 +82,16 @@ class Run {
 
   /// Whether the checkpoint is of a later step, so that this one is over.
   bool is_over(StepKind step) const { return stands_at_ && step < *stands_at_; }
+
+  /// Whether the teacher's input is made: for a step that is to come, or, with its model at hand, to count iterations.
+  bool shows_teacher() const {
+    const bool is_there = !config_.teacher.model.empty() && std::filesystem::exists(config_.teacher.model);
+    return std::any_of(step_table().begin(), step_table().end(), [&](const StepEntry& step) {
+      const auto settings = step.settings(config_);
+      const bool counts = is_there && settings.iterations > 0 && settings.epochs > 0;
+      return runs_teacher(config_, step.kind) && (counts || (takes_step(step.kind) && !is_over(step.kind)));
+    });
+  }
 
   /// What would otherwise be found after hours of training.
   void check_before_training() {
@@ -91,14 +101,13 @@ class Run {
       if (is_verbalization(step)) continue;
       const auto settings = settings_of(config_, step);
       check_parts(student(), settings.train, concat(place, ": key '", entry_of(step).key, ".train'"));
-      check_validation(processor(), settings.data);
+      check_validation(*pair_.student().processor, settings.data);
     }
     if (!steps_.empty() && steps_.front() != StepKind::kFinetune) check_given_verbalizers(config_);
-    const bool interacts = takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract),
-               is_cached = !config_.teacher.cache.empty();
-    if (takes_step(StepKind::kVerbalizeTeacher) || (interacts && !is_cached))
-      check_pair(config_, processor(), student().config());
-    if (interacts) check_head_stays(config_.interact, student().config(), place, is_cached);
+    if (pair_.processors().teacher)
+      check_layers(config_.teacher.layers, load_model_config(config_.teacher.model), "teacher.layers", place);
+    if (takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract))
+      check_head_stays(config_.interact, student().config(), place, !config_.teacher.cache.empty());
   }
 
   /// Of all steps, whichever this start takes: the order of checkpoints goes by their sums.
@@ -107,7 +116,8 @@ class Run {
       const auto settings = step.settings(config_);
       const bool by_epochs = settings.iterations > 0 && settings.epochs > 0;
       const int64_t iterations =
-          by_epochs ? iterations_of_epochs(config_, step.kind, processor(), directory_.ranks_at_start())
+          by_epochs ? iterations_of_epochs(config_, step.kind, pair_.processors().maker(config_, step.kind),
+                                           directory_.ranks_at_start())
                     : settings.iterations;
       if (by_epochs) log_info(concat(step.name, ": ", settings.epochs, " epochs are ", iterations, " iterations"));
       iterations_[step.kind] = iterations;
@@ -136,17 +146,20 @@ class Run {
     make_trainable(model, {}, name_of(kind));
     take_verbalizers_to_train(config_, kind, speaker);
     const auto& verbalizers = *speaker.verbalizers;
+    const auto end_of_turn = pair_.processors().of(kind).end_of_turn();
     TrainingStep step = describe(kind);
     for (auto& [name, parameter] : verbalizers.trained_parameters()) {
       step.parameters.emplace_back(name, parameter.set_requires_grad(true));
     }
-    step.check = [&](const Batch& batch) {
-      check_objective(model, &verbalizers, model.head(), of_student ? "student" : "teacher", batch,
-                      speaker.pictures.get());
-    };
+    step.checks.emplace_back([&](const Batch& batch) {
+      check_objective(model, &verbalizers, model.head(), of_student ? "student" : "teacher",
+                      to_device(batch, model.device()), speaker.pictures.get());
+      return true;
+    });
+    if (!of_student) add_sight_check(step);
     FrozenRows rows(speaker.model, verbalizers.request(/*final_rows=*/false), speaker.pictures);
     step.prepare = [&](const std::vector<Batch>& batches) { rows.prepare(batches); };
-    step.loss = [&](const Batch& batch) { return verbalize(rows, verbalizers, batch, processor().end_of_turn()); };
+    step.loss = [&](const Batch& batch) { return verbalize(rows, verbalizers, batch, end_of_turn); };
     const Outcome outcome = train_step(kind, step);
     if (outcome == Outcome::kInterrupted) return outcome;
     const auto& backbone = backbone_of(speaker);  // of a sharded teacher, all ranks' work
@@ -158,11 +171,9 @@ class Run {
   Outcome interact_step() {
     const auto& settings = config_.interact;
     auto& speaker = pair_.student();
-    auto* running = cached_teacher_ ? nullptr : &pair_.teacher();
+    auto* running = runs_teacher(config_, StepKind::kInteract) ? &pair_.teacher() : nullptr;
     const auto of_verbalizers = take_interaction_verbalizers(config_, speaker, running);
-    const auto teacher = cached_teacher_
-                             ? *cached_teacher_
-                             : live_teacher(running->model, running->verbalizers, speaker.model, running->pictures);
+    const auto teacher = interaction_teacher(running);
     TrainingStep step = describe(StepKind::kInteract, teacher.read_ahead);
     step.parameters = make_trainable(student(), settings.train, "interact.train");
     step.parameters.insert(step.parameters.end(), of_verbalizers.begin(), of_verbalizers.end());
@@ -176,24 +187,28 @@ class Run {
     std::optional<HeadGrams> grams;
     if (logits_are_compared(settings)) {
       log_info("interact: computing the Gram matrices of the language heads, for the loss l2");
-      grams = head_grams(student().head(), running->model->head());
+      grams = head_grams(student().head(), teacher.running->head);
     }
     const Interaction interaction{student(),
                                   speaker.verbalizers.get(),
                                   teacher,
                                   settings,
                                   random,
-                                  processor().end_of_turn(),
+                                  speaker.processor->end_of_turn(),
                                   grams ? &*grams : nullptr,
                                   speaker.pictures.get()};
-    step.check = [&](const Batch& batch) {
-      const auto check = [&](const Speaker& whose, const char* name) {
+    step.checks.emplace_back([&](const Batch& batch) {
+      const auto head = running != nullptr ? student().head().narrow(0, 0, teacher.shared_rows) : student().head();
+      const auto check = [&](const Speaker& whose, const char* name, const Batch& shown) {
         const auto* verbalizers = settings.head ? whose.verbalizers.get() : nullptr;
-        check_objective(*whose.model, verbalizers, student().head(), name, batch, whose.pictures.get());
+        check_objective(*whose.model, verbalizers, head, name, to_device(shown, student().device()),
+                        whose.pictures.get());
       };
-      check(speaker, "student");
-      if (running != nullptr) check(*running, "teacher");
-    };
+      check(speaker, "student", batch);
+      if (running != nullptr) check(*running, "teacher", batch.for_teacher());
+      return true;
+    });
+    if (running != nullptr) add_sight_check(step);
     if (teacher_is_read(settings)) step.prepare = teacher.prepare;
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
     return train_student(StepKind::kInteract, step);
@@ -207,11 +222,30 @@ class Run {
     step.parameters = make_trainable(student(), config_.finetune.train, "finetune.train");
     step.carried = changed_before_finetune(student(), config_);
     auto* const pictures = pair_.student().pictures.get();
-    step.check = [&](const Batch& batch) {
-      check_objective(student(), nullptr, student().head(), "student", batch, pictures);
-    };
-    step.loss = [&](const Batch& batch) { return finetune(student(), batch, processor().end_of_turn(), pictures); };
+    step.checks.emplace_back([&](const Batch& batch) {
+      check_objective(student(), nullptr, student().head(), "student", to_device(batch, student().device()), pictures);
+      return true;
+    });
+    const auto end_of_turn = pair_.student().processor->end_of_turn();
+    step.loss = [&](const Batch& batch) { return finetune(student(), batch, end_of_turn, pictures); };
     return train_student(StepKind::kFinetune, step);
+  }
+
+  /// The cache, the model itself, or no teacher where no loss is about one.
+  Teacher interaction_teacher(const Speaker* running) {
+    if (cached_teacher_) return *cached_teacher_;
+    if (running == nullptr) return {};
+    return live_teacher(running->model, running->verbalizers, pair_.student().model, pair_.processors().shared_ids,
+                        running->pictures);
+  }
+
+  /// Once a run, with the first micro-batch that can tell.
+  void add_sight_check(TrainingStep& step) {
+    if (!config_.teacher.check_sight || sight_is_checked_) return;
+    step.checks.emplace_back([&, place = step.name](const Batch& batch) {
+      sight_is_checked_ = check_sight(*pair_.teacher().model, batch.for_teacher(), place);
+      return sight_is_checked_;
+    });
   }
 
   TrainingStep describe(StepKind kind, std::function<void(const Sample&)> announce = {}) {
@@ -219,7 +253,7 @@ class Run {
     step.name = name_of(kind);
     step.iterations = iterations_.at(kind);
     step.optimizer = settings_of(config_, kind).optimizer;
-    auto data = open_training_data(config_, kind, processor(), std::move(announce));
+    auto data = open_training_data(config_, kind, pair_.processors().maker(config_, kind), std::move(announce));
     step.open_data = std::move(data.open);
     step.data = std::move(data.files);
     step.data_may_differ = data_may_differ_;
@@ -265,6 +299,7 @@ class Run {
   std::map<StepKind, int64_t> iterations_;  // of every step
   Pair pair_;
   std::optional<Teacher> cached_teacher_;
+  bool sight_is_checked_ = false;
   OrderedJson summary_ = OrderedJson::array();
 };
 

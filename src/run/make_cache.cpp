@@ -22,6 +22,7 @@
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
 #include "teacher/cache_writer.h"
+#include "teacher/sight.h"
 
 namespace vlsi {
 namespace {
@@ -78,12 +79,12 @@ void check_cacheable(const RunConfig& config, const ModelConfig& student) {
 /// The models, loaded for the pass over the data.
 class Pass {
  public:
-  Pass(const RunConfig& config, const Processor& processor, const MakeCacheOptions& options)
-      : config_(config), processor_(processor), device_(config.device) {
+  Pass(const RunConfig& config, const PairProcessors& processors, const MakeCacheOptions& options)
+      : config_(config), maker_(processors.both()), device_(config.device), checks_sight_(config.teacher.check_sight) {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
     Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr, {}};
     const auto& teacher = speaker.model;
-    auto origin = known_origin(config, processor, *student);
+    auto origin = known_origin(config, processors, *student);
     if (!origin.layers.empty()) {
       load_verbalizers(speaker, find_verbalizers(config, StepKind::kVerbalizeTeacher), origin.layers);
     } else {
@@ -92,10 +93,11 @@ class Pass {
     Fingerprint of_teacher;
     teacher->for_each_weight([&](const std::string& name, const at::Tensor& weight) { of_teacher.add(name, weight); });
     origin.teacher = of_teacher.text();
-    origin.vocab_size = std::min(student->head().size(0), teacher->head().size(0));
     if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
-    teacher_ =
-        live_teacher(teacher, speaker.verbalizers, student, std::make_shared<KeptPictureFeatures>(config.vision_cache));
+    teacher_ = live_teacher(teacher, speaker.verbalizers, student, processors.shared_ids,
+                            std::make_shared<KeptPictureFeatures>(config.vision_cache));
+    origin.shared_rows = teacher_.shared_rows;
+    model_ = teacher;
     writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
   }
 
@@ -106,7 +108,7 @@ class Pass {
     for (const auto& file : files) {
       const auto& data = config_.interact.data;
       OnePass pass(
-          file, processor_,
+          file, maker_,
           {Encoding::kWhole, data.batch_tokens, data.on_error, std::min(data.sample_tokens, data.batch_tokens)});
       int64_t num_done = num_before;
       while (auto part = pass.next()) {
@@ -132,6 +134,9 @@ class Pass {
  private:
   void add_waiting() {
     at::NoGradGuard no_grad;
+    for (const auto& waiting : waiting_) {
+      if (checks_sight_) checks_sight_ = !check_sight(*model_, waiting.for_teacher(), "caching the teacher");
+    }
     teacher_.prepare(waiting_);
     for (auto& waiting : waiting_) {
       const auto batch = to_device(std::move(waiting), device_);
@@ -142,9 +147,11 @@ class Pass {
   }
 
   const RunConfig& config_;
-  const Processor& processor_;
+  const SampleMaker maker_;
   const at::Device device_;
+  std::shared_ptr<const Vlm> model_;
   Teacher teacher_;
+  bool checks_sight_;           // until a batch could tell
   int64_t group_ = 1;           // batches that a streamed teacher reads in one pass over its weights
   std::vector<Batch> waiting_;  // for their group to be full
   std::unique_ptr<CacheWriter> writer_;
@@ -162,13 +169,13 @@ void check_room(int64_t needed_bytes, int64_t available_bytes, const fs::path& p
 Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& options) {
   const auto student = load_model_config(config.student.model);
   check_cacheable(config, student);
-  const auto processor = load_processor(config.student.model, config.data.special_tokens);
-  check_pair(config, *processor, student);
+  const auto processors = load_processors(config, /*with_teacher=*/true);
+  check_layers(config.teacher.layers, load_model_config(config.teacher.model), "teacher.layers", config.out.string());
   if (!cached_layers(config).empty()) find_verbalizers(config, StepKind::kVerbalizeTeacher);
 
   std::deque<RecordFile> files;
   for (const auto& source : config.interact.data.train) files.emplace_back(source.path, source.images);
-  const auto count = count_positions(files, *processor);
+  const auto count = count_positions(files, *processors.student);
   CacheOrigin origin;
   origin.layers = cached_layers(config);
   origin.width = student.text.hidden_size;
@@ -181,7 +188,7 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
                   "; free in ", options.out.string(), ": ", size_text(available)));
   check_room(std::max<int64_t>(0, total - finished), available, options.out);
 
-  Pass pass(config, *processor, options);
+  Pass pass(config, processors, options);
   const bool finished_all = pass.run(files, count.num_records);
   const auto& writer = pass.writer();
   if (!finished_all) {

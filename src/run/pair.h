@@ -4,20 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "data/processor.h"
 #include "model/config.h"
 #include "ranks/ranks.h"
+#include "run/pair_processors.h"
 #include "run/speaker.h"
 #include "run/steps.h"
 
 namespace vlsi {
-
-/// Error unless the teacher shares the student's vocabulary, reads the same pictures, and has its target layers. Reads
-/// the teacher's configuration and tokenizer alone.
-void check_pair(const RunConfig& config, const Processor& student_processor, const ModelConfig& student);
-
-/// Error unless both tokenizers give the same ids their meaning; names the first ids that differ.
-void check_same_vocabulary(const Tokenizer& student, const Tokenizer& teacher);
 
 /// Error when the last of `layers`, the key `key`'s, is above what the model has.
 void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, const char* key,
@@ -31,11 +24,12 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
 /// The models of a run that trains, one rank's; the configuration and the ranks outlive them.
 class Pair {
  public:
-  /// Loads the student, with its processor, as the run starts it.
-  Pair(const RunConfig& config, const Ranks& ranks);
+  /// Loads the student as the run starts it, and the processors: the teacher's where a step runs it.
+  Pair(const RunConfig& config, const Ranks& ranks, bool with_teacher);
 
+  const PairProcessors& processors() const { return processors_; }
   Speaker& student() { return student_; }
-  /// Loaded when it is first asked for; without a processor, since it reads the student's input.
+  /// Loaded when it is first asked for.
   Speaker& teacher();
   /// The model that the verbalization `step` is about.
   Speaker& verbalized_by(StepKind step) { return step == StepKind::kVerbalizeTeacher ? teacher() : student_; }
@@ -49,6 +43,7 @@ class Pair {
  private:
   const RunConfig& config_;
   const Ranks& ranks_;
+  const PairProcessors processors_;
   Speaker student_, teacher_;
 };
 

@@ -4,11 +4,24 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/fingerprint.h"
+#include "family/family.h"
 #include "run/run_verbalizers.h"
 
 namespace vlsi {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Of the teacher's processor; empty where its directory is gone.
+ProcessorFingerprint teacher_fingerprint(const RunConfig& config, const PairProcessors& processors) {
+  if (processors.teacher) return processors.teacher->fingerprint();
+  const auto& directory = config.teacher.model;
+  if (directory.empty() || !fs::exists(directory / "config.json")) return {};
+  return load_processor(directory, config.data.special_tokens)->fingerprint();
+}
+
+}  // namespace
 
 bool has_cache(const RunConfig& config) {
   return !config.teacher.cache.empty() && fs::exists(description_path(config.teacher.cache));
@@ -24,12 +37,15 @@ std::string fingerprint_of_verbalizers(const fs::path& directory) {
   return text;
 }
 
-CacheOrigin known_origin(const RunConfig& config, const Processor& processor, const Vlm& student) {
-  const auto input = processor.fingerprint();
+CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processors, const Vlm& student) {
   CacheOrigin origin;
-  origin.tokenizer = input.tokenizer;
-  origin.chat_template = input.chat_template;
-  origin.pre_processing = input.pre_processing;
+  const auto own = processors.student->fingerprint(), theirs = teacher_fingerprint(config, processors);
+  origin.tokenizer = own.tokenizer;
+  origin.chat_template = own.chat_template;
+  origin.pre_processing = own.pre_processing;
+  origin.teacher_tokenizer = theirs.tokenizer;
+  origin.teacher_chat_template = theirs.chat_template;
+  origin.teacher_pre_processing = theirs.pre_processing;
   origin.student_head = fingerprint({{"head", student.head()}});
   origin.dtype = config.dtype.text();
   origin.layers = cached_layers(config);
@@ -44,13 +60,13 @@ Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<in
   Teacher teacher;
   teacher.summarize = [=](const Batch& batch) { return cache->load(batch, layers); };
   teacher.layers = layers;
-  teacher.vocab_size = cache->vocab_size();
+  teacher.shared_rows = cache->shared_rows();
   teacher.read_ahead = [=](const Sample& sample) { cache->read_ahead(sample); };
   return teacher;
 }
 
-Teacher open_cached_teacher(const RunConfig& config, const Processor& processor, const Vlm& student) {
-  const auto origin = known_origin(config, processor, student);
+Teacher open_cached_teacher(const RunConfig& config, const PairProcessors& processors, const Vlm& student) {
+  const auto origin = known_origin(config, processors, student);
   const auto cache = std::make_shared<TeacherCache>(config.teacher.cache, origin);
   log_info(concat("teacher: the cache in ", config.teacher.cache.string(), ", ", cache->num_samples(), " samples"));
   return cached_teacher(cache, origin.layers);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "data/processor.h"
 #include "model/vlm.h"
 #include "run/config.h"
+#include "run/pair_processors.h"
 #include "teacher/teacher.h"
 #include "teacher/teacher_cache.h"
 
@@ -19,9 +19,9 @@ bool has_cache(const RunConfig& config);
 /// The teacher's target layers that step 2's losses read: none where it takes no KL at target layers.
 std::vector<int64_t> cached_layers(const RunConfig& config);
 
-/// What a cache of this run depends on, as far as it is known without the teacher. Its verbalizers are known where they
-/// are there: step 1's in config.out, else the given ones.
-CacheOrigin known_origin(const RunConfig& config, const Processor& processor, const Vlm& student);
+/// What a cache of this run depends on, as far as it is known without the teacher's weights. Its processor is known
+/// where its directory is there, its verbalizers where they are: step 1's in config.out, else the given ones.
+CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processors, const Vlm& student);
 
 /// Fingerprint of a set of verbalizers, description and weights.
 std::string fingerprint_of_verbalizers(const std::filesystem::path& directory);
@@ -30,6 +30,6 @@ std::string fingerprint_of_verbalizers(const std::filesystem::path& directory);
 Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers);
 
 /// The cache of the run as its teacher. Error where TeacherCache has one.
-Teacher open_cached_teacher(const RunConfig& config, const Processor& processor, const Vlm& student);
+Teacher open_cached_teacher(const RunConfig& config, const PairProcessors& processors, const Vlm& student);
 
 }  // namespace vlsi

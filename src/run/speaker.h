@@ -15,7 +15,7 @@ namespace vlsi {
 
 struct Speaker {
   std::shared_ptr<Vlm> model;
-  std::unique_ptr<Processor> processor;
+  std::shared_ptr<const Processor> processor;
   std::vector<int64_t> stop_tokens;                // end its answers
   std::shared_ptr<PictureFeatures> pictures = {};  // what its tower made of them; null: they are encoded each time
   std::shared_ptr<Verbalizers> verbalizers = {};   // null: it has none

@@ -22,7 +22,7 @@ LoaderConfig loader_config(const RunConfig& config, StepKind step) {
 
 }  // namespace
 
-TrainingData open_training_data(const RunConfig& config, StepKind step, const Processor& processor,
+TrainingData open_training_data(const RunConfig& config, StepKind step, const SampleMaker& maker,
                                 std::function<void(const Sample&)> announce) {
   auto loader = loader_config(config, step);
   loader.announce = std::move(announce);
@@ -30,19 +30,19 @@ TrainingData open_training_data(const RunConfig& config, StepKind step, const Pr
   TrainingData data;
   for (int32_t file = 0; file < mixture->num_files(); ++file) data.files.push_back(mixture->file(file).fingerprint());
   // The function holds the mixture that its loaders borrow.
-  data.open = [mixture, loader, &processor](Cursor start) {
+  data.open = [mixture, loader, maker](Cursor start) {
     if (start.index > mixture->size()) start = {start.epoch + 1, 0};
-    return std::make_unique<Loader>(*mixture, processor, loader, start);
+    return std::make_unique<Loader>(*mixture, maker, loader, start);
   };
   return data;
 }
 
-int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Processor& processor, int64_t num_ranks) {
+int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const SampleMaker& maker, int64_t num_ranks) {
   constexpr double kCountedRecords = 1024;
   const auto settings = settings_of(config, step);
   const Mixture mixture(settings.data.train);
   const double num_records = settings.epochs * static_cast<double>(mixture.size());
-  Loader loader(mixture, processor, loader_config(config, step));
+  Loader loader(mixture, maker, loader_config(config, step));
   double num_seen = 0, num_batches = 0;
   while (num_seen < std::min(num_records, kCountedRecords)) {
     loader.next();

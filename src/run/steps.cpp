@@ -67,6 +67,11 @@ StepKind step_of(const FoundCheckpoint& found) {
   return entry->kind;
 }
 
+bool runs_teacher(const RunConfig& config, StepKind step) {
+  return step == StepKind::kVerbalizeTeacher ||
+         (step == StepKind::kInteract && config.teacher.cache.empty() && teacher_is_read(config.interact));
+}
+
 std::vector<std::string> choices_of_steps() {
   std::vector<std::string> choices{kAll};
   for (const auto& step : step_table()) {

@@ -48,6 +48,10 @@ inline bool is_verbalization(StepKind step) { return !entry_of(step).verbalizers
 /// The step that wrote the checkpoint. Error when there is none of its name.
 StepKind step_of(const FoundCheckpoint& found);
 
+/// Whether `step` of a run of `config` runs the teacher: to verbalize it, or to read what it says, where that is not in
+/// a cache.
+bool runs_teacher(const RunConfig& config, StepKind step);
+
 /// What --only may say: "all" and the keys of the steps' settings; and the steps that one of them stands for.
 std::vector<std::string> choices_of_steps();
 std::vector<StepKind> steps_by_choice(const std::string& choice = "all");

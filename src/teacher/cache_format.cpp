@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kFormat = 2;
+constexpr int64_t kFormat = 3;
 
 struct TextField {
   const char* key;
@@ -22,20 +22,24 @@ struct TextField {
 };
 
 /// In the order in which a difference causes the others.
-constexpr TextField kTexts[] = {{"tokenizer", "tokenizer", &CacheOrigin::tokenizer},
-                                {"chat_template", "chat template", &CacheOrigin::chat_template},
-                                {"pre_processing", "picture pre-processing", &CacheOrigin::pre_processing},
-                                {"teacher", "teacher", &CacheOrigin::teacher},
-                                {"teacher_verbalizers", "teacher's verbalizers", &CacheOrigin::teacher_verbalizers},
-                                {"student_head", "student's language head", &CacheOrigin::student_head},
-                                {"dtype", "dtype", &CacheOrigin::dtype}};
+constexpr TextField kTexts[] = {
+    {"tokenizer", "tokenizer", &CacheOrigin::tokenizer},
+    {"chat_template", "chat template", &CacheOrigin::chat_template},
+    {"pre_processing", "picture pre-processing", &CacheOrigin::pre_processing},
+    {"teacher_tokenizer", "teacher's tokenizer", &CacheOrigin::teacher_tokenizer},
+    {"teacher_chat_template", "teacher's chat template", &CacheOrigin::teacher_chat_template},
+    {"teacher_pre_processing", "teacher's picture pre-processing", &CacheOrigin::teacher_pre_processing},
+    {"teacher", "teacher", &CacheOrigin::teacher},
+    {"teacher_verbalizers", "teacher's verbalizers", &CacheOrigin::teacher_verbalizers},
+    {"student_head", "student's language head", &CacheOrigin::student_head},
+    {"dtype", "dtype", &CacheOrigin::dtype}};
 
 OrderedJson to_json(const CacheOrigin& origin) {
   OrderedJson json = OrderedJson::object();
   for (const auto& field : kTexts) json[field.key] = origin.*field.value;
   json["layers"] = origin.layers;
   json["width"] = origin.width;
-  json["vocab_size"] = origin.vocab_size;
+  json["shared_rows"] = origin.shared_rows;
   return json;
 }
 
@@ -70,7 +74,7 @@ CacheDescription read_description(const fs::path& cache) {
   for (const auto& field : kTexts) origin.*field.value = require<std::string>(made_from, field.key, inner);
   origin.layers = require<std::vector<int64_t>>(made_from, "layers", inner);
   origin.width = count(made_from, "width", inner);
-  origin.vocab_size = count(made_from, "vocab_size", inner);
+  origin.shared_rows = count(made_from, "shared_rows", inner);
   const auto& layers = origin.layers;
   if (std::adjacent_find(layers.begin(), layers.end(), std::greater_equal<>()) != layers.end()) {
     fail(inner, ": key 'layers' is ", at::IntArrayRef(layers), ", expected ascending numbers");
@@ -105,8 +109,8 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
                  : cache.layers == run.layers;
   if (!has_layers) differ("list of target layers", at::IntArrayRef(cache.layers), at::IntArrayRef(run.layers));
   if (cache.width != run.width) differ("width", cache.width, run.width);
-  if (run.vocab_size != 0 && cache.vocab_size != run.vocab_size) {
-    differ("number of vocabulary rows", cache.vocab_size, run.vocab_size);
+  if (run.shared_rows != 0 && cache.shared_rows != run.shared_rows) {
+    differ("number of shared vocabulary rows", cache.shared_rows, run.shared_rows);
   }
   return text;
 }

@@ -13,12 +13,13 @@ namespace vlsi {
 
 /// What the values of a cache depend on. A run that can only know a part of it leaves the rest empty.
 struct CacheOrigin {
-  std::string tokenizer, chat_template, pre_processing;  // ProcessorFingerprint's
+  std::string tokenizer, chat_template, pre_processing;  // of the student's samples: ProcessorFingerprint's
+  std::string teacher_tokenizer, teacher_chat_template, teacher_pre_processing;  // of the teacher's
   std::string teacher, teacher_verbalizers, student_head;
   std::string dtype;            // of both models
   std::vector<int64_t> layers;  // target layers of the teacher; the last layer's rows follow them
   int64_t width = 0;            // D
-  int64_t vocab_size = 0;       // rows that both heads have
+  int64_t shared_rows = 0;      // leading rows of both heads, whose ids mean the same
 };
 
 /// cache.json.
@@ -40,8 +41,8 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
 
 inline constexpr const char* kCachePrefix = "shard-";  // of the files' names
 
-/// A cache's records. Of a sample, by its fingerprint and with its id: the expected rows [P, L, D] and the entropies
-/// [P, L] of TeacherSummary.
+/// A cache's records. Of a sample, by the fingerprint of what the student is shown and with its id: the expected rows
+/// [P, L, D] and the entropies [P, L] of TeacherSummary.
 RecordFormat record_format(const CacheOrigin& origin);
 
 }  // namespace vlsi

@@ -48,21 +48,28 @@ void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at:
 }
 
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
-                     std::shared_ptr<const Vlm> student, std::shared_ptr<PictureFeatures> pictures) {
+                     std::shared_ptr<const Vlm> student, int64_t shared_ids,
+                     std::shared_ptr<PictureFeatures> pictures) {
   const auto rows = std::make_shared<FrozenRows>(model, request_of(verbalizers.get()), std::move(pictures));
+  const int64_t shared_rows = std::min({model->head().size(0), student->head().size(0), shared_ids});
+  const auto head = [=] { return model->head().narrow(0, 0, shared_rows); };
   const auto read = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
-    return verbalized(rows->read(batch), verbalizers.get(), batch);
+    const auto& shown = batch.for_teacher();
+    return verbalized(rows->read(shown), verbalizers.get(), shown);
   };
   const auto summarize = [=](const Batch& batch) {
     at::NoGradGuard no_grad;
-    return summarize_teacher(joined(read(batch)), model->head(), student->head());
+    return summarize_teacher(joined(read(batch)), head(), student->head());
   };
-  return {summarize,
-          verbalizers ? verbalizers->layers() : std::vector<int64_t>{},
-          model->head().size(0),
-          RunningTeacher{read, model->head().detach()},
-          [rows](const auto& batches) { rows->prepare(batches); },
+  const auto prepare = [rows](const std::vector<Batch>& batches) {
+    std::vector<Batch> shown;
+    for (const auto& batch : batches) shown.push_back(batch.for_teacher());
+    rows->prepare(shown);
+  };
+  return {summarize,        verbalizers ? verbalizers->layers() : std::vector<int64_t>{},
+          shared_rows,      RunningTeacher{read, head().detach()},
+          prepare,
           /*read_ahead=*/{}};
 }
 

@@ -38,7 +38,7 @@ void check_objective(const Vlm& model, const Verbalizers* verbalizers, const at:
 /// A teacher that runs beside the student: its rows themselves, for losses that no summary carries.
 struct RunningTeacher {
   std::function<VerbalRows(const Batch&)> read;  // without gradient
-  at::Tensor head;                               // [V, D]
+  at::Tensor head;                               // [V, D], of the shared rows
 };
 
 /// Anything that yields the summaries of a batch's answer positions: the target layers in order, the last layer behind
@@ -46,18 +46,22 @@ struct RunningTeacher {
 struct Teacher {
   std::function<TeacherSummary(const Batch&)> summarize;
   std::vector<int64_t> layers;  // its target layers' numbers, for the log
-  int64_t vocab_size;           // rows of its language head
+  int64_t shared_rows = 0;      // leading rows of both language heads, whose ids mean the same: what a softmax is over
   std::optional<RunningTeacher> running = std::nullopt;
   /// Told of all micro-batches of an iteration, on any device, before it is asked for the first one, and then asked for
   /// them in this order; may be empty.
   std::function<void(const std::vector<Batch>&)> prepare = {};
-  /// Told of every sample ahead of its batch, from any thread; may be empty.
+  /// Told of every sample of the student's ahead of its batch, from any thread; Error for one that it cannot answer.
+  /// May be empty.
   std::function<void(const Sample&)> read_ahead = {};
 };
 
-/// A teacher that runs beside the student. `verbalizers` may be null: then the last layer alone is summarised. The
-/// student's head is read when the teacher is called. `pictures` remembers what the teacher's tower makes of them.
+/// A teacher that runs beside the student, on what it is shown itself (Batch::for_teacher). `verbalizers` may be null:
+/// then the last layer alone is summarised. The student's head is read when the teacher is called. `shared_ids`: how
+/// many leading ids mean the same to both; all that both heads have a row for, if there are fewer. `pictures` remembers
+/// what the teacher's tower makes of them.
 Teacher live_teacher(std::shared_ptr<const Vlm> model, std::shared_ptr<const Verbalizers> verbalizers,
-                     std::shared_ptr<const Vlm> student, std::shared_ptr<PictureFeatures> pictures = nullptr);
+                     std::shared_ptr<const Vlm> student, int64_t shared_ids,
+                     std::shared_ptr<PictureFeatures> pictures = nullptr);
 
 }  // namespace vlsi

@@ -47,7 +47,10 @@ TeacherCache::TeacherCache(const fs::path& directory, const CacheOrigin& run)
 std::vector<at::Tensor> TeacherCache::find(const Batch& batch, int64_t index) {
   auto found = records_.find(batch.sample_fingerprints[index]);
   if (found) return std::move(*found);
-  const auto& id = batch.ids[index];
+  fail_without(batch.ids[index]);
+}
+
+void TeacherCache::fail_without(const std::string& id) const {
   if (records_.has_id(id)) {
     fail("teacher cache ", directory_.string(), ": sample '", id,
          "' has other text, answers or pictures than the one of that id in the cache; make it with vlsi cache on "
@@ -77,6 +80,11 @@ TeacherSummary TeacherCache::load(const Batch& batch, const std::vector<int64_t>
   return {rows.to(device), entropy.to(device)};
 }
 
-void TeacherCache::read_ahead(const Sample& sample) const { records_.read_ahead(fingerprint_of(sample)); }
+void TeacherCache::read_ahead(const Sample& sample) const {
+  if (sample.answer_positions.empty()) return;
+  const auto key = fingerprint_of(sample);
+  if (!records_.has(key)) fail_without(sample.id);
+  records_.read_ahead(key);
+}
 
 }  // namespace vlsi

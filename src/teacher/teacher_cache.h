@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "data/batch.h"
@@ -24,13 +25,15 @@ class TeacherCache {
   /// naming it.
   TeacherSummary load(const Batch& batch, const std::vector<int64_t>& layers);
 
-  /// Has the system read a sample's record in the background. Any thread, at any time.
+  /// Has the system read the record of a sample in the background. Any thread, at any time. Error for a sample that is
+  /// not in the cache, naming it.
   void read_ahead(const Sample& sample) const;
 
   int64_t num_samples() const { return records_.num_records(); }
-  int64_t vocab_size() const { return description_.origin.vocab_size; }
+  int64_t shared_rows() const { return description_.origin.shared_rows; }
 
  private:
+  [[noreturn]] void fail_without(const std::string& id) const;
   /// The expected rows [n, L, D] and entropies [n, L] of sample `index` of `batch`.
   std::vector<at::Tensor> find(const Batch& batch, int64_t index);
 

@@ -184,6 +184,13 @@ int32_t Tokenizer::require(std::string_view token) const {
 
 int64_t Tokenizer::size() const { return state_->size; }
 
+int64_t Tokenizer::num_pieces() const {
+  const auto& vocabulary = state_->bpe.vocabulary();
+  auto last = static_cast<int32_t>(vocabulary.size()) - 1;
+  while (last >= 0 && (vocabulary.bytes(last).empty() || state_->added_by_id.contains(last))) --last;
+  return last + 1;
+}
+
 const std::filesystem::path& Tokenizer::directory() const { return state_->directory; }
 
 std::string TextStream::push(int32_t id) {

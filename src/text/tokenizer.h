@@ -64,6 +64,8 @@ class Tokenizer {
 
   /// One more than the highest id.
   int64_t size() const;
+  /// The same of the pieces that ordinary text is cut into, without the added tokens.
+  int64_t num_pieces() const;
   const std::filesystem::path& directory() const;
 
  private:

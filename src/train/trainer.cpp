@@ -103,7 +103,7 @@ class Training {
     for (int64_t i = 0; i < num_batches_; ++i) {
       auto batch = loader_->next();
       // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
-      if (const auto check = std::exchange(step_.check, nullptr)) check(to_device(batch, device_));
+      std::erase_if(step_.checks, [&](const auto& check) { return check(batch); });
       num_answers += batch.num_answers();
       sum_of_weights += batch.sum_of_weights();
       num_tokens += batch.num_tokens();

@@ -43,8 +43,9 @@ struct TrainingStep {
   std::function<StepOutput(const Batch&)> loss;
   /// Told of all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
   std::function<void(const std::vector<Batch>&)> prepare;  // with several ranks: of this rank's
-  std::function<void(const Batch&)>
-      check;                // may be none; called with the first micro-batch, before anything is trained
+  /// Called with the micro-batches from the first one on, on the CPU, before anything is trained on them; each until it
+  /// returns true.
+  std::vector<std::function<bool(const Batch&)>> checks;
   NamedTensors parameters;  // what learns
   NamedTensors carried;     // what earlier steps changed and this one does not: part of its checkpoints
   int64_t iterations = 0;

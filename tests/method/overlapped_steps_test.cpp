@@ -63,7 +63,7 @@ Trained interact_on(const Ranks& ranks, bool overlaps) {
   Random random(1 + static_cast<uint64_t>(ranks.rank()));  // different layers on each rank
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),
-                                live_teacher(teacher.model, teacher.verbalizers, student.model),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model, kAllIds),
                                 config,
                                 random,
                                 kNoEndOfTurn};

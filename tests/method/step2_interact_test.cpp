@@ -27,9 +27,13 @@ class Step2Interact : public testing::Test {
   StepOutput run(const std::shared_ptr<Verbalizers>& of_student, const std::shared_ptr<Verbalizers>& of_teacher) {
     Random random(1);
     const auto grams = head_grams(student_.model->head(), teacher_.model->head());
-    const Interaction interaction{
-        *student_.model, of_student.get(), live_teacher(teacher_.model, of_teacher, student_.model), config_,
-        random,          end_of_turn_,     logits_are_compared(config_) ? &grams : nullptr};
+    const Interaction interaction{*student_.model,
+                                  of_student.get(),
+                                  live_teacher(teacher_.model, of_teacher, student_.model, kAllIds),
+                                  config_,
+                                  random,
+                                  end_of_turn_,
+                                  logits_are_compared(config_) ? &grams : nullptr};
     return interact(interaction, batch_);
   }
 
@@ -329,7 +333,7 @@ TEST_F(Step2Interact, KeepsTheMatchingOrderedAtOtherDepths) {
   Random random(5);
   const Interaction interaction{*student_.model,
                                 student_.verbalizers.get(),
-                                live_teacher(teacher_.model, teacher_.verbalizers, student_.model),
+                                live_teacher(teacher_.model, teacher_.verbalizers, student_.model, kAllIds),
                                 config_,
                                 random,
                                 kNoEndOfTurn};

@@ -63,7 +63,7 @@ TEST_P(StepsOf, ReproduceTheReferenceFromVerbalizationToFineTuning) {
   Random random(1);
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),
-                                live_teacher(teacher.model, teacher.verbalizers, student.model),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model, kAllIds),
                                 config,
                                 random,
                                 kNoEndOfTurn};
@@ -100,7 +100,7 @@ TEST(Steps, NameTheLayerAndSampleThatAreNoNumbers) {
   Random random(1);
   const Interaction interaction{*student.model,
                                 student.verbalizers.get(),
-                                live_teacher(teacher.model, teacher.verbalizers, student.model),
+                                live_teacher(teacher.model, teacher.verbalizers, student.model, kAllIds),
                                 config,
                                 random,
                                 kNoEndOfTurn};

@@ -48,10 +48,12 @@ TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
   EXPECT_GT(shape.distinct_tokens, 3);
   EXPECT_LT(shape.distinct_tokens, 40);
 
-  const auto largest = largest_possible(data, 4);
+  const auto largest = largest_possible(data, 4, 3);
   EXPECT_EQ(largest.largest.tokens, 400);
   EXPECT_EQ(largest.largest.answers, 400);
   EXPECT_EQ(largest.largest.patches, 1600);
+  EXPECT_EQ(largest.teacher_largest.tokens, 400);
+  EXPECT_EQ(largest.teacher_largest.patches, 1200);
 }
 
 TEST(DataShape, CountsPatchesOfPictures) {

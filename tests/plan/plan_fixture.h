@@ -84,6 +84,7 @@ inline DataShape shape_of(const Batch& batch) {
   DataShape data;
   data.largest = data.mean = {static_cast<double>(batch.num_samples()), static_cast<double>(batch.num_tokens()),
                               static_cast<double>(batch.num_answers()), 0, 0};
+  data.teacher_largest = data.teacher_mean = data.largest;
   data.tokens = static_cast<double>(batch.num_tokens());
   data.distinct_tokens = 300;
   data.epoch_records = static_cast<double>(batch.num_samples());

@@ -192,4 +192,9 @@ inline Family family() {
   return family;
 }
 
+/// Puts it in the table, once.
+inline void add_family() {
+  if (families().find("toy") == nullptr) families().add(family());
+}
+
 }  // namespace vlsi::toy

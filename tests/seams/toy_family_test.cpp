@@ -27,7 +27,7 @@ const fs::path kTiny = fs::path(VLSI_TEST_DATA) / "tiny";
 
 class ToyFamily : public testing::Test {
  protected:
-  static void SetUpTestSuite() { families().add(toy::family()); }
+  static void SetUpTestSuite() { toy::add_family(); }
 
   void make_model(const std::string& name, int64_t num_layers, int64_t width, uint64_t seed) const {
     const auto config = parse_model_config({{"model_type", "toy"},

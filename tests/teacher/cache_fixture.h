@@ -19,13 +19,24 @@ using method_fixture::stored_speaker;
 struct Pair {
   Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
 
-  Teacher live() const { return live_teacher(teacher.model, teacher.verbalizers, student.model); }
+  Teacher live() const { return live_teacher(teacher.model, teacher.verbalizers, student.model, kAllIds); }
   CacheOrigin origin() const {
-    CacheOrigin origin{"a tokenizer", "a template", "pictures", "a teacher", "verbalizers",
-                       "a head",      "float32",    {},         0,           0};
+    CacheOrigin origin{"a tokenizer",
+                       "a template",
+                       "pictures",
+                       "another tokenizer",
+                       "another template",
+                       "others",
+                       "a teacher",
+                       "verbalizers",
+                       "a head",
+                       "float32",
+                       {},
+                       0,
+                       0};
     origin.layers = teacher.verbalizers->layers();
     origin.width = student.model->head().size(1);
-    origin.vocab_size = 320;
+    origin.shared_rows = 320;
     return origin;
   }
 };

@@ -35,8 +35,8 @@ TEST(CacheDescription, RefusesWhatNoCacheSays) {
     write_text(folder / "cache.json", changed);
     expect_error([&] { read_description(folder.path()); }, parts);
   };
-  expect_refusal("\"format\": 2", "\"format\": 1",
-                 {"cache.json", "'format' is 1, expected 2", "remove the cache and run vlsi cache again"});
+  expect_refusal("\"format\": 3", "\"format\": 2",
+                 {"cache.json", "'format' is 2, expected 3", "remove the cache and run vlsi cache again"});
   expect_refusal("\"complete\": false", "\"complete\": 0", {"'complete'"});
   expect_refusal("\"num_shards\": 0", "\"num_shards\": -1", {"'num_shards' is -1"});
   expect_refusal("\"width\": 48", "\"width\": -48", {"'width' is -48"});

@@ -49,7 +49,7 @@ TEST(CachedTeacher, GivesTheLossesAndMatchesOfTheLiveOne) {
   const auto cache = std::make_shared<TeacherCache>(folder.path(), pair().origin());
   EXPECT_EQ(cache->num_samples(), 6);
   const auto teacher = cached_teacher(cache, pair().origin().layers);
-  EXPECT_EQ(teacher.vocab_size, 320);
+  EXPECT_EQ(teacher.shared_rows, 320);
   const int num_draws = 200;
   const auto live = interact_with(pair().live(), num_draws), cached = interact_with(teacher, num_draws);
   int num_equal = 0;
@@ -101,14 +101,17 @@ TEST(CachedTeacher, ServesFewerLayers) {
   EXPECT_TRUE(at::equal(cache.load(batch, {}).entropy, whole.entropy.narrow(0, 3, 1)));
 }
 
-TEST(CachedTeacher, ReadsAheadOfSamplesThatItHasOrNot) {
+TEST(CachedTeacher, ReadsAheadOfSamplesThatItHas) {
   const Folder folder;
   write_cache(folder.path());
   const auto teacher = cached_teacher(std::make_shared<TeacherCache>(folder.path(), pair().origin()), {});
   Sample unknown;
+  unknown.id = "unknown";
   unknown.tokens = {1};
   ASSERT_TRUE(teacher.read_ahead);
-  EXPECT_NO_THROW(teacher.read_ahead(unknown));
+  EXPECT_NO_THROW(teacher.read_ahead(unknown)) << "nothing is asked of the teacher";
+  unknown.answer_positions = {0};
+  expect_error([&] { teacher.read_ahead(unknown); }, {"has no sample 'unknown'"});
   EXPECT_NO_THROW(teacher.read_ahead(method_fixture::load_samples(0).at(0)));
 }
 
@@ -134,13 +137,16 @@ TEST(CachedTeacher, NamesEverythingThatDiffers) {
   expect_difference([](auto& o) { o.tokenizer = "x"; }, "its tokenizer is 'a tokenizer', the run's is 'x'");
   expect_difference([](auto& o) { o.chat_template = "x"; }, "its chat template is");
   expect_difference([](auto& o) { o.pre_processing = "x"; }, "its picture pre-processing is");
+  expect_difference([](auto& o) { o.teacher_tokenizer = "x"; }, "its teacher's tokenizer is 'another tokenizer'");
+  expect_difference([](auto& o) { o.teacher_chat_template = "x"; }, "its teacher's chat template is");
+  expect_difference([](auto& o) { o.teacher_pre_processing = "x"; }, "its teacher's picture pre-processing is");
   expect_difference([](auto& o) { o.teacher = "x"; }, "its teacher is");
   expect_difference([](auto& o) { o.teacher_verbalizers = "x"; }, "its teacher's verbalizers is");
   expect_difference([](auto& o) { o.student_head = "x"; }, "its student's language head is");
   expect_difference([](auto& o) { o.dtype = "bfloat16"; }, "its dtype is 'float32', the run's is 'bfloat16'");
   expect_difference([](auto& o) { o.layers.push_back(99); }, "its list of target layers is");
   expect_difference([](auto& o) { o.width = 7; }, "its width is 48, the run's is 7");
-  expect_difference([](auto& o) { o.vocab_size = 7; }, "its number of vocabulary rows is 320, the run's is 7");
+  expect_difference([](auto& o) { o.shared_rows = 7; }, "its number of shared vocabulary rows is 320, the run's is 7");
   expect_difference([](auto& o) { o.tokenizer = o.dtype = "x"; }, "'x'; its dtype");
 }
 
