@@ -41,9 +41,13 @@ inline const Json& expected(const std::string& pair = kPair) {
 
 using fixtures::integers;
 
-/// The three samples of a stored micro-batch.
-inline std::vector<Sample> load_samples(int index, const std::string& pair = kPair) {
-  const auto file = SafetensorsFile::open(folder_of(pair) / ("batch_" + std::to_string(index) + ".safetensors"));
+inline std::filesystem::path batch_path(int index, const std::string& pair, const std::string& prefix) {
+  return folder_of(pair) / concat(prefix, "batch_", index, ".safetensors");
+}
+
+/// The three samples of a stored micro-batch; with the prefix "teacher_", as a teacher of another family is shown them.
+inline std::vector<Sample> load_samples(int index, const std::string& pair = kPair, const std::string& prefix = "") {
+  const auto file = SafetensorsFile::open(batch_path(index, pair, prefix));
   std::vector<Sample> samples(3);
   for (size_t i = 0; i < samples.size(); ++i) {
     const auto prefix = "samples." + std::to_string(i) + ".";
@@ -65,7 +69,15 @@ inline std::vector<Sample> load_samples(int index, const std::string& pair = kPa
   return samples;
 }
 
-inline Batch load_batch(int index, const std::string& pair = kPair) { return pack(load_samples(index, pair)); }
+/// With the teacher's samples where it has its own.
+inline Batch load_batch(int index, const std::string& pair = kPair) {
+  const auto own = load_samples(index, pair);
+  if (!std::filesystem::exists(batch_path(index, pair, "teacher_"))) return pack(own);
+  const auto teachers = load_samples(index, pair, "teacher_");
+  std::vector<SamplePair> pairs;
+  for (size_t i = 0; i < own.size(); ++i) pairs.push_back({own[i], teachers[i]});
+  return pack_pairs(pairs);
+}
 
 inline std::vector<int64_t> target_layers(const std::string& who) {
   return expected().at("target_layers").at(who).get<std::vector<int64_t>>();

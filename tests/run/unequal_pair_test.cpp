@@ -1,16 +1,9 @@
 // Runs whose teacher sees otherwise than the student: other limits of pictures, another mean, other tokens.
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <gtest/gtest.h>
-
-#include "checkpoint/load.h"
+#include "tests/run/unequal_pair.h"
 #include "model/parts.h"
-#include "objective/verbal_kl.h"
 #include "plan/plan.h"
 #include "run/make_cache.h"
 #include "run/pair_processors.h"
-#include "teacher/teacher.h"
-#include "tests/seams/toy_run.h"
 #include "tests/support/errors.h"
 
 namespace vlsi {
@@ -18,81 +11,74 @@ namespace {
 
 namespace fs = std::filesystem;
 using toy_run::TinyPair;
-
-/// Gives the models settings of their own for pictures. Those of the data, 23 x 17 pixels, become 6 tokens by the
-/// teacher's limits and 1 by the student's, or the other way round.
-void see_differently(const TinyPair& pair, bool teacher_sees_more) {
-  for (const std::string who : {"student", "teacher"}) {
-    const auto path = pair.folder() / who / "preprocessor_config.json";
-    auto json = read_json(path);
-    const bool sees_more = (who == "teacher") == teacher_sees_more;
-    json["min_pixels"] = sees_more ? 1024 : 256;
-    if (who == "teacher") json["image_mean"] = {0.5, 0.4, 0.3}, json["image_std"] = {0.2, 0.3, 0.4};
-    write_text(path, json.dump());
-  }
-}
-
-/// The rows of `verbal_rows` at the answers of the samples, one sample a pass.
-at::Tensor rows_of(const fs::path& folder, const std::string& who, const fs::path& input_of,
-                   const std::vector<int64_t>& layers, const std::vector<int64_t>& records) {
-  at::NoGradGuard no_grad;
-  const auto model = load_vlm(folder / who, at::kFloat);
-  const auto verbalizers = Verbalizers::load(folder / "run" / (who + "-verbalizers"), model->config().text,
-                                             BackboneFingerprint::of(*model), layers);
-  const auto processor = load_processor(input_of);
-  const RecordFile file(TinyPair::train_data());
-  std::vector<at::Tensor> rows;
-  for (const int64_t record : records)
-    rows.push_back(verbal_rows(*model, verbalizers.get(), pack({processor->encode(file.read(record))})));
-  return at::cat(rows, 1);
-}
-
-/// The records that a first batch of at most `budget` tokens holds, in the file's order.
-std::vector<int64_t> first_records(const fs::path& folder, int64_t budget) {
-  const auto student = load_processor(folder / "student"), teacher = load_processor(folder / "teacher");
-  const RecordFile file(TinyPair::train_data());
-  std::vector<int64_t> records;
-  int64_t own = 0, theirs = 0;
-  for (int64_t record = 0; record < file.size(); ++record) {
-    own += std::ssize(student->encode(file.read(record)).tokens);
-    theirs += std::ssize(teacher->encode(file.read(record)).tokens);
-    if (std::max(own, theirs) > budget) break;
-    records.push_back(record);
-  }
-  return records;
-}
-
-const std::vector<std::string> kOneBatch{"data.shuffle=false", "optimizer.accumulate=1", "interact.iterations=1",
-                                         "finetune.iterations=0", "data.batch_tokens=200"};
+using unequal_pair::see_differently;
 
 TEST(UnequalPair, ComparesWhatEachModelSaysOfItsOwnSamples) {
   for (const bool teacher_sees_more : {true, false}) {
     const TinyPair pair;
     see_differently(pair, teacher_sees_more);
-    const auto lines = pair.run(kOneBatch);
-    const fs::path folder = pair.folder() / "";
-    const auto records = first_records(folder, 200);
-    ASSERT_GT(records.size(), 2U);
-    ASSERT_LT(records.size(), 12U);
-
-    const auto u = rows_of(folder, "student", folder / "student", {1}, records);
-    const auto head = load_vlm(folder / "student", at::kFloat)->head(),
-               teacher_head = load_vlm(folder / "teacher", at::kFloat)->head();
-    const auto kl_with = [&](const fs::path& input_of) {
-      return all_pairs_kl_plain(u, head, rows_of(folder, "teacher", input_of, {1, 2}, records), teacher_head);
-    };
-    const auto expected = kl_with(folder / "teacher"), by_the_students_eyes = kl_with(folder / "student");
-    for (const auto& line : lines) {
-      if (line.at("step") != "interact") continue;
-      EXPECT_EQ(line.at("answer_tokens"), u.size(1));
-      // Float32 sums of 320 rows, of values near one.
-      EXPECT_NEAR(line.at("last_kl").get<double>(), expected[1][2].item<double>(), 1e-5);
-      for (int64_t l = 0; l < 2; ++l)
-        EXPECT_NEAR(line.at("kl_matrix")[0][l].get<double>(), expected[0][l].item<double>(), 1e-5);
-    }
-    EXPECT_GT(std::abs(expected[1][2].item<double>() - by_the_students_eyes[1][2].item<double>()), 1e-3);
+    unequal_pair::expect_own_samples(pair, /*teacher_reads_the_students=*/true);
   }
 }
+
+TEST(UnequalPair, HasTemplatesOfItsOwn) {
+  const TinyPair pair;
+  write_text(pair.folder() / "teacher/chat_template.jinja",
+             "<|im_start|>system\nBe brief, but say all that is asked for, and no more than that.<|im_end|>\n"
+             "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+             "{% for part in message['content'] %}{% if part['type'] == 'image' %}"
+             "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
+             "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+  const auto length_of = [&](const char* who) {
+    const auto processor = load_processor(pair.folder() / who);
+    return std::ssize(processor->encode(RecordFile(TinyPair::train_data()).read(0)).tokens);
+  };
+  ASSERT_GT(length_of("teacher"), length_of("student"));
+  unequal_pair::expect_own_samples(pair, /*teacher_reads_the_students=*/true);
+}
+
+/// Puts a model of another family in the teacher's place: the stored configuration with the ids of the tiny tokenizer.
+void take_teacher_of(const TinyPair& pair, const std::string& family) {
+  auto json = read_json(concat(VLSI_TEST_DATA "/method/", family, "/teacher/config.json"));
+  auto& text = json.contains("text_config") ? json["text_config"] : json;
+  text["vocab_size"] = 340;
+  for (auto* part : {&json, &text}) {
+    for (const auto& [key, id] :
+         {std::pair("bos_token_id", 312), std::pair("eos_token_id", 314), std::pair("vision_start_token_id", 315),
+          std::pair("vision_end_token_id", 316), std::pair("vision_token_id", 317), std::pair("image_token_id", 318),
+          std::pair("video_token_id", 319)}) {
+      if (part->contains(key)) (*part)[key] = id;
+    }
+  }
+  fs::remove_all(pair.folder() / "teacher");
+  save_vlm(pair.folder() / "teacher",
+           *initialize_vlm(parse_model_config(json, family), Initializer::kFanIn, /*seed=*/4), at::kFloat,
+           VLSI_TEST_DATA "/tiny/tokenizer");
+  const auto path = pair.folder() / "teacher/preprocessor_config.json";
+  auto pictures = read_json(path);
+  pictures["patch_size"] = 4;
+  write_text(path, pictures.dump());
+}
+
+class PairOfFamilies : public testing::TestWithParam<const char*> {};
+
+TEST_P(PairOfFamilies, ComparesWhatEachModelSaysOfItsOwnSamples) {
+  const TinyPair pair;
+  take_teacher_of(pair, GetParam());
+  unequal_pair::expect_own_samples(pair, /*teacher_reads_the_students=*/false);
+}
+
+TEST_P(PairOfFamilies, GoesThroughTheThreeStepsWithAnyTeacher) {
+  for (const char* residency : {"resident", "streamed"}) {
+    const TinyPair pair;
+    take_teacher_of(pair, GetParam());
+    EXPECT_EQ(pair.run({concat("teacher.residency=", residency)}).size(), 8U);
+    EXPECT_TRUE(fs::exists(pair.folder() / "run/model/model.safetensors"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Teachers, PairOfFamilies, testing::Values("qwen2_5_vl", "qwen3_vl"),
+                         [](const auto& family) { return std::string(family.param); });
 
 TEST(UnequalPair, IsShownOneThingWhereTheProcessorsAreEqual) {
   const TinyPair pair;
