@@ -63,11 +63,11 @@ inline std::vector<int64_t> first_records(const fs::path& folder, int64_t budget
 /// Runs one iteration of the interaction on one micro-batch, and compares its KL of all pairs with the definition, on
 /// each model's own samples one by one. Expects that the teacher would say something else of the student's samples,
 /// where it can be shown them.
-inline void expect_own_samples(const TinyPair& pair, bool teacher_reads_the_students) {
+inline void expect_own_samples(const TinyPair& pair, bool teacher_reads_the_students, int64_t batch_tokens = 250) {
   const auto lines = pair.run({"data.shuffle=false", "optimizer.accumulate=1", "interact.iterations=1",
-                               "finetune.iterations=0", "data.batch_tokens=500"});
+                               "finetune.iterations=0", concat("data.batch_tokens=", batch_tokens)});
   const auto& folder = pair.folder().path();
-  const auto records = first_records(folder, 500);
+  const auto records = first_records(folder, batch_tokens);
   ASSERT_GT(records.size(), 2U);
   ASSERT_LT(records.size(), 12U);
   const auto u = rows_of(folder, "student", folder / "student", {1}, records);
@@ -88,7 +88,9 @@ inline void expect_own_samples(const TinyPair& pair, bool teacher_reads_the_stud
       EXPECT_NEAR(line.at("kl_matrix")[0][l].get<double>(), expected[0][l].item<double>(), 2e-5);
   }
   EXPECT_EQ(num_lines, 1);
-  if (teacher_reads_the_students) EXPECT_GT((expected - kl_with(folder / "student")).abs().max().item<double>(), 1e-3);
+  if (teacher_reads_the_students) {
+    EXPECT_GT((expected - kl_with(folder / "student")).abs().max().item<double>(), 1e-3);
+  }
 }
 
 }  // namespace vlsi::unequal_pair

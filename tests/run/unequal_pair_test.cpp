@@ -34,7 +34,7 @@ TEST(UnequalPair, HasTemplatesOfItsOwn) {
     return std::ssize(processor->encode(RecordFile(TinyPair::train_data()).read(0)).tokens);
   };
   ASSERT_GT(length_of("teacher"), length_of("student"));
-  unequal_pair::expect_own_samples(pair, /*teacher_reads_the_students=*/true);
+  unequal_pair::expect_own_samples(pair, /*teacher_reads_the_students=*/true, /*batch_tokens=*/500);
 }
 
 /// Puts a model of another family in the teacher's place: the stored configuration with the ids of the tiny tokenizer.
