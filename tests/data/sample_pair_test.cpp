@@ -54,9 +54,11 @@ TEST(SamplePair, RefusesAnswersOfOtherTokensByTheFirstThatDiffer) {
   const auto& tokenizer = student.tokenizer();
   const auto word = tokenizer.encode("!the");
   ASSERT_EQ(word.size(), 2U) << "'the' is one piece";
-  EXPECT_ERROR(maker.encode(conversation("!the"), kNoLimit, kNoLimit),
-               concat("the answers are 3 tokens to the student and 5 to the teacher; the first that differ, number 2, are "
-                      "'the' (", word[1], ") and 't' (", tokenizer.require("t"), ")"));
+  EXPECT_ERROR(
+      maker.encode(conversation("!the"), kNoLimit, kNoLimit),
+      concat("the answers are 3 tokens to the student and 5 to the teacher; the first that differ, number 2, are "
+             "'the' (",
+             word[1], ") and 't' (", tokenizer.require("t"), ")"));
 }
 
 TEST(SamplePair, RefusesAnotherEndOfTurnAndAnswersThatEndEarly) {
