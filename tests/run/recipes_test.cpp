@@ -1,6 +1,8 @@
 // The recipes' files: the paper's settings, and models of the hub's sizes.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "family/family.h"
 #include "model/config.h"
 #include "run/config.h"
@@ -63,13 +65,16 @@ TEST(Recipes, HaveThePapersSettings) {
 }
 
 TEST(Recipes, DescribeModelsOfTheHubsSizes) {
-  const auto size = [](const char* name) {
+  const std::map<std::string, double> sizes{
+      {"qwen2vl/model-2b.json", 2'208'985'600},    {"qwen2vl/model-7b.json", 8'291'375'616},
+      {"qwen2vl/model-72b.json", 73'405'560'320},  {"llava-ov/model-0.5b.json", 893'675'552},
+      {"llava-ov/model-7b.json", 8'030'807'584},   {"llava-ov/model-72b.json", 73'181'570'592},
+      {"qwen2.5-vl/model-3b.json", 3'754'622'976}, {"qwen2.5-vl/model-7b.json", 8'292'166'656},
+      {"qwen3-vl/model-2b.json", 2'127'532'032},   {"qwen3-vl/model-8b.json", 8'767'123'696}};
+  for (const auto& [name, size] : sizes) {
     const auto path = kRecipes / name;
-    return num_values(*make_vlm(parse_model_config(read_json(path), path.string())));
-  };
-  EXPECT_EQ(size("qwen2vl/model-2b.json"), 2208985600.0);
-  EXPECT_EQ(size("qwen2vl/model-7b.json"), 8291375616.0);
-  EXPECT_EQ(size("qwen2vl/model-72b.json"), 73405560320.0);
+    EXPECT_EQ(num_values(*make_vlm(parse_model_config(read_json(path), path.string()))), size) << name;
+  }
 }
 
 }  // namespace
