@@ -63,7 +63,7 @@ def tower(options):
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(options.model)
-    config.text_config.num_hidden_layers, config.text_config.vocab_size = 1, 160000  # the decoder is not used
+    config.text_config.num_hidden_layers, config.text_config.vocab_size = 1, 16  # the decoder is not used
     if hasattr(config.text_config, "layer_types"):
         config.text_config.layer_types = config.text_config.layer_types[:1]
     model = AutoModel.from_config(config, dtype=torch.bfloat16).eval()
