@@ -69,7 +69,7 @@ recipe() {
 
 # make_smoke_inputs OUT FAMILY STUDENT TEACHER: OUT/student, OUT/teacher and OUT/data.json, unless they are there.
 make_smoke_inputs() {
-  local out=$1 family=$2 role size tokenizer=
+  local out=$1 family=$2 role size tokenizer=qwen2_vl
   [ "$family" != llava-ov ] || tokenizer=llava_onevision
   if [ ! -d .deps/easy-vqa/easy_vqa ]; then
     $python/bin/pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0
