@@ -81,8 +81,10 @@ def tokenizer_of(family, out):
         return TINY / "tokenizer"
     out.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        text = (TINY / "tokenizer" / name).read_text()
-        (out / name).write_text(text.replace("<|image_pad|>", "<image>").replace("<|video_pad|>", "<video>"))
+        text = (TINY / "tokenizer" / name).read_text().replace("<|image_pad|>", "<image>").replace("<|video_pad|>", "<video>")
+        settings = json.loads(text)
+        settings.pop("chat_template", None)
+        (out / name).write_text(json.dumps(settings))
     config = MODELS[family][0]
     settings = dict(image_processor_type="LlavaOnevisionImageProcessor", image_grid_pinpoints=config["image_grid_pinpoints"],
                     image_mean=[0.5] * 3, image_std=[0.5] * 3, size=dict(height=14, width=14))
