@@ -61,8 +61,14 @@ std::vector<Content> pictures_of(const Conversation& conversation, size_t num_tu
 
 /// What the tokenizer's file may lack.
 std::optional<Tokenizer::Extra> extra_token(const ModelConfig& model, const ChatSettings& settings) {
-  if (!settings.picture_token_may_be_missing) return std::nullopt;
+  if (settings.template_without_token.empty()) return std::nullopt;
   return Tokenizer::Extra{std::string(settings.picture_token), static_cast<int32_t>(model.image_token_id)};
+}
+
+/// A directory whose tokenizer knows no pictures has the template of its language model, which does not either.
+ChatTemplate built_in_template(const ChatSettings& settings, const Tokenizer& tokenizer) {
+  const auto text = tokenizer.has_extra() ? settings.template_without_token : settings.default_template;
+  return ChatTemplate::parse(std::string(text), "the family's chat template");
 }
 
 bool is_generated(const Rendering& rendering, size_t byte) {
@@ -77,7 +83,7 @@ ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const Model
     : tokenizer_(Tokenizer::load(directory, extra_token(model, settings))),
       special_text_(special_text),
       settings_(std::move(settings)),
-      template_(ChatTemplate::parse(std::string(settings_.default_template), "the family's chat template")),
+      template_(built_in_template(settings_, tokenizer_)),
       tokenizer_checksum_(checksum_of_file(directory / "tokenizer.json")),
       num_axes_(model.text.num_axes()),
       end_of_turn_(tokenizer_.require(kEndOfTurn)),
@@ -88,7 +94,7 @@ ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const Model
   }
   probe_roles();
   const auto built_in = template_fingerprint();
-  auto found = ChatTemplate::load(directory);
+  auto found = tokenizer_.has_extra() ? std::nullopt : ChatTemplate::load(directory);
   if (found) template_ = *std::move(found);
   probe_roles();
   if (template_fingerprint() != built_in) {

@@ -37,7 +37,8 @@ struct ChatSettings {
   std::vector<std::string_view> other_placeholders;  // of videos; Errors wherever they stand
   std::string_view default_template;                 // for directories without one
   std::unique_ptr<PictureReader> pictures;
-  bool picture_token_may_be_missing = false;  // from tokenizer.json: then it has the id of config.json's
+  /// For a tokenizer.json that lacks the picture token, which has the id of config.json's then; empty: it is an Error.
+  std::string_view template_without_token = {};
 };
 
 /// Conversations are rendered by the directory's chat template. Labels are the tokens that begin with text of an

@@ -36,6 +36,7 @@ struct Tokenizer::State {
   std::unordered_map<int32_t, Added> added_by_id;
   std::unordered_map<std::string, int32_t> added_by_content;
   int64_t size;
+  bool has_extra = false;
 };
 
 namespace {
@@ -108,6 +109,7 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::optional<Extra>& extra) {
   auto file = read_tokenizer_file(directory / "tokenizer.json");
+  const auto num_added = file.added_tokens.size();
   if (extra) {
     const auto clashes = [&](const AddedToken& token) {
       return token.id == extra->id || token.content == extra->content;
@@ -116,7 +118,10 @@ Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::opt
         std::none_of(file.added_tokens.begin(), file.added_tokens.end(), clashes))
       file.added_tokens.push_back({extra->content, extra->id, /*special=*/true, /*normalized=*/false});
   }
-  return Tokenizer(std::make_unique<State>(directory, std::move(file)));
+  const bool has_extra = file.added_tokens.size() > num_added;
+  auto state = std::make_unique<State>(directory, std::move(file));
+  state->has_extra = has_extra;
+  return Tokenizer(std::move(state));
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText special_text) const {
@@ -181,6 +186,8 @@ int32_t Tokenizer::require(std::string_view token) const {
   if (const auto id = find(token)) return *id;
   fail("tokenizer in ", directory().string(), ": token '", token, "' is not in the vocabulary");
 }
+
+bool Tokenizer::has_extra() const { return state_->has_extra; }
 
 int64_t Tokenizer::size() const { return state_->size; }
 

@@ -62,6 +62,8 @@ class Tokenizer {
   /// `find`, or an Error that names the token and the directory.
   int32_t require(std::string_view token) const;
 
+  /// Whether the file lacks the extra token that it was loaded with.
+  bool has_extra() const;
   /// One more than the highest id.
   int64_t size() const;
   /// The same of the pieces that ordinary text is cut into, without the added tokens.

@@ -133,7 +133,7 @@ OrderedJson written_text(const ModelConfig& config, const std::string& dtype) {
       {"architectures", {"Qwen2ForCausalLM"}},
       {"attention_dropout", 0.0},
       {"bos_token_id", config.bos_token_id},
-      {"eos_token_id", config.eos_token_id},
+      {"eos_token_id", token_ids_json(config.eos_token_ids)},
       {"hidden_act", "silu"},
       {"hidden_size", text.hidden_size},
       {"initializer_range", config.initializer_range},

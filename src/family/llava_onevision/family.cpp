@@ -25,6 +25,19 @@ constexpr std::string_view kTemplate = R"({%- for message in messages %}
 {%- endfor %}
 {%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})";
 
+/// As the model's authors write conversations: a turn's parts in their order, and always a system turn.
+constexpr std::string_view kAuthorsTemplate = R"({%- for message in messages %}
+{%- if loop.first and message.role != 'system' %}{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}{% endif %}
+{{- '<|im_start|>' + message.role + '\n' }}
+{%- if message.content is string %}{{ message.content }}{% else %}
+{%- for part in message.content %}
+{%- if part.type == 'image' %}{{ '<image>\n' }}{% else %}{{ part.text }}{% endif %}
+{%- endfor %}
+{%- endif %}
+{{- '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %})";
+
 }  // namespace
 
 Family llava_onevision_family() {
@@ -79,7 +92,7 @@ Family llava_onevision_family() {
   family.make_processor = [](const std::filesystem::path& directory, const ModelConfig& model,
                              SpecialText special_text) -> std::unique_ptr<Processor> {
     ChatSettings settings{kPictureToken, {"<video>"}, kTemplate, nullptr};
-    settings.picture_token_may_be_missing = true;  // the files of the model's authors
+    settings.template_without_token = kAuthorsTemplate;
     settings.pictures = std::make_unique<LlavaOnevisionPictureReader>(directory, llava_onevision_config(model));
     return std::make_unique<ChatProcessor>(directory, model, special_text, std::move(settings));
   };
