@@ -114,7 +114,7 @@ void compare_stored(const char* name, at::ScalarType dtype, const Rows& rows, co
 /// The batch's summaries, read back from a cache in `scratch`.
 std::shared_ptr<TeacherCache> make_cache(const std::filesystem::path& scratch, const Batch& batch,
                                          const TeacherSummary& summary, const std::vector<int64_t>& layers) {
-  const CacheOrigin origin{"t", "c", "p", "l", "v", "h", "bfloat16", layers, kWidth, kVocabulary};
+  const CacheOrigin origin{"t", "c", "p", "t", "c", "p", "l", "v", "h", "bfloat16", layers, kWidth, kVocabulary};
   CacheWriter writer(scratch, origin, int64_t{1} << 30);
   writer.add(batch, summary);
   writer.finish();

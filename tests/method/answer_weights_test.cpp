@@ -115,7 +115,7 @@ TEST_P(AnswerWeightsOf, CountInInteraction) {
   expect_weights_count(
       [&](const Batch& batch) {
         Random random(1);
-        const auto live = live_teacher(teacher.model, teacher.verbalizers, student.model);
+        const auto live = live_teacher(teacher.model, teacher.verbalizers, student.model, kAllIds);
         return interact({*student.model, student.verbalizers.get(), live, config, random, some_label(), &grams}, batch);
       },
       parameters);

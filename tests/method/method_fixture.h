@@ -50,18 +50,18 @@ inline std::vector<Sample> load_samples(int index, const std::string& pair = kPa
   const auto file = SafetensorsFile::open(batch_path(index, pair, prefix));
   std::vector<Sample> samples(3);
   for (size_t i = 0; i < samples.size(); ++i) {
-    const auto prefix = "samples." + std::to_string(i) + ".";
-    const auto tensor = [&](const char* name) { return file->tensor(prefix + name); };
+    const auto place = "samples." + std::to_string(i) + ".";
+    const auto tensor = [&](const char* name) { return file->tensor(place + name); };
     auto& sample = samples[i];
     sample.id = std::to_string(i);
     sample.tokens = integers(tensor("tokens"));
     for (const auto& axis : tensor("positions").unbind()) sample.positions.push_back(integers(axis));
     sample.answer_positions = integers(tensor("answer_positions"));
     sample.labels = integers(tensor("labels"));
-    if (!file->tensors().contains(prefix + "patches")) continue;
+    if (!file->tensors().contains(place + "patches")) continue;
     sample.image_token_positions = integers(tensor("image_token_positions"));
     int64_t first = 0;
-    for (const auto& shape : fixtures::picture_shapes(*file, prefix, folder_of(pair) / "student")) {
+    for (const auto& shape : fixtures::picture_shapes(*file, place, folder_of(pair) / "student")) {
       sample.images.push_back({tensor("patches").narrow(0, first, shape.num_patches), shape});
       first += shape.num_patches;
     }

@@ -19,7 +19,7 @@ struct JinjaLimits {
   static constexpr size_t kBytes = 512 << 20;        // of all texts and collections that are made
   static constexpr size_t kBytesPerEntry = 32;       // of a collection
   static constexpr size_t kBytesPerKey = 192;        // of a dict
-  static constexpr size_t kBytesPerText = 96;        // besides its characters
+  static constexpr size_t kBytesPerText = 160;       // or per list, besides what it holds
   static constexpr size_t kOutputBytes = 64 << 20;   // of the rendering
   static constexpr size_t kValueNesting = 600;       // of collections in collections
   static constexpr size_t kEvaluationDepth = 1'000;  // of expressions and statements in one another, calls included

@@ -14,7 +14,7 @@ TEST(InterpolatedPositions, AreTheReferencesForSidesOfEveryKind) {
   for (const int side : {1, 2, 5, 7, 48}) {
     SCOPED_TRACE(side);
     const auto tensor = [&](const char* name) { return file->tensor(concat(side, ".", name)); };
-    const auto grids = fixtures::Case::integers(tensor("grids"));
+    const auto grids = fixtures::integers(tensor("grids"));
     std::vector<PictureShape> pictures;
     for (size_t i = 0; i < grids.size(); i += 3) {
       pictures.push_back(shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2));

@@ -98,7 +98,7 @@ TemplateValue filter_slice(JinjaCall& call) {
     const size_t end = begin + length + (i < longer);
     std::vector<TemplateValue> slice(items.begin() + begin, items.begin() + end);
     if (call.find(1) && !call.find(1)->is_none() && i >= longer) slice.push_back(call.value(1));
-    call.context.make(JinjaLimits::kBytesPerEntry);
+    call.context.make(JinjaLimits::kBytesPerText);
     slices.push_back(call.context.made(TemplateValue::list(std::move(slice))));
     begin = end;
   }

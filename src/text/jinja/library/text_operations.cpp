@@ -104,6 +104,7 @@ std::vector<TracedText> split(JinjaContext& context, const TracedText& text,
     else
       cuts.erase(cuts.begin(), cuts.end() - max_splits);
   }
+  context.make(JinjaLimits::kBytesPerText, cuts.size() + 1);
   std::vector<TracedText> parts;
   size_t begin = 0;
   for (const auto& [cut, next] : cuts) {
