@@ -53,8 +53,7 @@ double read_weight(const Json& turn, Role role, const std::string& place) {
            kLargestWeight);
     }
     if (own != 0 && role != Role::kAssistant)
-      fail(place, ".", key, ": is ", value.dump(),
-           " in a turn that is not the assistant's, expected false, 0 or null");
+      fail(place, ".", key, ": is ", value.dump(), " in a turn that is not the assistant's, expected false, 0 or null");
     weight *= own;
   }
   return weight;
@@ -218,7 +217,7 @@ class Reader {
   }
 
   /// The picture that a part itself names, by one of the keys that are in use for it.
-  std::optional<Content> named_picture(const Json& part, const std::string& place) const {
+  std::optional<Content> named_picture(const Json& part, const std::string& place) {
     const char* found = nullptr;
     for (const char* key : {"image", "image_url", "path", "url", "base64"}) {
       if (!has(part, key)) continue;
@@ -226,7 +225,7 @@ class Reader {
       found = key;
     }
     if (found == nullptr) return std::nullopt;
-    const std::string key = found;
+    const std::string key = named_by_ = found;
     if (key == "image_url" && part[key].is_object())
       return picture_content(require<std::string>(part[key], "url", place + ".image_url"), images_,
                              place + ".image_url.url");
@@ -268,7 +267,8 @@ class Reader {
       first->contents.insert(first->contents.begin(), pictures_.begin(), pictures_.end());
     } else if (num_placed_ != pictures_.size()) {
       fail(place, ": ", num_placed_, " places for pictures (<image>) in the user turns, but the record has ",
-           pictures_.size(), " pictures, expected as many");
+           pictures_.size(), " pictures, expected as many",
+           num_named_ > 0 ? concat("; a part names a picture of its own by '", named_by_, "'") : "");
     }
   }
 
@@ -277,6 +277,7 @@ class Reader {
   const std::string& place_;
   std::vector<Content> pictures_;  // of the keys `image` and `images`
   size_t num_placed_ = 0, num_named_ = 0;
+  std::string named_by_;  // the last part's key
 };
 
 bool has_answer(const std::vector<Turn>& turns) {

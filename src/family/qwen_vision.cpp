@@ -12,10 +12,6 @@ std::string QwenVision::tower_text() const {
                 spatial_merge_size);
 }
 
-std::string QwenVision::patches_text() const {
-  return concat(patch_size, " pixels wide, ", patch_values(), " numbers each, merged by ", spatial_merge_size);
-}
-
 void read_qwen_vision(const ConfigKeys& keys, QwenVision& vision) {
   keys.read_size("depth", vision.depth, 4096);
   keys.read_size("num_heads", vision.num_heads);

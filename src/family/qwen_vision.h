@@ -36,7 +36,6 @@ struct QwenVision : FamilyConfig {
   int64_t merged_size() const { return width() * spatial_merge_size * spatial_merge_size; }
 
   std::string tower_text() const override;
-  std::string patches_text() const override;
 };
 
 /// The keys of vision_config that all of these families have; `keys` are its.

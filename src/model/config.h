@@ -39,8 +39,6 @@ struct FamilyConfig {
   virtual ~FamilyConfig() = default;
   /// The tower in a few words: "32 blocks x 1280, heads 16, patch 14, merge 2".
   virtual std::string tower_text() const = 0;
-  /// What patches must be like for the tower to read them; two models with equal texts read the same pictures.
-  virtual std::string patches_text() const = 0;
 };
 
 struct ModelConfig {
@@ -49,7 +47,7 @@ struct ModelConfig {
   std::shared_ptr<const FamilyConfig> own;  // the family's
   int64_t bos_token_id = 151643;
   std::vector<int64_t> eos_token_ids{151645};  // end an answer; at least one
-  int64_t image_token_id = 151655;  // stands where a picture's rows go
+  int64_t image_token_id = 151655;             // stands where a picture's rows go
   double initializer_range = 0.02;
 };
 

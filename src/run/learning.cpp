@@ -64,6 +64,7 @@ std::vector<std::string> learning_lines(const OrderedJson& learning) {
   for (const auto& step : learning.at("steps")) {
     std::string parts;
     for (const auto& part : step.at("parts")) {
+      if (part.at("tensors") == 0) continue;  // a tied head
       parts += concat(parts.empty() ? "" : "; ", part.at("part").get<std::string>(), ", ",
                       part.at("tensors").get<int64_t>(), " tensors, ", part.at("parameters").get<int64_t>(),
                       " parameters, ", percent_text(part.at("share").get<double>()), " of the student");

@@ -70,11 +70,12 @@ TEST(RunFile, TwoTokenizersThatDifferAreRefused) {
   const Folder folder;
   fs::copy(model("teacher"), folder / "teacher", fs::copy_options::recursive);
   auto tokenizer = content_of(folder / "teacher/tokenizer.json");
-  replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
+  replace(tokenizer, R"("#": 2,)", R"("#": 3,)");
+  replace(tokenizer, R"("$": 3,)", R"("$": 2,)");
   write_text(folder / "teacher/tokenizer.json", tokenizer);
   expect_refusal(distill(folder, {"--set", "teacher.model=" + (folder / "teacher").string()}),
                  {model("student").string(), (folder / "teacher").string(),
-                  "first at ids 319 ('<|video_pad|>' against '<|other_pad|>')"});
+                  "first at ids 2 ('#' against '$'), 3 ('$' against '#')"});
 }
 
 TEST(Diverging, EndsWithAMessageAndKeepsTheLastGoodCheckpoint) {

@@ -97,10 +97,10 @@ TEST(UnequalPair, LearnsFromACacheWhatItLearnsFromTheTeacher) {
   const Folder refused;
   expect_refusal(
       distill(refused, with(with(arguments, from_cache), {"--set", "teacher.model=" + model("teacher").string()})),
-      {"its teacher's picture pre-processing is 'qwen2_vl, 256 to 4096 pixels"});
+      {"its teacher's picture pre-processing is 'merged patches, 256 to 4096 pixels"});
   expect_refusal(
       distill(refused, with(with(arguments, from_cache), {"--set", "student.model=" + model("student").string()})),
-      {"its picture pre-processing is 'qwen2_vl, 1024 to 4096 pixels"});
+      {"its picture pre-processing is 'merged patches, 1024 to 4096 pixels"});
   const auto inspected = vlsi_program({"inspect", live / "cache"});
   EXPECT_NE(inspected.out.find("teacher's   tokenizer "), std::string::npos) << inspected.out;
 }

@@ -18,7 +18,6 @@ constexpr int64_t kPatch = 4, kRows = 3, kColumns = 2, kFeatures = 12;
 
 struct Config : FamilyConfig {
   std::string tower_text() const override { return "one map"; }
-  std::string patches_text() const override { return "4 pixels wide"; }
 };
 
 inline ModelConfig read_config(const Json& json, const std::string& place) {

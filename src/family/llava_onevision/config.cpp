@@ -178,10 +178,6 @@ std::string LlavaOnevisionConfig::tower_text() const {
                 " pixels, patch ", patch_size);
 }
 
-std::string LlavaOnevisionConfig::patches_text() const {
-  return concat(patch_size, " pixels wide, ", patch_values(), " numbers each, in views of ", side(), " by ", side());
-}
-
 const LlavaOnevisionConfig& llava_onevision_config(const ModelConfig& config) {
   const auto* own = dynamic_cast<const LlavaOnevisionConfig*>(config.own.get());
   TORCH_CHECK(own != nullptr, "a configuration of the family ", config.family);

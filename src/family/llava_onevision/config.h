@@ -29,7 +29,6 @@ struct LlavaOnevisionConfig : FamilyConfig {
   int64_t patch_values() const { return num_channels * patch_size * patch_size; }
 
   std::string tower_text() const override;
-  std::string patches_text() const override;
 };
 
 /// The family's own part of a configuration that read_llava_onevision_config gave.

@@ -3,6 +3,10 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/log.h"
 
 namespace vlsi {
 namespace {
@@ -114,8 +118,16 @@ PicturePatches cut_view(const Image& image, const LlavaOnevisionConfig& config, 
   return writer.finish();
 }
 
-PicturePatches LlavaOnevisionPictureReader::read(const Image& image, const PictureLimits&, size_t num_pictures,
+PicturePatches LlavaOnevisionPictureReader::read(const Image& image, const PictureLimits& limits, size_t num_pictures,
                                                  const std::string& place) const {
+  if (limits != PictureLimits{}) {
+    static std::once_flag once;
+    std::call_once(once, [&] {
+      log_warning(concat("picture ", place,
+                         " has limits of its own (min_pixels, max_pixels or resized_*), which LLaVA-OneVision's "
+                         "grid of views does not know: they are passed over, here and in what follows"));
+    });
+  }
   return num_pictures == 1 ? cut_grid(image, config_, normalisation_, place) : cut_view(image, config_, normalisation_);
 }
 
