@@ -21,7 +21,7 @@ namespace {
 
 using namespace vlsi;
 
-constexpr int kPasses = 5;
+constexpr int kPasses = 3;
 
 void fill(const Module& module) {
   for (auto& [name, parameter] : module.named_parameters()) {
