@@ -1,5 +1,5 @@
-// What AVX512-BF16 does of a pass over a vocabulary, or of attention: products of bfloat16 numbers with float32 sums, and
-// the softmax of a tile of logits.
+// What AVX512-BF16 does of a pass over a vocabulary, or of attention: products of bfloat16 numbers with float32 sums,
+// and the softmax of a tile of logits.
 //
 // Positions lie side by side in vector lanes. A *panel* is at most kPanelLanes positions; a matrix [K, lanes] of a
 // panel holds neighbouring rows as pairs, [K / 2, lanes, 2], which is how the instruction reads it. Lanes are a
