@@ -93,12 +93,14 @@ ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const Model
          picture_token_, ", config.json has image_token_id ", model.image_token_id, "; expected the same");
   }
   probe_roles();
-  const auto built_in = template_fingerprint();
   auto found = tokenizer_.has_extra() ? std::nullopt : ChatTemplate::load(directory);
-  if (found) template_ = *std::move(found);
-  probe_roles();
-  if (template_fingerprint() != built_in) {
-    log_info(concat("the chat template in ", directory.string(), " is not that of its family; it is followed"));
+  if (found) {
+    const auto built_in = template_fingerprint();
+    template_ = *std::move(found);
+    probe_roles();
+    if (template_fingerprint() != built_in) {
+      log_info(concat("the chat template in ", directory.string(), " is not that of its family; it is followed"));
+    }
   }
   special_tokens_ = read_special_tokens(directory);
 }

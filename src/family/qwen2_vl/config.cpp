@@ -2,8 +2,6 @@
 
 #include <c10/util/Exception.h>
 
-#include <cmath>
-
 #include "family/config_keys.h"
 
 namespace vlsi {
@@ -50,10 +48,6 @@ ModelConfig read_qwen2_vl_config(const Json& json, const std::string& place) {
 OrderedJson write_qwen2_vl_config(const ModelConfig& config, const std::string& dtype) {
   const auto& text = config.text;
   const auto& vision = qwen2_vl_config(config);
-  // The hub's files say 4, not 4.0.
-  const double ratio = vision.mlp_ratio;
-  const OrderedJson mlp_ratio =
-      ratio == std::floor(ratio) ? OrderedJson(static_cast<int64_t>(ratio)) : OrderedJson(ratio);
   return {
       {"architectures", {"Qwen2VLForConditionalGeneration"}},
       {"attention_dropout", 0.0},
@@ -86,7 +80,7 @@ OrderedJson write_qwen2_vl_config(const ModelConfig& config, const std::string& 
        {
            {"depth", vision.depth},
            {"embed_dim", vision.embed_dim},
-           {"mlp_ratio", mlp_ratio},
+           {"mlp_ratio", number_json(vision.mlp_ratio)},
            {"num_heads", vision.num_heads},
            {"in_chans", vision.in_channels},
            {"in_channels", vision.in_channels},

@@ -49,7 +49,7 @@ std::string Qwen2VlTower::settings_text() const {
 
 Cost Qwen2VlTower::cost(double num_patches, double largest) const {
   // Of the FFN: its inner rows, their sigmoid with its input, and the product.
-  return qwen_tower_cost(config_, static_cast<double>(num_values(*this)), num_patches, largest, /*kept_inner=*/4);
+  return qwen_tower_cost(config_, num_values(*this), num_patches, largest, /*kept_inner=*/4);
 }
 
 Qwen2VlMerger::Qwen2VlMerger(const Qwen2VlConfig& config) : merged_size_(config.merged_size()) {
@@ -67,7 +67,7 @@ PictureRows Qwen2VlMerger::project(const at::Tensor& features, std::span<const P
 
 Cost Qwen2VlMerger::cost(double num_patches) const {
   Cost cost;
-  cost.operations = num_patches / patches_a_row() * 2 * static_cast<double>(num_values(*this));
+  cost.operations = num_patches / patches_a_row() * 2 * num_values(*this);
   return cost;
 }
 
