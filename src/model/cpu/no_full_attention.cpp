@@ -1,7 +1,8 @@
-// Stands for full_attention.cpp and bf16_avx512.cpp on processors that are not x86-64.
+// Stands for full_attention.cpp, bf16_avx512.cpp and cpu_kernels.cpp on processors that are not x86-64.
 #include <c10/util/Exception.h>
 
 #include "model/cpu/bf16_avx512.h"
+#include "model/cpu/cpu_kernels.h"
 #include "model/cpu/full_attention.h"
 
 namespace vlsi {
@@ -13,6 +14,11 @@ bool has_full_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&)
 
 at::Tensor full_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&, const std::vector<SequenceRun>&) {
   TORCH_CHECK(false, "this processor has no attention of its own");
+}
+
+std::span<const CpuKernels> available_kernels() {
+  static const CpuKernels kernels[] = {kPlainKernels};
+  return kernels;
 }
 
 }  // namespace vlsi
