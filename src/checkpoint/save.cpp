@@ -13,6 +13,7 @@
 #include "checkpoint/load.h"
 #include "family/config_keys.h"
 #include "model/parts.h"
+#include "model/quantized_weight.h"
 
 namespace vlsi {
 namespace {
@@ -43,6 +44,7 @@ std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype, con
   std::vector<TensorSource> weights;
   for (const auto& item : model.named_parameters()) {
     if (part_of(item.first) == "lora") continue;
+    TORCH_CHECK(has_values(item.second), action, ": ", item.first, " has no values to write: it is quantised");
     const auto found = adapted.find(item.first);
     const auto make = [=, parameter = item.second, linear = found != adapted.end() ? found->second : nullptr,
                        name = family_of(model.config()).written_name(item.first)] {

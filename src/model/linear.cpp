@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "model/cpu/row_products.h"
+
 namespace vlsi {
 namespace {
 
@@ -73,12 +75,26 @@ at::Tensor Linear::map(const at::Tensor& x, bool with_values) const {
   const auto given = [](const at::Tensor& parameter) {
     return parameter.defined() ? std::optional(parameter) : std::nullopt;
   };
-  return AdaptedMap::apply(x.reshape({-1, weight_.size(1)}), weight_, given(bias_), given(lora_a_), given(lora_b_),
+  const auto weight = quantized_ ? quantized_->dequantized(x.scalar_type()) : weight_;
+  return AdaptedMap::apply(x.reshape({-1, weight_.size(1)}), weight, given(bias_), given(lora_a_), given(lora_b_),
                            lora_scale_, with_values)
       .view(sizes);
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const { return map(x, /*with_values=*/true); }
+
+at::Tensor Linear::forward_rows(const at::Tensor& x) const { return forward_rows_together(x, {this}).front(); }
+
+at::Tensor Linear::adapted_rows(const at::Tensor& x) const {
+  return row_products(row_products(x.to(at::kFloat), lora_a_, {}, at::kFloat), lora_b_, {}, at::kFloat)
+      .mul_(lora_scale_);
+}
+
+void Linear::quantize(Quantization kind) {
+  TORCH_CHECK(!is_quantized() && !weight_.requires_grad(), "a weight that learns, or is quantised already");
+  quantized_ = quantize_weight(weight_, kind);
+  weight_.set_data(without_values(weight_));
+}
 
 at::Tensor Linear::forward_without_values(const at::Tensor& x) const { return map(x, /*with_values=*/false); }
 
@@ -102,6 +118,7 @@ void Linear::set_lora(const at::Tensor& a, const at::Tensor& b, double scale) {
 
 at::Tensor Linear::merged_weight(at::ScalarType dtype) const {
   at::NoGradGuard no_grad;
+  TORCH_CHECK(!is_quantized(), "a quantised weight is not what the map was trained to be");
   if (!has_lora()) return weight_.to(dtype);
   return (weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_).to(dtype);
 }
@@ -113,7 +130,8 @@ std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<
   bool joinable = x.is_cpu();
   for (const auto* map : maps) {
     num_values += map->weight().numel();
-    joinable = joinable && !map->has_lora() && map->bias().defined() == maps.front()->bias().defined();
+    joinable =
+        joinable && !map->has_lora() && !map->is_quantized() && map->bias().defined() == maps.front()->bias().defined();
   }
   std::vector<at::Tensor> weights, biases;
   if (!joinable || num_values > kMaxJoinedValues) {
@@ -129,6 +147,24 @@ std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<
   }
   const auto bias = biases.empty() ? std::nullopt : std::optional(at::cat(biases));
   return at::linear(x, at::cat(weights), bias).split_with_sizes(sizes, -1);
+}
+
+std::vector<at::Tensor> forward_rows_together(const at::Tensor& x, const std::vector<const Linear*>& maps) {
+  std::vector<RowMap> products;
+  bool few_rows = !at::GradMode::is_enabled(), adapted = false;
+  for (const auto* map : maps) {
+    products.push_back({map->weight_, map->quantized_ ? &*map->quantized_ : nullptr, map->bias_});
+    few_rows = few_rows && has_row_products(x, products.back());
+    adapted = adapted || map->has_lora();
+  }
+  if (!few_rows) return forward_together(x, maps);
+  auto outputs = row_products(x, products, adapted ? at::kFloat : x.scalar_type());
+  if (!adapted) return outputs;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    if (maps[i]->has_lora()) outputs[i].add_(maps[i]->adapted_rows(x));
+    outputs[i] = outputs[i].to(x.scalar_type());
+  }
+  return outputs;
 }
 
 }  // namespace vlsi

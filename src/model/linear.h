@@ -4,9 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "model/module.h"
+#include "model/quantized_weight.h"
 
 namespace vlsi {
 
@@ -19,6 +21,9 @@ class Linear : public Module {
 
   /// x [..., in] -> [..., out]
   at::Tensor forward(const at::Tensor& x) const;
+  /// The same of a few rows x [T, in], for decoding: on a CPU without gradients the weight is read once, and a row is
+  /// the same bit for bit whatever rows are beside it (row_products.h). Otherwise it is forward(x).
+  at::Tensor forward_rows(const at::Tensor& x) const;
   /// Zeros in the shape of forward(x), with the gradients of forward(x): for a backward pass that runs a layer again
   /// and reads nothing of what this map, its last one, gives.
   at::Tensor forward_without_values(const at::Tensor& x) const;
@@ -34,18 +39,32 @@ class Linear : public Module {
   /// W + scale · B A, computed in float32 and rounded once to `dtype`; W itself without an adapter.
   at::Tensor merged_weight(at::ScalarType dtype) const;
 
+  /// From now on the weight is in 8 or 4 bits a number, as `kind` says; the parameter `weight` has no values any more.
+  /// A gradient of it is not to be
+  /// wanted.
+  void quantize(Quantization kind);
+  bool is_quantized() const { return quantized_.has_value(); }
+
+  /// Without values where the map is quantised.
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }
 
  private:
+  friend std::vector<at::Tensor> forward_rows_together(const at::Tensor& x, const std::vector<const Linear*>& maps);
   at::Tensor map(const at::Tensor& x, bool with_values) const;
+  /// What the adapter adds to the rows x, in float32.
+  at::Tensor adapted_rows(const at::Tensor& x) const;
 
   at::Tensor weight_, bias_, lora_a_, lora_b_;
+  std::optional<QuantizedWeight> quantized_;
   double lora_scale_ = 0;
 };
 
 /// What several maps make of the same x [T, in]; one product over their joined weights where they are small, which
 /// keeps a narrow model's products wide. The results may be slices of one tensor.
 std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps);
+
+/// The same of a few rows, as Linear::forward_rows.
+std::vector<at::Tensor> forward_rows_together(const at::Tensor& x, const std::vector<const Linear*>& maps);
 
 }  // namespace vlsi

@@ -3,6 +3,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "model/cpu/row_products.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
 
@@ -70,6 +71,39 @@ TEST_F(LinearMap, MergesItsAdapterIntoAWeightThatDoesTheSame) {
   add_adapter();
   const auto x = random({4, 6}, 3);
   EXPECT_LE(difference(at::linear(x, linear_.merged_weight(at::kFloat), linear_.bias()), adapted(x)), 1e-5);
+}
+
+TEST_F(LinearMap, GivesFewRowsTheSameWithAnAdapterAndWithout) {
+  at::NoGradGuard no_grad;
+  const auto x = random({3, 6}, 3);
+  EXPECT_LE(difference(linear_.forward_rows(x), linear_.forward(x)), 1e-6);
+  add_adapter();
+  const auto y = linear_.forward_rows(x);
+  EXPECT_LE(difference(y, adapted(x)), 1e-5);
+  EXPECT_TRUE(at::equal(linear_.forward_rows(x.narrow(0, 1, 1)), y.narrow(0, 1, 1)));
+  const auto both = forward_rows_together(x, {&linear_, &linear_});
+  EXPECT_TRUE(at::equal(both[0], y) && at::equal(both[1], y));
+}
+
+TEST_F(LinearMap, GivesFewRowsThatLearnTheirGradients) {
+  const auto x = random({3, 6}, 3).set_requires_grad(true);
+  EXPECT_TRUE(at::equal(linear_.forward_rows(x), linear_.forward(x)));
+  EXPECT_TRUE(linear_.forward_rows(x).requires_grad());
+}
+
+TEST_F(LinearMap, WorksWithAQuantisedWeightForFewRowsAndMany) {
+  at::NoGradGuard no_grad;
+  add_adapter();
+  const auto few = random({3, 6}, 3), many = random({kMaxProductRows + 1, 6}, 4);
+  const auto of_few = linear_.forward(few), of_many = linear_.forward(many);
+  linear_.quantize(Quantization::kInt8);
+  // The weight is off by 1 / 254 of its largest number, and so are the few rows: six products of numbers up to 2.5.
+  EXPECT_LE(difference(linear_.forward_rows(few), of_few), 0.1);
+  EXPECT_LE(difference(linear_.forward_rows(many), of_many), 0.1);
+  EXPECT_GT(difference(linear_.forward(many), of_many), 1e-4);
+  EXPECT_EQ(forward_together(many, {&linear_, &linear_})[1].sizes(), of_many.sizes());
+  EXPECT_FALSE(has_values(linear_.weight()));
+  EXPECT_THROW(linear_.merged_weight(at::kFloat), c10::Error);
 }
 
 TEST_F(LinearMap, KeepsAFloat32AdapterBesideABfloat16Weight) {

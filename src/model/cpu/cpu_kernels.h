@@ -10,14 +10,13 @@
 namespace vlsi {
 
 inline constexpr int64_t kGroupWidth = 128;  // of a quantised weight's inputs: int4 has a scale for each group
-inline constexpr int64_t kLaneWidth = 8;     // inputs of a group that share a lane, and a scale of the activations
-inline constexpr int64_t kGroupLanes = kGroupWidth / kLaneWidth;
+inline constexpr int64_t kGroupLanes = 16;   // of which each has eight inputs, and a scale of the activations
 
-/// Activations of a row, quantised: a group of 128 inputs at a time. Input 8 l + i of a group is byte 4 l + i of the
-/// group's first half for i < 4, and byte 4 l + i - 4 of its second half for the others, so that whole lanes of four
-/// bytes add up. `offset` is -128 (int8) or -8 (int4) times the sum of a lane's values: what a product with the
-/// weights' unsigned bytes has too much.
-struct QuantizedGroup {
+/// A group of a row's activations, quantised. Input 64 h + 16 i + l of a group, for i < 4, belongs to lane l and is
+/// byte 4 l + i of half h: what a lane's four bytes times those of a weight add up to, both halves' together, has one
+/// scale. `offset` is what a product with the weights' unsigned bytes has too much, negative: -128 (int8) or -8 (int4)
+/// times the sum of the lane's values.
+struct alignas(64) QuantizedGroup {
   int8_t values[kGroupWidth];
   float scale[kGroupLanes];
   int32_t offset[kGroupLanes];

@@ -2,6 +2,8 @@
 // alone against the row among others.
 #include "model/cpu/row_products.h"
 
+#include <limits>
+
 #include "base/error.h"
 #include "tests/model/fixtures.h"
 
@@ -65,6 +67,52 @@ TEST(RowProducts, EqualTheFormulaInBfloat16) {
   });
 }
 
+/// What the kernels of quantised weights read of x, in float64.
+at::Tensor seen_activations(const at::Tensor& x, const QuantizedWeight& weight) {
+  const int64_t width = weight.num_groups() * kGroupWidth;
+  auto seen = at::zeros({x.size(0), width}, at::kDouble);
+  std::vector<QuantizedGroup> groups(static_cast<size_t>(weight.num_groups()));
+  for (int64_t row = 0; row < x.size(0); ++row) {
+    const auto numbers = x[row].contiguous();
+    quantize_activations(numbers.const_data_ptr<float>(), x.size(1), 8, groups.data());
+    auto* to = seen.mutable_data_ptr<double>() + row * width;
+    for (const auto& group : groups) {
+      for (int64_t i = 0; i < kGroupWidth; ++i, ++to) {
+        const int64_t half = i / 64, lane = i % 16, byte = 64 * half + 4 * lane + i % 64 / 16;
+        *to = static_cast<double>(group.values[byte]) * static_cast<double>(group.scale[lane]);
+      }
+    }
+  }
+  return seen.narrow(1, 0, x.size(1));
+}
+
+constexpr Quantization kKinds[] = {Quantization::kInt8, Quantization::kInt4};
+
+TEST(RowProducts, EqualTheFormulaOfQuantisedNumbers) {
+  for_each_kernel([](const CpuKernels& kernels, const ProductShape& shape) {
+    for (const auto kind : kKinds) {
+      const auto x = random({shape.rows, shape.in}, 1), bias = random({shape.out}, 3);
+      const auto weight = quantize_weight(random({shape.out, shape.in}, 2), kind);
+      const auto expected = exact(seen_activations(x, weight), weight.dequantized(at::kFloat), bias);
+      const auto found = row_products(x, {{}, &weight, bias}, at::kFloat, kernels);
+      // A lane's products are added as whole numbers; what is left is float32's rounding of the sums and scales.
+      EXPECT_LE(difference(found, expected), 4e-7 * static_cast<double>(shape.in) + 2e-6) << text_of(kind);
+      const auto half = row_products(x.to(at::kBFloat16), {{}, &weight, bias}, at::kBFloat16, kernels);
+      EXPECT_EQ(half.scalar_type(), at::kBFloat16);
+    }
+  });
+}
+
+TEST(RowProducts, SeeActivationsUpToAPartIn254OfTheLargestOfTheirLane) {
+  for (const int64_t width : {1, 128, 300}) {
+    const auto x = random({3, width}, 1);
+    const auto weight = quantize_weight(random({1, width}, 2), Quantization::kInt8);
+    const auto error = (seen_activations(x, weight) - x.to(at::kDouble)).abs();
+    EXPECT_LE(error.max().item<double>(), x.abs().max().item<double>() / 253);
+    EXPECT_LE(error.mean().item<double>(), 0.006);  // half a step of 1.9 / 127 at the most, a quarter in the mean
+  }
+}
+
 TEST(RowProducts, AreTheSameBitForBitWhateverRowsAreBeside) {
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     for_each_kernel([&](const CpuKernels& kernels, const ProductShape& shape) {
@@ -76,29 +124,56 @@ TEST(RowProducts, AreTheSameBitForBitWhateverRowsAreBeside) {
       }
     });
   }
+  for (const auto kind : kKinds) {
+    for_each_kernel([&](const CpuKernels& kernels, const ProductShape& shape) {
+      const auto x = random({shape.rows, shape.in}, 1);
+      const auto weight = quantize_weight(random({shape.out, shape.in}, 2), kind);
+      const auto together = row_products(x, {{}, &weight}, at::kFloat, kernels);
+      for (int64_t row = 0; row < shape.rows; ++row) {
+        const auto alone = row_products(x.narrow(0, row, 1), {{}, &weight}, at::kFloat, kernels);
+        ASSERT_TRUE(at::equal(alone, together.narrow(0, row, 1))) << "row " << row;
+      }
+    });
+  }
 }
 
-TEST(RowProducts, KeepANan) {
+TEST(RowProducts, OfSeveralMapsAreThoseOfEach) {
+  const auto x = random({3, 200}, 1);
+  const auto first = random({33, 200}, 2), second = random({700, 200}, 3), bias = random({700}, 4);
+  const RowMap maps[] = {{first}, {second, nullptr, bias}, {first}};
+  const auto together = row_products(x, maps, at::kFloat);
+  ASSERT_EQ(together.size(), 3U);
+  for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(at::equal(together[i], row_products(x, maps[i], at::kFloat)));
+}
+
+TEST(RowProducts, KeepANanOrAnInfinityInItsRow) {
+  const auto weight = random({6, 140}, 2);
+  const auto int8 = quantize_weight(weight, Quantization::kInt8), int4 = quantize_weight(weight, Quantization::kInt4);
+  const RowMap maps[] = {{weight.to(at::kBFloat16)}, {{}, &int8}, {{}, &int4}};
   for (const auto& kernels : available_kernels()) {
-    SCOPED_TRACE(kernels.name);
-    auto x = random({2, 40}, 1).to(at::kBFloat16);
-    x[1][39] = std::nan("");
-    const auto y = row_products(x, random({6, 40}, 2).to(at::kBFloat16), {}, at::kBFloat16, kernels);
-    EXPECT_TRUE(y[1].isnan().all().item<bool>());
-    EXPECT_FALSE(y[0].isnan().any().item<bool>());
+    for (const auto& map : maps) {
+      for (const double number : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        SCOPED_TRACE(concat(kernels.name, ", ", number));
+        auto x = random({2, 140}, 1).to(at::kBFloat16);
+        x[1][139] = number;
+        const auto y = row_products(x, map, at::kBFloat16, kernels);
+        EXPECT_FALSE(y[1].isfinite().any().item<bool>());
+        EXPECT_TRUE(y[0].isfinite().all().item<bool>());
+      }
+    }
   }
 }
 
 TEST(RowProducts, AreForFewRowsOnTheCpuWithoutGradients) {
   const auto x = random({kMaxProductRows, 8}, 1), weight = random({4, 8}, 2);
-  EXPECT_TRUE(has_row_products(x, weight));
-  EXPECT_FALSE(has_row_products(random({kMaxProductRows + 1, 8}, 1), weight));
-  EXPECT_FALSE(has_row_products(x.to(at::kBFloat16), weight));
-  EXPECT_FALSE(has_row_products(x.to(at::kDouble), weight.to(at::kDouble)));
+  EXPECT_TRUE(has_row_products(x, {weight}));
+  EXPECT_FALSE(has_row_products(random({kMaxProductRows + 1, 8}, 1), {weight}));
+  EXPECT_FALSE(has_row_products(x.to(at::kBFloat16), {weight}));
+  EXPECT_FALSE(has_row_products(x.to(at::kDouble), {weight.to(at::kDouble)}));
   const auto learning = weight.clone().set_requires_grad(true);
-  EXPECT_FALSE(has_row_products(x, learning));
+  EXPECT_FALSE(has_row_products(x, {learning}));
   at::NoGradGuard no_grad;
-  EXPECT_TRUE(has_row_products(x, learning));
+  EXPECT_TRUE(has_row_products(x, {learning}));
 }
 
 }  // namespace
