@@ -1,11 +1,13 @@
-// vlsi evaluate: a model's score on a benchmark.
+// vlsi evaluate: a model's score on benchmarks, or that of answers made elsewhere.
 #include <iostream>
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/options.h"
-#include "eval/benchmark.h"
+#include "eval/evaluate.h"
+#include "eval/predictions.h"
+#include "eval/scoring/vectors.h"
 
 namespace vlsi {
 namespace {
@@ -13,25 +15,95 @@ namespace {
 struct EvaluateOptions {
   ModelOptions model;
   DataOptions data;
-  ChosenBenchmark benchmark;
-  std::filesystem::path out;
-  int64_t max_new_tokens = 16;
+  std::vector<ChosenBenchmark> benchmarks{ChosenBenchmark()};
+  ChosenProfile profile;
+  std::filesystem::path out, predictions, vectors;
+  AskOptions ask;
 };
 
-int run(const EvaluateOptions& options) {
-  catch_interrupts();
-  const auto benchmark = options.benchmark->open({options.data.data, options.data.images});
-  make_directories(options.out);
-  check_writable(options.out);
-  const auto summary = evaluate(*benchmark, load(options.model), options.max_new_tokens, options.data.batch_tokens,
-                                options.data.on_error(), options.out / "predictions.jsonl");
-  OrderedJson results{{"benchmark", options.benchmark->name},
-                      {"model", options.model.model.string()},
-                      {"data", options.data.data.string()}};
+std::vector<ChosenBenchmark> parse_benchmarks(const std::string& names) {
+  std::vector<ChosenBenchmark> all;
+  for (size_t begin = 0; begin <= names.size();) {
+    const size_t end = std::min(names.find(',', begin), names.size());
+    all.push_back(parse_or_fail<ChosenBenchmark>(names.substr(begin, end - begin), "--benchmark"));
+    begin = end + 1;
+  }
+  return all;
+}
+
+/// The data of one of several benchmarks: a file or folder of its name.
+std::filesystem::path data_of(const EvaluateOptions& options, const ChosenBenchmark& benchmark) {
+  if (options.benchmarks.size() == 1) return options.data.data;
+  for (const char* ending : {"", ".tsv", ".jsonl", ".json"}) {
+    auto path = options.data.data / (benchmark->name + ending);
+    if (std::filesystem::exists(path)) return path;
+  }
+  fail("--data ", options.data.data.string(), ": has no ", benchmark->name, ", ", benchmark->name,
+       ".tsv, .jsonl or .json");
+}
+
+/// The difference that the pictures make.
+void add_blank(const Benchmark& benchmark, const Speaker& speaker, const EvaluateOptions& options,
+               const std::filesystem::path& out, Summary& summary) {
+  AskOptions blank = options.ask;
+  blank.blank = true;
+  auto without = evaluate(benchmark, speaker, blank, out / "predictions-blank.jsonl");
+  if (summary.json.contains("accuracy") && without.json.contains("accuracy")) {
+    const double gain = summary.json["accuracy"].get<double>() - without.json["accuracy"].get<double>();
+    summary.json["multimodal_gain"] = gain;
+    summary.text += concat("without pictures: ", without.text, "multimodal gain: ", 100 * gain, "\n");
+  }
+  summary.json["blank"] = without.json;
+}
+
+void run_one(const ChosenBenchmark& chosen, const EvaluateOptions& options, const Speaker* speaker) {
+  const auto data = data_of(options, chosen);
+  const auto benchmark = chosen->open({data, options.data.images, options.profile});
+  const auto out = options.benchmarks.size() == 1 ? options.out : options.out / chosen->name;
+  make_directories(out);
+  check_writable(out);
+  const auto lines = out / "predictions.jsonl";
+  auto summary = speaker == nullptr ? score_predictions(*benchmark, options.predictions, options.ask.limit, lines)
+                                    : evaluate(*benchmark, *speaker, options.ask, lines);
+  OrderedJson results{{"benchmark", chosen->name}};
+  if (speaker != nullptr) results["model"] = options.model.model.string();
+  if (speaker == nullptr) results["predictions"] = options.predictions.string();
+  results["data"] = data.string();
   if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
+  if (speaker != nullptr && options.ask.blank) add_blank(*benchmark, *speaker, options, out, summary);
   results.update(summary.json);
-  write_json(options.out / "results.json", results);
+  write_json(out / "results.json", results);
   std::cout << summary.text;
+}
+
+void require_option(bool given, const char* option, const char* why) {
+  if (!given) fail(option, " is missing: ", why);
+}
+
+int run(EvaluateOptions options) {
+  catch_interrupts();
+  if (!options.vectors.empty()) {
+    const auto count = run_vectors(options.vectors, std::cout);
+    return count.same == count.total ? 0 : 1;
+  }
+  require_option(!options.data.data.empty(), "--data", "the questions are in it");
+  require_option(!options.out.empty(), "--out", "the results go there");
+  if (!options.predictions.empty()) {
+    if (options.benchmarks.size() > 1)
+      fail("--predictions has the answers of one benchmark, and --benchmark names ", options.benchmarks.size());
+    run_one(options.benchmarks[0], options, nullptr);
+    return 0;
+  }
+  require_option(!options.model.model.empty(), "--model", "it answers the questions, unless --predictions has answers");
+  options.ask.batch_tokens = options.data.batch_tokens;
+  options.ask.on_error = options.data.on_error();
+  for (const auto& chosen : options.benchmarks) {  // before the model is loaded
+    chosen->open({data_of(options, chosen), options.data.images, options.profile});
+    make_directories(options.out);
+    check_writable(options.out);
+  }
+  const auto speaker = load(options.model);
+  for (const auto& chosen : options.benchmarks) run_one(chosen, options, &speaker);
   return 0;
 }
 
@@ -41,11 +113,24 @@ Action add_evaluate(CLI::App& command) {
   auto options = std::make_shared<EvaluateOptions>();
   add_model_options(command, options->model);
   add_data_options(command, options->data);
-  add_word_option(command, "--benchmark", options->benchmark, "");
-  command.add_option("--out", options->out, "folder for results.json and predictions.jsonl")->required();
-  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
+  for (const char* name : {"--model", "--data"}) command.get_option(name)->required(false);
+  command
+      .add_option_function<std::string>(
+          "--benchmark", [options](const std::string& names) { options->benchmarks = parse_benchmarks(names); },
+          "one, or several with commas, whose data are files or folders of their names in --data: " +
+              words_of<ChosenBenchmark>("; "))
+      ->default_str(options->benchmarks[0].text());
+  add_word_option(command, "--profile", options->profile, "whose prompts and scoring rules");
+  command.add_option("--out", options->out, "folder for results.json and predictions.jsonl");
+  command.add_option("--max-new-tokens", options->ask.max_new_tokens, "longest answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--limit", options->ask.limit, "the first so many questions [all]")->check(whole_number_from(1));
+  command.add_flag("--blank", options->ask.blank, "ask again without pictures, and print the difference");
+  command.add_option("--predictions", options->predictions,
+                     "score these answers instead of a model's: VLMEvalKit's table or JSON, lmms-eval's JSONL, "
+                     "predictions.jsonl");
+  command.add_option("--vectors", options->vectors, "check scoring functions with the calls in this JSONL file");
   return [options] { return run(*options); };
 }
 

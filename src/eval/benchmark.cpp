@@ -1,26 +1,38 @@
 #include "eval/benchmark.h"
 
-#include "base/atomic_file.h"
+#include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/easy_vqa.h"
 
 namespace vlsi {
 
 Table<BenchmarkEntry>& benchmarks() {
   static Table<BenchmarkEntry> table{
-      {"easy-vqa", "exact match, per question type (the records' `category`)", open_easy_vqa}};
+      {"easy-vqa", "exact match, per question type (the records' `category`)", open_easy_vqa},
+      {"ai2d", "diagrams of science", open_ai2d},
+      {"blink", "fourteen tasks of perception", open_blink},
+      {"chartqa", "charts, numbers within 5 %", open_chartqa},
+      {"cv-bench", "counting, relations, depth, distance", open_cv_bench},
+      {"docvqa", "documents, by edit distance", open_docvqa},
+      {"hallusion-bench", "figures as they are and changed, yes or no", open_hallusion_bench},
+      {"infovqa", "infographics, by edit distance", open_infovqa},
+      {"llava-wilder", "open questions, by a judge", open_llava_wilder},
+      {"mathvista", "mathematics in pictures", open_mathvista},
+      {"mm-vet", "open questions, by a judge", open_mm_vet},
+      {"mm-vet-v2", "the same with several pictures", open_mm_vet_v2},
+      {"mmbench", "multiple choice, every turn of the options must be right", open_mmbench},
+      {"mmbench-cn", "the same in Chinese", open_mmbench_cn},
+      {"mme", "fourteen tasks, two yes-or-no questions a picture", open_mme},
+      {"mmmu", "college subjects", open_mmmu},
+      {"mmmu-pro", "college subjects, ten options", open_mmmu_pro},
+      {"mmstar", "questions that need their picture", open_mmstar},
+      {"ocrbench", "texts in pictures", open_ocrbench},
+      {"pope", "whether an object is there", open_pope},
+      {"qbench", "low-level properties of pictures", open_qbench},
+      {"realworldqa", "photographs of the world", open_realworldqa},
+      {"scienceqa", "school science", open_scienceqa},
+      {"seed-bench-2-plus", "charts, maps and web pages", open_seed_bench_2_plus},
+      {"textvqa", "texts in photographs, ten people's answers", open_textvqa}};
   return table;
-}
-
-Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, int64_t max_new_tokens, int64_t batch_tokens,
-                 OnError on_error, const std::filesystem::path& predictions) {
-  std::vector<Verdict> verdicts;
-  AtomicFile lines(predictions);
-  for (const auto& answer : answer_all(speaker, benchmark.questions(), max_new_tokens, batch_tokens, on_error)) {
-    verdicts.push_back(benchmark.judge(answer.record, answer.text));
-    lines.write(verdicts.back().line.dump() + "\n");
-  }
-  lines.commit();
-  return benchmark.summarize(verdicts);
 }
 
 }  // namespace vlsi

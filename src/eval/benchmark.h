@@ -6,21 +6,30 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/table.h"
 #include "data/dataset.h"
-#include "eval/answers.h"
+#include "eval/profile.h"
 
 namespace vlsi {
+
+/// What a question belongs to, by name: its category, split, task and the like.
+using Tags = std::vector<std::pair<std::string, std::string>>;
 
 /// What is thought of one answer.
 struct Verdict {
   int64_t question;
-  double score;          // 1 right, 0 wrong; what lies between, or beyond, where a benchmark has that
-  std::string category;  // of the question; empty where it has none
-  OrderedJson line;      // of predictions.jsonl
+  double score;           // 1 right, 0 wrong; what lies between, or beyond, where a benchmark has that
+  std::string category;   // of the question; empty where it has none
+  OrderedJson line;       // of predictions.jsonl
+  std::string unit = {};  // verdicts of one unit are drawn together by the bootstrap; empty: each alone
+  Tags tags = {};
+  std::string said = {};  // what the answer was taken for, where sums need it: a letter, or yes and no
+  bool parsed = true;     // false where the rule found no answer in it
+  bool scored = true;     // false where only a judge could tell
 };
 
 struct Summary {
@@ -29,12 +38,14 @@ struct Summary {
 };
 
 /// A benchmark with its questions at hand. Questions that belong together (the same one with its options turned, all of
-/// one picture) find each other in `summarize`, by their numbers.
+/// one picture) find each other in `summarize`, by their units and tags.
 class Benchmark {
  public:
   virtual ~Benchmark() = default;
   /// The questions as conversations that a model goes on with: texts, options and pictures as it is shown them.
   virtual const Records& questions() const = 0;
+  /// By which answers that were made elsewhere name a question; each has its own.
+  virtual std::string id(int64_t question) const { return questions().read(question, false).id; }
   /// The answer to a question. Error naming the place for a question that cannot be judged.
   virtual Verdict judge(int64_t question, const std::string& answer) const = 0;
   /// Of the questions that were answered, in their order.
@@ -43,6 +54,7 @@ class Benchmark {
 
 struct BenchmarkSource {
   std::filesystem::path data, images;  // `images` as RecordFile has it
+  ChosenProfile profile = {};
 };
 
 struct BenchmarkEntry {
@@ -53,10 +65,5 @@ struct BenchmarkEntry {
 /// The first is the default.
 Table<BenchmarkEntry>& benchmarks();
 using ChosenBenchmark = Choice<BenchmarkEntry, benchmarks>;
-
-/// Asks the model every question, greedily, and judges its answers, which go to the JSONL file `predictions`; bad
-/// records are left out with kSkip.
-Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, int64_t max_new_tokens, int64_t batch_tokens,
-                 OnError on_error, const std::filesystem::path& predictions);
 
 }  // namespace vlsi

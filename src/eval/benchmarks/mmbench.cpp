@@ -1,0 +1,100 @@
+// MMBench and MMBench-CN: multiple choice, each question several times with its options turned.
+#include <map>
+
+#include "eval/benchmarks/benchmarks.h"
+#include "eval/benchmarks/choice_rows.h"
+#include "eval/benchmarks/prompts.h"
+#include "eval/scoring/python_number.h"
+#include "eval/scoring/ranked_letter.h"
+
+namespace vlsi::mmbench {
+namespace {
+
+/// The turns of a question have its index plus millions.
+constexpr int64_t kTurn = 1000000;
+
+Item read(const RowReader& row) {
+  Item item = read_choice(row, {"index"});
+  if (item.hint == "nan") item.hint.clear();
+  const auto index = parse_int(to_text(item.id));
+  if (!index || index->size() > 12) fail(row.place(), ": column 'index' is ", item.id, ", expected a whole number");
+  const int64_t number = std::stoll(to_utf8(*index));
+  item.unit = row.text_or({"g_index"}, std::to_string(number % kTurn));
+  if (std::to_string(number) == item.unit) item.tags.emplace_back("base", "yes");
+  return item;
+}
+
+template <bool kChinese>
+std::string lmms_prompt(const Item& item) {
+  const auto hint = item.hint.empty() ? "" : item.hint + " ";
+  const std::string_view request =
+      kChinese ? std::string_view("请直接使用所提供的选项字母作为答案回答。") : kAnswerWithLetter;
+  return concat(hint, item.question, " There are several options:\n", listed_options(item), "\n\n", request);
+}
+
+/// An answer in the set of a test is not known: it goes to the authors' server.
+Mark hidden_or(const Item& item, Mark mark) { return item.golds.empty() ? not_scored() : mark; }
+
+Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile& profile) {
+  return hidden_or(item, mark_by_matcher(item, answer, profile));
+}
+
+/// The task "static", which asks no judge.
+Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
+  auto letter = mmbench_letter(strip(answer), item.options);
+  if (!letter) {
+    Text letters;
+    for (const auto& option : item.options) letters += option.label;
+    letter = ranked_letter(strip(answer), letters);
+  }
+  return hidden_or(item, mark_letter(letter, item));
+}
+
+Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
+  return hidden_or(item, mark_letter(answer.empty() ? std::nullopt : std::optional(Text(answer.substr(0, 1))), item));
+}
+
+/// A question is right where all its turns are; its tags are those of the row that is not turned.
+std::vector<Figure> circular_figures(const std::vector<Verdict>& verdicts) {
+  std::map<std::string, Verdict> groups;
+  std::map<std::string, bool> right;
+  for (const auto& verdict : verdicts) {
+    const auto [place, is_new] = right.try_emplace(verdict.unit, true);
+    place->second = place->second && verdict.score == 1;
+    if (!tag_of(verdict.tags, "base").empty()) groups.emplace(verdict.unit, verdict);
+  }
+  std::vector<Verdict> all;
+  for (auto& [unit, verdict] : groups) {
+    verdict.score = right[unit] ? 1 : 0;
+    all.push_back(verdict);
+  }
+  return accuracy_figures(all);
+}
+
+BenchmarkRules rules_of(std::string_view name, std::string (*prompt)(const Item&)) {
+  return {name,
+          read,
+          usual_pictures,
+          {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, circular_figures},
+           {Community::kLmms, prompt, lmms_mark, circular_figures},
+           {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}}};
+}
+
+}  // namespace
+}  // namespace vlsi::mmbench
+
+namespace vlsi {
+
+std::unique_ptr<Benchmark> open_mmbench(const BenchmarkSource& source) {
+  using namespace mmbench;
+  static const auto rules = rules_of("mmbench", lmms_prompt<false>);
+  return open_items(source, rules);
+}
+
+std::unique_ptr<Benchmark> open_mmbench_cn(const BenchmarkSource& source) {
+  using namespace mmbench;
+  static const auto rules = rules_of("mmbench-cn", lmms_prompt<true>);
+  return open_items(source, rules);
+}
+
+}  // namespace vlsi

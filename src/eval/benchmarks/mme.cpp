@@ -1,0 +1,103 @@
+// MME: two yes-or-no questions about each picture, of ten tasks of perception and four of cognition.
+#include <algorithm>
+#include <map>
+
+#include "eval/benchmarks/benchmarks.h"
+#include "eval/benchmarks/choice_rows.h"
+#include "eval/benchmarks/prompts.h"
+#include "eval/scoring/yes_no.h"
+
+namespace vlsi::mme {
+namespace {
+
+const std::vector<std::string> kPerception{"existence", "count", "position", "color",   "posters",
+                                           "celebrity", "scene", "landmark", "artwork", "OCR"};
+const std::vector<std::string> kCognition{"commonsense_reasoning", "numerical_calculation", "text_translation",
+                                          "code_reasoning"};
+
+/// The tables of VLMEvalKit (questions of one image_path belong together), lmms-eval's set (of one question_id), and
+/// the authors' folder (data/mme_folder.h).
+Item read(const RowReader& row) {
+  Item item;
+  item.question = row.text({"question"});
+  item.golds = {lower(strip(strip(to_text(row.text({"answer"}))), U"."))};
+  if (item.golds[0] != U"yes" && item.golds[0] != U"no") {
+    fail(row.place(), ": the answer is ", to_utf8(item.golds[0]), ", expected Yes or No");
+  }
+  const auto task = row.text({"category"});
+  item.tags.emplace_back("category", task);
+  item.unit = concat(task, "/", row.text({"image_path", "question_id", "image"}));
+  item.id = row.find({"index", "id"}) != nullptr ? row.text({"index", "id"}) : concat(item.unit, "/", item.question);
+  return item;
+}
+
+/// lmms-eval's form, which the data of the method's evaluator has, too.
+std::string lmms_prompt(const Item& item) {
+  const Text question = replace(strip(to_text(item.question)), U" Please answer yes or no.", U"");
+  return concat(to_utf8(question), "\n", kAnswerWithWord);
+}
+
+template <YesNo (*kRule)(TextView)>
+Mark mark(const Item& item, TextView answer, const Profile&) {
+  const YesNo said = kRule(answer);
+  if (said == YesNo::kNeither) return {"", 0, false};
+  const TextView word = said == YesNo::kYes ? U"yes" : U"no";
+  return right_or_wrong(item.golds[0] == word, word);
+}
+
+/// The sum over tasks of accuracy and of the share of pictures with both answers right, each up to 100.
+Figure points(const std::string& name, const std::vector<Verdict>& verdicts, const std::vector<std::string>& tasks) {
+  std::map<std::string, std::pair<int32_t, std::vector<double>>> pictures;
+  for (const auto& verdict : verdicts) {
+    const auto task = std::find(tasks.begin(), tasks.end(), verdict.category);
+    if (task == tasks.end()) continue;
+    auto& picture = pictures[verdict.unit];
+    picture.first = static_cast<int32_t>(task - tasks.begin());
+    picture.second.push_back(verdict.score);
+  }
+  std::vector<Unit> units;
+  int64_t count = 0;
+  for (const auto& [picture, answers] : pictures) {
+    double right = 0;
+    for (const double score : answers.second) right += score;
+    const auto total = static_cast<double>(answers.second.size());
+    units.push_back({{{answers.first, right / total + (right == total ? 1 : 0), 1}}});
+    count += std::ssize(answers.second);
+  }
+  return figure_of_units(name, units, tasks.size(), count, [](std::span<const Sums> parts) {
+    double sum = 0;
+    for (const auto& part : parts) sum += part.mean();
+    return sum;
+  });
+}
+
+std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
+  auto tasks = kPerception;
+  tasks.insert(tasks.end(), kCognition.begin(), kCognition.end());
+  std::vector<Figure> all{points("perception and cognition", verdicts, tasks),
+                          points("perception", verdicts, kPerception), points("cognition", verdicts, kCognition)};
+  for (const auto& task : tasks) {
+    auto figure = points(task, verdicts, {task});
+    if (figure.count > 0) all.push_back(std::move(figure));
+  }
+  return all;
+}
+
+}  // namespace
+}  // namespace vlsi::mme
+
+namespace vlsi {
+
+std::unique_ptr<Benchmark> open_mme(const BenchmarkSource& source) {
+  using namespace mme;
+  static const BenchmarkRules rules{"mme",
+                                    read,
+                                    usual_pictures,
+                                    {{Community::kVlmEvalKit, bare_question, mark<yes_no_by_words>, figures},
+                                     {Community::kLmms, lmms_prompt, mark<yes_no_of_mme_lmms>, figures},
+                                     {Community::kOfficial, bare_question, mark<yes_no_of_mme>, figures},
+                                     {Community::kVlsi, lmms_prompt, mark<yes_no_of_mme>, figures}}};
+  return open_items(source, rules);
+}
+
+}  // namespace vlsi

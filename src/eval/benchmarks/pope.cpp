@@ -1,0 +1,154 @@
+// POPE: whether an object is in a picture, with objects drawn at random, by popularity, and to mislead.
+#include "eval/benchmarks/benchmarks.h"
+#include "eval/benchmarks/choice_rows.h"
+#include "eval/benchmarks/prompts.h"
+#include "eval/scoring/pope_sums.h"
+#include "eval/scoring/yes_no.h"
+
+namespace vlsi::pope {
+namespace {
+
+constexpr const char* kSplits[] = {"random", "popular", "adversarial"};
+
+/// The tables of VLMEvalKit (category may name several splits, between commas), lmms-eval's set, and the authors' three
+/// JSONL files (text, label; the split is in the file's name).
+Item read(const RowReader& row) {
+  Item item;
+  item.question = row.text({"question", "text"});
+  item.golds = {lower(strip(to_text(row.text({"answer", "label"}))))};
+  std::string splits = row.text_or({"category"}, "");
+  if (splits.empty()) {
+    const auto file = row.rows.file(row.number);
+    for (const char* split : kSplits) {
+      if (file.find(split) != file.npos) splits = split;
+    }
+  }
+  const Text names = to_text(splits);
+  for (const auto name : split(names, U",")) {
+    if (!name.empty()) item.tags.emplace_back("category", to_utf8(strip(name)));
+  }
+  item.tags.emplace_back("gold", to_utf8(item.golds[0]));
+  item.id = row.find({"index"}) != nullptr ? row.text({"index"}) : concat(splits, "/", id_of(row, {"question_id"}));
+  return item;
+}
+
+std::string vlmevalkit_prompt(const Item& item) { return item.question + " Please answer yes or no."; }
+
+template <YesNo (*kRule)(TextView)>
+Mark mark(const Item& item, TextView answer, const Profile&) {
+  const YesNo said = kRule(answer);
+  if (said == YesNo::kNeither) return {"", 0, false};
+  const TextView word = said == YesNo::kYes ? U"yes" : U"no";
+  return right_or_wrong(item.golds[0] == word, word);
+}
+
+YesNo vlsi_rule(TextView answer) { return yes_no_of_pope(lower(answer)); }
+
+/// The parts of a score: true yes, false yes, false no, true no.
+constexpr int32_t kParts = 4;
+
+PopeSums sums_of(std::span<const Sums> parts) { return {parts[0].sum, parts[1].sum, parts[2].sum, parts[3].sum}; }
+
+/// Whether what the rule could not read is a no, or in none of the parts.
+enum class Unread { kNo, kNowhere };
+
+/// The verdicts of a split (of all for an empty name: one of several splits is there once for each). The parts of split
+/// `index` are the 4 from 4 * index on.
+void add_units(const std::vector<Verdict>& verdicts, std::string_view split, Unread unread, int32_t index,
+               std::vector<Unit>& units) {
+  for (const auto& verdict : verdicts) {
+    const bool gold = tag_of(verdict.tags, "gold") == "yes", said_yes = verdict.said == "yes";
+    if (!verdict.parsed && unread == Unread::kNowhere) continue;
+    const int32_t part = gold ? (said_yes ? 0 : 2) : (said_yes ? 1 : 3);
+    for (const auto& [key, value] : verdict.tags) {
+      if (key == "category" && (split.empty() || value == split)) units.push_back({{{index * kParts + part, 1, 1}}});
+    }
+  }
+}
+
+using Score = double (PopeSums::*)() const;
+
+Figure figure(const std::string& name, const std::vector<Verdict>& verdicts, std::string_view split, Unread unread,
+              Score score) {
+  std::vector<Unit> units;
+  add_units(verdicts, split, unread, 0, units);
+  return figure_of_units(name, units, kParts, std::ssize(units),
+                         [&](std::span<const Sums> parts) { return (sums_of(parts).*score)(); });
+}
+
+/// The mean of a score over the splits that there are.
+Figure mean_over_splits(const std::string& name, const std::vector<Verdict>& verdicts, Score score) {
+  std::vector<Unit> units;
+  for (int32_t i = 0; i < std::ssize(kSplits); ++i) add_units(verdicts, kSplits[i], Unread::kNo, i, units);
+  return figure_of_units(name, units, kParts * std::size(kSplits), std::ssize(units), [&](std::span<const Sums> parts) {
+    double sum = 0, count = 0;
+    for (size_t i = 0; i < std::size(kSplits); ++i) {
+      const auto sums = sums_of(parts.subspan(i * kParts, kParts));
+      if (sums.total() == 0) continue;
+      sum += (sums.*score)();
+      ++count;
+    }
+    return count == 0 ? 0 : sum / count;
+  });
+}
+
+/// F1 first: the score that VLMEvalKit calls overall. What it could not read is a no there, and wrong in the accuracy.
+std::vector<Figure> vlmevalkit_figures(const std::vector<Verdict>& verdicts) {
+  std::vector<Figure> figures{figure("F1", verdicts, "", Unread::kNo, &PopeSums::f1), mean_figure("accuracy", verdicts),
+                              figure("precision", verdicts, "", Unread::kNo, &PopeSums::precision),
+                              figure("recall", verdicts, "", Unread::kNo, &PopeSums::recall)};
+  for (const char* split : kSplits)
+    figures.push_back(figure(concat("F1 ", split), verdicts, split, Unread::kNo, &PopeSums::f1));
+  add_means_by({"category"}, verdicts, figures);
+  return figures;
+}
+
+std::vector<Figure> lmms_figures(const std::vector<Verdict>& verdicts) {
+  std::vector<Figure> figures{mean_figure("accuracy", verdicts),
+                              figure("precision", verdicts, "", Unread::kNowhere, &PopeSums::precision),
+                              figure("recall", verdicts, "", Unread::kNowhere, &PopeSums::recall),
+                              figure("F1", verdicts, "", Unread::kNowhere, &PopeSums::f1)};
+  std::vector<Verdict> golds = verdicts;  // the yes ratio of lmms-eval is that of the right answers
+  for (auto& verdict : golds) verdict.score = tag_of(verdict.tags, "gold") == "yes" ? 1 : 0;
+  figures.push_back(mean_figure("yes ratio of the gold", golds));
+  return figures;
+}
+
+std::vector<Figure> official_figures(const std::vector<Verdict>& verdicts) {
+  std::vector<Figure> figures{mean_over_splits("mean F1", verdicts, &PopeSums::f1)};
+  for (const std::string split : kSplits) {
+    figures.push_back(figure("accuracy " + split, verdicts, split, Unread::kNo, &PopeSums::accuracy));
+    figures.push_back(figure("precision " + split, verdicts, split, Unread::kNo, &PopeSums::precision));
+    figures.push_back(figure("recall " + split, verdicts, split, Unread::kNo, &PopeSums::recall));
+    figures.push_back(figure("F1 " + split, verdicts, split, Unread::kNo, &PopeSums::f1));
+    figures.push_back(figure("yes ratio " + split, verdicts, split, Unread::kNo, &PopeSums::yes_ratio));
+  }
+  std::erase_if(figures, [](const Figure& one) { return one.count == 0; });
+  return figures;
+}
+
+std::vector<Figure> vlsi_figures(const std::vector<Verdict>& verdicts) {
+  std::vector<Figure> figures{mean_over_splits("mean accuracy", verdicts, &PopeSums::accuracy)};
+  add_means_by({"category"}, verdicts, figures);
+  return figures;
+}
+
+}  // namespace
+}  // namespace vlsi::pope
+
+namespace vlsi {
+
+std::unique_ptr<Benchmark> open_pope(const BenchmarkSource& source) {
+  using namespace pope;
+  static const BenchmarkRules rules{
+      "pope",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark<yes_no_by_words>, vlmevalkit_figures},
+       {Community::kLmms, word_prompt, mark<yes_no_exactly>, lmms_figures},
+       {Community::kOfficial, bare_question, mark<yes_no_of_pope>, official_figures},
+       {Community::kVlsi, word_prompt, mark<vlsi_rule>, vlsi_figures}}};
+  return open_items(source, rules);
+}
+
+}  // namespace vlsi

@@ -1,0 +1,246 @@
+#include "eval/item.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/base64.h"
+#include "base/quoted.h"
+#include "data/picture_source.h"
+
+namespace vlsi {
+namespace {
+
+constexpr size_t kMostOptions = 26;
+
+std::string listed(RowReader::Keys keys) {
+  std::string names;
+  for (const char* key : keys) names += concat(names.empty() ? "'" : " or '", key, "'");
+  return names;
+}
+
+/// A picture as Hugging Face's files have it, or a text that stands for one.
+Content picture_of(const Json& value, const RowReader& row, const std::string& place) {
+  if (value.is_object()) {
+    if (const auto bytes = find<std::string>(value, "bytes", place)) {
+      return picture_content("data:image;base64," + *bytes, row.images, place);
+    }
+    return picture_content(require<std::string>(value, "path", place), row.images, place);
+  }
+  if (!value.is_string()) fail(place, ": is ", describe(value), ", expected a picture");
+  return picture_content(value.get<std::string>(), row.images, place);
+}
+
+class ItemBenchmark : public Benchmark, private Records {
+ public:
+  ItemBenchmark(const BenchmarkSource& source, const BenchmarkRules& rules)
+      : all_rules_(rules), rules_(chosen(rules, *source.profile)), profile_(*source.profile), rows_(source.data) {
+    const bool is_folder = std::filesystem::is_directory(source.data);
+    images_ = !source.images.empty() ? source.images : is_folder ? source.data : source.data.parent_path();
+    ids_.reserve(static_cast<size_t>(rows_.size()));
+    std::set<std::string_view> seen;
+    for (int64_t i = 0; i < rows_.size(); ++i) ids_.push_back(item(i).id);
+    for (int64_t i = 0; i < rows_.size(); ++i) {
+      if (!seen.insert(ids_[static_cast<size_t>(i)]).second) {
+        fail(rows_.place(i), ": the id ", quoted(ids_[static_cast<size_t>(i)]), " is there twice");
+      }
+    }
+  }
+
+  const Records& questions() const override { return *this; }
+  std::string id(int64_t question) const override { return ids_[static_cast<size_t>(question)]; }
+
+  Verdict judge(int64_t question, const std::string& answer) const override {
+    const auto one = item(question);
+    auto mark = rules_.mark(one, to_text(answer), profile_);
+    Verdict verdict{question, mark.score, std::string(one.tag("category")), {}};
+    verdict.line = {{"id", one.id}};
+    if (!verdict.category.empty()) verdict.line["category"] = verdict.category;
+    verdict.line["prompt"] = rules_.prompt(one);
+    verdict.line["answer"] = answer;
+    verdict.line["parsed"] = mark.parsed ? OrderedJson(mark.said) : OrderedJson(nullptr);
+    verdict.line["score"] = mark.scored ? OrderedJson(mark.score) : OrderedJson(nullptr);
+    verdict.unit = one.unit;
+    verdict.tags = one.tags;
+    verdict.said = std::move(mark.said);
+    verdict.parsed = mark.parsed;
+    verdict.scored = mark.scored;
+    return verdict;
+  }
+
+  Summary summarize(const std::vector<Verdict>& verdicts) const override {
+    SummaryHead head{std::string(all_rules_.name), profile_.name};
+    std::vector<Verdict> scored;
+    for (const auto& verdict : verdicts) {
+      head.num_unparsed += !verdict.parsed;
+      head.num_not_scored += !verdict.scored;
+      if (verdict.scored) scored.push_back(verdict);
+    }
+    return make_summary(head, scored.empty() ? std::vector<Figure>() : rules_.figures(scored), std::ssize(verdicts));
+  }
+
+ private:
+  static const Rules& chosen(const BenchmarkRules& rules, const Profile& profile) {
+    std::string known;
+    for (const auto& one : rules.rules) {
+      if (one.community == profile.community) return one;
+      for (const auto& entry : profiles()) {
+        if (entry.community == one.community) known += concat(known.empty() ? "" : ", ", entry.name);
+      }
+    }
+    fail("benchmark ", rules.name, " has no profile '", profile.name, "'; it has ", known);
+  }
+
+  Item item(int64_t question) const {
+    const Json values = rows_.row(question);
+    Item one = all_rules_.read({rows_, question, values, images_});
+    one.row = values;
+    return one;
+  }
+
+  const std::filesystem::path& path() const override { return rows_.path(); }
+  int64_t size() const override { return rows_.size(); }
+  std::string place(int64_t record) const override { return rows_.place(record); }
+  Conversation read(int64_t record, bool) const override {
+    const Json values = rows_.row(record);
+    const RowReader row{rows_, record, values, images_};
+    Item one = all_rules_.read(row);
+    one.row = values;
+    auto pictures = all_rules_.pictures(row);
+    Turn user{Role::kUser, {}};
+    std::string_view text;
+    const auto prompt = rules_.prompt(one);
+    text = prompt;
+    if (rules_.interleaved) {
+      place_pictures(text, pictures, user.contents);
+    } else {
+      for (auto& picture : pictures) user.contents.push_back(std::move(picture));
+      user.contents.push_back({Content::Kind::kText, prompt, {}});
+    }
+    Conversation conversation{one.id, std::string(one.tag("category")), {std::move(user)}};
+    conversation.images = images_;
+    return conversation;
+  }
+
+  /// Text and pictures in the order of the markers; pictures without a marker in front.
+  static void place_pictures(std::string_view text, std::vector<Content>& pictures, std::vector<Content>& contents) {
+    std::vector<bool> placed(pictures.size());
+    std::vector<Content> rest;
+    std::string before;
+    for (size_t i = 0; i < text.size();) {
+      size_t number = 0;
+      for (size_t k = 1; k <= pictures.size() && number == 0; ++k) {
+        if (text.substr(i).starts_with(concat("<image ", k, ">"))) number = k;
+      }
+      if (number == 0) {
+        before += text[i++];
+        continue;
+      }
+      if (!before.empty()) rest.push_back({Content::Kind::kText, std::exchange(before, {}), {}});
+      rest.push_back(pictures[number - 1]);
+      placed[number - 1] = true;
+      i += concat("<image ", number, ">").size();
+    }
+    if (!before.empty()) rest.push_back({Content::Kind::kText, before, {}});
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      if (!placed[i]) contents.push_back(pictures[i]);
+    }
+    for (auto& content : rest) contents.push_back(std::move(content));
+  }
+
+  const BenchmarkRules& all_rules_;
+  const Rules& rules_;
+  const Profile& profile_;
+  Rows rows_;
+  std::filesystem::path images_;
+  std::vector<std::string> ids_;
+};
+
+}  // namespace
+
+const Json* RowReader::find(Keys keys) const {
+  for (const char* key : keys) {
+    const auto found = values.find(key);
+    if (found != values.end() && !found->is_null()) return &*found;
+  }
+  return nullptr;
+}
+
+std::string RowReader::text(Keys keys) const {
+  const Json* value = find(keys);
+  if (value == nullptr) fail(place(), ": ", listed(keys), " is missing");
+  auto text = text_of_value(*value);
+  if (!text) fail(place(), ": ", listed(keys), " is ", describe(*value), ", expected a text or a number");
+  return *std::move(text);
+}
+
+std::string RowReader::text_or(Keys keys, std::string_view otherwise) const {
+  return find(keys) == nullptr ? std::string(otherwise) : text(keys);
+}
+
+std::vector<std::string> RowReader::texts(Keys keys) const {
+  const Json* value = find(keys);
+  if (value == nullptr) fail(place(), ": ", listed(keys), " is missing");
+  return texts_of_value(*value);
+}
+
+Options RowReader::options(Keys lists) const {
+  Options options;
+  for (char letter = 'A'; letter <= 'Z'; ++letter) {
+    if (const Json* value = find({std::string(1, letter).c_str()})) {
+      if (auto text = text_of_value(*value))
+        options.push_back({Text(1, static_cast<char32_t>(letter)), to_text(*text)});
+    }
+  }
+  if (!options.empty() || find(lists) == nullptr) return options;
+  std::vector<Text> all;
+  for (const auto& one : texts(lists)) all.push_back(to_text(one));
+  if (all.size() > kMostOptions) {
+    fail(place(), ": ", listed(lists), " has ", all.size(), " options, expected at most ", kMostOptions);
+  }
+  return make_options(all);
+}
+
+std::vector<Content> RowReader::pictures(Keys keys) const {
+  if (auto table = rows.table_pictures(number, images)) return *std::move(table);
+  std::vector<Content> all;
+  const auto add = [&](const Json& value, const std::string& where) {
+    if (value.is_array()) {
+      for (const auto& one : value) all.push_back(picture_of(one, *this, where));
+    } else {
+      all.push_back(picture_of(value, *this, where));
+    }
+  };
+  for (const char* key : keys) {
+    const Json* value = find({key});
+    if (value == nullptr) continue;
+    add(*value, concat(place(), ", key '", key, "'"));
+    break;
+  }
+  for (int i = 1; i <= 16; ++i) {
+    const auto key = concat("image_", i);
+    if (const Json* value = find({key.c_str()})) add(*value, concat(place(), ", key '", key, "'"));
+  }
+  return all;
+}
+
+std::string_view tag_of(const Tags& tags, std::string_view name) {
+  for (const auto& [key, value] : tags) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::string_view Item::tag(std::string_view name) const { return tag_of(tags, name); }
+
+Mark right_or_wrong(bool right, TextView said) { return {to_utf8(said), right ? 1.0 : 0.0}; }
+
+Mark mark_letter(const std::optional<Text>& letter, const Item& item) {
+  if (!letter) return {"", 0, false};
+  return right_or_wrong(std::find(item.golds.begin(), item.golds.end(), *letter) != item.golds.end(), *letter);
+}
+
+std::unique_ptr<Benchmark> open_items(const BenchmarkSource& source, const BenchmarkRules& rules) {
+  return std::make_unique<ItemBenchmark>(source, rules);
+}
+
+}  // namespace vlsi

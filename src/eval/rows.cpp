@@ -1,0 +1,172 @@
+#include "eval/rows.h"
+
+#include <algorithm>
+
+#include "base/quoted.h"
+#include "data/mme_folder.h"
+#include "data/picture_source.h"
+#include "eval/scoring/python_literal.h"
+#include "eval/scoring/python_number.h"
+
+namespace vlsi {
+namespace {
+
+constexpr size_t kLongestIndex = 64;  // a longer `image` is a picture
+constexpr const char* kKey = "__key";
+
+bool is_data_file(const std::filesystem::path& path) {
+  const auto ending = path.extension();
+  return ending == ".tsv" || ending == ".json" || ending == ".jsonl";
+}
+
+/// The records of a file that is one object of objects; nothing for a file of another form.
+std::optional<std::vector<std::pair<std::string, Json>>> read_object(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const auto text = file->text();
+  const size_t first = text.find_first_not_of("\xEF\xBB\xBF \t\r\n");
+  if (first == text.npos || text[first] != '{') return std::nullopt;
+  const size_t line_end = std::min(text.find('\n', first), text.size());
+  const bool one_line = text.find_first_not_of(" \t\r\n", line_end) == text.npos;
+  // A record that is whole on the first of several lines has others behind it.
+  if (!one_line && Json::accept(text.substr(first, line_end - first))) return std::nullopt;
+  const Json all = parse_json(text, path.string());
+  std::vector<std::pair<std::string, Json>> records;
+  for (const auto& [key, value] : all.items()) {
+    if (!value.is_object()) {
+      if (one_line) return std::nullopt;  // a single record
+      fail(path.string(), ": key ", quoted(key), " is ", describe(value), ", expected the object of a record");
+    }
+    records.emplace_back(key, value);
+  }
+  return records;
+}
+
+}  // namespace
+
+Rows::Rows(const std::filesystem::path& data) : path_(data) {
+  if (!std::filesystem::is_directory(data)) {
+    add_file(data);
+    return;
+  }
+  if (is_mme_folder(data)) {
+    auto& file = files_.emplace_back();
+    file.name = data.filename().string();
+    file.values = read_mme_folder(data);
+    for (int64_t i = 0; i < std::ssize(file.values); ++i) rows_.push_back({0, i});
+    return;
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(data)) {
+    if (is_data_file(entry.path())) paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+  if (paths.empty()) fail(data.string(), ": the folder has no .tsv, .json or .jsonl file");
+  for (const auto& path : paths) add_file(path);
+}
+
+void Rows::add_file(const std::filesystem::path& path) {
+  const auto ending = path.extension();
+  if (ending == ".parquet") fail(path.string(), ": is a Parquet file, expected .tsv, .json or .jsonl");
+  if (ending == ".xlsx") fail(path.string(), ": is a spreadsheet, expected .tsv, .json or .jsonl");
+  auto& file = files_.emplace_back();
+  const auto index = static_cast<int32_t>(files_.size() - 1);
+  file.name = path.stem().string();
+  int64_t count = 0;
+  if (ending == ".tsv") {
+    file.table.emplace(path);
+    count = file.table->size();
+    if (const auto column = file.table->column("image")) file.pictures = {*column};
+  } else if (auto values = read_object(path)) {
+    file.values = *std::move(values);
+    count = std::ssize(file.values);
+  } else {
+    file.records.emplace(path);
+    count = file.records->size();
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    if (!file.pictures.empty() && !file.table->has(i, file.pictures[0])) continue;
+    rows_.push_back({index, i});
+  }
+}
+
+std::string Rows::place(int64_t row) const {
+  const auto& file = files_[rows_[row].file];
+  if (file.table) return concat(file.table->path().string(), ", row ", rows_[row].number + 1);
+  if (file.records) return concat(file.records->path().string(), ", record ", rows_[row].number + 1);
+  return concat(path_.string(), ", key ", quoted(file.values[rows_[row].number].first));
+}
+
+Json Rows::row(int64_t row) const {
+  const auto& file = files_[rows_[row].file];
+  const int64_t number = rows_[row].number;
+  if (file.table) return file.table->row(number, file.pictures);
+  if (file.records) return file.records->json(number);
+  Json value = file.values[number].second;
+  value[kKey] = file.values[number].first;
+  return value;
+}
+
+std::string Rows::file(int64_t row) const { return files_[rows_[row].file].name; }
+
+std::string Rows::shared_picture(const File& file, const std::string& index, const std::string& place) const {
+  const auto column = file.table->column("index");
+  if (!column) fail(place, ": column 'image' is ", excerpt(index), ", which needs a column 'index'");
+  if (file.indices.empty()) {
+    for (int64_t i = 0; i < file.table->size(); ++i) file.indices[file.table->cell(i, *column)] = i;
+  }
+  const auto found = file.indices.find(index);
+  if (found == file.indices.end()) {
+    fail(place, ": column 'image' is ", excerpt(index), ", expected base64 or the index of a row with a picture");
+  }
+  auto picture = file.table->cell(found->second, file.pictures[0]);
+  if (picture.size() <= kLongestIndex) {
+    fail(place, ": column 'image' names the row of index ", excerpt(index), ", which has no picture of its own");
+  }
+  return picture;
+}
+
+std::optional<std::vector<Content>> Rows::table_pictures(int64_t row, const std::filesystem::path& images) const {
+  const auto& file = files_[rows_[row].file];
+  if (!file.table) return std::nullopt;
+  const auto where = place(row);
+  std::vector<Content> pictures;
+  if (!file.pictures.empty()) {
+    auto text = file.table->cell(rows_[row].number, file.pictures[0]);
+    if (text.size() <= kLongestIndex) text = shared_picture(file, text, where);
+    for (const auto& one : texts_of_value(Json(std::move(text)))) {
+      pictures.push_back(picture_content("data:image;base64," + one, images, where + ", column 'image'"));
+    }
+  } else if (const auto column = file.table->column("image_path")) {
+    const auto text = file.table->cell(rows_[row].number, *column);
+    if (TsvFile::is_missing(text)) return pictures;
+    for (const auto& one : texts_of_value(Json(text))) {
+      pictures.push_back(picture_content(one, images, where + ", column 'image_path'"));
+    }
+  }
+  return pictures;
+}
+
+std::optional<std::string> text_of_value(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
+  if (value.is_number_float()) return to_utf8(float_text(value.get<double>()));
+  if (value.is_number()) return value.dump();
+  return std::nullopt;
+}
+
+std::vector<std::string> texts_of_value(const Json& value) {
+  Json list = value;
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    auto parsed = text.starts_with('[') || text.starts_with('(') ? parse_python_list(text) : std::nullopt;
+    list = parsed ? *std::move(parsed) : Json::array({value});
+  }
+  if (!list.is_array()) list = Json::array({value});
+  std::vector<std::string> texts;
+  for (const auto& one : list) {
+    if (auto text = text_of_value(one)) texts.push_back(*std::move(text));
+  }
+  return texts;
+}
+
+}  // namespace vlsi

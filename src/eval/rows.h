@@ -1,0 +1,69 @@
+// The files of a benchmark as rows: a table, a JSON array, a record a line, an object of records by their ids, or a
+// folder of such files.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data/conversation.h"
+#include "data/dataset.h"
+#include "data/tsv_file.h"
+
+namespace vlsi {
+
+class Rows {
+ public:
+  /// `data`: a .tsv file (TsvFile), a JSON or JSONL file, or a folder whose files of these kinds are read in the order
+  /// of their names, or MME's folder (data/mme_folder.h). Of an object of objects each is a row, with its key under
+  /// "__key". Rows of a table with pictures (a column `image`) that have none are left out. Error for files of other
+  /// kinds.
+  explicit Rows(const std::filesystem::path& data);
+
+  const std::filesystem::path& path() const { return path_; }
+  int64_t size() const { return static_cast<int64_t>(rows_.size()); }
+  std::string place(int64_t row) const;
+  /// The row's values by name, without pictures of a table.
+  Json row(int64_t row) const;
+  /// The name of the row's file without its ending.
+  std::string file(int64_t row) const;
+  /// The row's number in its file, from 0.
+  int64_t number(int64_t row) const { return rows_[row].number; }
+  /// The pictures of a table's row: base64 in the column `image`, a list of such, or the index of the row that has it;
+  /// else the paths of `image_path`, one or a list, under `images`. Nothing where the row is no table's.
+  std::optional<std::vector<Content>> table_pictures(int64_t row, const std::filesystem::path& images) const;
+
+ private:
+  struct File {
+    std::string name;
+    std::optional<TsvFile> table;
+    std::optional<RecordFile> records;
+    std::vector<std::pair<std::string, Json>> values;  // of an object of objects
+    std::vector<size_t> pictures;                      // a table's column `image`
+    mutable std::map<std::string, int64_t> indices;    // of rows, once one refers to another
+  };
+  struct Place {
+    int32_t file;
+    int64_t number;
+  };
+
+  void add_file(const std::filesystem::path& path);
+  std::string shared_picture(const File& file, const std::string& index, const std::string& place) const;
+
+  std::filesystem::path path_;
+  std::deque<File> files_;
+  std::vector<Place> rows_;
+};
+
+/// A value as text: a number in Python's way, nothing for null and for what is neither text, number nor truth value.
+std::optional<std::string> text_of_value(const Json& value);
+
+/// A list of texts: a JSON array, or a text that is one in Python's or JSON's writing; one text is a list of itself.
+std::vector<std::string> texts_of_value(const Json& value);
+
+}  // namespace vlsi

@@ -1,0 +1,144 @@
+// The files of benchmarks: their prompts and pictures, answers from elsewhere, and what is refused.
+#include "eval/rows.h"
+
+#include <gtest/gtest.h>
+
+#include "base/base64.h"
+#include "eval/predictions.h"
+#include "tests/eval/score_files.h"
+
+namespace vlsi {
+namespace {
+
+std::unique_ptr<Benchmark> open(const std::string& name, const std::filesystem::path& data,
+                                const std::string& profile = "vlmevalkit") {
+  return benchmarks().find(name)->open({data, {}, ChosenProfile(profile)});
+}
+
+std::string prompt_of(const Benchmark& benchmark, int64_t question) {
+  return text_of(benchmark.questions().read(question, false).turns.back());
+}
+
+const std::string kTwoOptions = "index|question|A|B|answer\n0|Which?|cat|dog|A\n";
+
+TEST(BenchmarkPrompts, AreThoseOfTheProfiles) {
+  const Folder folder;
+  const auto data =
+      folder.write("AI2D_TEST.tsv", table("index|question|hint|A|B|C|answer\n0|Which?|Look.|cat|N/A|dog|C\n"));
+  EXPECT_EQ(prompt_of(*open("ai2d", data), 0),
+            "Hint: Look.\nQuestion: Which?\nOptions:\nA. cat\nC. dog\nPlease select the correct answer from the "
+            "options above. \n");
+  EXPECT_EQ(prompt_of(*open("ai2d", data, "lmms"), 0),
+            "Which?\nA. cat\nC. dog\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_EQ(prompt_of(*open("ai2d", data, "vlsi"), 0),
+            "Which?\nA. cat C. dog\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_ERROR(open("ai2d", data, "official"), "benchmark ai2d has no profile 'official'; it has vlmevalkit, ");
+}
+
+TEST(BenchmarkPrompts, PutPicturesWhereTheirMarkersAre) {
+  const Folder folder;
+  const auto data = folder.write(
+      "mmmu.jsonl",
+      R"({"id": "validation_Art_1", "question": "Is <image 2> like <image 1>?", "options": "['x', 'y']", "answer": "B", "question_type": "multiple-choice", "image_1": {"path": "a.png"}, "image_2": "b.png"})");
+  const auto turn = open("mmmu", data)->questions().read(0, false).turns[0];
+  ASSERT_EQ(turn.contents.size(), 5);
+  EXPECT_EQ(turn.contents[0].text, "Question: Is ");
+  EXPECT_EQ(turn.contents[1].image.filename(), "b.png");
+  EXPECT_EQ(turn.contents[3].image, folder.path() / "a.png");
+  EXPECT_EQ(open("mmmu", data, "lmms")->questions().read(0, false).turns[0].contents.size(), 3);
+}
+
+TEST(BenchmarkRows, ShareAPictureByItsIndex) {
+  const Folder folder;
+  const auto picture = base64(std::string(60, 'p')), other = base64(std::string(90, 'q'));
+  const auto data = folder.write(
+      "t.tsv", table(concat("index|image|question|A|B|answer\n0|", picture, "|Q|x|y|A\n1|0|Q|x|y|A\n2||Q|x|y|A\n",
+                            "3|\"['", picture, "', '", other, "']\"|Q|x|y|A\n4|9|Q|x|y|A\n5|1|Q|x|y|A\n6|6|Q|x|y|A\n7|",
+                            picture, "!|Q|x|y|A\n")));
+  const Rows rows(data);
+  ASSERT_EQ(rows.size(), 7);  // the row without a picture is left out
+  const auto pictures = [&](int64_t row) { return *rows.table_pictures(row, {}); };
+  EXPECT_EQ(pictures(0)[0].picture_file, std::string(60, 'p'));
+  EXPECT_EQ(pictures(1)[0].picture_file, std::string(60, 'p'));
+  ASSERT_EQ(pictures(2).size(), 2);
+  EXPECT_EQ(pictures(2)[1].picture_file, std::string(90, 'q'));
+  EXPECT_ERROR(pictures(3),
+               "t.tsv, row 5: column 'image' is '9', expected base64 or the index of a row with a picture");
+  EXPECT_ERROR(pictures(4), "names the row of index '1', which has no picture of its own");
+  EXPECT_ERROR(pictures(5), "names the row of index '6', which has no picture of its own");
+  EXPECT_ERROR(pictures(6), "is no base64");
+}
+
+TEST(BenchmarkRows, AreReadFromFoldersAndObjects) {
+  const Folder folder;
+  folder.write("b.json", R"({"v1": {"x": 1}, "v2": {"x": 2}})");
+  folder.write("a.jsonl", "{\"x\": 0}\n{\"x\": 5}\n");
+  folder.write("notes.txt", "x");
+  const Rows rows(folder.path());
+  ASSERT_EQ(rows.size(), 4);
+  EXPECT_EQ(rows.row(1), (Json{{"x", 5}}));
+  EXPECT_EQ(rows.row(3), (Json{{"x", 2}, {"__key", "v2"}}));
+  EXPECT_EQ(rows.file(3), "b");
+  EXPECT_NE(rows.place(3).find("key \"v2\""), std::string::npos);
+}
+
+TEST(BenchmarkRows, RefuseOtherFiles) {
+  const Folder folder;
+  const auto refused = [&](const std::string& name, const std::string& text) { Rows(folder.write(name, text)); };
+  EXPECT_ERROR(refused("a.parquet", "PAR1"), "is a Parquet file");
+  EXPECT_ERROR(refused("a.xlsx", "PK"), "is a spreadsheet");
+  EXPECT_ERROR(refused("a.json", "{\"a\": {\"x\": 1},\n \"b\": [1]}"),
+               "key \"b\" is an array, expected the object of a record");
+  EXPECT_ERROR(Rows(Folder().path()), "");
+  const auto of = [&](const std::string& text) { open("ai2d", folder.write("t.tsv", table(text))); };
+  EXPECT_ERROR(of("index|A|B|answer\n0|x|y|A\n"), "row 1: 'question' or 'Question' or 'prompt' is missing");
+  EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|D\n"), "the answer is D, and there is no such option");
+  EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|A\n0|Q|x|y|A\n"), "the id \"0\" is there twice");
+  std::string list = "[";
+  for (int i = 0; i < 40; ++i) list += concat(i > 0 ? ", " : "", i);
+  EXPECT_ERROR(
+      open("ai2d", folder.write("many.jsonl", R"({"question": "Q", "answer": "0", "options": )" + list + "]}")),
+      "has 40 options, expected at most 26");
+}
+
+TEST(Predictions, AreReadInTheFormsOfTheirPrograms) {
+  const Folder folder;
+  const auto benchmark =
+      open("ai2d", folder.write("t.tsv", table("index|question|A|B|answer\n5|Q|cat|dog|A\n6|R|cat|dog|B\n")));
+  using Answers = std::vector<std::pair<int64_t, std::string>>;
+  const auto read = [&](const std::string& name, const std::string& text) {
+    return read_predictions(folder.write(name, text), *benchmark);
+  };
+  EXPECT_EQ(read("p.tsv", table("index|question|prediction\n6|R|\"B\n\"\n5|Q|N/A\n")),
+            (Answers{{0, "nan"}, {1, "B\n"}}));
+  EXPECT_EQ(read("p.json", R"([{"index": 6, "prediction": "B"}])"), (Answers{{1, "B"}}));
+  EXPECT_EQ(read("samples.jsonl", R"({"doc_id": 1, "resps": [["x"]], "filtered_resps": ["B"]}
+{"doc_id": 0, "resps": [["A"]]})"),
+            (Answers{{0, "A"}, {1, "B"}}));
+  EXPECT_EQ(read("byid.json", R"({"5": "A"})"), (Answers{{0, "A"}}));
+  EXPECT_EQ(read("predictions.jsonl", R"({"id": "5", "prompt": "p", "answer": "A"})"), (Answers{{0, "A"}}));
+  EXPECT_ERROR(read("other.json", R"([{"index": 7, "prediction": "B"}])"), "record 1: answers question \"7\", which");
+  EXPECT_ERROR(read("twice.json", R"([{"index": 5, "prediction": "B"}, {"index": 5, "prediction": "B"}])"),
+               "is the second answer to question \"5\"");
+  EXPECT_ERROR(read("far.jsonl", R"({"doc_id": 2, "resps": [["x"]]})"), "answers question 2, which");
+  EXPECT_ERROR(read("bad.json", R"([{"prediction": "B"}])"), "has none of 'index', 'id' and 'doc_id'");
+  EXPECT_ERROR(read("bad2.json", R"([{"index": 5}])"), "has none of 'prediction', 'answer' and 'response'");
+}
+
+TEST(Predictions, AreScoredWithWhatIsMissing) {
+  const Folder folder;
+  const auto benchmark = open(
+      "ai2d", folder.write("t.tsv", table("index|question|A|B|answer\n5|Q|cat|dog|A\n6|R|cat|dog|B\n7|S|cat|dog|B\n")));
+  const auto answers = folder.write("p.tsv", table("index|prediction\n5|A\n6|it is a cow\n"));
+  const auto summary = score_predictions(*benchmark, answers, 3, folder.path() / "lines.jsonl");
+  EXPECT_EQ(summary.json["score"], 50.0);
+  EXPECT_EQ(summary.json["unparsed"], 1);
+  EXPECT_EQ(summary.json["unanswered"], 1);
+  const auto lines = content_of(folder.path() / "lines.jsonl");
+  EXPECT_NE(lines.find(R"("answer":"A","parsed":"A","score":1.0})"), std::string::npos) << lines;
+  EXPECT_NE(lines.find(R"("answer":"it is a cow","parsed":null,"score":0.0})"), std::string::npos) << lines;
+  EXPECT_EQ(score_predictions(*benchmark, answers, 1, folder.path() / "lines.jsonl").json["score"], 100.0);
+}
+
+}  // namespace
+}  // namespace vlsi
