@@ -3,6 +3,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/decoding_options.h"
 #include "cli/options.h"
 #include "eval/answers.h"
 
@@ -13,7 +14,7 @@ struct AnswerOptions {
   ModelOptions model;
   DataOptions data;
   std::filesystem::path out;
-  int64_t max_new_tokens = 128;
+  DecodingOptions decoding;
 };
 
 /// The record with everything behind its last user turn replaced by `answer`; other keys stay.
@@ -33,8 +34,9 @@ int run(const AnswerOptions& options) {
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
   const auto speaker = load(options.model);
-  const auto answers =
-      answer_all(speaker, file, options.max_new_tokens, options.data.batch_tokens, options.data.on_error());
+  const auto answers = answer_all(speaker, file,
+                                  {options.decoding.over(speaker.greedy, speaker.greedy, speaker.model->head().size(0)),
+                                   options.data.batch_tokens, options.data.on_error()});
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {
@@ -59,9 +61,7 @@ Action add_answer(CLI::App& command) {
   add_model_options(command, options->model);
   add_data_options(command, options->data);
   command.add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
-  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20));
+  add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "128");
   return [options] { return run(*options); };
 }
 

@@ -4,6 +4,7 @@
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "cli/commands.h"
+#include "cli/decoding_options.h"
 #include "cli/options.h"
 #include "eval/evaluate.h"
 #include "eval/predictions.h"
@@ -19,6 +20,7 @@ struct EvaluateOptions {
   ChosenProfile profile;
   std::filesystem::path out, predictions, vectors;
   AskOptions ask;
+  DecodingOptions decoding;
 };
 
 std::vector<ChosenBenchmark> parse_benchmarks(const std::string& names) {
@@ -95,14 +97,15 @@ int run(EvaluateOptions options) {
     return 0;
   }
   require_option(!options.model.model.empty(), "--model", "it answers the questions, unless --predictions has answers");
-  options.ask.batch_tokens = options.data.batch_tokens;
-  options.ask.on_error = options.data.on_error();
+  options.ask.asking.batch_tokens = options.data.batch_tokens;
+  options.ask.asking.on_error = options.data.on_error();
   for (const auto& chosen : options.benchmarks) {  // before the model is loaded
     chosen->open({data_of(options, chosen), options.data.images, options.profile});
     make_directories(options.out);
     check_writable(options.out);
   }
   const auto speaker = load(options.model);
+  options.ask.asking.decoding = options.decoding.over(speaker.greedy, speaker.greedy, speaker.model->head().size(0));
   for (const auto& chosen : options.benchmarks) run_one(chosen, options, &speaker);
   return 0;
 }
@@ -122,9 +125,8 @@ Action add_evaluate(CLI::App& command) {
       ->default_str(options->benchmarks[0].text());
   add_word_option(command, "--profile", options->profile, "whose prompts and scoring rules");
   command.add_option("--out", options->out, "folder for results.json and predictions.jsonl");
-  command.add_option("--max-new-tokens", options->ask.max_new_tokens, "longest answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20));
+  options->decoding.max_new_tokens = 16;
+  add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "16");
   command.add_option("--limit", options->ask.limit, "the first so many questions [all]")->check(whole_number_from(1));
   command.add_flag("--blank", options->ask.blank, "ask again without pictures, and print the difference");
   command.add_option("--predictions", options->predictions,

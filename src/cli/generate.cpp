@@ -1,11 +1,11 @@
 // vlsi generate: one answer to one prompt.
-#include "generate/greedy.h"
-
 #include <iostream>
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/decoding_options.h"
 #include "cli/options.h"
+#include "generate/engine.h"
 
 namespace vlsi {
 namespace {
@@ -13,33 +13,27 @@ namespace {
 struct GenerateOptions {
   ModelOptions model;
   PromptOptions prompt;
-  int64_t max_new_tokens = 128;
+  DecodingOptions decoding;
   bool json = false;
 };
 
 int run(const GenerateOptions& options) {
   // What a person types is text, also where it looks like a control token.
   const auto speaker = load(options.model, SpecialText::kPlain);
-  const auto batch =
-      to_device(pack({speaker.processor->encode_prompt(options.prompt.conversation())}), speaker.model->device());
-
-  const auto& tokenizer = speaker.processor->tokenizer();
-  TextStream stream(tokenizer);
-  const auto print = [&](int64_t, int32_t token) {
-    if (!options.json) std::cout << stream.push(token) << std::flush;
-  };
-  const auto answer = generate_greedy(*speaker.model, batch,
-                                      {options.max_new_tokens, speaker.stop_tokens, speaker.pictures.get()}, print)
-                          .front();
+  const auto prompt = speaker.processor->encode_prompt(options.prompt.conversation());
+  const auto decoding = options.decoding.over(speaker.decoding, speaker.greedy, speaker.model->head().size(0));
+  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get());
+  const auto answer = generate(engine, prompt, decoding, [&](std::string_view text) {
+    if (!options.json) std::cout << text << std::flush;
+    return true;
+  });
   if (options.json) {
-    std::cout << OrderedJson{{"text", tokenizer.decode(answer.tokens)},
+    std::cout << OrderedJson{{"text", answer.text},
                              {"tokens", answer.tokens},
-                             {"finish_reason", answer.stopped ? "stop" : "length"}}
-                     .dump()
-              << "\n";
-  } else {
-    std::cout << stream.finish() << "\n";
+                             {"finish_reason", answer.finish == Finish::kStop ? "stop" : "length"}}
+                     .dump();
   }
+  std::cout << "\n";
   return 0;
 }
 
@@ -49,9 +43,7 @@ Action add_generate(CLI::App& command) {
   auto options = std::make_shared<GenerateOptions>();
   add_model_options(command, options->model);
   add_prompt_options(command, options->prompt);
-  command.add_option("--max-new-tokens", options->max_new_tokens, "longest answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1 << 20));
+  add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 128");
   command.add_flag("--json", options->json, "print {text, tokens, finish_reason}");
   return [options] { return run(*options); };
 }

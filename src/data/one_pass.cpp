@@ -11,7 +11,7 @@ OnePass::OnePass(const Records& records, const SampleMaker& maker, const OnePass
   ahead_ = std::async(std::launch::async, [this] { return read(0); });
 }
 
-std::optional<OnePass::Part> OnePass::next() {
+std::optional<OnePass::Samples> OnePass::next_samples() {
   while (ahead_.valid()) {
     Read read_now = ahead_.get();
     if (read_now.end < records_.size()) {
@@ -19,12 +19,17 @@ std::optional<OnePass::Part> OnePass::next() {
     }
     num_done_ = read_now.end;
     skipped_.add(std::move(read_now.skipped));
-    if (read_now.samples.empty()) continue;  // all of them were left out
-    Part part{pack_pairs(read_now.samples), {}};
-    for (const int64_t index : part.batch.order) part.records.push_back(read_now.records[index]);
-    return part;
+    if (!read_now.good.samples.empty()) return std::move(read_now.good);  // otherwise all of them were left out
   }
   return std::nullopt;
+}
+
+std::optional<OnePass::Part> OnePass::next() {
+  const auto found = next_samples();
+  if (!found) return std::nullopt;
+  Part part{pack_pairs(found->samples), {}};
+  for (const int64_t index : part.batch.order) part.records.push_back(found->records[index]);
+  return part;
 }
 
 OnePass::Read OnePass::read(int64_t first) const {
@@ -41,9 +46,9 @@ OnePass::Read OnePass::read(int64_t first) const {
     }
     num_own += std::ssize(sample.own.tokens);
     if (sample.teachers) num_teachers += std::ssize(sample.teachers->tokens);
-    if (!result.samples.empty() && std::max(num_own, num_teachers) > config_.batch_tokens) break;
-    result.samples.push_back(std::move(sample));
-    result.records.push_back(record);
+    if (!result.good.samples.empty() && std::max(num_own, num_teachers) > config_.batch_tokens) break;
+    result.good.samples.push_back(std::move(sample));
+    result.good.records.push_back(record);
   }
   result.first = first;
   result.end = record;

@@ -36,7 +36,13 @@ class OnePass {
     Batch batch;
     std::vector<int64_t> records;  // [B], the record of each of the batch's samples
   };
-  /// The next records; the one after them is prepared meanwhile. Nothing at the end.
+  struct Samples {
+    std::vector<SamplePair> samples;
+    std::vector<int64_t> records;  // of each sample
+  };
+  /// The next records, as many as fit into a batch; those after them are prepared meanwhile. Nothing at the end.
+  std::optional<Samples> next_samples();
+  /// The same, packed.
   std::optional<Part> next();
   /// Records delivered or left out so far.
   int64_t num_done() const { return num_done_; }
@@ -46,8 +52,7 @@ class OnePass {
 
  private:
   struct Read {
-    std::vector<SamplePair> samples;
-    std::vector<int64_t> records;
+    Samples good;
     Skipped skipped;
     int64_t first = 0, end = 0;
   };

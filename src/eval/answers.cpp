@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
-#include "generate/greedy.h"
+#include "generate/engine.h"
 #include "objective/cross_entropy.h"
 
 namespace vlsi {
@@ -46,22 +46,29 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
 
 }  // namespace
 
-std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, int64_t max_new_tokens,
-                               int64_t batch_tokens, OnError on_error) {
-  OnePass pass(records, *speaker.processor, {Encoding::kPrompt, batch_tokens, on_error});
+std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, const AskConfig& config) {
+  const int64_t context = speaker.model->config().text.max_position_embeddings;
+  OnePass pass(records, *speaker.processor, {Encoding::kPrompt, config.batch_tokens, config.on_error, context - 1});
+  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(),
+                {config.max_sequences, config.batch_tokens});
   Progress progress("answering", "questions", records.size());
   std::vector<Answer> answers;
-  while (auto part = pass.next()) {
+  auto part = pass.next_samples();
+  do {
     stop_if_interrupted();
-    const auto batch = to_device(std::move(part->batch), speaker.model->device());
-    const auto generated =
-        generate_greedy(*speaker.model, batch, {max_new_tokens, speaker.stop_tokens, speaker.pictures.get()});
-    for (size_t i = 0; i < generated.size(); ++i) {
-      answers.push_back(
-          {part->records[i], speaker.processor->tokenizer().decode(generated[i].tokens), generated[i].stopped});
+    while (part && engine.num_waiting() < config.max_sequences) {
+      for (size_t i = 0; i < part->samples.size(); ++i) {
+        const int64_t record = part->records[i];
+        engine.submit({std::move(part->samples[i].own), config.decoding, nullptr,
+                       [&answers, record](Reply reply) {
+                         answers.push_back({record, std::move(reply.text), reply.finish == Finish::kStop});
+                       },
+                       nullptr});
+      }
+      part = pass.next_samples();
     }
-    progress.update(pass.num_done());
-  }
+    progress.update(pass.num_done() - engine.num_unfinished());
+  } while (engine.step() || part);
   std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
   pass.finish("answering");
   return answers;

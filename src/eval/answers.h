@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "data/one_pass.h"
+#include "generate/decoding.h"
 #include "run/speaker.h"
 
 namespace vlsi {
@@ -15,12 +16,18 @@ namespace vlsi {
 struct Answer {
   int64_t record;
   std::string text;
-  bool stopped;  // by the end of turn, not by max_new_tokens
+  bool stopped;  // by a stop token or text, not by max_new_tokens
 };
 
-/// The greedy answer to every record's last user turn, in their order; bad records are left out with kSkip.
-std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, int64_t max_new_tokens,
-                               int64_t batch_tokens, OnError on_error);
+struct AskConfig {
+  Decoding decoding;
+  int64_t batch_tokens = 4096;  // of prompts in a pass
+  OnError on_error = OnError::kStop;
+  int64_t max_sequences = 64;  // answered at once
+};
+
+/// The answer to every record's last user turn, in their order; bad records are left out with kSkip.
+std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, const AskConfig& config);
 
 struct Score {
   int64_t record;

@@ -37,8 +37,7 @@ Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, const AskOp
   std::vector<Verdict> verdicts;
   AtomicFile lines(predictions);
   const Asked questions(benchmark.questions(), options);
-  for (const auto& answer :
-       answer_all(speaker, questions, options.max_new_tokens, options.batch_tokens, options.on_error)) {
+  for (const auto& answer : answer_all(speaker, questions, options.asking)) {
     verdicts.push_back(benchmark.judge(answer.record, answer.text));
     lines.write(verdicts.back().line.dump() + "\n");
     verdicts.back().line = {};

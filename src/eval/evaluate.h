@@ -11,13 +11,12 @@
 namespace vlsi {
 
 struct AskOptions {
-  int64_t max_new_tokens = 16, batch_tokens = 4096;
-  OnError on_error = OnError::kStop;
+  AskConfig asking = {};
   int64_t limit = std::numeric_limits<int64_t>::max();  // the first so many questions
   bool blank = false;                                   // every question without its pictures
 };
 
-/// Asks the model every question, greedily, and judges its answers, which go to the JSONL file `predictions`; bad
+/// Asks the model every question and judges its answers, which go to the JSONL file `predictions`; bad
 /// records are left out with kSkip.
 Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, const AskOptions& options,
                  const std::filesystem::path& predictions);

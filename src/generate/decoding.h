@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
+#include "base/words.h"
 #include "model/config.h"
 
 namespace vlsi {
@@ -15,6 +15,14 @@ namespace vlsi {
 /// When a beam search ends, as transformers' `early_stopping`: with the first `num_beams` finished answers, when no
 /// better one is likely, or when no better one is possible.
 enum class EarlyStopping { kFirstFinished, kUnlikely, kNever };
+
+template <>
+struct EnumNames<EarlyStopping> {
+  static constexpr EnumName<EarlyStopping> all[]{
+      {"first", EarlyStopping::kFirstFinished, "with as many finished answers as beams"},
+      {"unlikely", EarlyStopping::kUnlikely, "when a better answer is unlikely"},
+      {"never", EarlyStopping::kNever, "when no better answer is possible"}};
+};
 
 /// Of one request. The names and meanings are those of transformers' generation_config.json; presence and frequency
 /// penalties are OpenAI's, over the answer's own tokens.

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/quoted.h"
-#include "generate/greedy.h"
+#include "generate/engine.h"
 #include "model/fused.h"
 #include "teacher/teacher.h"
 
@@ -89,11 +89,12 @@ LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sa
   if (answer) {
     reading.answer = *answer;
   } else {
-    const auto batch = to_device(pack({prompt}), model.device());
-    const auto own =
-        generate_greedy(model, batch, {config.max_new_tokens, speaker.stop_tokens, speaker.pictures.get()}).front();
+    auto decoding = speaker.greedy;
+    decoding.max_new_tokens = config.max_new_tokens;
+    Engine engine(model, speaker.processor->tokenizer(), speaker.pictures.get());
+    const auto own = generate(engine, prompt, decoding);
     reading.answer = own.tokens;
-    reading.stopped = own.stopped;
+    reading.stopped = own.finish == Finish::kStop;
   }
   const auto batch = to_device(pack({with_answer(prompt, reading.answer, reading.stopped)}), model.device());
   std::vector<int64_t> layers;

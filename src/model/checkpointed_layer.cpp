@@ -60,7 +60,7 @@ class CheckpointedLayer : public torch::autograd::Function<CheckpointedLayer> {
 
 at::Tensor forward_checkpointed(const DecoderLayer& layer, const at::Tensor& x, const DecoderContext& context,
                                 int64_t layer_index, const at::Tensor& rows) {
-  TORCH_CHECK(context.cache == nullptr, "a layer that is run again must not fill a cache");
+  TORCH_CHECK(context.cached == nullptr, "a layer that is run again must not fill a cache");
   std::vector<at::Tensor> parameters;
   for (auto& item : layer.named_parameters()) {
     if (item.second.requires_grad()) parameters.push_back(std::move(item.second));

@@ -35,14 +35,10 @@ at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& con
   const auto k = heads(projected[1], num_key_value_heads_, k_norm_.get());
   const auto v = projected[2].view({num_tokens, num_key_value_heads_, head_dim_});
 
-  at::Tensor attended;  // [T, H, d]
-  if (context.cache != nullptr && context.cache->has_prompt()) {
-    attended = context.cache->append_and_attend(layer_index, q, k, v);
-  } else {
-    if (context.cache != nullptr) context.cache->store_prompt(layer_index, k, v, context.runs);
-    attended = packed_attention(q, k, v, context.runs, /*causal=*/true);
-  }
-  attended = attended.reshape({num_tokens, num_heads_ * head_dim_});
+  const auto by_head = context.cached != nullptr
+                           ? context.cached->store_and_attend(layer_index, q, k, v)
+                           : packed_attention(q, k, v, context.runs, /*causal=*/true);  // [T, H, d]
+  const auto attended = by_head.reshape({num_tokens, num_heads_ * head_dim_});
   return o_proj_->forward(rows.defined() ? attended.index_select(0, rows) : attended);
 }
 

@@ -21,8 +21,8 @@ namespace vlsi {
 /// What every layer of one forward pass shares.
 struct DecoderContext {
   RotaryTable rotary;
-  std::vector<SequenceRun> runs;  // of the packed sequences
-  KvCache* cache = nullptr;       // filled by a prompt, read and extended by the tokens after it
+  std::vector<SequenceRun> runs;       // of the packed sequences; unused with `cached`
+  const CachedPass* cached = nullptr;  // of tokens behind known ones
   bool values_are_read =
       true;  // of a layer's output; where not, only its gradients are, and its last product is left out
 };

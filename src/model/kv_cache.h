@@ -1,46 +1,74 @@
-// Keys and values of the tokens so far, for generation. (B sequences, H query heads, K key heads, d head width)
+// Keys and values of the tokens so far, for generation. (B sequences, T new tokens, H query heads, K key heads, d head
+// width)
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "model/attention.h"
 #include "model/config.h"
 
 namespace vlsi {
 
-/// Filled by the packed prompts of B sequences, then extended by one token a sequence and step. Sequences may have
-/// different lengths; a step attends to each sequence's own tokens only.
+/// Places for keys and values in blocks of equal size. Which block holds which sequence's tokens is its user's matter.
 class KvCache {
  public:
-  /// Room for `capacity` tokens a sequence.
-  KvCache(const TextConfig& config, int64_t num_sequences, int64_t capacity, const at::TensorOptions& options);
+  static constexpr int64_t kBlockTokens = 16;
 
-  /// Whether the prompts are in: the next pass is one token a sequence.
-  bool has_prompt() const { return !lengths_.empty(); }
+  /// Memory is taken as blocks are written to.
+  KvCache(const TextConfig& config, int64_t num_blocks, const at::TensorOptions& options);
 
-  /// Stores a layer's keys and values [T, K, d] of the packed prompts, whose runs are `runs`.
-  void store_prompt(int64_t layer_index, const at::Tensor& k, const at::Tensor& v,
-                    const std::vector<SequenceRun>& runs);
+  static int64_t bytes_a_block(const TextConfig& config, at::ScalarType dtype);
+  int64_t num_blocks() const { return num_blocks_; }
+  void copy_block(int32_t from, int32_t to);
 
-  /// Appends one token a sequence (k, v [B, K, d]) and lets q [B, H, d] attend to all tokens so far. Returns [B, H, d].
-  at::Tensor append_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
-
-  /// Ends a pass, once all layers have stored: after the prompts with their runs, after a step with none.
-  void finish_prompt(const std::vector<SequenceRun>& runs);
-  void finish_step();
-
-  /// Goes on with these sequences only, in this order; an index may stand several times. [B'] int64
-  void select(const at::Tensor& sequences);
+  struct Layer {
+    at::Tensor k, v;  // [num_blocks * kBlockTokens, K, d]
+  };
+  const Layer& layer(int64_t index) const { return layers_[index]; }
 
  private:
-  struct Layer {
-    at::Tensor k, v;  // [B, K, capacity, d]
-  };
+  int64_t num_blocks_;
   std::vector<Layer> layers_;
-  std::vector<int64_t> lengths_;  // [B], without the token being appended
+};
+
+/// A sequence in a pass: its new tokens stand behind those whose keys and values are known.
+struct CachedSequence {
+  std::vector<int32_t> blocks;  // of its tokens in order, with room for the new ones
+  int64_t num_past = 0, num_new = 0;
+};
+
+/// What a pass over new tokens [T] of B sequences, one sequence's after another's, needs of the cache.
+class CachedPass {
+ public:
+  CachedPass(KvCache& cache, std::vector<CachedSequence> sequences);
+
+  /// Stores a layer's keys and values [T, K, d] of the new tokens and lets q [T, H, d] attend, each to the tokens of
+  /// its own sequence up to itself. Rows behind the T ones are filler, whose result is 0. Returns the shape of q.
+  at::Tensor store_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
+
+  /// Whether every sequence has one new token: rows are few, and reading weights is what takes time.
+  bool is_decoding() const { return is_decoding_; }
+  int64_t num_tokens() const { return num_tokens_; }
+
+ private:
+  /// Neighbours with equally many known and new tokens, which share an attention call.
+  struct Run {
+    int64_t first_sequence, first_token, count;
+  };
+  at::Tensor attend(const Run& run, const KvCache::Layer& layer, const at::Tensor& q, const at::Tensor& k,
+                    const at::Tensor& v) const;
+  at::Tensor slots_of(const Run& run) const;
+
+  KvCache& cache_;
+  std::vector<CachedSequence> sequences_;
+  std::vector<Run> runs_;
+  std::vector<at::Tensor> run_slots_, run_masks_;  // of runs with known tokens
+  at::Tensor slots_;                               // [T] int64, where the new tokens' keys go
+  int64_t num_tokens_ = 0;
+  bool is_decoding_ = true;
 };
 
 }  // namespace vlsi

@@ -44,9 +44,10 @@ namespace {
 
 /// Rows of zeros to put behind a batch's tokens: a bfloat16 product on a CPU takes up to 1.4 times as long where the
 /// number of rows is no multiple of 8. They are a sequence of their own, and nobody reads them.
-int64_t num_filler_rows(const at::Tensor& embedded, const KvCache* cache) {
+int64_t num_filler_rows(const at::Tensor& embedded, const CachedPass* pass) {
   constexpr int64_t kMultiple = 8;
-  if (cache != nullptr || !embedded.is_cpu() || embedded.scalar_type() != at::kBFloat16) return 0;
+  if ((pass != nullptr && pass->is_decoding()) || !embedded.is_cpu() || embedded.scalar_type() != at::kBFloat16)
+    return 0;
   return (kMultiple - embedded.size(0) % kMultiple) % kMultiple;
 }
 
@@ -54,7 +55,7 @@ int64_t num_filler_rows(const at::Tensor& embedded, const KvCache* cache) {
 class Passage {
  public:
   /// `embedded` [T, D], the tokens of `batch`; `pictures`, without rows where it has none.
-  Passage(const Batch& batch, const HiddenRequest& request, const TextConfig& config, KvCache* cache,
+  Passage(const Batch& batch, const HiddenRequest& request, const TextConfig& config, const CachedPass* cached,
           const at::Tensor& embedded, PictureRows pictures)
       : batch_(batch), request_(request), config_(config), x_(embedded), pictures_(std::move(pictures)) {
     if (pictures_.rows.defined()) {
@@ -67,12 +68,12 @@ class Passage {
     }
     auto positions = batch.positions;
     auto starts = batch.sequence_starts;
-    if (const int64_t filler = num_filler_rows(x_, cache); filler > 0) {
+    if (const int64_t filler = num_filler_rows(x_, cached); filler > 0) {
       positions = at::constant_pad_nd(positions, {0, filler});
       starts.push_back(starts.back() + filler);
       x_ = at::constant_pad_nd(x_, {0, 0, 0, filler});
     }
-    context_ = {rotary_table(positions, config, embedded.scalar_type()), find_runs(starts), cache};
+    context_ = {rotary_table(positions, config, embedded.scalar_type()), find_runs(starts), cached};
   }
 
   /// Through layer `index`; `is_last`: of those that are needed, above which the answer positions are enough.
@@ -101,7 +102,6 @@ class Passage {
     Hidden hidden;
     if (!wanted_.empty()) hidden.layers = at::stack(wanted_);
     if (request_.final_rows) hidden.final_rows = norm.forward(x_);
-    if (context_.cache != nullptr) context_.cache->finish_prompt(context_.runs);
     wanted_.clear();
     x_ = at::Tensor();
     return hidden;
@@ -131,8 +131,8 @@ std::optional<WeightStream::Held> Vlm::hold(size_t part, std::optional<size_t> n
   return stream_->hold(part, next);
 }
 
-std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest& request, PictureFeatures* pictures,
-                             KvCache* cache) const {
+std::vector<Hidden> Vlm::forward(std::span<const Batch> batches, const HiddenRequest& request,
+                                 PictureFeatures* pictures) const {
   const int64_t num_layers_needed =
       request.final_rows ? num_layers() : (request.layers.empty() ? 0 : request.layers.back());
   TORCH_CHECK(num_layers_needed <= num_layers(), "layer ", num_layers_needed, " of ", num_layers());
@@ -140,7 +140,7 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
   const bool is_exchange =
       stream_ && stream_->is_exchange();  // then it runs in step with other processes, whatever their batches
   if (batches.empty() && !is_exchange) return {};
-  const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled() && cache == nullptr;
+  const bool checkpoints = checkpoints_activations_ && at::GradMode::is_enabled();
 
   std::vector<Passage> passages;
   {
@@ -148,7 +148,7 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
         std::any_of(batches.begin(), batches.end(), [](const auto& b) { return b.patches.defined(); });
     const auto tower = has_pictures || is_exchange ? hold(0) : std::nullopt;
     for (const auto& batch : batches) {
-      passages.emplace_back(batch, request, config_.text, cache, embeddings_->forward(batch.tokens),
+      passages.emplace_back(batch, request, config_.text, /*cached=*/nullptr, embeddings_->forward(batch.tokens),
                             batch.patches.defined() ? look_at_pictures(batch, pictures) : PictureRows{});
     }
   }
@@ -165,13 +165,17 @@ std::vector<Hidden> Vlm::run(std::span<const Batch> batches, const HiddenRequest
   return results;
 }
 
-Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, PictureFeatures* pictures, KvCache* cache) const {
-  return std::move(run({&batch, 1}, request, pictures, cache).front());
+Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, PictureFeatures* pictures) const {
+  return std::move(forward({&batch, 1}, request, pictures).front());
 }
 
-std::vector<Hidden> Vlm::forward(std::span<const Batch> batches, const HiddenRequest& request,
-                                 PictureFeatures* pictures) const {
-  return run(batches, request, pictures, /*cache=*/nullptr);
+Hidden Vlm::forward_cached(const Batch& batch, PictureRows pictures, const CachedPass& pass,
+                           const HiddenRequest& request) const {
+  TORCH_CHECK(!is_streamed(), "a streamed model generates nothing");
+  Passage passage(batch, request, config_.text, &pass, embeddings_->forward(batch.tokens), std::move(pictures));
+  const int64_t num_needed = request.final_rows ? num_layers() : request.layers.back();
+  for (int64_t i = 0; i < num_needed; ++i) passage.pass(decoder_->layer(i), i, i + 1 == num_needed, false);
+  return passage.finish(decoder_->norm());
 }
 
 void Vlm::for_each_weight(const std::function<void(const std::string&, const at::Tensor&)>& visit) const {
@@ -186,16 +190,6 @@ void Vlm::for_each_weight(const std::function<void(const std::string&, const at:
     }
     visit(name, parameter);
   }
-}
-
-at::Tensor Vlm::forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const {
-  TORCH_CHECK(!is_streamed(), "a streamed model generates nothing");
-  const DecoderContext context{
-      rotary_table(positions.unsqueeze(0).expand({config_.text.num_axes(), -1}), config_.text, dtype()), {}, &cache};
-  auto x = embeddings_->forward(tokens);
-  for (int64_t i = 0; i < num_layers(); ++i) x = decoder_->layer(i).forward(x, context, i);
-  cache.finish_step();
-  return decoder_->norm().forward(x);
 }
 
 void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& targets, uint64_t seed,

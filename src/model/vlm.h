@@ -39,16 +39,20 @@ class Vlm : public Module {
   Vlm(ModelConfig config, std::shared_ptr<VisionTower> tower, std::shared_ptr<Projector> projector);
 
   /// Hidden rows at the batch's answer positions, or as `request` says. `pictures`, if any, remembers what the tower
-  /// makes of them while it is frozen. With `cache`, also stores the prompts' keys and values.
-  Hidden forward(const Batch& batch, const HiddenRequest& request, PictureFeatures* pictures = nullptr,
-                 KvCache* cache = nullptr) const;
+  /// makes of them while it is frozen.
+  Hidden forward(const Batch& batch, const HiddenRequest& request, PictureFeatures* pictures = nullptr) const;
 
   /// The same for several batches, all of them through one layer before the next: a streamed weight is read once.
   std::vector<Hidden> forward(std::span<const Batch> batches, const HiddenRequest& request,
                               PictureFeatures* pictures = nullptr) const;
 
-  /// One more token a sequence: tokens [B] at `positions` [B], the same on every axis. Returns the final rows [B, D].
-  at::Tensor forward_next(const at::Tensor& tokens, const at::Tensor& positions, KvCache& cache) const;
+  /// New tokens of sequences whose earlier ones are in the cache of `pass`, as the samples of `batch`; their pictures'
+  /// rows are given, its patches are not looked at. Without gradient.
+  Hidden forward_cached(const Batch& batch, PictureRows pictures, const CachedPass& pass,
+                        const HiddenRequest& request = {}) const;
+
+  /// What tower and projector make of the batch's pictures.
+  PictureRows look_at_pictures(const Batch& batch, PictureFeatures* pictures) const;
 
   /// The language head [V, D]; the token embedding itself when tied.
   const at::Tensor& head() const { return head_ ? head_->weight() : embeddings_->weight(); }
@@ -74,7 +78,7 @@ class Vlm : public Module {
 
   /// The views of mapped files among the parameters, for release_memory.
   void set_views(std::vector<at::Tensor> views) { views_ = std::move(views); }
-  /// Weights that are in memory part by part from now on (streamed_part); without gradient, and not for forward_next.
+  /// Weights that are in memory part by part from now on (streamed_part); without gradient, and not for forward_cached.
   void set_stream(std::unique_ptr<WeightStream> stream) { stream_ = std::move(stream); }
   bool is_streamed() const { return stream_ != nullptr; }
 
@@ -86,10 +90,7 @@ class Vlm : public Module {
   void for_each_weight(const std::function<void(const std::string& name, const at::Tensor& weight)>& visit) const;
 
  private:
-  std::vector<Hidden> run(std::span<const Batch> batches, const HiddenRequest& request, PictureFeatures* pictures,
-                          KvCache* cache) const;
   std::optional<WeightStream::Held> hold(size_t part, std::optional<size_t> next = std::nullopt) const;
-  PictureRows look_at_pictures(const Batch& batch, PictureFeatures* pictures) const;
 
   ModelConfig config_;
   bool checkpoints_activations_ = false;

@@ -82,7 +82,7 @@ class Pass {
   Pass(const RunConfig& config, const PairProcessors& processors, const MakeCacheOptions& options)
       : config_(config), maker_(processors.both()), device_(config.device), checks_sight_(config.teacher.check_sight) {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
-    Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr, {}};
+    Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr};
     const auto& teacher = speaker.model;
     auto origin = known_origin(config, processors, *student);
     if (!origin.layers.empty()) {

@@ -6,7 +6,6 @@
 #include "checkpoint/load.h"
 #include "checkpoint/picture_features.h"
 #include "family/family.h"
-#include "generate/greedy.h"
 
 namespace vlsi {
 
@@ -22,9 +21,10 @@ void load_verbalizers(Speaker& speaker, const std::filesystem::path& directory, 
 }
 
 Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device device, SpecialText special_text) {
-  Speaker speaker{load_vlm(files.model, dtype, device), load_processor(files.model, special_text), {}};
+  Speaker speaker{load_vlm(files.model, dtype, device), load_processor(files.model, special_text)};
   speaker.pictures = std::make_shared<KeptPictureFeatures>();
-  speaker.stop_tokens = stop_tokens(files.model, speaker.model->config());
+  speaker.greedy = greedy_decoding(files.model, speaker.model->config());
+  speaker.decoding = default_decoding(files.model, speaker.model->config());
   if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
   check_finite_weights(*speaker.model, "loading the model in " + files.model.string());
   if (files.verbalizers.empty()) return speaker;

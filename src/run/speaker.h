@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/processor.h"
+#include "generate/decoding.h"
 #include "model/vlm.h"
 #include "teacher/verbalizers.h"
 
@@ -16,7 +17,8 @@ namespace vlsi {
 struct Speaker {
   std::shared_ptr<Vlm> model;
   std::shared_ptr<const Processor> processor;
-  std::vector<int64_t> stop_tokens;                // end its answers
+  Decoding greedy = {};                            // with the stop tokens that end its answers
+  Decoding decoding = {};                          // as its directory's generation_config.json has it
   std::shared_ptr<PictureFeatures> pictures = {};  // what its tower made of them; null: they are encoded each time
   std::shared_ptr<Verbalizers> verbalizers = {};   // null: it has none
   at::Tensor verbal_head = {};                     // [V, D], the one they were trained with; undefined: the model's own

@@ -6,7 +6,7 @@
 #include "checkpoint/initialize.h"
 #include "checkpoint/save.h"
 #include "data/processor.h"
-#include "generate/greedy.h"
+#include "generate/engine.h"
 #include "teacher/teacher.h"
 #include "tests/model/fixtures.h"
 
@@ -27,7 +27,7 @@ class LensOfATinyModel : public testing::Test {
     save_vlm(directory, *initialize_vlm(load_model_config(description), Initializer::kFanIn, 3), at::kFloat,
              tiny / "tokenizer");
     speaker_ = load_speaker({directory}, at::kFloat, at::kCPU);
-    speaker_.stop_tokens = {processor().end_of_turn()};
+    speaker_.greedy.stop_tokens = {processor().end_of_turn()};
     speaker_.verbalizers = Verbalizers::of(model(), {}, {1, 2}, 5);
     conversation_ = {"q",
                      "",
@@ -36,6 +36,13 @@ class LensOfATinyModel : public testing::Test {
                         {Content::Kind::kText, "what color is the shape?", {}}}}}};
   }
 
+  Reply own_answer(int64_t max_new_tokens, const std::vector<int64_t>& stop_tokens) const {
+    Engine engine(model(), processor().tokenizer(), nullptr);
+    Decoding decoding;
+    decoding.max_new_tokens = max_new_tokens;
+    decoding.stop_tokens = stop_tokens;
+    return generate(engine, prompt(), decoding);
+  }
   const Vlm& model() const { return *speaker_.model; }
   const Processor& processor() const { return *speaker_.processor; }
   LensReading read(const Sample& sample, const std::optional<std::vector<int32_t>>& answer = std::nullopt) const {
@@ -125,23 +132,23 @@ TEST_F(LensOfATinyModel, ReadsEveryLayerThroughTheFinalNormWithoutVerbalizers) {
 }
 
 TEST_F(LensOfATinyModel, FollowsItsOwnGreedyAnswer) {
-  const auto generated = generate_greedy(model(), pack({prompt()}), {5, {processor().end_of_turn()}}).front();
+  const auto generated = own_answer(5, {processor().end_of_turn()});
   ASSERT_FALSE(generated.tokens.empty());
   for (const bool verbalized : {true, false}) {
     if (!verbalized) speaker_.verbalizers = nullptr;
     const auto reading = read(prompt());
     EXPECT_FALSE(reading.answer_given);
     EXPECT_EQ(reading.answer, generated.tokens);
-    EXPECT_EQ(reading.stopped, generated.stopped);
+    EXPECT_EQ(reading.stopped, generated.finish == Finish::kStop);
     const auto& output = reading.layers.back().positions;
-    ASSERT_EQ(output.size(), generated.tokens.size() + (generated.stopped ? 1 : 0));
+    ASSERT_EQ(output.size(), generated.tokens.size() + (generated.finish == Finish::kStop ? 1 : 0));
     for (size_t n = 0; n < generated.tokens.size(); ++n) EXPECT_EQ(output[n].front().token, generated.tokens[n]);
   }
 }
 
 TEST_F(LensOfATinyModel, EndsWithTheStopToken) {
-  const auto first = generate_greedy(model(), pack({prompt()}), {1, {}}).front().tokens.front();
-  speaker_.stop_tokens = {first};
+  const auto first = own_answer(1, {}).tokens.front();
+  speaker_.greedy.stop_tokens = {first};
   const auto reading = read(prompt());
   EXPECT_TRUE(reading.stopped);
   EXPECT_TRUE(reading.answer.empty());

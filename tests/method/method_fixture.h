@@ -85,7 +85,7 @@ inline std::vector<int64_t> target_layers(const std::string& who) {
 
 /// A backbone and its verbalizers, all frozen.
 inline Speaker stored_speaker(const std::string& who, const std::string& pair = kPair) {
-  Speaker speaker{load_vlm(folder_of(pair) / who, at::kFloat), nullptr, {}};
+  Speaker speaker{load_vlm(folder_of(pair) / who, at::kFloat), nullptr};
   speaker.verbalizers = Verbalizers::of(*speaker.model, {}, target_layers(who), /*seed=*/0);
   const auto file = SafetensorsFile::open(folder_of(pair) / (who + "_verbalizers.safetensors"));
   for (auto& [name, parameter] : speaker.verbalizers->named_parameters()) {

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "eval/benchmark.h"
+#include "eval/evaluate.h"
 #include "tests/seams/toy_run.h"
 
 namespace vlsi {
@@ -51,8 +51,9 @@ TEST(ToyBenchmark, IsAskedJudgedAndSummedByItsName) {
   const auto benchmark = ChosenBenchmark("pairs")->open({});
   const auto speaker = load_speaker({pair.folder() / "student"}, at::kFloat, at::kCPU);
   const auto predictions = pair.folder() / "predictions.jsonl";
-  const auto summary =
-      evaluate(*benchmark, speaker, /*max_new_tokens=*/4, /*batch_tokens=*/64, OnError::kStop, predictions);
+  AskOptions options{{speaker.greedy, /*batch_tokens=*/64}};
+  options.asking.decoding.max_new_tokens = 4;
+  const auto summary = evaluate(*benchmark, speaker, options, predictions);
   std::ifstream file(predictions);
   std::vector<int64_t> answered(2);
   int64_t number = 0;

@@ -11,7 +11,7 @@
 #include "checkpoint/save.h"
 #include "data/batch.h"
 #include "data/dataset.h"
-#include "generate/greedy.h"
+#include "generate/engine.h"
 #include "model/parts.h"
 #include "plan/plan.h"
 #include "run/distill.h"
@@ -104,7 +104,10 @@ TEST_F(ToyFamily, AnswersTheSameWithACacheAsWithout) {
   for (const int64_t record : {0, 1}) {
     auto sample = processor->encode_prompt(file.read(record));
     ASSERT_EQ(sample.images.size(), 1U);
-    const auto found = generate_greedy(*model, pack({sample}), {4, {}, &pictures}).front().tokens;
+    Engine engine(*model, processor->tokenizer(), &pictures);
+    Decoding decoding;
+    decoding.max_new_tokens = 4;
+    const auto found = generate(engine, sample, decoding).tokens;
     ASSERT_EQ(found.size(), 4U);
     for (const int32_t token : found) {
       const auto rows = model->forward(pack({sample}), {}).final_rows;
