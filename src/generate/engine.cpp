@@ -13,6 +13,7 @@
 #include "base/size_text.h"
 #include "generate/answering.h"
 #include "generate/passes.h"
+#include "model/cpu/row_products.h"
 #include "model/kv_cache.h"
 
 namespace vlsi {
@@ -269,7 +270,8 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
   at::Tensor logits;
   try {
     const auto rows = run_pass(model_, pictures_, cache_, pieces);
-    logits = at::linear(rows, model_.head()).to(at::kFloat);  // [P, V]
+    logits = has_row_products(rows, model_.head()) ? row_products(rows, model_.head(), {}, at::kFloat)
+                                                   : at::linear(rows, model_.head()).to(at::kFloat);  // [P, V]
   } catch (const std::exception&) {
     fail_jobs(jobs, std::current_exception());
     return;

@@ -65,11 +65,19 @@ CachedPass::CachedPass(KvCache& cache, std::vector<CachedSequence> sequences)
     is_decoding_ = is_decoding_ && sequence.num_new == 1;
   }
   slots_ = at::tensor(slots, at::kLong).to(example.device());
+  if (is_decoding_ && has_cached_attention(example, example)) {
+    for (const auto& sequence : sequences_) spans_.push_back({sequence.blocks.data(), sequence.num_past + 1});
+  } else {
+    prepare_runs(example.options());
+  }
+}
+
+void CachedPass::prepare_runs(const at::TensorOptions& options) {
   for (const auto& run : runs_) {
     const auto& first = sequences_[run.first_sequence];
     const bool has_past = first.num_past > 0;
     run_slots_.push_back(has_past ? slots_of(run) : at::Tensor());
-    run_masks_.push_back(has_past && first.num_new > 1 ? causal_mask(first.num_past, first.num_new, example.options())
+    run_masks_.push_back(has_past && first.num_new > 1 ? causal_mask(first.num_past, first.num_new, options)
                                                        : at::Tensor());
   }
 }
@@ -111,6 +119,7 @@ at::Tensor CachedPass::store_and_attend(int64_t layer_index, const at::Tensor& q
   const auto own = [&](const at::Tensor& rows) { return rows.narrow(0, 0, num_tokens_); };
   at::Tensor(layer.k).index_copy_(0, slots_, own(k));
   at::Tensor(layer.v).index_copy_(0, slots_, own(v));
+  if (!spans_.empty()) return cached_attention(q, layer.k, layer.v, spans_);
   std::vector<at::Tensor> attended;
   for (const auto& run : runs_) attended.push_back(attend(run, layer, q, k, v));
   if (const int64_t num_filler = q.size(0) - num_tokens_; num_filler > 0) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/cpu/cached_attention.h"
 
 namespace vlsi {
 
@@ -61,11 +62,13 @@ class CachedPass {
   at::Tensor attend(const Run& run, const KvCache::Layer& layer, const at::Tensor& q, const at::Tensor& k,
                     const at::Tensor& v) const;
   at::Tensor slots_of(const Run& run) const;
+  void prepare_runs(const at::TensorOptions& options);
 
   KvCache& cache_;
   std::vector<CachedSequence> sequences_;
   std::vector<Run> runs_;
-  std::vector<at::Tensor> run_slots_, run_masks_;  // of runs with known tokens
+  std::vector<CachedSpan> spans_;                  // of the sequences, where cached_attention takes all of them
+  std::vector<at::Tensor> run_slots_, run_masks_;  // of runs with known tokens, otherwise
   at::Tensor slots_;                               // [T] int64, where the new tokens' keys go
   int64_t num_tokens_ = 0;
   bool is_decoding_ = true;
