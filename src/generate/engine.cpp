@@ -270,8 +270,9 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
   at::Tensor logits;
   try {
     const auto rows = run_pass(model_, pictures_, cache_, pieces);
-    logits = has_row_products(rows, model_.head()) ? row_products(rows, model_.head(), {}, at::kFloat)
-                                                   : at::linear(rows, model_.head()).to(at::kFloat);  // [P, V]
+    const RowMap head{model_.head()};
+    logits = has_row_products(rows, head) ? row_products(rows, head, at::kFloat)
+                                          : at::linear(rows, head.weight).to(at::kFloat);  // [P, V]
   } catch (const std::exception&) {
     fail_jobs(jobs, std::current_exception());
     return;

@@ -5,6 +5,18 @@
 #include "model/fused.h"
 
 namespace vlsi {
+namespace {
+
+std::vector<at::Tensor> map_together(const at::Tensor& x, const std::vector<const Linear*>& maps,
+                                     const DecoderContext& context) {
+  return context.is_decoding() ? forward_rows_together(x, maps) : forward_together(x, maps);
+}
+
+at::Tensor map(const at::Tensor& x, const Linear& linear, const DecoderContext& context) {
+  return context.is_decoding() ? linear.forward_rows(x) : linear.forward(x);
+}
+
+}  // namespace
 
 SelfAttention::SelfAttention(const TextConfig& config)
     : num_heads_(config.num_attention_heads),
@@ -26,7 +38,7 @@ at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& con
                                   const at::Tensor& rows) const {
   const int64_t num_tokens = x.size(0);
   const auto& [cos, sin] = context.rotary;
-  const auto projected = forward_together(x, {q_proj_.get(), k_proj_.get(), v_proj_.get()});
+  const auto projected = map_together(x, {q_proj_.get(), k_proj_.get(), v_proj_.get()}, context);
   const auto heads = [&](const at::Tensor& rows_of_heads, int64_t num_heads, const RmsNormLayer* norm) {
     const auto split = rows_of_heads.view({num_tokens, num_heads, head_dim_});
     return rotate(norm != nullptr ? norm->forward(split) : split, cos, sin);
@@ -39,7 +51,7 @@ at::Tensor SelfAttention::forward(const at::Tensor& x, const DecoderContext& con
                            ? context.cached->store_and_attend(layer_index, q, k, v)
                            : packed_attention(q, k, v, context.runs, /*causal=*/true);  // [T, H, d]
   const auto attended = by_head.reshape({num_tokens, num_heads_ * head_dim_});
-  return o_proj_->forward(rows.defined() ? attended.index_select(0, rows) : attended);
+  return map(rows.defined() ? attended.index_select(0, rows) : attended, *o_proj_, context);
 }
 
 Mlp::Mlp(const TextConfig& config) {
@@ -50,9 +62,9 @@ Mlp::Mlp(const TextConfig& config) {
 }
 
 at::Tensor Mlp::forward(const at::Tensor& x, const DecoderContext& context) const {
-  const auto projected = forward_together(x, {gate_proj_.get(), up_proj_.get()});
+  const auto projected = map_together(x, {gate_proj_.get(), up_proj_.get()}, context);
   const auto inner = swiglu(projected[0], projected[1]);
-  return context.values_are_read ? down_proj_->forward(inner) : down_proj_->forward_without_values(inner);
+  return context.values_are_read ? map(inner, *down_proj_, context) : down_proj_->forward_without_values(inner);
 }
 
 DecoderLayer::DecoderLayer(const TextConfig& config) {

@@ -23,6 +23,9 @@ struct DecoderContext {
   RotaryTable rotary;
   std::vector<SequenceRun> runs;       // of the packed sequences; unused with `cached`
   const CachedPass* cached = nullptr;  // of tokens behind known ones
+
+  /// Whether rows are few enough for the products of decoding.
+  bool is_decoding() const { return cached != nullptr && cached->is_decoding(); }
   bool values_are_read =
       true;  // of a layer's output; where not, only its gradients are, and its last product is left out
 };

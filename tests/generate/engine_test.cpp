@@ -228,8 +228,8 @@ TEST_F(EngineOfOneModel, NamesTheLayerThatIsNotFiniteAndGoesOn) {
   for (const auto& [name, tensor] : spoken_.model->named_parameters()) {
     if (name == "decoder.layers.1.mlp.up_proj.weight") weight = tensor;
   }
-  const auto kept = weight.clone();
-  weight.fill_(std::numeric_limits<float>::quiet_NaN());
+  const auto kept = weight.detach();
+  weight.set_data(at::full_like(kept, std::numeric_limits<float>::quiet_NaN()));  // the file's own is read-only
   std::string message;
   engine.submit({prompt_, of_length(3), nullptr, nullptr, [&](const std::exception_ptr& error) {
                    try {
@@ -240,7 +240,7 @@ TEST_F(EngineOfOneModel, NamesTheLayerThatIsNotFiniteAndGoesOn) {
                  }});
   EXPECT_FALSE(engine.step());
   EXPECT_NE(message.find("layer 2 of"), std::string::npos) << message;
-  weight.copy_(kept);
+  weight.set_data(kept);
   // What was computed of the prompt must not be found again.
   EXPECT_EQ(generate(engine, prompt_, of_length(12)).tokens, spoken_.greedy[0]);
 }
