@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build needs: Debian packages (the only system-wide change), the LibTorch wheel into .deps/, and the
-# packages of the report's page into web/node_modules. `setup.sh tests` also installs the browser that tests the page.
+# packages of the pages into web/node_modules. `setup.sh tests` also installs the browser that tests the pages.
 # Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
 # command that would install them and exits with 2.
 #
@@ -17,7 +17,7 @@ packages=(
   libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev
   libxxhash-dev libsimdjson-dev libgloo-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
-  libcpp-httplib-dev
+  libcpp-httplib-dev libedit-dev
 )
 case "${1:-}" in
   "") ;;
@@ -68,7 +68,7 @@ if [ "${VLSI_TORCH:-cpu}" = cuda ] && [ ! -d "$site/nvidia/cu13/include/crt" ]; 
   "$python/bin/pip" install -q --disable-pip-version-check --no-deps nvidia-cuda-crt==13.2.86
 fi
 
-# Node builds the report's page: the machine's where it is new enough, else the one that comes as a wheel.
+# Node builds the pages: the machine's where it is new enough, else the one that comes as a wheel.
 new_enough='const [a, b] = process.versions.node.split(".").map(Number);
   process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
 mkdir -p .deps/node/bin

@@ -20,6 +20,8 @@ Table<Command>& commands() {
       COMMAND(cache, "The teacher's part of step 2, once, to disk: later runs need no teacher"),
       COMMAND(score, "Log-probabilities of the answers in a data file, one JSON line a conversation"),
       COMMAND(generate, "Answer one prompt, with or without pictures (greedy)"),
+      COMMAND(chat, "A conversation in the terminal, with pictures"),
+      COMMAND(serve, "A model behind the interface of OpenAI, and a page to try it"),
       COMMAND(answer, "Answer a data file's questions; the result is a data file (teacher labels)"),
       COMMAND(evaluate, "Accuracy on a benchmark, by greedy generation"),
       COMMAND(export, "A run's student as a Hugging Face directory, or its adapters as a PEFT directory"),

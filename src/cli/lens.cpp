@@ -29,18 +29,10 @@ struct LensOptions {
   bool blank = false, json = false;
 };
 
-/// What --dtype is where it is not given: that of the backbone that the verbalizers were trained on.
-Dtype usual_dtype(const std::filesystem::path& verbalizers) {
-  if (verbalizers.empty()) return {};
-  const auto path = verbalizers / "verbalizers.json";
-  const auto backbone = require<Json>(read_json(path), "backbone", path.string());
-  return find<Dtype>(backbone, "dtype", path.string() + ", backbone").value_or(Dtype{});
-}
-
 Speaker load(LensOptions options) {
   if (options.verbalizers.empty() && (!options.head.empty() || !options.layers.empty()))
     fail("--head and --layers are of no use without --verbalizers");
-  if (!options.model.dtype) options.model.dtype = usual_dtype(options.verbalizers);
+  if (!options.model.dtype) options.model.dtype = dtype_of_verbalizers(options.verbalizers);
   SpeakerFiles more;
   more.verbalizers = options.verbalizers;
   more.layers = options.layers;

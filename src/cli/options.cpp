@@ -63,6 +63,13 @@ CLI::Validator whole_number_from(int64_t least) {
       "");
 }
 
+Dtype dtype_of_verbalizers(const std::filesystem::path& directory) {
+  if (directory.empty()) return {};
+  const auto path = directory / "verbalizers.json";
+  const auto backbone = require<Json>(read_json(path), "backbone", path.string());
+  return find<Dtype>(backbone, "dtype", path.string() + ", backbone").value_or(Dtype{});
+}
+
 void use_threads(int64_t threads) {
   if (threads < 0 || threads > 1024) fail("--threads is ", threads, ", expected 0 to 1024");
   if (threads > 0) at::set_num_threads(static_cast<int>(threads));

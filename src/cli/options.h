@@ -67,6 +67,10 @@ CLI::Option* add_word_option(CLI::App& command, const std::string& name, Value& 
   return option;
 }
 
+/// What --dtype is where it is not given: that of the backbone that the verbalizers in `directory` were trained on; the
+/// usual one where it is empty.
+Dtype dtype_of_verbalizers(const std::filesystem::path& directory);
+
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view kMarker = "<image>";
 constexpr double kLeastWeight = 1e-6, kLargestWeight = 1e6;  // so that sums of them stay numbers
-constexpr int64_t kLargestLimit = int64_t{1} << 28;          // pixels, in all or on a side
 
 /// The names that a format gives to the parts of a turn.
 struct Format {
@@ -57,25 +56,6 @@ double read_weight(const Json& turn, Role role, const std::string& place) {
     weight *= own;
   }
   return weight;
-}
-
-PictureLimits read_limits(const Json& part, const std::string& place) {
-  PictureLimits limits;
-  const auto read = [&](const char* key, std::optional<int64_t>& value) {
-    value = find<int64_t>(part, key, place);
-    if (value && (*value < 1 || *value > kLargestLimit))
-      fail(place, ".", key, ": is ", *value, ", expected 1 to ", kLargestLimit);
-  };
-  read("min_pixels", limits.min_pixels);
-  read("max_pixels", limits.max_pixels);
-  read("resized_height", limits.resized_height);
-  read("resized_width", limits.resized_width);
-  if (limits.resized_height.has_value() != limits.resized_width.has_value())
-    fail(place, ": has one of 'resized_height' and 'resized_width', expected both or neither");
-  if (limits.min_pixels.value_or(1) > limits.max_pixels.value_or(kLargestLimit)) {
-    fail(place, ".min_pixels: is ", *limits.min_pixels, ", expected at most max_pixels, which is ", *limits.max_pixels);
-  }
-  return limits;
 }
 
 /// The record's `id` or `idx`; files number their records as often as they name them.

@@ -15,7 +15,8 @@ namespace vlsi {
 namespace {
 
 constexpr size_t kExcerptBytes = 60;
-constexpr size_t kHeadDigits = 44;  // of base64: 33 bytes, more than any format is known by
+constexpr int64_t kLargestLimit = int64_t{1} << 28;  // pixels, in all or on a side
+constexpr size_t kHeadDigits = 44;                   // of base64: 33 bytes, more than any format is known by
 
 /// Whether `text` begins with `scheme`, which is in small letters, in letters of either kind.
 bool has_scheme(std::string_view text, std::string_view scheme) {
@@ -114,6 +115,25 @@ Content picture_content(const std::string& text, const std::filesystem::path& im
          " bytes long, is neither the path of a picture nor the base64 of one");
   }
   return {Content::Kind::kImage, {}, images / path};
+}
+
+PictureLimits read_limits(const Json& part, const std::string& place) {
+  PictureLimits limits;
+  const auto read = [&](const char* key, std::optional<int64_t>& value) {
+    value = find<int64_t>(part, key, place);
+    if (value && (*value < 1 || *value > kLargestLimit))
+      fail(place, ".", key, ": is ", *value, ", expected 1 to ", kLargestLimit);
+  };
+  read("min_pixels", limits.min_pixels);
+  read("max_pixels", limits.max_pixels);
+  read("resized_height", limits.resized_height);
+  read("resized_width", limits.resized_width);
+  if (limits.resized_height.has_value() != limits.resized_width.has_value())
+    fail(place, ": has one of 'resized_height' and 'resized_width', expected both or neither");
+  if (limits.min_pixels.value_or(1) > limits.max_pixels.value_or(kLargestLimit)) {
+    fail(place, ".min_pixels: is ", *limits.min_pixels, ", expected at most max_pixels, which is ", *limits.max_pixels);
+  }
+  return limits;
 }
 
 }  // namespace vlsi

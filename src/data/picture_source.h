@@ -1,4 +1,5 @@
-// A text of a record that stands for a picture: a path, a URI of a file, a data URL, or the picture's bytes in base64.
+// What a record says of a picture: a text that stands for it (a path, a URI of a file, a data URL, or the picture's
+// bytes in base64), and the size that it is asked to have.
 #pragma once
 
 #include <filesystem>
@@ -13,6 +14,10 @@ namespace vlsi {
 /// these become `picture_file`, known by a checksum. Error, on one line that begins with `place` and quotes at most 60
 /// bytes of `text`, for other URLs (pictures are not fetched), for what is no base64, and for what can be no path.
 Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place);
+
+/// Of a picture's part: `min_pixels`, `max_pixels`, `resized_height` and `resized_width`. Error naming `place` for a
+/// value that cannot be, and for one size without the other.
+PictureLimits read_limits(const Json& part, const std::string& place);
 
 /// Text from a record inside a message: one line, at most 60 bytes, whole code points, in quotes.
 std::string excerpt(std::string_view text);

@@ -2,20 +2,38 @@
 
 #include <c10/util/Exception.h>
 
-// The built page of web/, as bytes of the program (VLSI_PAGE_FILE is its path).
+// The built pages of web/, as bytes of the program (VLSI_PAGE_FILE and VLSI_CHAT_PAGE_FILE are their paths).
 asm(".section .rodata\n"
     ".global vlsi_page_begin\n.global vlsi_page_end\n"
     "vlsi_page_begin:\n.incbin \"" VLSI_PAGE_FILE
     "\"\n"
     "vlsi_page_end:\n.byte 0\n"
+    ".global vlsi_chat_page_begin\n.global vlsi_chat_page_end\n"
+    "vlsi_chat_page_begin:\n.incbin \"" VLSI_CHAT_PAGE_FILE
+    "\"\n"
+    "vlsi_chat_page_end:\n.byte 0\n"
     ".previous\n");
 extern "C" const char vlsi_page_begin[];
 extern "C" const char vlsi_page_end[];
+extern "C" const char vlsi_chat_page_begin[];
+extern "C" const char vlsi_chat_page_end[];
 
 namespace vlsi {
 namespace {
 
-constexpr std::string_view kPlaceholder = "__VLSI_REPORT_DATA__";  // as in web/index.html
+constexpr std::string_view kPlaceholder = "__VLSI_PAGE_DATA__";  // as in web/*.html
+
+/// The built page from `begin` to `end` with `data` in its place.
+std::string with_data(const char* begin, const char* end, const OrderedJson& data) {
+  const std::string_view page(begin, static_cast<size_t>(end - begin));
+  const size_t place = page.find(kPlaceholder);
+  TORCH_CHECK(place != page.npos, "the built page has no place for its data");
+  std::string html;
+  html += page.substr(0, place);
+  html += page_json(data);
+  html += page.substr(place + kPlaceholder.size());
+  return html;
+}
 
 }  // namespace
 
@@ -33,15 +51,10 @@ std::string page_json(const OrderedJson& data) {
   return safe;
 }
 
-std::string page_html(const OrderedJson& data) {
-  const std::string_view page(vlsi_page_begin, static_cast<size_t>(vlsi_page_end - vlsi_page_begin));
-  const size_t place = page.find(kPlaceholder);
-  TORCH_CHECK(place != page.npos, "the built page has no place for its data");
-  std::string html;
-  html += page.substr(0, place);
-  html += page_json(data);
-  html += page.substr(place + kPlaceholder.size());
-  return html;
+std::string page_html(const OrderedJson& data) { return with_data(vlsi_page_begin, vlsi_page_end, data); }
+
+std::string chat_page_html(const OrderedJson& data) {
+  return with_data(vlsi_chat_page_begin, vlsi_chat_page_end, data);
 }
 
 }  // namespace vlsi

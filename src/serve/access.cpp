@@ -4,15 +4,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 #include "base/error.h"
 
 namespace vlsi {
 namespace {
-
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
-}
 
 std::string random_token() {
   unsigned char bytes[16];
@@ -39,17 +37,43 @@ std::string without_port(const std::string& host) {
   return colon == std::string::npos || host.ends_with(']') ? host : host.substr(0, colon);
 }
 
+/// "http://127.0.0.1:8080" -> "127.0.0.1".
+std::string host_of_origin(const std::string& origin) {
+  const size_t scheme = origin.find("://");
+  return scheme == std::string::npos ? "" : without_port(origin.substr(scheme + 3));
+}
+
 }  // namespace
 
-Access::Access(const std::string& host) : token_(is_loopback(host) ? "" : random_token()) {}
+bool Access::is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+}
 
-int Access::refusal(const HttpRequest& request) const {
-  if (!token_.empty()) {
-    const auto given = request.query.find("token");
-    return given != request.query.end() && equal_in_constant_time(given->second, token_) ? 0 : 401;
+Access::Access(const std::string& host, std::vector<std::string> keys)
+    : is_loopback_(is_loopback(host)),
+      keys_(std::move(keys)),
+      token_(is_loopback_ || !keys_.empty() ? "" : random_token()) {}
+
+int Access::refusal(const HttpRequest& request, bool is_open_page) const {
+  if (is_loopback_) {
+    const auto host = request.headers.find("host"), origin = request.headers.find("origin");
+    if (host == request.headers.end() || !is_loopback(without_port(host->second))) return 403;
+    if (origin != request.headers.end() && !is_loopback(host_of_origin(origin->second))) return 403;
   }
-  const auto host = request.headers.find("host");
-  return host != request.headers.end() && is_loopback(without_port(host->second)) ? 0 : 403;
+  if (!keys_.empty()) return is_open_page || has_key(request) ? 0 : 401;
+  if (token_.empty()) return 0;
+  const auto given = request.query.find("token");
+  return given != request.query.end() && equal_in_constant_time(given->second, token_) ? 0 : 401;
+}
+
+bool Access::has_key(const HttpRequest& request) const {
+  const auto header = request.headers.find("authorization");
+  constexpr std::string_view kScheme = "Bearer ";
+  if (header == request.headers.end() || !header->second.starts_with(kScheme)) return false;
+  const auto given = header->second.substr(kScheme.size());
+  bool found = false;
+  for (const auto& key : keys_) found |= equal_in_constant_time(given, key);
+  return found;
 }
 
 }  // namespace vlsi

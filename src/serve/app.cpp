@@ -41,7 +41,7 @@ class RequestStream final : public httplib::Stream {
     return static_cast<ssize_t>(count);
   }
   ssize_t write(const char* bytes, size_t size) override { return connection_.send(bytes, size); }
-  void get_remote_ip_and_port(std::string&, int&) const override {}
+  void get_remote_ip_and_port(std::string& address, int&) const override { address = connection_.peer(); }
   void get_local_ip_and_port(std::string&, int&) const override {}
   socket_t socket() const override { return INVALID_SOCKET; }
 
@@ -61,6 +61,8 @@ class NoQueue final : public httplib::TaskQueue {
 HttpRequest request_of(const httplib::Request& given) {
   HttpRequest request;
   request.path = given.path;
+  request.peer = given.remote_addr;
+  if (given.progress) request.is_waited_for = [progress = given.progress] { return progress(0, 0); };
   request.query.insert(given.params.begin(), given.params.end());
   for (const auto& [name, value] : given.headers) {
     std::string key = name;
@@ -81,7 +83,7 @@ void send_status(Connection& connection, const std::string& status) {
 class App::Server final : public httplib::Server {
  public:
   explicit Server(const AppConfig& config)
-      : config_(config), access_(config.host), connections_(config.max_connections) {
+      : config_(config), access_(config.host, config.keys), connections_(config.max_connections) {
     listen();
     new_task_queue = [] { return new NoQueue; };
     set_tcp_nodelay(true);
@@ -135,7 +137,9 @@ class App::Server final : public httplib::Server {
   void respond_to_post(const httplib::Request& given, httplib::Response& response,
                        const httplib::ContentReader& reader);
   const HttpPage* page_of(const httplib::Request& given) const;
-  void respond(const HttpPage& page, const HttpRequest& request, httplib::Response& response);
+  void respond(const HttpPage& page, HttpRequest request, httplib::Response& response);
+  void send(HttpResponse answer, httplib::Response& response);
+  HttpResponse refusal(int status, const std::string& reason) const;
   void respond_by_stream(HttpResponse& answer, httplib::Response& response);
 
   const AppConfig config_;
@@ -144,7 +148,7 @@ class App::Server final : public httplib::Server {
   const std::vector<HttpPage>* pages_ = nullptr;
   std::unique_ptr<httplib::ThreadPool> threads_;
   Connections connections_;
-  std::atomic<size_t> num_streams_ = 0;
+  std::atomic<size_t> num_streams_ = 0, held_body_bytes_ = 0;
 };
 
 void App::Server::listen() {
@@ -190,7 +194,9 @@ void App::Server::serve(Connection& connection) {
     send_status(connection, "431 Request Header Fields Too Large");
   } else {
     bool is_closed = false;
-    process_request(stream, /*close_connection=*/true, is_closed, [](httplib::Request& request) {
+    process_request(stream, /*close_connection=*/true, is_closed, [&connection](httplib::Request& request) {
+      // httplib has no place for this in a request that is served; a client's own it calls while sending.
+      request.progress = [&connection](uint64_t, uint64_t) { return connection.is_open(); };
       // httplib would send parts of an answer, and compress it in a second or two.
       request.ranges.clear();
       request.headers.erase("Accept-Encoding");
@@ -210,25 +216,26 @@ const HttpPage* App::Server::page_of(const httplib::Request& given) const {
 httplib::Server::HandlerResponse App::Server::respond_without_body(const httplib::Request& given,
                                                                    httplib::Response& response) {
   const auto refuse = [&](int status, const std::string& text) {
-    response.status = status;
-    response.set_content(text + "\n", "text/plain; charset=utf-8");
+    send(refusal(status, text), response);
     return HandlerResponse::Handled;
   };
-  const auto request = request_of(given);
-  if (const int refusal = access_.refusal(request))
-    return refuse(refusal, refusal == 401 ? "the address lacks its token" : "not for this host name");
+  auto request = request_of(given);
+  const auto* page = page_of(given);
+  if (const int status = access_.refusal(request, page != nullptr && page->is_open)) {
+    const char* const lacks = config_.keys.empty() ? "the address lacks its token" : "the request lacks its key";
+    return refuse(status, status == 401 ? lacks : "not for this host name");
+  }
   std::string methods;
-  for (const auto& page : *pages_) {
-    if (page.path == given.path) methods += (methods.empty() ? "" : ", ") + page.method;
+  for (const auto& known : *pages_) {
+    if (known.path == given.path) methods += (methods.empty() ? "" : ", ") + known.method;
   }
   if (methods.empty()) return refuse(404, "there is no such page");
-  const auto* page = page_of(given);
   if (page == nullptr) {
     response.set_header("Allow", methods);
     return refuse(405, "this page knows only " + methods);
   }
   if (given.method == "GET") {
-    respond(*page, request, response);
+    respond(*page, std::move(request), response);
     return HandlerResponse::Handled;
   }
   if (!given.has_header("Content-Length")) return refuse(411, "the request does not say how long it is");
@@ -241,27 +248,45 @@ httplib::Server::HandlerResponse App::Server::respond_without_body(const httplib
 
 void App::Server::respond_to_post(const httplib::Request& given, httplib::Response& response,
                                   const httplib::ContentReader& reader) {
+  const size_t size = given.get_header_value<uint64_t>("Content-Length");
+  struct Held {
+    std::atomic<size_t>& sum;
+    size_t size;
+    ~Held() { sum -= size; }
+  } held{held_body_bytes_, size};
+  if (held_body_bytes_.fetch_add(size) + size > config_.max_held_body_bytes)
+    return send(refusal(503, "other requests hold too much memory"), response);
   auto request = request_of(given);
-  const bool is_whole = reader([&](const char* bytes, size_t size) {
-    request.body.append(bytes, size);
+  const bool is_whole = reader([&](const char* bytes, size_t count) {
+    request.body.append(bytes, count);
     return true;
   });
-  if (is_whole) respond(*page_of(given), request, response);
+  if (is_whole) respond(*page_of(given), std::move(request), response);
 }
 
-void App::Server::respond(const HttpPage& page, const HttpRequest& request, httplib::Response& response) {
+HttpResponse App::Server::refusal(int status, const std::string& reason) const {
+  if (config_.refuse) return config_.refuse(status, reason);
+  return {.status = status, .body = reason + "\n"};
+}
+
+void App::Server::respond(const HttpPage& page, HttpRequest request, httplib::Response& response) {
   HttpResponse answer;
   try {
-    answer = page.handler(request);
+    answer = page.handler(std::move(request));
   } catch (const std::exception& error) {
     log_warning(concat("answering ", page.path, ": ", error.what()));
-    answer = {.status = 500, .body = "the server failed\n"};
+    answer = refusal(500, "the server failed");
   }
   if (answer.stream && num_streams_.fetch_add(1) >= config_.max_streams) {
     --num_streams_;
-    answer = {.status = 503, .body = "too many streams\n"};
+    answer = refusal(503, "too many streams");
   }
+  send(std::move(answer), response);
+}
+
+void App::Server::send(HttpResponse answer, httplib::Response& response) {
   response.status = answer.status;
+  for (const auto& [name, value] : answer.headers) response.set_header(name, value);
   if (answer.stream) return respond_by_stream(answer, response);
   response.body = std::move(answer.body);
   response.set_header("Content-Type", answer.content_type);

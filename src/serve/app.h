@@ -21,6 +21,10 @@ struct AppConfig {
   size_t max_streams = 32;      // answers in pieces, for which events may be long in coming; one more gets 503
   std::chrono::milliseconds request_timeout{10'000};  // from the connection to its whole request
   std::chrono::milliseconds send_timeout{30'000};     // without any progress in sending
+  size_t max_held_body_bytes = 1 << 30;               // of all requests that are being answered; one more gets 503
+  std::vector<std::string> keys = {};                 // where there are any, a request must carry one (Access)
+  /// The answer that says why there is no other; where it is empty, the reason as plain text.
+  std::function<HttpResponse(int status, const std::string& reason)> refuse = nullptr;
 };
 
 class App {

@@ -1,5 +1,6 @@
 #include "serve/connection.h"
 
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,6 +38,16 @@ ssize_t Connection::send(const char* bytes, size_t size) {
   const ssize_t count = is_ready ? ::send(socket_, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) : -1;
   if (count < 0) is_lost_ = true;
   return count;
+}
+
+std::string Connection::peer() const {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  char name[NI_MAXHOST];
+  if (::getpeername(socket_, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&address), size, name, sizeof(name), nullptr, 0, NI_NUMERICHOST) != 0)
+    return "";
+  return name;
 }
 
 bool Connection::is_open() const {

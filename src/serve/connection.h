@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace vlsi {
@@ -28,6 +29,8 @@ class Connection {
   ssize_t receive(char* bytes, size_t size);
   /// Bytes sent, at most `size`; -1 when it takes too long or the connection is lost.
   ssize_t send(const char* bytes, size_t size);
+  /// The client's address without its port; empty where it has none.
+  std::string peer() const;
   /// False when the client has closed its side, or the connection is cut.
   bool is_open() const;
   /// Ends the answer, then receives and throws away what the client still sends, for `patience` at most: a connection

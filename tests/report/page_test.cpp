@@ -11,7 +11,7 @@ const std::string kStart = R"(<script type="application/json" id="data">)";
 TEST(Page, HoldsItsDataOnceAndNoAddressToLoadFrom) {
   const auto page = page_html({{"format", 1}});
   EXPECT_NE(page.find(kStart + R"({"format":1}</script>)"), std::string::npos);
-  EXPECT_EQ(page.find("__VLSI_REPORT_DATA__"), std::string::npos);
+  EXPECT_EQ(page.find("__VLSI_PAGE_DATA__"), std::string::npos);
   EXPECT_EQ(page.find("src=\"/"), std::string::npos);
   EXPECT_EQ(page.find("<link rel=\"stylesheet\" href"), std::string::npos);
   EXPECT_LT(page.size(), 300'000U) << "the page without data";

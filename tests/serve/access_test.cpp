@@ -36,5 +36,39 @@ TEST(Access, ElsewhereNeedsTheToken) {
   EXPECT_EQ(access.refusal(from("localhost")), 401);
 }
 
+TEST(Access, OnLoopbackIsNotForPagesOfOtherSites) {
+  const Access access("127.0.0.1");
+  auto request = from("localhost:8000");
+  for (const auto* origin : {"http://evil.example", "https://localhost.evil.example", "null", ""}) {
+    request.headers["origin"] = origin;
+    EXPECT_EQ(access.refusal(request), 403) << origin;
+  }
+  for (const auto* origin : {"http://localhost:8000", "http://127.0.0.1", "http://[::1]:80"}) {
+    request.headers["origin"] = origin;
+    EXPECT_EQ(access.refusal(request), 0) << origin;
+  }
+  request.headers["authorization"] = "Bearer whatever";
+  EXPECT_EQ(access.refusal(request), 0);
+}
+
+TEST(Access, WithKeysNeedsOneOfThemWhereverItIsBound) {
+  for (const auto* host : {"0.0.0.0", "127.0.0.1"}) {
+    const Access access(host, {"first", "second"});
+    EXPECT_EQ(access.token(), "");
+    auto request = from("localhost");
+    EXPECT_EQ(access.refusal(request), 401);
+    EXPECT_EQ(access.refusal(request, /*is_open_page=*/true), 0);
+    for (const auto* wrong : {"Bearer third", "Bearer ", "Bearer firs", "bearer first", "Basic first", "first"}) {
+      request.headers["authorization"] = wrong;
+      EXPECT_EQ(access.refusal(request), 401) << wrong;
+    }
+    for (const auto* key : {"Bearer first", "Bearer second"}) {
+      request.headers["authorization"] = key;
+      EXPECT_EQ(access.refusal(request), 0) << key;
+    }
+  }
+  EXPECT_EQ(Access("127.0.0.1", {"key"}).refusal(from("evil.example"), /*is_open_page=*/true), 403);
+}
+
 }  // namespace
 }  // namespace vlsi

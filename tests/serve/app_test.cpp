@@ -1,58 +1,19 @@
 // The server beside clients that are right, rude and slow.
 #include "serve/app.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
 #include "base/error.h"
 #include "serve/events.h"
+#include "tests/serve/http_client.h"
 
 namespace vlsi {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A connection to the server.
-class Client {
- public:
-  explicit Client(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{10, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
-  }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  ~Client() { ::close(socket_); }
-
-  bool send(const std::string& text) const {
-    return connected_ && ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
-  }
-  /// Everything until the server closes, or until `until` has come.
-  std::string read(const std::string& until = "") const {
-    std::string text;
-    char bytes[4096];
-    while (until.empty() || text.find(until) == text.npos) {
-      const ssize_t count = ::recv(socket_, bytes, sizeof(bytes), 0);
-      if (count <= 0) break;
-      text.append(bytes, static_cast<size_t>(count));
-    }
-    return text;
-  }
-
- private:
-  int socket_;
-  bool connected_ = false;
-};
 
 /// A server in a thread of its own that answers with the path, a POST with its body, and events on /events.
 class Serving {
@@ -73,7 +34,7 @@ class Serving {
     return reply("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
 
-  std::atomic<int> num_handled = 0;
+  std::atomic<int> num_handled = 0, num_gone = 0;
   std::atomic<bool> is_busy = false;
   Events events;
 
@@ -91,6 +52,13 @@ class Serving {
         page("GET", "/large", [](Request) { return HttpResponse{.body = std::string(8 << 20, 'x')}; }),
         page("GET", "/busy", [this](Request) { return is_busy.wait(false), HttpResponse(); }),
         page("GET", "/broken", [](Request) -> HttpResponse { fail("broken inside"); }),
+        page("GET", "/peer", [](Request request) { return HttpResponse{.body = "peer " + request.peer}; }),
+        page("GET", "/wait",
+             [this](Request request) {
+               while (request.is_waited_for()) std::this_thread::sleep_for(1ms);
+               ++num_gone;
+               return HttpResponse();
+             }),
         page("POST", "/echo", [](Request request) { return HttpResponse{.body = "body " + request.body}; }),
         page("GET", "/broken-stream", [](Request) {
           return HttpResponse{.stream = [](const SendPiece& send) { send("begin"), fail("broken inside"); }};
@@ -150,6 +118,43 @@ TEST(App, RefusesABodyThatIsTooLargeOrOfUnknownLength) {
   EXPECT_TRUE(serving.reply(post("Content-Length: 5\r\nContent-Type: multipart/form-data\r\n", "hello"))
                   .starts_with("HTTP/1.1 415 "));
   EXPECT_EQ(serving.num_handled, 0);
+}
+
+TEST(App, RefusesBodiesThatTogetherAreTooLarge) {
+  AppConfig config;
+  config.max_held_body_bytes = 8;
+  const Serving serving(config);
+  EXPECT_TRUE(serving.reply(post("Content-Length: 9\r\n", "123456789")).starts_with("HTTP/1.1 503 "));
+  for (int i = 0; i < 3; ++i)
+    EXPECT_TRUE(serving.reply(post("Content-Length: 8\r\n", "12345678")).ends_with("body 12345678")) << i;
+}
+
+TEST(App, TellsAPageWhoAsksAndWhetherTheyStillDo) {
+  const Serving serving;
+  EXPECT_TRUE(serving.get("/peer").ends_with("peer 127.0.0.1"));
+  auto client = std::make_unique<Client>(serving.port());
+  client->send("GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(serving.num_gone, 0);
+  client.reset();
+  for (int i = 0; i < 2000 && serving.num_gone == 0; ++i) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(serving.num_gone, 1);
+}
+
+TEST(App, RefusesInTheFormThatItIsGiven) {
+  AppConfig config;
+  config.keys = {"key"};
+  config.refuse = [](int status, const std::string& reason) -> HttpResponse {
+    return {.status = status, .content_type = "application/json", .body = "{" + reason + "}"};
+  };
+  const Serving serving(config);
+  const auto refused = serving.get("/a");
+  EXPECT_TRUE(refused.starts_with("HTTP/1.1 401 ")) << refused;
+  EXPECT_TRUE(refused.ends_with("{the request lacks its key}")) << refused;
+  EXPECT_NE(refused.find("application/json"), refused.npos);
+  const std::string key = "\r\nHost: localhost\r\nAuthorization: Bearer key\r\n\r\n";
+  EXPECT_TRUE(serving.reply("GET /a HTTP/1.1" + key).ends_with("path /a"));
+  EXPECT_TRUE(serving.reply("GET /none HTTP/1.1" + key).ends_with("{there is no such page}"));
 }
 
 TEST(App, SendsALargeAnswerWhole) {

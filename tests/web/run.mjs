@@ -1,4 +1,4 @@
-// Run directories and pages for the tests of the report: made once, by the program itself.
+// Run directories and pages for the tests of the pages: made once, by the program itself.
 import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,7 +81,17 @@ export function makeBrokenRun(run) {
 
 /// A served report: {address, stop}.
 export function serve(run) {
-  const child = spawn(program, ["report", run, "--serve", "0", "--samples", "0"], { stdio: ["ignore", "pipe", "ignore"] });
+  return start("report", run, "--serve", "0", "--samples", "0");
+}
+
+/// The run's model, with its verbalizers, behind a server: {address, stop}.
+export function serveModel(run, ...more) {
+  return start("serve", "--model", join(run, "model"), "--verbalizers", join(run, "student-verbalizers"), "--head", join(folder, "student"),
+               "--name", "tiny", "--port", "0", "--greedy", "--threads", "1", ...more);
+}
+
+function start(...args) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
   return new Promise((done, failed) => {
     child.once("error", failed);
     child.stdout.once("data", (text) => done({ address: String(text).trim(), stop: () => child.kill("SIGINT") }));

@@ -45,7 +45,7 @@ function rowsOf(reading: Reading) {
   return [...reading.layers].reverse();
 }
 
-interface GridProps {
+export interface GridProps {
   panel: Panel;
   reading: Reading;
   title: string;
@@ -53,7 +53,7 @@ interface GridProps {
   blank: boolean;
 }
 
-function Grid({ panel, reading, title, links, blank }: GridProps) {
+export function Grid({ panel, reading, title, links, blank }: GridProps) {
   const linkText = (layer: number): string => {
     if (panel.role === "student-after") return links.filter((l) => l.student === layer).map((l) => `follows teacher ${l.teacher}`).join(", ");
     if (panel.role === "teacher") return links.filter((l) => l.teacher === layer).map((l) => `led student ${l.student}`).join(", ");

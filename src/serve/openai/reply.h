@@ -1,0 +1,60 @@
+// Answers in the form of OpenAI's interface, whole and in pieces.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "generate/engine.h"
+
+namespace vlsi {
+
+/// What every piece of one answer begins with.
+struct AnswerHead {
+  std::string id, model;
+  int64_t created = 0;  // seconds since 1970
+  bool is_chat = true;  // otherwise of /v1/completions
+};
+
+/// "chatcmpl-" or "cmpl-", with random digits behind it.
+AnswerHead new_answer_head(const std::string& model, bool is_chat);
+
+/// How many tokens were read and made.
+struct Usage {
+  int64_t prompt_tokens = 0, cached_tokens = 0, image_tokens = 0, answer_tokens = 0;
+};
+/// Of answers to prompts, of which each has `num_answers` in a row: a prompt counts once.
+Usage usage_of(const std::vector<Reply>& replies, int64_t num_answers);
+
+/// The whole answer.
+OrderedJson whole_answer(const AnswerHead& head, const Tokenizer& tokenizer, const std::vector<Reply>& replies,
+                         int64_t num_answers);
+
+/// Server-sent events of an answer in pieces: for each choice a beginning (of a chat alone), texts, and its end; then
+/// the usage where it is wanted, and kStreamEnd.
+class AnswerStream {
+ public:
+  AnswerStream(AnswerHead head, const Tokenizer& tokenizer, bool with_usage)
+      : head_(std::move(head)), tokenizer_(tokenizer), with_usage_(with_usage) {}
+
+  std::string begin(int64_t choice) const;
+  std::string text(int64_t choice, std::string_view text) const;
+  /// With the log-probabilities of the whole choice, where there are any.
+  std::string end(int64_t choice, const Reply& reply) const;
+  std::string usage(const Usage& usage) const;
+
+ private:
+  std::string event(OrderedJson choices) const;
+
+  AnswerHead head_;
+  const Tokenizer& tokenizer_;
+  bool with_usage_;
+};
+
+/// A server-sent event with one line of data.
+std::string sse_event(const std::string& data);
+inline constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
+
+}  // namespace vlsi

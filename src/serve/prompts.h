@@ -1,0 +1,20 @@
+// A request's prompts as the model reads them, within its context.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/processor.h"
+#include "data/sample.h"
+#include "model/config.h"
+#include "serve/openai/request.h"
+
+namespace vlsi {
+
+/// One sample a prompt: a conversation with its generation prompt, or plain text or tokens without a template; special
+/// tokens' text is plain text. A conversation that is too long and may be cut loses its oldest turns, but no system
+/// turn and not the last one, until the prompt and an answer of max_new_tokens, or else of a quarter of the context,
+/// have room. RequestError 400 for a prompt that cannot be read, is empty, or leaves no token for the answer.
+std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const TextConfig& config);
+
+}  // namespace vlsi
