@@ -65,8 +65,10 @@ void run_one(const ChosenBenchmark& chosen, const EvaluateOptions& options, cons
   make_directories(out);
   check_writable(out);
   const auto lines = out / "predictions.jsonl";
+  AskOptions seeing = options.ask;
+  seeing.blank = false;
   auto summary = speaker == nullptr ? score_predictions(*benchmark, options.predictions, options.ask.limit, lines)
-                                    : evaluate(*benchmark, *speaker, options.ask, lines);
+                                    : evaluate(*benchmark, *speaker, seeing, lines);
   OrderedJson results{{"benchmark", chosen->name}};
   if (speaker != nullptr) results["model"] = options.model.model.string();
   if (speaker == nullptr) results["predictions"] = options.predictions.string();

@@ -11,6 +11,7 @@
 
 #include "base/checksum.h"
 #include "base/utf8.h"
+#include "data/table_record.h"
 
 namespace vlsi {
 namespace {
@@ -182,7 +183,13 @@ int64_t records_of(int64_t size, double weight) { return std::llround(static_cas
 }  // namespace
 
 RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem::path& images)
-    : file_(MappedFile::open(path)), images_(images.empty() ? path.parent_path() : images) {
+    : images_(images.empty() ? path.parent_path() : images) {
+  if (path.extension() == ".tsv") {
+    table_ = std::make_shared<const TsvFile>(path);
+    file_ = table_->file();
+    return;
+  }
+  file_ = MappedFile::open(path);
   is_array_ = Scanner(*file_, offsets_, lines_).run();
   offsets_.shrink_to_fit();
 }
@@ -205,6 +212,7 @@ std::string_view RecordFile::text_of(int64_t record) const {
 }
 
 std::string RecordFile::place(int64_t record) const {
+  if (table_) return table_->place(record);
   const int64_t known = record / kRecordsPerLineEntry;
   const uint64_t from = offsets_[known * kRecordsPerLineEntry];
   const uint64_t line = lines_[known] + count_lines(file_->text().substr(from, offsets_[record] - from));
@@ -212,11 +220,17 @@ std::string RecordFile::place(int64_t record) const {
 }
 
 Json RecordFile::json(int64_t record) const {
+  if (table_) return table_->row(record);
   const auto text = text_of(record);
   return read_at(*this, record, [&](const std::string& place) { return parse_json(text, place); });
 }
 
 Conversation RecordFile::read(int64_t record, bool answers_required) const {
+  if (table_) {
+    return read_at(*this, record, [&](const std::string& place) {
+      return conversation_of_row(*table_, record, images_, place, answers_required);
+    });
+  }
   const auto text = text_of(record);
   return read_at(*this, record, [&](const std::string& place) {
     return parse_conversation(parse_json(text, place), images_, place, std::to_string(record + 1), answers_required);

@@ -10,6 +10,7 @@
 
 #include "base/mapped_file.h"
 #include "data/conversation.h"
+#include "data/tsv_file.h"
 
 namespace vlsi {
 
@@ -32,7 +33,8 @@ struct FileFingerprint {
   std::string checksum;  // XXH3, in hexadecimal
 };
 
-/// One JSON array or JSONL file of records, mapped and indexed: 8 bytes of memory a record, whatever its length.
+/// One JSON array or JSONL file of records, or a table (.tsv, conversation_of_row in data/table_record.h), mapped and
+/// indexed: 8 bytes of memory a record, whatever its length.
 class RecordFile : public Records {
  public:
   /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
@@ -43,18 +45,19 @@ class RecordFile : public Records {
   const std::filesystem::path& path() const override { return file_->path(); }
   /// By which the file is known again: its size and the checksum of its bytes.
   FileFingerprint fingerprint() const;
-  int64_t size() const override { return static_cast<int64_t>(offsets_.size()); }
+  int64_t size() const override { return table_ ? table_->size() : static_cast<int64_t>(offsets_.size()); }
   /// "path, record 12 (line 40)", records and lines counted from 1.
   std::string place(int64_t record) const override;
-  /// The record's JSON, as it stands in the file.
+  /// The record's JSON, as it stands in the file; of a table its cells by their columns.
   Json json(int64_t record) const;
-  /// parse_conversation of it.
+  /// parse_conversation or conversation_of_row of it.
   Conversation read(int64_t record, bool answers_required = true) const override;
 
  private:
   std::string_view text_of(int64_t record) const;
 
   std::shared_ptr<const MappedFile> file_;
+  std::shared_ptr<const TsvFile> table_;  // null for JSON
   std::filesystem::path images_;
   bool is_array_ = false;
   std::vector<uint64_t> offsets_;  // of each record's first byte

@@ -203,9 +203,20 @@ Json TsvFile::row(int64_t row, const std::vector<size_t>& left_out) const {
     const bool wanted = std::find(left_out.begin(), left_out.end(), column) == left_out.end();
     std::string text;
     if (!cells.next(wanted ? &text : nullptr)) break;
-    if (wanted && !is_missing(text)) values[columns_[column]] = replace_invalid_utf8(text);
+    if (!wanted || is_missing(text)) continue;
+    if (find_invalid_utf8(text) != kNowhere) text = replace_invalid_utf8(text);
+    values[columns_[column]] = std::move(text);
   }
   return values;
+}
+
+std::optional<int64_t> TsvFile::find_index(const std::string& index) const {
+  std::call_once(indices_read_, [&] {
+    const auto index_column = column("index");
+    for (int64_t i = 0; index_column && i < size(); ++i) indices_.emplace(cell(i, *index_column), i);
+  });
+  const auto found = indices_.find(index);
+  return found == indices_.end() ? std::nullopt : std::optional(found->second);
 }
 
 bool TsvFile::is_missing(std::string_view text) {

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
@@ -28,7 +30,7 @@ class TsvFile {
 
   static constexpr size_t kMostCellBytes = size_t{256} << 20;
 
-  const MappedFile& file() const { return *file_; }
+  const std::shared_ptr<const MappedFile>& file() const { return file_; }
   const std::filesystem::path& path() const { return file_->path(); }
   int64_t size() const { return static_cast<int64_t>(offsets_.size()); }
   const std::vector<std::string>& columns() const { return columns_; }
@@ -43,6 +45,9 @@ class TsvFile {
   /// The row's cells that are not missing, by the names of their columns, but for the columns `left_out`.
   Json row(int64_t row, const std::vector<size_t>& left_out = {}) const;
 
+  /// The row whose cell `index` is this text; the first call reads that column.
+  std::optional<int64_t> find_index(const std::string& index) const;
+
   /// Whether pandas takes the text for a missing value: empty, NA, N/A, nan, null and the like. (Since pandas 2 it
   /// takes "None" for one, too; here it is a text.)
   static bool is_missing(std::string_view text);
@@ -54,6 +59,8 @@ class TsvFile {
   std::shared_ptr<const MappedFile> file_;
   std::vector<std::string> columns_;
   std::vector<uint64_t> offsets_;  // of each row's first byte
+  mutable std::once_flag indices_read_;
+  mutable std::unordered_map<std::string, int64_t> indices_;
 };
 
 }  // namespace vlsi

@@ -21,8 +21,8 @@ using Tags = std::vector<std::pair<std::string, std::string>>;
 
 /// What is thought of one answer.
 struct Verdict {
-  int64_t question;
-  double score;           // 1 right, 0 wrong; what lies between, or beyond, where a benchmark has that
+  int64_t question = 0;
+  double score = 0;       // 1 right, 0 wrong; what lies between, or beyond, where a benchmark has that
   std::string category;   // of the question; empty where it has none
   OrderedJson line;       // of predictions.jsonl
   std::string unit = {};  // verdicts of one unit are drawn together by the bootstrap; empty: each alone
@@ -31,6 +31,9 @@ struct Verdict {
   bool parsed = true;     // false where the rule found no answer in it
   bool scored = true;     // false where only a judge could tell
 };
+
+/// The number of a question and the answer to it.
+using QuestionAnswer = std::pair<int64_t, std::string>;
 
 struct Summary {
   std::string text;  // lines for a person
@@ -46,10 +49,13 @@ class Benchmark {
   virtual const Records& questions() const = 0;
   /// By which answers that were made elsewhere name a question; each has its own.
   virtual std::string id(int64_t question) const { return questions().read(question, false).id; }
-  /// The answer to a question. Error naming the place for a question that cannot be judged.
+  /// The answer to a question; several threads may judge. Error naming the place for a question that cannot be judged.
   virtual Verdict judge(int64_t question, const std::string& answer) const = 0;
   /// Of the questions that were answered, in their order.
   virtual Summary summarize(const std::vector<Verdict>& verdicts) const = 0;
+  /// Writes the answers as the benchmark's server or its authors' script takes them, where there is such a form, into
+  /// the folder.
+  virtual void submit(const std::vector<QuestionAnswer>& /*answers*/, const std::filesystem::path& /*folder*/) const {}
 };
 
 struct BenchmarkSource {

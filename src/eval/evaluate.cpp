@@ -35,14 +35,17 @@ class Asked : public Records {
 Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, const AskOptions& options,
                  const std::filesystem::path& predictions) {
   std::vector<Verdict> verdicts;
+  std::vector<QuestionAnswer> answers;
   AtomicFile lines(predictions);
   const Asked questions(benchmark.questions(), options);
   for (const auto& answer : answer_all(speaker, questions, options.asking)) {
     verdicts.push_back(benchmark.judge(answer.record, answer.text));
     lines.write(verdicts.back().line.dump() + "\n");
     verdicts.back().line = {};
+    answers.emplace_back(answer.record, answer.text);
   }
   lines.commit();
+  if (!options.blank) benchmark.submit(answers, predictions.parent_path());
   return benchmark.summarize(verdicts);
 }
 

@@ -1,9 +1,9 @@
 #include "eval/item.h"
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
-#include "base/base64.h"
+#include "base/parallel.h"
 #include "base/quoted.h"
 #include "data/picture_source.h"
 
@@ -11,6 +11,7 @@ namespace vlsi {
 namespace {
 
 constexpr size_t kMostOptions = 26;
+constexpr int64_t kRowsAtOnce = 256;  // of a thread
 
 std::string listed(RowReader::Keys keys) {
   std::string names;
@@ -36,9 +37,12 @@ class ItemBenchmark : public Benchmark, private Records {
       : all_rules_(rules), rules_(chosen(rules, *source.profile)), profile_(*source.profile), rows_(source.data) {
     const bool is_folder = std::filesystem::is_directory(source.data);
     images_ = !source.images.empty() ? source.images : is_folder ? source.data : source.data.parent_path();
-    ids_.reserve(static_cast<size_t>(rows_.size()));
-    std::set<std::string_view> seen;
-    for (int64_t i = 0; i < rows_.size(); ++i) ids_.push_back(item(i).id);
+    ids_.resize(static_cast<size_t>(rows_.size()));
+    parallel_for(0, rows_.size(), kRowsAtOnce, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) ids_[static_cast<size_t>(i)] = item(i).id;
+    });
+    std::unordered_set<std::string_view> seen;
+    seen.reserve(ids_.size());
     for (int64_t i = 0; i < rows_.size(); ++i) {
       if (!seen.insert(ids_[static_cast<size_t>(i)]).second) {
         fail(rows_.place(i), ": the id ", quoted(ids_[static_cast<size_t>(i)]), " is there twice");
@@ -67,15 +71,30 @@ class ItemBenchmark : public Benchmark, private Records {
     return verdict;
   }
 
+  void submit(const std::vector<QuestionAnswer>& answers, const std::filesystem::path& folder) const override {
+    if (all_rules_.submit == nullptr) return;
+    std::vector<Submitted> all;
+    for (const auto& [question, answer] : answers) all.push_back({item(question), answer});
+    all_rules_.submit(all, folder);
+  }
+
   Summary summarize(const std::vector<Verdict>& verdicts) const override {
     SummaryHead head{std::string(all_rules_.name), profile_.name};
-    std::vector<Verdict> scored;
     for (const auto& verdict : verdicts) {
       head.num_unparsed += !verdict.parsed;
       head.num_not_scored += !verdict.scored;
-      if (verdict.scored) scored.push_back(verdict);
     }
-    return make_summary(head, scored.empty() ? std::vector<Figure>() : rules_.figures(scored), std::ssize(verdicts));
+    std::vector<Figure> figures;
+    if (head.num_not_scored == 0 && !verdicts.empty()) {
+      figures = rules_.figures(verdicts);
+    } else if (head.num_not_scored < std::ssize(verdicts)) {
+      std::vector<Verdict> scored;
+      for (const auto& verdict : verdicts) {
+        if (verdict.scored) scored.push_back(verdict);
+      }
+      figures = rules_.figures(scored);
+    }
+    return make_summary(head, figures, std::ssize(verdicts));
   }
 
  private:
@@ -91,9 +110,9 @@ class ItemBenchmark : public Benchmark, private Records {
   }
 
   Item item(int64_t question) const {
-    const Json values = rows_.row(question);
+    Json values = rows_.row(question);
     Item one = all_rules_.read({rows_, question, values, images_});
-    one.row = values;
+    one.row = std::move(values);
     return one;
   }
 
@@ -185,11 +204,9 @@ std::vector<std::string> RowReader::texts(Keys keys) const {
 
 Options RowReader::options(Keys lists) const {
   Options options;
-  for (char letter = 'A'; letter <= 'Z'; ++letter) {
-    if (const Json* value = find({std::string(1, letter).c_str()})) {
-      if (auto text = text_of_value(*value))
-        options.push_back({Text(1, static_cast<char32_t>(letter)), to_text(*text)});
-    }
+  for (const auto& [key, value] : values.items()) {  // in alphabetical order
+    if (key.size() != 1 || key[0] < 'A' || key[0] > 'Z') continue;
+    if (auto text = text_of_value(value)) options.push_back({to_text(key), to_text(*text)});
   }
   if (!options.empty() || find(lists) == nullptr) return options;
   std::vector<Text> all;

@@ -72,11 +72,18 @@ struct Rules {
   bool interleaved = false;  // `<image 1>` in a prompt is where the picture stands; else pictures come first
 };
 
+/// A question with its answer, for a form in which answers are handed in.
+struct Submitted {
+  Item item;
+  std::string answer;
+};
+
 struct BenchmarkRules {
   std::string_view name;
   Item (*read)(const RowReader& row);
   std::vector<Content> (*pictures)(const RowReader& row);
   std::vector<Rules> rules;
+  void (*submit)(const std::vector<Submitted>& answers, const std::filesystem::path& folder) = nullptr;
 };
 
 /// Error for a profile that the benchmark lacks.

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/atomic_file.h"
+#include "base/parallel.h"
 #include "base/quoted.h"
 #include "eval/rows.h"
 
@@ -74,18 +75,20 @@ std::vector<Prediction> read_all(const std::filesystem::path& path) {
   }
   const Rows rows(path);
   const bool is_table = path.extension() == ".tsv";
-  std::vector<Prediction> predictions;
-  for (int64_t i = 0; i < rows.size(); ++i) {
-    predictions.push_back(is_table ? prediction_of_table(rows.row(i), rows.place(i))
-                                   : prediction_of(rows.row(i), rows.place(i)));
-  }
+  std::vector<Prediction> predictions(static_cast<size_t>(rows.size()));
+  constexpr int64_t kOfAThread = 256;
+  parallel_for(0, rows.size(), kOfAThread, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      auto& one = predictions[static_cast<size_t>(i)];
+      one = is_table ? prediction_of_table(rows.row(i), rows.place(i)) : prediction_of(rows.row(i), rows.place(i));
+    }
+  });
   return predictions;
 }
 
 }  // namespace
 
-std::vector<std::pair<int64_t, std::string>> read_predictions(const std::filesystem::path& path,
-                                                              const Benchmark& benchmark) {
+std::vector<QuestionAnswer> read_predictions(const std::filesystem::path& path, const Benchmark& benchmark) {
   const int64_t num_questions = benchmark.questions().size();
   std::unordered_map<std::string, int64_t> numbers;
   for (int64_t i = 0; i < num_questions; ++i) numbers.emplace(benchmark.id(i), i);
@@ -103,7 +106,7 @@ std::vector<std::pair<int64_t, std::string>> read_predictions(const std::filesys
     if (answer) fail(prediction.place, ": is the second answer to question ", name);
     answer = std::move(prediction.answer);
   }
-  std::vector<std::pair<int64_t, std::string>> all;
+  std::vector<QuestionAnswer> all;
   for (int64_t i = 0; i < num_questions; ++i) {
     if (auto& answer = answers[static_cast<size_t>(i)]) all.emplace_back(i, *std::move(answer));
   }
@@ -112,15 +115,25 @@ std::vector<std::pair<int64_t, std::string>> read_predictions(const std::filesys
 
 Summary score_predictions(const Benchmark& benchmark, const std::filesystem::path& predictions, int64_t limit,
                           const std::filesystem::path& lines) {
-  std::vector<Verdict> verdicts;
+  auto answers = read_predictions(predictions, benchmark);
+  std::erase_if(answers, [&](const auto& answer) { return answer.first >= limit; });
+  std::vector<Verdict> verdicts(answers.size());
   AtomicFile out(lines);
-  for (const auto& [question, answer] : read_predictions(predictions, benchmark)) {
-    if (question >= limit) break;
-    verdicts.push_back(benchmark.judge(question, answer));
-    out.write(verdicts.back().line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
-    verdicts.back().line = {};
+  constexpr int64_t kAtOnce = 1 << 14, kOfAThread = 64;
+  std::vector<std::string> texts(kAtOnce);
+  for (int64_t begin = 0; begin < std::ssize(answers); begin += kAtOnce) {
+    const int64_t end = std::min(begin + kAtOnce, static_cast<int64_t>(answers.size()));
+    parallel_for(begin, end, kOfAThread, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        verdicts[i] = benchmark.judge(answers[i].first, answers[i].second);
+        texts[i - begin] = verdicts[i].line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+        verdicts[i].line = {};
+      }
+    });
+    for (int64_t i = begin; i < end; ++i) out.write(texts[i - begin]);
   }
   out.commit();
+  benchmark.submit(answers, lines.parent_path());
   auto summary = benchmark.summarize(verdicts);
   const int64_t unanswered = std::min(limit, benchmark.questions().size()) - std::ssize(verdicts);
   if (unanswered > 0) {

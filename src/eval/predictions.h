@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "eval/benchmark.h"
@@ -16,8 +15,7 @@ namespace vlsi {
 /// ids, and predictions.jsonl of this program (id, answer). A prediction that pandas takes for missing is "nan", as
 /// VLMEvalKit has it when it reads its table again. Error for an answer to a question that the benchmark lacks, and for
 /// two to one.
-std::vector<std::pair<int64_t, std::string>> read_predictions(const std::filesystem::path& path,
-                                                              const Benchmark& benchmark);
+std::vector<QuestionAnswer> read_predictions(const std::filesystem::path& path, const Benchmark& benchmark);
 
 /// Judges the answers to the first `limit` questions; the lines go to the JSONL file `lines`. Questions without an
 /// answer are left out and counted in the summary.

@@ -4,14 +4,11 @@
 
 #include "base/quoted.h"
 #include "data/mme_folder.h"
-#include "data/picture_source.h"
-#include "eval/scoring/python_literal.h"
-#include "eval/scoring/python_number.h"
+#include "data/table_record.h"
 
 namespace vlsi {
 namespace {
 
-constexpr size_t kLongestIndex = 64;  // a longer `image` is a picture
 constexpr const char* kKey = "__key";
 
 bool is_data_file(const std::filesystem::path& path) {
@@ -108,65 +105,10 @@ Json Rows::row(int64_t row) const {
 
 std::string Rows::file(int64_t row) const { return files_[rows_[row].file].name; }
 
-std::string Rows::shared_picture(const File& file, const std::string& index, const std::string& place) const {
-  const auto column = file.table->column("index");
-  if (!column) fail(place, ": column 'image' is ", excerpt(index), ", which needs a column 'index'");
-  if (file.indices.empty()) {
-    for (int64_t i = 0; i < file.table->size(); ++i) file.indices[file.table->cell(i, *column)] = i;
-  }
-  const auto found = file.indices.find(index);
-  if (found == file.indices.end()) {
-    fail(place, ": column 'image' is ", excerpt(index), ", expected base64 or the index of a row with a picture");
-  }
-  auto picture = file.table->cell(found->second, file.pictures[0]);
-  if (picture.size() <= kLongestIndex) {
-    fail(place, ": column 'image' names the row of index ", excerpt(index), ", which has no picture of its own");
-  }
-  return picture;
-}
-
 std::optional<std::vector<Content>> Rows::table_pictures(int64_t row, const std::filesystem::path& images) const {
   const auto& file = files_[rows_[row].file];
   if (!file.table) return std::nullopt;
-  const auto where = place(row);
-  std::vector<Content> pictures;
-  if (!file.pictures.empty()) {
-    auto text = file.table->cell(rows_[row].number, file.pictures[0]);
-    if (text.size() <= kLongestIndex) text = shared_picture(file, text, where);
-    for (const auto& one : texts_of_value(Json(std::move(text)))) {
-      pictures.push_back(picture_content("data:image;base64," + one, images, where + ", column 'image'"));
-    }
-  } else if (const auto column = file.table->column("image_path")) {
-    const auto text = file.table->cell(rows_[row].number, *column);
-    if (TsvFile::is_missing(text)) return pictures;
-    for (const auto& one : texts_of_value(Json(text))) {
-      pictures.push_back(picture_content(one, images, where + ", column 'image_path'"));
-    }
-  }
-  return pictures;
-}
-
-std::optional<std::string> text_of_value(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
-  if (value.is_number_float()) return to_utf8(float_text(value.get<double>()));
-  if (value.is_number()) return value.dump();
-  return std::nullopt;
-}
-
-std::vector<std::string> texts_of_value(const Json& value) {
-  Json list = value;
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    auto parsed = text.starts_with('[') || text.starts_with('(') ? parse_python_list(text) : std::nullopt;
-    list = parsed ? *std::move(parsed) : Json::array({value});
-  }
-  if (!list.is_array()) list = Json::array({value});
-  std::vector<std::string> texts;
-  for (const auto& one : list) {
-    if (auto text = text_of_value(one)) texts.push_back(*std::move(text));
-  }
-  return texts;
+  return vlsi::table_pictures(*file.table, rows_[row].number, images, place(row));
 }
 
 }  // namespace vlsi

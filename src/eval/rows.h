@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 
 #include "data/conversation.h"
 #include "data/dataset.h"
+#include "data/table_record.h"
 #include "data/tsv_file.h"
 
 namespace vlsi {
@@ -34,8 +34,7 @@ class Rows {
   std::string file(int64_t row) const;
   /// The row's number in its file, from 0.
   int64_t number(int64_t row) const { return rows_[row].number; }
-  /// The pictures of a table's row: base64 in the column `image`, a list of such, or the index of the row that has it;
-  /// else the paths of `image_path`, one or a list, under `images`. Nothing where the row is no table's.
+  /// table_pictures of a table's row; nothing where the row is no table's.
   std::optional<std::vector<Content>> table_pictures(int64_t row, const std::filesystem::path& images) const;
 
  private:
@@ -45,7 +44,6 @@ class Rows {
     std::optional<RecordFile> records;
     std::vector<std::pair<std::string, Json>> values;  // of an object of objects
     std::vector<size_t> pictures;                      // a table's column `image`
-    mutable std::map<std::string, int64_t> indices;    // of rows, once one refers to another
   };
   struct Place {
     int32_t file;
@@ -53,17 +51,10 @@ class Rows {
   };
 
   void add_file(const std::filesystem::path& path);
-  std::string shared_picture(const File& file, const std::string& index, const std::string& place) const;
 
   std::filesystem::path path_;
   std::deque<File> files_;
   std::vector<Place> rows_;
 };
-
-/// A value as text: a number in Python's way, nothing for null and for what is neither text, number nor truth value.
-std::optional<std::string> text_of_value(const Json& value);
-
-/// A list of texts: a JSON array, or a text that is one in Python's or JSON's writing; one text is a list of itself.
-std::vector<std::string> texts_of_value(const Json& value);
 
 }  // namespace vlsi

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/mmmu_choice.h"
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 

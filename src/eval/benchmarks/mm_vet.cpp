@@ -1,4 +1,5 @@
 // MM-Vet and MM-Vet-v2: open questions that a judge scores from 0 to 1.
+#include "base/atomic_file.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
@@ -57,6 +58,13 @@ std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
   return all;
 }
 
+/// What the authors' script and server take: answers by the ids of their questions.
+void submit(const std::vector<Submitted>& answers, const std::filesystem::path& folder) {
+  OrderedJson by_id = OrderedJson::object();
+  for (const auto& [item, answer] : answers) by_id[item.id] = answer;
+  write_json(folder / "submission.json", by_id);
+}
+
 }  // namespace
 }  // namespace vlsi::mm_vet
 
@@ -70,7 +78,8 @@ std::unique_ptr<Benchmark> open_mm_vet(const BenchmarkSource& source) {
                                     {{Community::kVlmEvalKit, bare_question, judged, figures},
                                      {Community::kLmms, lmms_prompt, judged, figures},
                                      {Community::kOfficial, bare_question, judged, figures},
-                                     {Community::kVlsi, bare_question, judged, figures}}};
+                                     {Community::kVlsi, bare_question, judged, figures}},
+                                    submit};
   return open_items(source, rules);
 }
 
@@ -81,7 +90,8 @@ std::unique_ptr<Benchmark> open_mm_vet_v2(const BenchmarkSource& source) {
                                     pictures,
                                     {{Community::kLmms, lmms_prompt, judged, figures},
                                      {Community::kOfficial, bare_question, judged, figures},
-                                     {Community::kVlsi, bare_question, judged, figures}}};
+                                     {Community::kVlsi, bare_question, judged, figures}},
+                                    submit};
   return open_items(source, rules);
 }
 

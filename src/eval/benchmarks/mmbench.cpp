@@ -1,11 +1,12 @@
 // MMBench and MMBench-CN: multiple choice, each question several times with its options turned.
 #include <map>
 
+#include "base/atomic_file.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/scoring/python_number.h"
 #include "eval/scoring/ranked_letter.h"
+#include "text/python/python_number.h"
 
 namespace vlsi::mmbench {
 namespace {
@@ -71,13 +72,35 @@ std::vector<Figure> circular_figures(const std::vector<Verdict>& verdicts) {
   return accuracy_figures(all);
 }
 
+std::string cell(const std::string& text) {
+  if (text.find_first_of("\t\n\r\"") == text.npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+/// The table that the authors' server takes: index, question, options and prediction.
+void submit(const std::vector<Submitted>& answers, const std::filesystem::path& folder) {
+  std::string text = "index\tquestion\tA\tB\tC\tD\tprediction\n";
+  for (const auto& [item, answer] : answers) {
+    text += concat(item.id, '\t', cell(item.question), '\t');
+    for (const char32_t letter : TextView(U"ABCD")) {
+      const Option* option = find_option(item.options, TextView(&letter, 1));
+      text += cell(option == nullptr ? "" : to_utf8(option->text)) + '\t';
+    }
+    text += cell(answer) + '\n';
+  }
+  write_file(folder / "submission.tsv", text);
+}
+
 BenchmarkRules rules_of(std::string_view name, std::string (*prompt)(const Item&)) {
   return {name,
           read,
           usual_pictures,
           {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, circular_figures},
            {Community::kLmms, prompt, lmms_mark, circular_figures},
-           {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}}};
+           {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}},
+          submit};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/atomic_file.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
@@ -83,6 +84,31 @@ std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
   return all;
 }
 
+std::string on_one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+/// The authors' tool takes a file a task: picture, question, right answer and answer between tabs, the two questions of
+/// a picture one after the other.
+void submit(const std::vector<Submitted>& answers, const std::filesystem::path& folder) {
+  std::map<std::string, std::map<std::string, std::string>> tasks;  // of each the lines by picture
+  for (const auto& [item, answer] : answers) {
+    const auto task = std::string(item.tag("category"));
+    const auto picture = item.unit.substr(task.size() + 1);
+    const auto name = picture.substr(picture.rfind('/') + 1);
+    tasks[task][item.unit] += concat(name, '\t', on_one_line(item.question), '\t',
+                                     item.golds[0] == U"yes" ? "Yes" : "No", '\t', on_one_line(answer), '\n');
+  }
+  make_directories(folder / "submission");
+  for (const auto& [task, pictures] : tasks) {
+    std::string text;
+    for (const auto& [picture, lines] : pictures) text += lines;
+    write_file(folder / "submission" / (task + ".txt"), text);
+  }
+}
+
 }  // namespace
 }  // namespace vlsi::mme
 
@@ -96,7 +122,8 @@ std::unique_ptr<Benchmark> open_mme(const BenchmarkSource& source) {
                                     {{Community::kVlmEvalKit, bare_question, mark<yes_no_by_words>, figures},
                                      {Community::kLmms, lmms_prompt, mark<yes_no_of_mme_lmms>, figures},
                                      {Community::kOfficial, bare_question, mark<yes_no_of_mme>, figures},
-                                     {Community::kVlsi, lmms_prompt, mark<yes_no_of_mme>, figures}}};
+                                     {Community::kVlsi, lmms_prompt, mark<yes_no_of_mme>, figures}},
+                                    submit};
   return open_items(source, rules);
 }
 

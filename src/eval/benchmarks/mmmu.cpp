@@ -6,7 +6,7 @@
 #include "eval/benchmarks/prompts.h"
 #include "eval/scoring/mmmu_choice.h"
 #include "eval/scoring/mmmu_open.h"
-#include "eval/scoring/python_literal.h"
+#include "text/python/python_literal.h"
 
 namespace vlsi::mmmu {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "eval/scoring/python_text.h"
+#include "text/python/python_text.h"
 
 namespace vlsi {
 

@@ -6,7 +6,7 @@
 #include "eval/scoring/edit_distance.h"
 #include "eval/scoring/option_matcher.h"
 #include "eval/scoring/pattern.h"
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

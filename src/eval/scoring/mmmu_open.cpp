@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "eval/scoring/pattern.h"
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

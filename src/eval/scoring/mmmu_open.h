@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/scoring/python_text.h"
+#include "text/python/python_text.h"
 
 namespace vlsi {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 #include "text/jinja/characters.h"
 
 namespace vlsi {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "eval/scoring/python_text.h"
+#include "text/python/python_text.h"
 
 namespace vlsi {
 

@@ -1,7 +1,7 @@
 // What a reply to a yes-or-no question says, by each community's rule.
 #pragma once
 
-#include "eval/scoring/python_text.h"
+#include "text/python/python_text.h"
 
 namespace vlsi {
 

@@ -140,5 +140,27 @@ TEST(Predictions, AreScoredWithWhatIsMissing) {
   EXPECT_EQ(score_predictions(*benchmark, answers, 1, folder.path() / "lines.jsonl").json["score"], 100.0);
 }
 
+TEST(Submissions, AreFilesThatTheAuthorsTake) {
+  const Folder folder;
+  const auto mme =
+      open("mme", folder.write("MME.tsv", table("index|question|answer|category|image_path\n0|One?|Yes|count|a/1.png\n"
+                                                "1|One?|Yes|count|a/2.png\n2|Two?|No|count|a/1.png\n")));
+  mme->submit({{0, "Yes\nit is"}, {1, "No"}, {2, "no"}}, folder.path());
+  EXPECT_EQ(content_of(folder / "submission/count.txt"),
+            table("1.png|One?|Yes|Yes it is\n1.png|Two?|No|no\n2.png|One?|Yes|No\n"));
+  const auto mmbench =
+      open("mmbench",
+           folder.write("MMBench_TEST_EN.tsv", table("index|question|A|B|category\n3|\"Say \"\"x\"\"\"|cat|dog|c\n")));
+  mmbench->submit({{0, "B"}}, folder.path());
+  EXPECT_EQ(content_of(folder / "submission.tsv"),
+            table("index|question|A|B|C|D|prediction\n3|\"Say \"\"x\"\"\"|cat|dog|||B\n"));
+  const auto vet = open(
+      "mm-vet",
+      folder.write("mm-vet.json",
+                   R"({"v1_0": {"imagename": "a.png", "question": "What?", "answer": "x", "capability": ["ocr"]}})"));
+  vet->submit({{0, "a\nb"}}, folder.path());
+  EXPECT_EQ(Json::parse(content_of(folder / "submission.json")), (Json{{"v1_0", "a\nb"}}));
+}
+
 }  // namespace
 }  // namespace vlsi

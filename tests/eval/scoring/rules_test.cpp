@@ -3,7 +3,7 @@
 
 #include "eval/scoring/judge_reply.h"
 #include "eval/scoring/letters.h"
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 #include "eval/scoring/yes_no.h"
 
 namespace vlsi {

@@ -1,9 +1,9 @@
-#include "eval/scoring/python_literal.h"
+#include "text/python/python_literal.h"
 
 #include <string>
 
 #include "base/utf8.h"
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

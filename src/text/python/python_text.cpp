@@ -1,4 +1,4 @@
-#include "eval/scoring/python_text.h"
+#include "text/python/python_text.h"
 
 #include <utf8proc.h>
 

@@ -1,4 +1,4 @@
-#include "eval/scoring/python_number.h"
+#include "text/python/python_number.h"
 #include "text/jinja/characters.h"
 
 #include <array>
