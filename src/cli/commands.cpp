@@ -23,7 +23,7 @@ Table<Command>& commands() {
       COMMAND(chat, "A conversation in the terminal, with pictures"),
       COMMAND(serve, "A model behind the interface of OpenAI, and a page to try it"),
       COMMAND(answer, "Answer a data file's questions; the result is a data file (teacher labels)"),
-      COMMAND(evaluate, "Accuracy on a benchmark, by greedy generation"),
+      COMMAND(evaluate, "The score of a model, or of answers made elsewhere, on benchmarks"),
       COMMAND(table, "Results of several models side by side, in the columns of the paper's tables"),
       COMMAND(export, "A run's student as a Hugging Face directory, or its adapters as a PEFT directory"),
       COMMAND(inspect, "What is in a model, adapter, verbalizer, teacher cache or run directory"),

@@ -220,7 +220,8 @@ std::optional<int64_t> TsvFile::find_index(const std::string& index) const {
 }
 
 bool TsvFile::is_missing(std::string_view text) {
-  return std::find(std::begin(kMissing), std::end(kMissing), text) != std::end(kMissing);
+  constexpr size_t kLongest = 8;
+  return text.size() <= kLongest && std::find(std::begin(kMissing), std::end(kMissing), text) != std::end(kMissing);
 }
 
 }  // namespace vlsi
