@@ -15,6 +15,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--adapter", options.adapter, "PEFT directory of a LoRA adapter for the model");
   add_word_option(command, "--device", options.device, "");
   add_word_option(command, "--dtype", options.dtype, "");
+  add_word_option(command, "--quantize", options.quantize, "the decoder's weights in memory");
   command.add_option("--threads", options.threads, "0: one a core")->capture_default_str();
 }
 
@@ -80,6 +81,11 @@ Speaker load(const ModelOptions& options, SpecialText special_text, SpeakerFiles
   check_device(options.device);
   more.model = options.model;
   more.adapter = options.adapter;
+  more.quantize = options.quantize;
+  if (more.quantize != Quantization::kNone && options.device.value.is_cuda()) {
+    fail("--quantize is '", text_of(more.quantize), "', which is for the CPU, and --device is '", options.device.text(),
+         "'");
+  }
   return load_speaker(more, options.dtype.value(), options.device, special_text);
 }
 

@@ -25,6 +25,7 @@ struct ModelOptions {
   std::filesystem::path model, adapter;
   DeviceName device;
   std::optional<Dtype> dtype = Dtype{};  // absent: by what else is loaded
+  Quantization quantize = Quantization::kNone;
   int64_t threads = 0;
 };
 

@@ -42,6 +42,11 @@ double ModelSizes::lora_values(int64_t rank, const std::vector<std::string>& tar
   return values;
 }
 
+double ModelSizes::map_bytes(Quantization kind) const {
+  if (kind == Quantization::kNone) return maps.bytes();
+  return kind == Quantization::kInt8 ? int8_bytes : int4_bytes;
+}
+
 ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarType dtype) {
   ModelSizes model;
   model.model = make_vlm(load_model_config(directory));
@@ -60,6 +65,12 @@ ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarTy
     if (!part || *part == 0) continue;
     layers[*part] += sizes;
     if (info.shape.size() != 2) continue;
+    model.maps += sizes;
+    const auto bytes = [&](Quantization kind) {
+      return static_cast<double>(quantized_bytes(info.shape[0], info.shape[1], kind));
+    };
+    model.int8_bytes += bytes(Quantization::kInt8);
+    model.int4_bytes += bytes(Quantization::kInt4);
     const auto map = name.substr(0, name.rfind('.'));
     model.adapter_values[map.substr(map.rfind('.') + 1)] += static_cast<double>(info.shape[0] + info.shape[1]);
   }

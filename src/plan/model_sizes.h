@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "model/quantized_weight.h"
 #include "model/vlm.h"
 
 namespace vlsi {
@@ -28,11 +29,15 @@ struct ModelSizes {
   std::shared_ptr<const Vlm> model;          // without values: its parts report what they cost
   std::map<std::string, TensorSizes> parts;  // by the names of model/parts.h
   TensorSizes all, largest_layer, table;     // table: what the language head reads, the embedding where they are tied
+  TensorSizes maps;                          // of the decoder's linear maps
+  double int8_bytes = 0, int4_bytes = 0;     // of these, quantised
   std::map<std::string, double>
       adapter_values;  // by the linear map's name: of adapters of rank 1 beside all of that name
 
   const TextConfig& text() const { return model->config().text; }
   const TensorSizes& part(const std::string& name) const;
+  /// Of `maps` in `kind`, as they are with kNone.
+  double map_bytes(Quantization kind) const;
   /// Values of adapters of `rank` beside the maps called `targets`.
   double lora_values(int64_t rank, const std::vector<std::string>& targets) const;
 };

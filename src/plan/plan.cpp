@@ -144,12 +144,19 @@ class Planner {
     if (!config_.activation_checkpointing) {
       attempt("activation_checkpointing: true", [](RunConfig& config) { config.activation_checkpointing = true; });
     }
+    if (teacher_ && config_.teacher.residency == Residency::kResident && !config_.device.value.is_cuda()) {
+      attempt("teacher.quantize: int8", [](RunConfig& config) { config.teacher.quantize = Quantization::kInt8; });
+    }
     if (teacher_ && config_.teacher.residency == Residency::kResident) {
-      attempt("teacher.residency: streamed",
-              [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
+      attempt("teacher.residency: streamed", [](RunConfig& config) {
+        config.teacher.residency = Residency::kStreamed;
+        config.teacher.quantize = Quantization::kNone;
+      });
       if (num_ranks_ > 1)
-        attempt("teacher.residency: sharded",
-                [](RunConfig& config) { config.teacher.residency = Residency::kSharded; });
+        attempt("teacher.residency: sharded", [](RunConfig& config) {
+          config.teacher.residency = Residency::kSharded;
+          config.teacher.quantize = Quantization::kNone;
+        });
     }
     if (config_.interact.iterations > 0 && config_.teacher.cache.empty() &&
         config_.interact.intermediate_loss != LossKind::kL2 && config_.interact.last_loss != LossKind::kL2) {

@@ -99,7 +99,9 @@ class Step {
 
   double teacher_weights() const {
     const auto& teacher = *run_.teacher;
-    if (residency() == Residency::kResident) return resident_weights(teacher);
+    if (residency() == Residency::kResident) {
+      return resident_weights(teacher) - teacher.maps.bytes() + teacher.map_bytes(run_.config.teacher.quantize);
+    }
     // Converted as a whole when loaded: what every pass needs throughout.
     const double kept = teacher.table.converted_bytes +
                         (teacher.text().tie_word_embeddings ? 0 : teacher.part("embeddings").converted_bytes);

@@ -182,6 +182,16 @@ const std::vector<std::string>& free_keys() {
   return keys;
 }
 
+/// Quantised weights are whole, in the memory of one process.
+void check_quantized(const RunConfig& config, const std::string& place) {
+  const auto found = [&] { return concat(place, ": key 'teacher.quantize' is '", text_of(config.teacher.quantize)); };
+  if (config.teacher.residency != Residency::kResident) {
+    fail(found(), "', which needs teacher.residency resident, found '", text_of(config.teacher.residency), "'");
+  }
+  if (config.device.value.is_cuda())
+    fail(found(), "', which is for the CPU, and 'device' is '", config.device.text(), "'");
+}
+
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");
@@ -194,6 +204,7 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
   check_models(config, place);
+  if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");
   // Where data are inherited, the error names the key that they come from.
   for (const bool own : {false, true}) {

@@ -15,6 +15,7 @@
 #include "data/loader.h"
 #include "method/step2_interact.h"
 #include "model/parts.h"
+#include "model/quantized_weight.h"
 #include "teacher/verbalizer_networks.h"
 #include "text/tokenizer.h"
 #include "train/optimizer.h"
@@ -89,6 +90,7 @@ struct TeacherConfig {
   std::filesystem::path model, verbalizers, cache;
   std::vector<int64_t> layers;
   Residency residency = Residency::kResident;
+  Quantization quantize = Quantization::kNone;
   bool check_sight = true;
 };
 
@@ -99,6 +101,7 @@ void fields(Visitor& v, TeacherConfig& c) {
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
   v("residency", c.residency, "where its weights are while it works");
+  v("quantize", c.quantize, "its decoder's weights in memory");
   v("check_sight", c.check_sight,
     "stop where blanking the pictures of the first batch with some does not change its answers at all");
 }

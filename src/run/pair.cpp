@@ -42,6 +42,10 @@ Speaker& Pair::teacher() {
   if (teacher_.model) return teacher_;
   teacher_.model = load_vlm(config_.teacher.model, student_.model->dtype(), student_.model->device(),
                             config_.teacher.residency, ranks_);
+  if (config_.teacher.quantize != Quantization::kNone) {
+    backbone_of(teacher_);  // its verbalizers know it by its weights as they are in the files
+    quantize(*teacher_.model, config_.teacher.quantize);
+  }
   teacher_.processor = processors_.teacher;
   teacher_.pictures = std::make_shared<KeptPictureFeatures>(config_.vision_cache);
   return teacher_;

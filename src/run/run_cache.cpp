@@ -48,6 +48,8 @@ CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processo
   origin.teacher_pre_processing = theirs.pre_processing;
   origin.student_head = fingerprint({{"head", student.head()}});
   origin.dtype = config.dtype.text();
+  if (config.teacher.quantize != Quantization::kNone)
+    origin.dtype += ", the teacher " + text_of(config.teacher.quantize);
   origin.layers = cached_layers(config);
   origin.width = student.head().size(1);
   const auto verbalizers = verbalizers_path(config, StepKind::kVerbalizeTeacher);

@@ -27,7 +27,10 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
   speaker.decoding = default_decoding(files.model, speaker.model->config());
   if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
   check_finite_weights(*speaker.model, "loading the model in " + files.model.string());
-  if (files.verbalizers.empty()) return speaker;
+  if (files.verbalizers.empty()) {
+    quantize(*speaker.model, files.quantize);
+    return speaker;
+  }
   if (!files.head.empty()) {
     const auto owner = load_vlm(files.head, dtype, device);
     speaker.verbal_head = owner->head();
@@ -37,6 +40,7 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
   const auto layers =
       files.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : files.layers;
   load_verbalizers(speaker, files.verbalizers, layers);
+  quantize(*speaker.model, files.quantize);  // it is known by its weights as they are in the files
   return speaker;
 }
 

@@ -9,6 +9,7 @@
 
 #include "data/processor.h"
 #include "generate/decoding.h"
+#include "model/quantize.h"
 #include "model/vlm.h"
 #include "teacher/verbalizers.h"
 
@@ -32,13 +33,14 @@ const BackboneFingerprint& backbone_of(Speaker& speaker);
 /// Gives the speaker the trained verbalizers of `directory`, frozen, on its model's device.
 void load_verbalizers(Speaker& speaker, const std::filesystem::path& directory, const std::vector<int64_t>& layers);
 
-/// Where a speaker's parts are.
+/// Where a speaker's parts are, and how its decoder's weights are kept in memory.
 struct SpeakerFiles {
   std::filesystem::path model;             // Hugging Face directory
   std::filesystem::path adapter = {};      // PEFT directory; empty: none
   std::filesystem::path verbalizers = {};  // empty: none
   std::vector<int64_t> layers = {};        // whose verbalizers are wanted; empty: all of them
   std::filesystem::path head = {};         // the model that they were trained on, where its language head is another
+  Quantization quantize = Quantization::kNone;
 };
 
 /// Error where a part cannot be read, or does not go with the model, or a weight is NaN or infinite.

@@ -16,7 +16,7 @@ struct CacheOrigin {
   std::string tokenizer, chat_template, pre_processing;  // of the student's samples: ProcessorFingerprint's
   std::string teacher_tokenizer, teacher_chat_template, teacher_pre_processing;  // of the teacher's
   std::string teacher, teacher_verbalizers, student_head;
-  std::string dtype;            // of both models
+  std::string dtype;            // of both models, and what the teacher's weights are quantised to
   std::vector<int64_t> layers;  // target layers of the teacher; the last layer's rows follow them
   int64_t width = 0;            // D
   int64_t shared_rows = 0;      // leading rows of both heads, whose ids mean the same

@@ -12,7 +12,7 @@ namespace {
 /// For multiply_rows_by, with the registers of `Floats`.
 template <class Floats, class Number, int64_t rows>
 struct FloatRows {
-  static constexpr int64_t kStep = Floats::kLanes, kTileRows = rows;
+  static constexpr int64_t kStep = Floats::kLanes, kTileRows = rows, kPrefetchedBytes = 0;
   using Sum = typename Floats::Vector;
   using Weight = typename Floats::Vector;
 

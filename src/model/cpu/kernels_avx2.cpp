@@ -42,7 +42,7 @@ inline void add_group_lanes(const GroupSum (&sums)[kTileOutputs], float* totals)
 }
 
 struct Int8Rows256 {
-  static constexpr int64_t kStep = 1, kTileRows = 2;
+  static constexpr int64_t kStep = 1, kTileRows = 2, kPrefetchedBytes = 0;
   using Sum = GroupSum;
   using Weight = const uint8_t*;
   struct Weights {
@@ -76,7 +76,7 @@ struct Int8Rows256 {
 };
 
 struct Int4Rows256 {
-  static constexpr int64_t kStep = 1, kTileRows = 2;
+  static constexpr int64_t kStep = 1, kTileRows = 2, kPrefetchedBytes = 6 * 1024;
   using Sum = GroupSum;
   struct Weight {
     const uint8_t* pairs;
@@ -87,6 +87,9 @@ struct Int4Rows256 {
     const uint16_t* scale;
     Weight at(int64_t step) const { return {data + step * (kGroupWidth / 2), widened(scale[step])}; }
     Weight first(int64_t step, int64_t) const { return at(step); }
+    void prefetch(int64_t step, int64_t bytes) const {
+      __builtin_prefetch(data + step * (kGroupWidth / 2) + bytes, 0, 2);
+    }
   };
   using Inputs = GroupInputs256;
 

@@ -7,7 +7,7 @@ namespace {
 
 /// For multiply_rows_by: products of pairs of bfloat16 numbers, with float32 sums.
 struct Bfloat16Rows {
-  static constexpr int64_t kStep = 32, kTileRows = 4;
+  static constexpr int64_t kStep = 32, kTileRows = 4, kPrefetchedBytes = 0;
   using Sum = __m512;
   using Weight = __m512bh;
 

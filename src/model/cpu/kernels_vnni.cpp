@@ -31,7 +31,7 @@ inline __m512 lane_sums(__m512i low, __m512i high, const GroupInput& x) {
 }
 
 struct Int8Rows {
-  static constexpr int64_t kStep = 1, kTileRows = 4;
+  static constexpr int64_t kStep = 1, kTileRows = 4, kPrefetchedBytes = 0;
   using Sum = __m512;
   struct Weight {
     __m512i low, high;
@@ -58,7 +58,7 @@ struct Int8Rows {
 };
 
 struct Int4Rows {
-  static constexpr int64_t kStep = 1, kTileRows = 4;
+  static constexpr int64_t kStep = 1, kTileRows = 4, kPrefetchedBytes = 6 * 1024;
   using Sum = __m512;
   struct Weight {
     __m512i low, high;
@@ -74,6 +74,9 @@ struct Int4Rows {
               _mm512_set1_ps(widened(scale[step]))};
     }
     Weight first(int64_t step, int64_t) const { return at(step); }
+    void prefetch(int64_t step, int64_t bytes) const {
+      __builtin_prefetch(data + step * (kGroupWidth / 2) + bytes, 0, 2);
+    }
   };
   using Inputs = GroupInputs;
 

@@ -10,8 +10,8 @@ namespace vlsi {
 namespace {
 
 constexpr int64_t kTileOutputs = 4;
-constexpr int64_t kSharedRows = 16;              // rows that share one reading of a weight
-constexpr int64_t kPrefetchedBytes = 48 * 1024;  // ahead of what is read: in the second-level cache when it is
+constexpr int64_t kSharedRows = 16;                 // rows that share one reading of a weight
+constexpr int64_t kBlockPrefetchBytes = 48 * 1024;  // ahead of what is read: in the second-level cache when it is
 
 inline float widened(uint16_t bits) {
   const uint32_t upper = static_cast<uint32_t>(bits) << 16;
@@ -27,21 +27,24 @@ inline uint16_t rounded(float number) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+inline float bias_of(const RowOperands& operands, int64_t output) {
+  return operands.bias_is_bfloat16 ? widened(static_cast<const uint16_t*>(operands.bias)[output])
+                                   : static_cast<const float*>(operands.bias)[output];
+}
+
 /// y [row, output ... output + count - 1] from the sums of the products.
-inline void store_outputs(const RowOperands& operands, int64_t row, int64_t output, int64_t count, const float* sums) {
-  for (int64_t i = 0; i < count; ++i) {
-    float value = sums[i];
-    if (operands.channel_scale != nullptr) value *= operands.channel_scale[output + i];
-    if (operands.bias != nullptr) {
-      value += operands.bias_is_bfloat16 ? widened(static_cast<const uint16_t*>(operands.bias)[output + i])
-                                         : static_cast<const float*>(operands.bias)[output + i];
-    }
-    const int64_t to = row * operands.y_stride + output + i;
-    if (operands.y_is_bfloat16) {
-      static_cast<uint16_t*>(operands.y)[to] = rounded(value);
-    } else {
-      static_cast<float*>(operands.y)[to] = value;
-    }
+inline void store_outputs(const RowOperands& operands, int64_t row, int64_t output, int64_t count, float* sums) {
+  if (operands.channel_scale != nullptr) {
+    for (int64_t i = 0; i < count; ++i) sums[i] *= operands.channel_scale[output + i];
+  }
+  if (operands.bias != nullptr) {
+    for (int64_t i = 0; i < count; ++i) sums[i] += bias_of(operands, output + i);
+  }
+  const int64_t to = row * operands.y_stride + output;
+  if (operands.y_is_bfloat16) {
+    for (int64_t i = 0; i < count; ++i) static_cast<uint16_t*>(operands.y)[to + i] = rounded(sums[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) static_cast<float*>(operands.y)[to + i] = sums[i];
   }
 }
 
@@ -72,21 +75,13 @@ void multiply_tile(const RowOperands& operands, int64_t output, int64_t count, i
     for (auto& sum : of_row) sum = Products::zero();
   }
   const int64_t num_steps = operands.width / Products::kStep, rest = operands.width % Products::kStep;
-  if constexpr (R == 1) {
-    for (int64_t i = 0; i < kTileOutputs; ++i) {  // one after the other: memory is read in its order
-      for (int64_t k = 0; k < num_steps; ++k) {
-        sums[0][i] = Products::add(sums[0][i], weights[i].at(k), inputs[0].at(k));
-      }
-    }
-  } else {
-    for (int64_t k = 0; k < num_steps; ++k) {
-      prefetch.step(k);
-      typename Products::Weight w[kTileOutputs];
-      for (int64_t i = 0; i < kTileOutputs; ++i) w[i] = weights[i].at(k);
-      for (int64_t r = 0; r < R; ++r) {
-        const auto x = inputs[r].at(k);
-        for (int64_t i = 0; i < kTileOutputs; ++i) sums[r][i] = Products::add(sums[r][i], w[i], x);
-      }
+  for (int64_t k = 0; k < num_steps; ++k) {
+    prefetch.step(k);
+    typename Products::Weight w[kTileOutputs];
+    for (int64_t i = 0; i < kTileOutputs; ++i) w[i] = weights[i].at(k);
+    for (int64_t r = 0; r < R; ++r) {
+      const auto x = inputs[r].at(k);
+      for (int64_t i = 0; i < kTileOutputs; ++i) sums[r][i] = Products::add(sums[r][i], w[i], x);
     }
   }
   if (rest > 0) {
@@ -100,7 +95,11 @@ void multiply_tile(const RowOperands& operands, int64_t output, int64_t count, i
   for (int64_t r = 0; r < R; ++r) {
     float totals[kTileOutputs];
     Products::add_lanes(sums[r], totals);
-    store_outputs(operands, row + r, output, count, totals);
+    if (count == kTileOutputs) {
+      store_outputs(operands, row + r, output, kTileOutputs, totals);
+    } else {
+      store_outputs(operands, row + r, output, count, totals);
+    }
   }
 }
 
@@ -118,25 +117,71 @@ void multiply_few_rows(const RowOperands& operands, int64_t output, int64_t coun
   }
 }
 
+/// One row times output channels first ... first + 4 · distance - 1, four at a time that are `distance` apart: memory
+/// is read in four streams, each in its order, which processors read ahead by themselves, and four sums hide the
+/// latency of an addition.
+template <class Products>
+void multiply_one_row(const RowOperands& operands, int64_t row, int64_t first, int64_t distance) {
+  const int64_t num_steps = operands.width / Products::kStep, rest = operands.width % Products::kStep;
+  const auto input = Products::inputs(operands, row);
+  for (int64_t output = first; output < first + distance; ++output) {
+    typename Products::Weights weights[kTileOutputs];
+    typename Products::Sum sums[kTileOutputs];
+    for (int64_t i = 0; i < kTileOutputs; ++i) {
+      weights[i] = Products::weights(operands, output + i * distance);
+      sums[i] = Products::zero();
+    }
+    for (int64_t k = 0; k < num_steps; ++k) {
+      const auto x = input.at(k);
+      for (int64_t i = 0; i < kTileOutputs; ++i) {
+        if constexpr (Products::kPrefetchedBytes > 0) weights[i].prefetch(k, Products::kPrefetchedBytes);
+        sums[i] = Products::add(sums[i], weights[i].at(k), x);
+      }
+    }
+    if (rest > 0) {
+      const auto x = input.first(num_steps, rest);
+      for (int64_t i = 0; i < kTileOutputs; ++i) {
+        sums[i] = Products::add(sums[i], weights[i].first(num_steps, rest), x);
+      }
+    }
+    float totals[kTileOutputs];
+    Products::add_lanes(sums, totals);
+    for (int64_t i = 0; i < kTileOutputs; ++i) store_outputs(operands, row, output + i * distance, 1, totals + i);
+  }
+}
+
+/// Rows row ... end - 1 times output channels first ... last - 1, which are read once.
+template <class Products>
+void multiply_shared_rows(const RowOperands& operands, int64_t row, int64_t end, int64_t first, int64_t last) {
+  const int64_t num_tiles = (end - row + Products::kTileRows - 1) / Products::kTileRows;
+  const int64_t num_steps = operands.width / Products::kStep;
+  for (int64_t output = first; output < last; output += kTileOutputs) {
+    const int64_t count = last - output < kTileOutputs ? last - output : kTileOutputs;
+    const char* const block = static_cast<const char*>(operands.weight) + output * operands.weight_stride;
+    const int64_t share = kTileOutputs * operands.weight_stride / num_tiles;  // of the tiles of this block
+    for (int64_t tile = 0; tile < num_tiles; ++tile) {
+      const int64_t from = row + tile * Products::kTileRows;
+      const Prefetch prefetch{block + kBlockPrefetchBytes + tile * share, num_steps > 0 ? share / num_steps : 0};
+      multiply_few_rows<Products>(operands, output, count, from,
+                                  end - from < Products::kTileRows ? end - from : Products::kTileRows, prefetch);
+    }
+  }
+}
+
 /// A RowKernel. Products gives: Weights and Inputs, a row of each operand with at(step) and first(step, count), the
-/// kStep numbers of a step or the first few with zeros behind; add(sum, weight, input); add_lanes(sums, totals).
+/// kStep numbers of a step or the first few with zeros behind; add(sum, weight, input); add_lanes(sums, totals);
+/// kPrefetchedBytes, how far ahead of one row's products a weight is brought near, or 0.
 template <class Products>
 void multiply_rows_by(const RowOperands& operands, int64_t first, int64_t last) {
   for (int64_t row = 0; row < operands.num_rows; row += kSharedRows) {
     const int64_t end = row + kSharedRows < operands.num_rows ? row + kSharedRows : operands.num_rows;
-    const int64_t num_tiles = (end - row + Products::kTileRows - 1) / Products::kTileRows;
-    for (int64_t output = first; output < last; output += kTileOutputs) {
-      const int64_t count = last - output < kTileOutputs ? last - output : kTileOutputs;
-      const char* const block = static_cast<const char*>(operands.weight) + output * operands.weight_stride;
-      const int64_t share = kTileOutputs * operands.weight_stride / num_tiles;  // of the tiles of this block
-      const int64_t num_steps = operands.width / Products::kStep;
-      for (int64_t tile = 0; tile < num_tiles; ++tile) {
-        const int64_t from = row + tile * Products::kTileRows;
-        const Prefetch prefetch{block + kPrefetchedBytes + tile * share, num_steps > 0 ? share / num_steps : 0};
-        multiply_few_rows<Products>(operands, output, count, from,
-                                    end - from < Products::kTileRows ? end - from : Products::kTileRows, prefetch);
-      }
+    int64_t begin = first;
+    if (end - row == 1) {
+      const int64_t distance = (last - first) / kTileOutputs;
+      multiply_one_row<Products>(operands, row, first, distance);
+      begin += distance * kTileOutputs;
     }
+    multiply_shared_rows<Products>(operands, row, end, begin, last);
   }
 }
 
