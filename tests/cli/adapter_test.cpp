@@ -53,6 +53,27 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
+TEST(QuantisedModel, ScoresNearlyTheSameWithItsAdapter) {
+  const Folder folder;
+  const auto model_and_adapter = [&](const Arguments& more) {
+    return losses(folder, model("student"), with({"--adapter", adapter_run() / "run/adapter"}, more));
+  };
+  const auto as_it_is = model_and_adapter({});
+  EXPECT_EQ(largest_difference(model_and_adapter({"--quantize", "none"}), as_it_is), 0);
+  // Means over an answer's tokens of log-probabilities near -6, from weights that are off by 1 and by 10 %.
+  const double of_int8 = largest_difference(model_and_adapter({"--quantize", "int8"}), as_it_is);
+  const double of_int4 = largest_difference(model_and_adapter({"--quantize", "int4"}), as_it_is);
+  EXPECT_GT(of_int8, 0);
+  EXPECT_LT(of_int8, 0.05);
+  EXPECT_LT(of_int4, 0.5);
+  expect_refusal(vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out",
+                               folder / "x", "--quantize", "int5"}),
+                 {"--quantize is 'int5', expected one of none, int8, int4"});
+  expect_refusal(vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out",
+                               folder / "x", "--quantize", "int8", "--device", "cuda"}),
+                 {"--"});
+}
+
 const char* const kWeights = "adapter_model.safetensors";
 
 TEST(AdapterOfARun, BesideItsModelIsTheMergedModel) {

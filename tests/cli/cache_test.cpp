@@ -232,6 +232,7 @@ TEST(Cache, IsRefusedWhereItCannotServe) {
           {"its student's language head is", "its dtype is 'float32', the run's is 'bfloat16'"});
   refused({"--set", "teacher.layers=[1, 3]"}, {"target layers"});
   refused({"--set", "data.special_tokens=text"}, {"its chat template is"});
+  refused({"--set", "teacher.quantize=int8"}, {"its dtype is 'float32', the run's is 'float32, the teacher int8'"});
 }
 
 TEST(Cache, OfAnotherTokenizerIsRefusedByName) {

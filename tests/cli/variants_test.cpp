@@ -82,6 +82,28 @@ TEST(StreamedTeacher, LeavesEveryBitOfARunAsItIs) {
   }
 }
 
+TEST(QuantisedTeacher, TeachesNearlyTheSame) {
+  const Folder as_it_is, quantised;
+  ASSERT_EQ(distill(as_it_is).status, 0);
+  const auto result = distill(quantised, {"--set", "teacher.quantize=int8"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto losses = [](const Folder& folder) {
+    std::vector<double> found;
+    for (const auto& line : metrics_of(folder / "run")) {
+      if (line.at("step") == "interact") found.push_back(line.at("loss").get<double>());
+    }
+    return found;
+  };
+  const auto expected = losses(as_it_is), found = losses(quantised);
+  ASSERT_FALSE(found.empty());
+  ASSERT_EQ(found.size(), expected.size());
+  EXPECT_NE(found, expected);
+  for (size_t i = 0; i < found.size(); ++i) {
+    // The teacher's weights are off by 1 %, its verbalizers learn otherwise in the last digits.
+    EXPECT_NEAR(found[i], expected[i], 0.05 * std::abs(expected[i]) + 1e-3) << i;
+  }
+}
+
 TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
   const Folder without, first, second, streamed;
   ASSERT_EQ(distill(without).status, 0);

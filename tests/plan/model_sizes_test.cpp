@@ -36,6 +36,23 @@ TEST(ModelSizes, AreThoseOfTheLoadedModel) {
   }
 }
 
+TEST(ModelSizes, CountQuantisedMaps) {
+  const Folder folder;
+  const StoredModel stored(folder.path() / "model", small_config(2, 64, true), at::kBFloat16, at::kBFloat16);
+  const auto model = load_vlm(stored.path(), at::kBFloat16);
+  for (const auto kind : {Quantization::kInt8, Quantization::kInt4}) {
+    double bytes = 0, values = 0;
+    model->for_each_module([&](const std::string& name, Module& module) {
+      const auto* linear = dynamic_cast<Linear*>(&module);
+      if (linear == nullptr || !name.starts_with("decoder.")) return;
+      bytes += static_cast<double>(quantize_weight(linear->weight(), kind).num_bytes());
+      values += static_cast<double>(linear->weight().numel());
+    });
+    EXPECT_EQ(stored.sizes().map_bytes(kind), bytes);
+    EXPECT_EQ(stored.sizes().map_bytes(Quantization::kNone), 2 * values);
+  }
+}
+
 TEST(ModelSizes, TellViewsFromWhatIsConverted) {
   const Folder folder;
   const StoredModel wide(folder.path() / "wide", small_config(1, 64, true), at::kFloat, at::kBFloat16);

@@ -172,6 +172,15 @@ TEST(InteractMemory, HoldsBothModelsAndTheirVerbalizers) {
   EXPECT_EQ(pair.bytes("teacher weights", StepKind::kFinetune), 0);
 }
 
+TEST(InteractMemory, OfAQuantisedTeacherHasItsMapsInFewerBits) {
+  Pair pair;
+  const double as_it_is = pair.bytes("teacher weights");
+  pair.config.teacher.quantize = Quantization::kInt8;
+  const double saved = pair.teacher().map_bytes(Quantization::kNone) - pair.teacher().map_bytes(Quantization::kInt8);
+  EXPECT_GT(saved, 0);
+  EXPECT_EQ(pair.bytes("teacher weights"), as_it_is - saved);
+}
+
 TEST(InteractMemory, OfAStreamedTeacherIsTwoLayersOrTheHead) {
   Pair pair;
   pair.config.teacher.residency = Residency::kStreamed;

@@ -183,6 +183,16 @@ TEST(Check, RefusesValuesOutOfRange) {
   EXPECT_ERROR(check_with({"finetune.optimizer.betas=[0.9]"}), "run.yaml: finetune.optimizer: betas are two numbers");
 }
 
+TEST(Check, RefusesAQuantisedTeacherThatIsNotResidentOnTheCpu) {
+  EXPECT_NO_THROW(check_with({"teacher.quantize=int8"}));
+  EXPECT_ERROR(check_with({"teacher.quantize=int8", "teacher.residency=streamed"}),
+               "run.yaml: key 'teacher.quantize' is 'int8', which needs teacher.residency resident, found 'streamed'");
+  EXPECT_ERROR(check_with({"teacher.quantize=int4", "device=cuda"}),
+               "run.yaml: key 'teacher.quantize' is 'int4', which is for the CPU, and 'device' is 'cuda'");
+  EXPECT_ERROR(check_with({"teacher.quantize=int5"}),
+               "key 'teacher.quantize' is 'int5', expected one of none, int8, int4");
+}
+
 /// Choices, enums, types that parse themselves and parts, with their meanings where they have some.
 TEST(RunConfig, ListsInItsCommentsWhatAFieldMayHold) {
   const auto commented = write_settings(RunConfig{}, /*with_comments=*/true);
