@@ -5,11 +5,12 @@
 #   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
 #   bench/run.sh chain OLD NEW [--json FILE] [--rounds 3]   the quickstart's whole chain, two builds of the program
 #   bench/run.sh true-size  [--json FILE] [--rounds 3] [--only KEY,...]   training at the shapes of Qwen2-VL 2B and 7B
+#   bench/run.sh inference  [--json FILE] [--rounds 3] [--only KEY,...]   decoding, against llama.cpp and transformers
 #   bench/run.sh families   [--json FILE] [--rounds 3] [--only KEY,...]   every family's vision tower; training of Qwen3-VL
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-usage() { sed -n '2,9s/^# //p' bench/run.sh >&2; exit 2; }
+usage() { sed -n '2,10s/^# //p' bench/run.sh >&2; exit 2; }
 [ $# -gt 0 ] || usage
 what=$1
 shift
@@ -30,8 +31,11 @@ case $what in
     what=true_size
     programs=(vlsi adamw_bench)
     takes="30 minutes on two cores, with 12 GiB of memory and 30 GB of disk; without the key smoke, 17 minutes" ;;
+  inference)
+    programs=(inference_bench)
+    takes="15 minutes on two cores, with 10 GiB of memory and 4 GB of disk" ;;
   families) programs=(vlsi tower_bench) takes="15 minutes on two cores, with 6 GiB of memory and of disk" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size or families" >&2; usage ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference or families" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
@@ -42,7 +46,7 @@ if ! cmp -s bench/peers/requirements.txt .deps/bench-python/installed; then
   $python -m pip install -q --disable-pip-version-check -r bench/peers/requirements.txt >&2
   cp bench/peers/requirements.txt .deps/bench-python/installed
 fi
-if [[ $what = true_size || $what = families ]] && [ ! -d .deps/easy-vqa/easy_vqa ]; then
+if [[ $what = true_size || $what = inference || $what = families ]] && [ ! -d .deps/easy-vqa/easy_vqa ]; then
   $python -m pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0 >&2
 fi
 [ -f build/release/build.ninja ] || cmake --preset release > /dev/null

@@ -270,7 +270,7 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
   at::Tensor logits;
   try {
     const auto rows = run_pass(model_, pictures_, cache_, pieces);
-    const RowMap head{model_.head()};
+    const RowMap head = model_.head_map();
     logits = has_row_products(rows, head) ? row_products(rows, head, at::kFloat)
                                           : at::linear(rows, head.weight).to(at::kFloat);  // [P, V]
   } catch (const std::exception&) {

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/batch.h"
 #include "model/config.h"
+#include "model/cpu/row_products.h"
 #include "model/decoder.h"
 #include "model/module.h"
 #include "model/vision.h"
@@ -56,6 +58,9 @@ class Vlm : public Module {
 
   /// The language head [V, D]; the token embedding itself when tied.
   const at::Tensor& head() const { return head_ ? head_->weight() : embeddings_->weight(); }
+  /// The language head as the products of few rows read it: a copy in fewer bits, where quantize_head made one.
+  RowMap head_map() const { return {head(), quantized_head_ ? &*quantized_head_ : nullptr}; }
+  void quantize_head(Quantization kind) { quantized_head_ = quantize_weight(head(), kind); }
 
   /// The final norm's weight [D].
   const at::Tensor& final_norm() const { return decoder_->norm().weight(); }
@@ -99,6 +104,7 @@ class Vlm : public Module {
   std::shared_ptr<Embedding> embeddings_;
   std::shared_ptr<Decoder> decoder_;
   std::shared_ptr<Linear> head_;  // null when tied
+  std::optional<QuantizedWeight> quantized_head_;
   std::vector<at::Tensor> views_;
   std::unique_ptr<WeightStream> stream_;  // null when resident
 };

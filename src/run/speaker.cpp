@@ -8,6 +8,17 @@
 #include "family/family.h"
 
 namespace vlsi {
+namespace {
+
+/// The decoder in `kind`; the head, which a token reads as a whole, in 8 bits: in 4 it would lose more than all of the
+/// decoder.
+void quantize_to_answer(Vlm& model, Quantization kind) {
+  if (kind == Quantization::kNone) return;
+  model.quantize_head(Quantization::kInt8);
+  quantize(model, kind);
+}
+
+}  // namespace
 
 const BackboneFingerprint& backbone_of(Speaker& speaker) {
   if (!speaker.known_backbone) speaker.known_backbone = BackboneFingerprint::of(*speaker.model);
@@ -28,7 +39,7 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
   if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
   check_finite_weights(*speaker.model, "loading the model in " + files.model.string());
   if (files.verbalizers.empty()) {
-    quantize(*speaker.model, files.quantize);
+    quantize_to_answer(*speaker.model, files.quantize);
     return speaker;
   }
   if (!files.head.empty()) {
@@ -40,7 +51,7 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
   const auto layers =
       files.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : files.layers;
   load_verbalizers(speaker, files.verbalizers, layers);
-  quantize(*speaker.model, files.quantize);  // it is known by its weights as they are in the files
+  quantize_to_answer(*speaker.model, files.quantize);  // it is known by its weights as they are in the files
   return speaker;
 }
 
