@@ -1,6 +1,6 @@
 """Checks that lmms-eval measures a served model as `vlsi evaluate` measures it from its directory.
 
-Versions: lmms-eval 0.7.3, openai 3.57.0, datasets 5.2.0
+Versions: lmms-eval 0.7.3, openai 3.57.0, datasets 5.2.0, filelock 3.32.7 (5.2.0 does not run with filelock 4)
     python runs/quickstart/prepare.py data .deps/easy-vqa/easy_vqa data
     python tests/oracle/check_server_lmms_eval.py build/release/vlsi MODEL data/test.json .deps/easy-vqa/easy_vqa/data [--questions 1000]
 
