@@ -34,8 +34,9 @@ const char* const kCarriedFiles[] = {"tokenizer.json",
                                      "processor_config.json",
                                      "generation_config.json"};
 
-/// `action` is for the error about a weight that is no number, or becomes infinite in `dtype`.
-std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype, const std::string& action) {
+}  // namespace
+
+std::vector<TensorSource> merged_weights(const Vlm& model, at::ScalarType dtype, const std::string& action) {
   std::map<std::string, const Linear*> adapted;
   model.for_each_module([&](const std::string& name, Module& module) {
     const auto* linear = dynamic_cast<Linear*>(&module);
@@ -56,8 +57,6 @@ std::vector<TensorSource> weights_of(const Vlm& model, at::ScalarType dtype, con
   }
   return weights;
 }
-
-}  // namespace
 
 void write_model(const fs::path& directory, const ModelConfig& config, std::vector<TensorSource> weights,
                  const fs::path& carried_from, uint64_t max_shard_bytes) {
@@ -82,7 +81,7 @@ void write_model(const fs::path& directory, const ModelConfig& config, std::vect
 void save_vlm(const fs::path& directory, const Vlm& model, at::ScalarType dtype, const fs::path& carried_from,
               uint64_t max_shard_bytes) {
   at::NoGradGuard no_grad;
-  write_model(directory, model.config(), weights_of(model, dtype, "writing the model to " + directory.string()),
+  write_model(directory, model.config(), merged_weights(model, dtype, "writing the model to " + directory.string()),
               carried_from, max_shard_bytes);
 }
 

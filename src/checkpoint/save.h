@@ -10,6 +10,10 @@
 
 namespace vlsi {
 
+/// The weights of `model` in `dtype` under their own names, adapters merged, each made when it is asked for. Error that
+/// begins with `action` from the making of one that is NaN or infinite in `dtype`.
+std::vector<TensorSource> merged_weights(const Vlm& model, at::ScalarType dtype, const std::string& action);
+
 /// Writes a complete directory in the layout of the family's hub directories: config.json, `weights`, given by their
 /// own names, under those that the family writes, in shards of `max_shard_bytes` with an index (one file where they
 /// fit), generation_config.json, and the tokenizer and processor files of `carried_from`, unchanged. The weights are

@@ -1,9 +1,10 @@
-// vlsi export: a run's student as a model directory, or its adapters as PEFT has them.
+// vlsi export: a run's student as a model directory, as llama.cpp's files, or its adapters as PEFT has them.
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
+#include "checkpoint/save_gguf.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "model/parts.h"
@@ -28,6 +29,8 @@ struct ExportOptions {
   fs::path run, out;
   Choice<ExportFormat, export_formats> format;
   std::optional<StoredDtype> dtype;  // or else the run's
+  Choice<TensorType, tensor_types> type;
+  std::optional<Choice<TensorType, tensor_types>> mmproj_type;
   std::string base_model;
   std::string naming = {};
   uint64_t max_shard_bytes = kMaxShardBytes;
@@ -42,19 +45,35 @@ std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConf
   return student;
 }
 
+/// The student as the run has it now, its weights in `dtype` or wider.
+std::shared_ptr<Vlm> newest_student(const ExportOptions& options, const RunConfig& config, at::ScalarType dtype) {
+  const auto finished = options.run / "model";
+  if (!fs::exists(finished)) return trained_student(options.run, place_of(options));
+  // model/ is rounded to the run's dtype already.
+  if (dtype != config.dtype && fs::exists(options.run / "adapter")) return adapted_student(options, config);
+  return load_vlm(finished, dtype);
+}
+
+/// Where the files beside the weights are.
+fs::path carried_from(const ExportOptions& options, const RunConfig& config) {
+  const auto finished = options.run / "model";
+  return fs::exists(finished) ? finished : fs::path(config.student.model);
+}
+
 void export_model(const ExportOptions& options, const RunConfig& config) {
   const at::ScalarType dtype = options.dtype ? options.dtype->value : config.dtype.value;
-  const auto finished = options.run / "model";
-  const bool is_finished = fs::exists(finished);
-  std::shared_ptr<Vlm> student;
-  if (!is_finished) {
-    student = trained_student(options.run, place_of(options));
-  } else if (dtype != config.dtype && fs::exists(options.run / "adapter")) {
-    student = adapted_student(options, config);  // model/ is rounded to the run's dtype already
-  } else {
-    student = load_vlm(finished, dtype);
-  }
-  save_vlm(options.out, *student, dtype, is_finished ? finished : config.student.model, options.max_shard_bytes);
+  const auto student = newest_student(options, config, dtype);
+  save_vlm(options.out, *student, dtype, carried_from(options, config), options.max_shard_bytes);
+}
+
+void export_gguf(const ExportOptions& options, const RunConfig& config) {
+  const auto& type = *options.type;
+  const auto& beside = type.name == "q4_0" ? tensor_type("q8_0") : type;
+  const GgufTypes types{&type, options.mmproj_type ? &**options.mmproj_type : &beside};
+  // model/ as it is stored, or the adapters merged anew where that is finer.
+  const bool is_finer = type.name != "bf16" && fs::exists(options.run / "adapter");
+  const at::ScalarType dtype = is_finer ? at::kFloat : config.dtype.value;
+  save_gguf(options.out, *newest_student(options, config, dtype), types, carried_from(options, config));
 }
 
 /// Error when the run's newest checkpoint holds more than adapters.
@@ -87,7 +106,8 @@ void export_adapter(const ExportOptions& options, const RunConfig& config) {
 
 Table<ExportFormat>& export_formats() {
   static Table<ExportFormat> formats{{"hf", "a whole model, adapters merged", export_model},
-                                     {"peft", "the adapters alone", export_adapter}};
+                                     {"peft", "the adapters alone", export_adapter},
+                                     {"gguf", "a whole model for llama.cpp, adapters merged", export_gguf}};
   return formats;
 }
 
@@ -112,6 +132,9 @@ Action add_export(CLI::App& command) {
   command.add_option("--out", options->out, "the new directory")->required();
   add_word_option(command, "--format", options->format, "");
   add_word_option(command, "--dtype", options->dtype, "hf: of the written weights [the run's]");
+  add_word_option(command, "--type", options->type, "gguf: of the text model's maps");
+  add_word_option(command, "--mmproj-type", options->mmproj_type,
+                  "gguf: of the maps of tower and projector [--type; q8_0 beside q4_0]");
   command.add_option("--base-model", options->base_model,
                      "peft: what the adapter calls the model it is for [the run's student.model]");
   command.add_option(

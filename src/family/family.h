@@ -17,6 +17,8 @@
 
 namespace vlsi {
 
+struct GgufParts;
+
 struct Family {
   std::string_view name;           // the model_type of config.json: "qwen2_vl"
   std::string_view display_name;   // "Qwen2-VL"
@@ -32,6 +34,9 @@ struct Family {
   std::unique_ptr<Processor> (*make_processor)(const std::filesystem::path& directory, const ModelConfig& model,
                                                SpecialText special_text);
   std::vector<std::string_view> other_types = {};  // further model_types of config.json that are read as this family's
+  /// Keys and names of llama.cpp's files; null where it has no such family.
+  GgufParts (*gguf_parts)(const ModelConfig& config, const std::filesystem::path& directory,
+                          const std::string& place) = nullptr;
 
   /// What a stored tensor, or module, is called here, by the first naming that has it: an empty name for one that is
   /// not needed, nothing for another family's.

@@ -19,9 +19,10 @@ constexpr int kLineLimit = 400, kFunctionLimit = 60;
 
 /// The height of each folder of src/. Folders of one height do not know each other.
 const std::map<std::string, int> kHeights = {
-    {"base", 0},      {"text", 1},       {"picture", 1}, {"ranks", 1},   {"data", 2},     {"model", 3},  {"family", 4},
-    {"objective", 5}, {"checkpoint", 5}, {"teacher", 6}, {"train", 6},   {"generate", 6}, {"method", 7}, {"run", 8},
-    {"eval", 9},      {"lens", 9},       {"plan", 9},    {"report", 10}, {"study", 11},   {"serve", 11}, {"cli", 12},
+    {"base", 0},     {"text", 1},   {"picture", 1},   {"ranks", 1},      {"gguf", 1},    {"data", 2},
+    {"model", 3},    {"family", 4}, {"objective", 5}, {"checkpoint", 5}, {"teacher", 6}, {"train", 6},
+    {"generate", 6}, {"method", 7}, {"run", 8},       {"eval", 9},       {"lens", 9},    {"plan", 9},
+    {"report", 10},  {"study", 11}, {"serve", 11},    {"cli", 12},
 };
 
 struct SourceFile {

@@ -192,6 +192,8 @@ TEST(Export, RefusesWhatIsNotThere) {
   expect_refusal(export_run(adapter_run() / "run", folder / "full"), {"not empty"});
   expect_refusal(export_run(adapter_run() / "run", folder / "out", {"--dtype", "int3"}), {"--dtype", "int3"});
   expect_refusal(export_run(adapter_run() / "run", folder / "out", {"--format", "gif"}), {"--format"});
+  expect_refusal(export_run(adapter_run() / "run", folder / "out", {"--format", "gguf", "--type", "q3"}),
+                 {"--type", "q3", "q8_0"});
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
   expect_refusal(export_run(folder / "run", folder / "out"),
                  {"has not trained its student yet", "verbalize-teacher-4"});

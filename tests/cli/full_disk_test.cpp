@@ -47,7 +47,8 @@ TEST(FullDisk, LeavesEarlierResultsAlone) {
       {with({"evaluate", "--benchmark", "easy-vqa", "--out", folder.path()}, of_both), "predictions.jsonl", 100},
       {with({"lens", "--prompt", "x", "--max-new-tokens", "1", "--html", out}, of_model), "out", 100},
       {{"report", folder / "run", "--out", out}, "out", 5000},  // above what its log takes
-      {{"export", "--run", folder / "run", "--out", folder / "model"}, "model", 100}};
+      {{"export", "--run", folder / "run", "--out", folder / "model"}, "model", 100},
+      {{"export", "--run", folder / "run", "--out", folder / "gguf", "--format", "gguf"}, "gguf", 100}};
   write_text(out, "earlier");
   write_text(folder / "predictions.jsonl", "earlier");
   write_text(folder / "results.json", "earlier");

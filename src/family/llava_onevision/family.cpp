@@ -1,6 +1,7 @@
 #include "family/llava_onevision/family.h"
 
 #include "family/llava_onevision/config.h"
+#include "family/llava_onevision/gguf.h"
 #include "family/llava_onevision/pictures.h"
 #include "family/llava_onevision/projector.h"
 #include "family/llava_onevision/tower.h"
@@ -96,6 +97,7 @@ Family llava_onevision_family() {
     settings.pictures = std::make_unique<LlavaOnevisionPictureReader>(directory, llava_onevision_config(model));
     return std::make_unique<ChatProcessor>(directory, model, special_text, std::move(settings));
   };
+  family.gguf_parts = llava_onevision_gguf_parts;
   return family;
 }
 

@@ -1,6 +1,7 @@
 #include "family/qwen2_vl/family.h"
 
 #include "family/qwen2_vl/config.h"
+#include "family/qwen2_vl/gguf.h"
 #include "family/qwen2_vl/tower.h"
 #include "family/qwen_family.h"
 
@@ -19,6 +20,7 @@ Family qwen2_vl_family() {
                              SpecialText special_text) {
     return make_qwen_processor(directory, model, special_text, kQwenTemplateWithSystem);
   };
+  family.gguf_parts = qwen2_vl_gguf_parts;
   return family;
 }
 

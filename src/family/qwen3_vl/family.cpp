@@ -1,6 +1,7 @@
 #include "family/qwen3_vl/family.h"
 
 #include "family/qwen3_vl/config.h"
+#include "family/qwen3_vl/gguf.h"
 #include "family/qwen3_vl/tower.h"
 #include "family/qwen_family.h"
 
@@ -34,6 +35,7 @@ Family qwen3_vl_family() {
                              SpecialText special_text) {
     return make_qwen_processor(directory, model, special_text, kQwenTemplate);
   };
+  family.gguf_parts = qwen3_vl_gguf_parts;
   return family;
 }
 
