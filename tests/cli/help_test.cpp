@@ -38,7 +38,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
        {"--model", "--system", "--greedy", "--temperature", "--max-new-tokens", "--cache-memory", "/image PATH"}},
       {"serve",
        {"--model", "--port", "--host", "--api-key-file", "--media", "--verbalizers", "--max-sequences", "--max-waiting",
-        "--timeout", "--max-body", "--greedy"}},
+        "--timeout", "--max-body", "--greedy", "Example"}},
       {"evaluate",
        {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa", "--profile", "--predictions",
         "--vectors", "--limit", "--blank"}},
