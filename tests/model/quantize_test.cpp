@@ -30,8 +30,8 @@ double loss_of(const std::string& variant, Quantization kind) {
 TEST(Quantize, ChangesWhatATinyModelOfEveryFamilySaysALittle) {
   for (const auto& variant : fixtures::variants()) {
     SCOPED_TRACE(variant);
-    // A weight is off by 0.5 to 1 % in 8 bits, by 8 to 10 % in 4, and a KL grows with the square. These random models are
-    // sure of what they say (logits up to 10): 1e-3 and 0.25 nats are the most that one of them loses.
+    // A weight is off by 0.5 to 1 % in 8 bits, by 8 to 10 % in 4, and a KL grows with the square. These random models
+    // are sure of what they say (logits up to 10): 1e-3 and 0.25 nats are the most that one of them loses.
     const double of_int8 = loss_of(variant, Quantization::kInt8), of_int4 = loss_of(variant, Quantization::kInt4);
     EXPECT_GT(of_int8, 0);
     EXPECT_LT(of_int8, 3e-3);
