@@ -12,12 +12,12 @@
 #include "eval/scoring/number_match.h"
 #include "eval/scoring/option_matcher.h"
 #include "eval/scoring/pope_sums.h"
-#include "text/python/python_literal.h"
-#include "text/python/python_number.h"
 #include "eval/scoring/ranked_letter.h"
 #include "eval/scoring/text_found.h"
 #include "eval/scoring/vqa_text.h"
 #include "eval/scoring/yes_no.h"
+#include "text/python/python_literal.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

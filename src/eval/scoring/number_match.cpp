@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "text/python/python_number.h"
 #include "text/jinja/characters.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {

@@ -3,8 +3,8 @@
 
 #include "eval/scoring/judge_reply.h"
 #include "eval/scoring/letters.h"
-#include "text/python/python_number.h"
 #include "eval/scoring/yes_no.h"
+#include "text/python/python_number.h"
 
 namespace vlsi {
 namespace {
