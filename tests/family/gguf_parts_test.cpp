@@ -59,8 +59,8 @@ TEST(GgufRules, PutTheNumberWhereTheStarIs) {
 
 TEST(GgufParts, CallTappedBlocksByTheirIndex) {
   const auto parts = parts_of(config_of("qwen3_vl"));
-  EXPECT_EQ(find_gguf_rule(parts.rules, "projector.deepstack_merger_list.2.linear_fc1.bias")->names.front(),
-            "v.deepstack.3.fc1.bias");
+  EXPECT_EQ(find_gguf_rule(parts.rules, "projector.deepstack_merger_list.1.linear_fc1.bias")->names.front(),
+            "v.deepstack.2.fc1.bias");
 }
 
 TEST(GgufParts, RefuseTowersThatLlamaCppHasNot) {
