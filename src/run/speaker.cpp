@@ -10,8 +10,7 @@
 namespace vlsi {
 namespace {
 
-/// The decoder in `kind`; the head, which a token reads as a whole, in 8 bits: in 4 it would lose more than all of the
-/// decoder.
+/// The decoder in `kind`; the head, which a token reads as a whole, in 8 bits, as llama.cpp has it in its 4-bit files.
 void quantize_to_answer(Vlm& model, Quantization kind) {
   if (kind == Quantization::kNone) return;
   model.quantize_head(Quantization::kInt8);
