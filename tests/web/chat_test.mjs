@@ -51,8 +51,9 @@ async function ask(page, text) {
 }
 
 async function setLongest(page, tokens) {
-  await page.getByText("Settings").click();
-  await page.getByLabel("Longest answer, tokens").fill(String(tokens));
+  const field = page.getByLabel("Longest answer, tokens");
+  if (!(await field.isVisible())) await page.getByText("Settings").click();
+  await field.fill(String(tokens));
 }
 
 const answers = (page) => page.locator('.turn[data-role="assistant"] .pre').allTextContents();
@@ -159,7 +160,7 @@ test("a key is asked for where there is one", async () => {
   try {
     const { page } = await open(keyed.address);
     await page.getByLabel("Key").fill("wrong");
-    await page.getByLabel("Longest answer, tokens").fill("6");
+    await setLongest(page, 6);
     await ask(page, question);
     await page.getByText("the request lacks its key").waitFor();
     await page.getByLabel("Key").fill("sk-page");
