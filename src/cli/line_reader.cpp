@@ -1,8 +1,6 @@
 #include "cli/line_reader.h"
 
-#include <fcntl.h>
 #include <histedit.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,62 +9,20 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <cwchar>
 #include <iostream>
-#include <tuple>
 
 namespace vlsi {
 namespace {
 
 std::atomic<bool> was_interrupted = false, hung_up = false;
 
-int wake_reader = -1, wake_writer = -1;  // a pipe: whoever waits for a key wakes for a signal, whichever thread gets it
-
-void on_chat_signal(int signal) {
-  (signal == SIGINT ? was_interrupted : hung_up) = true;
-  const int kept = errno;
-  if (wake_writer >= 0) [[maybe_unused]]
-    const auto written = ::write(wake_writer, "!", 1);
-  errno = kept;
-}
+void on_chat_signal(int signal) { (signal == SIGINT ? was_interrupted : hung_up) = true; }
 
 /// Reading does not go on behind a signal.
 void catch_signal(int signal) {
   struct sigaction action {};
   action.sa_handler = on_chat_signal;
   ::sigaction(signal, &action, nullptr);
-}
-
-/// Whether there is a byte to read; false, with errno EINTR, for a signal.
-bool wait_for_key() {
-  pollfd waits[]{{STDIN_FILENO, POLLIN, 0}, {wake_reader, POLLIN, 0}};
-  while (::poll(waits, 2, -1) < 0 && errno == EINTR) {
-  }
-  if (waits[1].revents == 0) return true;
-  char drained[64];
-  while (::read(wake_reader, drained, sizeof(drained)) > 0) {
-  }
-  if (!was_interrupted && !hung_up) return wait_for_key();
-  errno = EINTR;
-  return false;
-}
-
-/// The next character for libedit: 1, 0 at the end of the input, -1 for a signal or an error.
-int read_key(EditLine*, wchar_t* key) {
-  std::mbstate_t state{};
-  for (;;) {
-    char byte = 0;
-    if (!wait_for_key()) return -1;
-    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
-    if (count <= 0) return static_cast<int>(count);
-    const size_t used = std::mbrtowc(key, &byte, 1, &state);
-    if (used == static_cast<size_t>(-2)) continue;  // more bytes belong to it
-    if (used == static_cast<size_t>(-1)) {
-      state = {};
-      continue;  // no character of the locale
-    }
-    return 1;
-  }
 }
 
 char* chat_prompt(EditLine*) {
@@ -82,7 +38,6 @@ struct LineReader::Editor {
     ::history(history, &event, H_SETSIZE, 1000);
     ::history(history, &event, H_SETUNIQUE, 1);
     ::el_set(line, EL_PROMPT, chat_prompt);
-    ::el_set(line, EL_GETCFN, read_key);
     ::el_set(line, EL_EDITOR, "emacs");
     ::el_set(line, EL_HIST, ::history, history);
     ::el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -97,9 +52,6 @@ struct LineReader::Editor {
 };
 
 LineReader::LineReader() {
-  int wake[2];
-  if (wake_reader < 0 && ::pipe2(wake, O_CLOEXEC | O_NONBLOCK) == 0)
-    std::tie(wake_reader, wake_writer) = std::tie(wake[0], wake[1]);
   for (const int signal : {SIGINT, SIGHUP, SIGTERM}) catch_signal(signal);
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) return;
   // Bytes above 127 are letters in a locale of UTF-8 alone.

@@ -140,31 +140,6 @@ const fs::path& endless_model() {
 
 Arguments endless_chat() { return {"chat", "--model", endless_model(), "--max-new-tokens", "100000"}; }
 
-TEST(ChatOnATerminal, IsStoppedByCtrlCInAnAnswerAndEndsByItsCommand) {
-  Terminal terminal({"chat", "--model", model("student"), "--greedy", "--max-new-tokens", "4"});
-  terminal.shown_until("> ");
-  terminal.type("what?\x03");
-  terminal.shown_until("/quit ends");
-  terminal.shown_until("> ");
-  terminal.type("what?\r");
-  terminal.shown_until("> ");
-  terminal.type("/quit\r");
-  EXPECT_EQ(terminal.status(), 0);
-}
-
-TEST(ChatOnATerminal, StopsALongAnswerAndGoesOn) {
-  Terminal terminal(endless_chat());
-  terminal.shown_until("> ");
-  terminal.type("what?\r");
-  terminal.shown_until("what?");
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  terminal.type("\x03");
-  const auto shown = terminal.shown_until("> ");
-  EXPECT_TRUE(shown.find("(stopped)") != shown.npos || shown.find("(cut") != shown.npos) << shown;
-  terminal.type("\x04");
-  EXPECT_EQ(terminal.status(), 0) << "Ctrl-D ends";
-}
-
 TEST(ChatOnATerminal, EndsWhenTheTerminalGoesAway) {
   for (const bool in_an_answer : {false, true}) {
     Terminal terminal(endless_chat());

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 /// A configuration of a family that llama.cpp reads, with changes.
 ModelConfig config_of(const std::string& family, const Json& changes = {}, const Json& of_tower = {}) {
   auto json = read_json(fixtures::directory(family + "/untied") / "config.json");
-  if (family == "qwen2_5_vl") json["vision_config"].update(Json{{"window_size", 112}, {"fullatt_block_indexes", {1, 3}}});
+  if (family == "qwen2_5_vl")
+    json["vision_config"].update(Json{{"window_size", 112}, {"fullatt_block_indexes", {1, 3}}});
   if (!changes.is_null()) json.update(changes);
   if (!of_tower.is_null()) json["vision_config"].update(of_tower);
   return parse_model_config(json, "config.json");
