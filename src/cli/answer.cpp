@@ -36,9 +36,8 @@ int run(const AnswerOptions& options) {
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
   const auto speaker = load(options.model);
-  const auto answers = answer_all(speaker, file,
-                                  {options.decoding.over(speaker.greedy, speaker.greedy, speaker.model->head().size(0)),
-                                   options.data.batch_tokens, options.data.on_error()});
+  const auto answers =
+      answer_all(speaker, file, {options.decoding.over(speaker), options.data.batch_tokens, options.data.on_error()});
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {

@@ -137,7 +137,7 @@ class Chat {
 
 int run(const ChatOptions& options) {
   const auto speaker = load(options.model, SpecialText::kPlain);
-  auto decoding = options.decoding.over(speaker.decoding, speaker.greedy, speaker.model->head().size(0));
+  auto decoding = options.decoding.over(speaker);
   if (!options.decoding.max_new_tokens) decoding.max_new_tokens = usual_longest_answer(options.model.model);
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), options.engine);
   ChatSession session(speaker, engine, decoding);

@@ -24,8 +24,8 @@ void expect_sampling(const DecodingOptions& options, const Decoding& decoding) {
 
 }  // namespace
 
-Decoding DecodingOptions::over(const Decoding& own, const Decoding& most_likely, int64_t vocab_size) const {
-  auto decoding = greedy ? most_likely : own;
+Decoding DecodingOptions::over(const Speaker& speaker) const {
+  auto decoding = greedy ? speaker.greedy : speaker.decoding;
   replace(decoding.max_new_tokens, max_new_tokens);
   replace(decoding.num_beams, num_beams);
   replace(decoding.length_penalty, length_penalty);
@@ -45,7 +45,7 @@ Decoding DecodingOptions::over(const Decoding& own, const Decoding& most_likely,
   replace(decoding.min_p, min_p);
   decoding.stop.insert(decoding.stop.end(), stop.begin(), stop.end());
   decoding.seed = seed;
-  check_decoding(decoding, vocab_size, "the decoding options");
+  check_decoding(decoding, speaker.model->head().size(0), "the decoding options");
   return decoding;
 }
 
@@ -53,7 +53,9 @@ void add_decoding_options(CLI::App& command, DecodingOptions& options, bool own_
                           const std::string& longest_by_default) {
   command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer [" + longest_by_default + "]")
       ->check(whole_number_from(1));
-  if (!own_is_greedy) {
+  if (own_is_greedy) {
+    options.greedy = true;
+  } else {
     command.add_flag("--greedy", options.greedy,
                      "the most likely token each time; otherwise as the model's generation_config.json says");
   }

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "generate/decoding.h"
+#include "run/speaker.h"
 
 namespace vlsi {
 
 /// What was given stands above what a Decoding has.
 struct DecodingOptions {
-  bool greedy = false;
+  bool greedy = false;  // always where the command is
   std::optional<int64_t> max_new_tokens, num_beams, top_k, no_repeat_ngram_size;
   std::optional<double> length_penalty, temperature, top_p, min_p, repetition_penalty, presence_penalty,
       frequency_penalty;
@@ -21,8 +21,9 @@ struct DecodingOptions {
   std::vector<std::string> stop;
   uint64_t seed = 0;
 
-  /// `own`, or with --greedy `greedy`, with the options that were given. Error for options that do not go together.
-  Decoding over(const Decoding& own, const Decoding& greedy, int64_t vocab_size) const;
+  /// The speaker's decoding, or with `greedy` its greedy one, with the options that were given. Error for options that
+  /// do not go together.
+  Decoding over(const Speaker& speaker) const;
 };
 
 /// `own_is_greedy`: the command decodes greedily where nothing else is asked for; otherwise as generation_config.json

@@ -58,23 +58,26 @@ void add_blank(const Benchmark& benchmark, const Speaker& speaker, const Evaluat
   summary.json["blank"] = without.json;
 }
 
-void run_one(const ChosenBenchmark& chosen, const EvaluateOptions& options, const Speaker* speaker) {
-  const auto data = data_of(options, chosen);
-  const auto benchmark = chosen->open({data, options.data.images, options.profile});
+std::unique_ptr<Benchmark> open(const ChosenBenchmark& chosen, const EvaluateOptions& options) {
+  return chosen->open({data_of(options, chosen), options.data.images, options.profile});
+}
+
+void run_one(const ChosenBenchmark& chosen, const Benchmark& benchmark, const EvaluateOptions& options,
+             const Speaker* speaker) {
   const auto out = options.benchmarks.size() == 1 ? options.out : options.out / chosen->name;
   make_directories(out);
   check_writable(out);
   const auto lines = out / "predictions.jsonl";
   AskOptions seeing = options.ask;
   seeing.blank = false;
-  auto summary = speaker == nullptr ? score_predictions(*benchmark, options.predictions, options.ask.limit, lines)
-                                    : evaluate(*benchmark, *speaker, seeing, lines);
+  auto summary = speaker == nullptr ? score_predictions(benchmark, options.predictions, options.ask.limit, lines)
+                                    : evaluate(benchmark, *speaker, seeing, lines);
   OrderedJson results{{"benchmark", chosen->name}};
   if (speaker != nullptr) results["model"] = options.model.model.string();
   if (speaker == nullptr) results["predictions"] = options.predictions.string();
-  results["data"] = data.string();
+  results["data"] = data_of(options, chosen).string();
   if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
-  if (speaker != nullptr && options.ask.blank) add_blank(*benchmark, *speaker, options, out, summary);
+  if (speaker != nullptr && options.ask.blank) add_blank(benchmark, *speaker, options, out, summary);
   results.update(summary.json);
   write_json(out / "results.json", results);
   std::cout << summary.text;
@@ -95,20 +98,23 @@ int run(EvaluateOptions options) {
   if (!options.predictions.empty()) {
     if (options.benchmarks.size() > 1)
       fail("--predictions has the answers of one benchmark, and --benchmark names ", options.benchmarks.size());
-    run_one(options.benchmarks[0], options, nullptr);
+    const auto& chosen = options.benchmarks[0];
+    run_one(chosen, *open(chosen, options), options, nullptr);
     return 0;
   }
   require_option(!options.model.model.empty(), "--model", "it answers the questions, unless --predictions has answers");
   options.ask.asking.batch_tokens = options.data.batch_tokens;
   options.ask.asking.on_error = options.data.on_error();
-  for (const auto& chosen : options.benchmarks) {  // before the model is loaded
-    chosen->open({data_of(options, chosen), options.data.images, options.profile});
-    make_directories(options.out);
-    check_writable(options.out);
-  }
+  std::vector<std::unique_ptr<Benchmark>> opened;  // before the model is loaded
+  for (const auto& chosen : options.benchmarks) opened.push_back(open(chosen, options));
+  make_directories(options.out);
+  check_writable(options.out);
   const auto speaker = load(options.model);
-  options.ask.asking.decoding = options.decoding.over(speaker.greedy, speaker.greedy, speaker.model->head().size(0));
-  for (const auto& chosen : options.benchmarks) run_one(chosen, options, &speaker);
+  options.ask.asking.decoding = options.decoding.over(speaker);
+  for (size_t i = 0; i < opened.size(); ++i) {
+    run_one(options.benchmarks[i], *opened[i], options, &speaker);
+    opened[i].reset();
+  }
   return 0;
 }
 

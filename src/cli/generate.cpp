@@ -21,7 +21,7 @@ int run(const GenerateOptions& options) {
   // What a person types is text, also where it looks like a control token.
   const auto speaker = load(options.model, SpecialText::kPlain);
   const auto prompt = speaker.processor->encode_prompt(options.prompt.conversation());
-  const auto decoding = options.decoding.over(speaker.decoding, speaker.greedy, speaker.model->head().size(0));
+  const auto decoding = options.decoding.over(speaker);
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get());
   const auto answer = generate(engine, prompt, decoding, [&](std::string_view text) {
     if (!options.json) std::cout << text << std::flush;

@@ -89,8 +89,7 @@ int run(const ServeOptions& options) {
   auto model = options.model;
   if (!model.dtype) model.dtype = dtype_of_verbalizers(layers.verbalizers);
   const auto speaker = load(model, SpecialText::kPlain, layers);
-  ChatServerConfig chat_config{name_of(options),
-                               options.decoding.over(speaker.decoding, speaker.greedy, speaker.model->head().size(0))};
+  ChatServerConfig chat_config{name_of(options), options.decoding.over(speaker)};
   if (!options.decoding.max_new_tokens) chat_config.defaults.max_new_tokens = usual_longest_answer(options.model.model);
   chat_config.media = options.media;
   chat_config.engine = options.engine;

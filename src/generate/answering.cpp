@@ -113,8 +113,7 @@ int32_t Answering::choose(std::span<float> logits) {
 }
 
 bool Answering::append(int32_t token) {
-  const auto& stops = request_.decoding.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
+  if (request_.decoding.stops_at(token)) {
     reply_.finish = Finish::kStop;
     return false;
   }
@@ -137,8 +136,7 @@ bool Answering::advance_beams(std::span<float> log_probs, int64_t vocab_size) {
   }
   if (search_->advance(log_probs, vocab_size)) return tell();
   auto tokens = search_->best();
-  const auto& stops = request_.decoding.stop_tokens;
-  if (std::find(stops.begin(), stops.end(), tokens.back()) != stops.end()) {
+  if (request_.decoding.stops_at(tokens.back())) {
     reply_.finish = Finish::kStop;
     tokens.pop_back();
   }

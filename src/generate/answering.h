@@ -62,7 +62,6 @@ class Answering {
   void restart();
   /// Asks the client whether it still waits, with new text if there is any.
   bool tell(std::string_view text = {});
-  bool is_cancelled() const { return is_cancelled_; }
   void set_cached_tokens(int64_t count) { reply_.num_cached_tokens = count; }
   /// Gives the reply away.
   void finish();

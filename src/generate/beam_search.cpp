@@ -37,8 +37,7 @@ std::vector<BeamSearch::Continuation> BeamSearch::best_continuations(std::span<c
   std::sort_heap(all.begin(), all.end(), better);
   const bool is_last = length_ + 1 >= max_new_tokens_;
   for (auto& continuation : all) {
-    continuation.ends = is_last || std::find(decoding_.stop_tokens.begin(), decoding_.stop_tokens.end(),
-                                             continuation.token) != decoding_.stop_tokens.end();
+    continuation.ends = is_last || decoding_.stops_at(continuation.token);
   }
   return all;
 }

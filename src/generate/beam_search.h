@@ -26,7 +26,6 @@ class BeamSearch {
 
   /// The best answer, with its stop token, once the search has ended.
   const std::vector<int32_t>& best() const { return finished_.front().tokens; }
-  double best_score() const { return finished_.front().score; }
 
  private:
   struct Hypothesis {

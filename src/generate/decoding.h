@@ -1,6 +1,7 @@
 // How an answer is decoded: greedily, by beams or by sampling, with which penalties, and what ends it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -49,6 +50,11 @@ struct Decoding {
   int64_t no_repeat_ngram_size = 0;
   std::vector<int64_t> suppress_tokens;
   std::vector<std::vector<int64_t>> bad_words_ids;
+
+  /// Whether `token` ends an answer.
+  bool stops_at(int64_t token) const {
+    return std::find(stop_tokens.begin(), stop_tokens.end(), token) != stop_tokens.end();
+  }
 
   std::optional<int64_t> top_logprobs;  // with the answer's log-probabilities, and those of so many likely tokens
 };

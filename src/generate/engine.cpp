@@ -221,6 +221,7 @@ void Engine::State::fail_jobs(const std::vector<Job>& jobs, const std::exception
 /// Full blocks of a job's only branch can be found from now on.
 void Engine::State::remember_blocks(Answering& job) {
   const auto& branch = job.branches().front();
+  if (!job.is_reading() && branch.num_known % KvCache::kBlockTokens != 0) return;  // the new token filled none
   const int64_t num_full = branch.num_known / KvCache::kBlockTokens;
   const auto& keys = job.keys_of(num_full);
   for (int64_t i = 0; i < num_full; ++i) blocks_.remember(branch.blocks[i], keys[i]);
@@ -317,12 +318,12 @@ void Engine::State::go_on(const Job& job, const at::Tensor& logits, int32_t like
 
 /// Every beam goes on from the blocks of the one that it extends.
 void Engine::State::fork(Answering& job) {
-  const auto before = job.branches();
+  const auto before = std::move(job.branches());
   std::vector<Branch> after;
   for (size_t i = 0; i < job.parents().size(); ++i) {
-    Branch branch = before[job.parents()[i]];
-    for (const int32_t block : branch.blocks) blocks_.share(block);
-    branch.tokens.assign(job.prompt().tokens.begin(), job.prompt().tokens.end());
+    const auto& parent = before[job.parents()[i]];
+    for (const int32_t block : parent.blocks) blocks_.share(block);
+    Branch branch{job.prompt().tokens, parent.blocks, parent.num_known};
     branch.tokens.insert(branch.tokens.end(), job.beam(i).begin(), job.beam(i).end());
     after.push_back(std::move(branch));
   }

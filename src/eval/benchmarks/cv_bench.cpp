@@ -16,17 +16,7 @@ Item read(const RowReader& row) {
   return item;
 }
 
-std::string own_prompt(const Item& item) {
-  const auto prompt = item.row.find("prompt");
-  return prompt != item.row.end() && prompt->is_string() ? prompt->get<std::string>() : item.question;
-}
-
-std::string lmms_prompt(const Item& item) {
-  std::string letters;
-  for (const auto& option : item.options) letters += (letters.empty() ? "" : ", ") + to_utf8(option.label);
-  return concat("Note: You only need to respond with ", letters, " without providing any additional information.\n\n",
-                own_prompt(item));
-}
+std::string lmms_prompt(const Item& item) { return concat(letters_note(item), "\n\n", own_prompt(item)); }
 
 std::string vlsi_prompt(const Item& item) { return concat(own_prompt(item), "\n", kAnswerWithLetter); }
 

@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/benchmarks/yes_no_mark.h"
 #include "eval/scoring/yes_no.h"
 
 namespace vlsi::hallusion_bench {
@@ -47,14 +48,6 @@ std::string vlsi_prompt(const Item& item) {
   return concat(item.question, "\n", kRequest);
 }
 
-template <YesNo (*kRule)(TextView)>
-Mark mark(const Item& item, TextView answer, const Profile&) {
-  const YesNo said = kRule(answer);
-  if (said == YesNo::kNeither) return {"", 0, false};
-  const TextView word = said == YesNo::kYes ? U"yes" : U"no";
-  return right_or_wrong(item.golds[0] == word, word);
-}
-
 Mark judged(const Item&, TextView, const Profile&) { return not_scored(); }
 
 /// aAcc of questions, fAcc of figures and qAcc of questions over all figures of their set.
@@ -81,10 +74,10 @@ std::unique_ptr<Benchmark> open_hallusion_bench(const BenchmarkSource& source) {
       "hallusion-bench",
       read,
       pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark<yes_no_by_words>, vlmevalkit_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, vlmevalkit_figures},
        {Community::kLmms, bare_question, judged, vlmevalkit_figures},
        {Community::kOfficial, bare_question, judged, vlmevalkit_figures},
-       {Community::kVlsi, vlsi_prompt, mark<yes_anywhere>, accuracy_figures}}};
+       {Community::kVlsi, vlsi_prompt, mark_yes_no<yes_anywhere>, accuracy_figures}}};
   return open_items(source, rules);
 }
 

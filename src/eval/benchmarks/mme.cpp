@@ -6,6 +6,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/benchmarks/yes_no_mark.h"
 #include "eval/scoring/yes_no.h"
 
 namespace vlsi::mme {
@@ -36,14 +37,6 @@ Item read(const RowReader& row) {
 std::string lmms_prompt(const Item& item) {
   const Text question = replace(strip(to_text(item.question)), U" Please answer yes or no.", U"");
   return concat(to_utf8(question), "\n", kAnswerWithWord);
-}
-
-template <YesNo (*kRule)(TextView)>
-Mark mark(const Item& item, TextView answer, const Profile&) {
-  const YesNo said = kRule(answer);
-  if (said == YesNo::kNeither) return {"", 0, false};
-  const TextView word = said == YesNo::kYes ? U"yes" : U"no";
-  return right_or_wrong(item.golds[0] == word, word);
 }
 
 /// The sum over tasks of accuracy and of the share of pictures with both answers right, each up to 100.
@@ -119,10 +112,10 @@ std::unique_ptr<Benchmark> open_mme(const BenchmarkSource& source) {
   static const BenchmarkRules rules{"mme",
                                     read,
                                     usual_pictures,
-                                    {{Community::kVlmEvalKit, bare_question, mark<yes_no_by_words>, figures},
-                                     {Community::kLmms, lmms_prompt, mark<yes_no_of_mme_lmms>, figures},
-                                     {Community::kOfficial, bare_question, mark<yes_no_of_mme>, figures},
-                                     {Community::kVlsi, lmms_prompt, mark<yes_no_of_mme>, figures}},
+                                    {{Community::kVlmEvalKit, bare_question, mark_yes_no<yes_no_by_words>, figures},
+                                     {Community::kLmms, lmms_prompt, mark_yes_no<yes_no_of_mme_lmms>, figures},
+                                     {Community::kOfficial, bare_question, mark_yes_no<yes_no_of_mme>, figures},
+                                     {Community::kVlsi, lmms_prompt, mark_yes_no<yes_no_of_mme>, figures}},
                                     submit};
   return open_items(source, rules);
 }

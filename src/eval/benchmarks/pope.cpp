@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/benchmarks/yes_no_mark.h"
 #include "eval/scoring/pope_sums.h"
 #include "eval/scoring/yes_no.h"
 
@@ -33,14 +34,6 @@ Item read(const RowReader& row) {
 }
 
 std::string vlmevalkit_prompt(const Item& item) { return item.question + " Please answer yes or no."; }
-
-template <YesNo (*kRule)(TextView)>
-Mark mark(const Item& item, TextView answer, const Profile&) {
-  const YesNo said = kRule(answer);
-  if (said == YesNo::kNeither) return {"", 0, false};
-  const TextView word = said == YesNo::kYes ? U"yes" : U"no";
-  return right_or_wrong(item.golds[0] == word, word);
-}
 
 YesNo vlsi_rule(TextView answer) { return yes_no_of_pope(lower(answer)); }
 
@@ -144,10 +137,10 @@ std::unique_ptr<Benchmark> open_pope(const BenchmarkSource& source) {
       "pope",
       read,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark<yes_no_by_words>, vlmevalkit_figures},
-       {Community::kLmms, word_prompt, mark<yes_no_exactly>, lmms_figures},
-       {Community::kOfficial, bare_question, mark<yes_no_of_pope>, official_figures},
-       {Community::kVlsi, word_prompt, mark<vlsi_rule>, vlsi_figures}}};
+      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, vlmevalkit_figures},
+       {Community::kLmms, word_prompt, mark_yes_no<yes_no_exactly>, lmms_figures},
+       {Community::kOfficial, bare_question, mark_yes_no<yes_no_of_pope>, official_figures},
+       {Community::kVlsi, word_prompt, mark_yes_no<vlsi_rule>, vlsi_figures}}};
   return open_items(source, rules);
 }
 

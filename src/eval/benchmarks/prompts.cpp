@@ -33,6 +33,17 @@ std::string bare_question(const Item& item) { return item.question; }
 
 std::string word_prompt(const Item& item) { return concat(item.question, "\n", kAnswerWithWord); }
 
+std::string own_prompt(const Item& item) {
+  const auto prompt = item.row.find("prompt");
+  return prompt != item.row.end() && prompt->is_string() ? prompt->get<std::string>() : item.question;
+}
+
+std::string letters_note(const Item& item) {
+  std::string letters;
+  for (const auto& option : item.options) letters += (letters.empty() ? "" : ", ") + to_utf8(option.label);
+  return concat("Note: You only need to respond with ", letters, " without providing any additional information.");
+}
+
 std::string capitalized(const std::string& text) {
   const Text all = to_text(text);
   if (all.empty()) return text;

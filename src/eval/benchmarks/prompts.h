@@ -28,6 +28,12 @@ std::string vlsi_choice_prompt(const Item& item);
 std::string bare_question(const Item& item);
 std::string word_prompt(const Item& item);
 
+/// The row's own prompt, else the question.
+std::string own_prompt(const Item& item);
+
+/// lmms-eval's note that the answer is one of the options' letters.
+std::string letters_note(const Item& item);
+
 /// Python's str.capitalize.
 std::string capitalized(const std::string& text);
 
