@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The peers of bench/inference.py; each prints one line of JSON, {"seconds": of a step of decoding}.
+"""The peers of bench/inference.py; each prints one line of JSON, {"seconds": of what is measured}.
 
     inference_peer.py write bf16|q8_0|q4_0 FILE.gguf               random weights of Qwen2-VL 2B's text model, for llama.cpp
     inference_peer.py llamacpp FILE.gguf THREADS TOKENS            its own figure for a token of one answer
     inference_peer.py transformers DIRECTORY THREADS TOKENS BATCH  median seconds between tokens of `generate`, bfloat16
+    inference_peer.py photo FILE.jpg                               a smooth picture of 4000 x 3000 pixels with noise
+    inference_peer.py patches DIRECTORY FILE THREADS               median seconds from a picture's file to its patches
+    inference_peer.py first_token DIRECTORY PROMPT THREADS         the model's answer of one token
 
 gguf 0.19, xllamacpp 2026.10, transformers 5.23, torch 2.13.
 """
@@ -106,5 +109,49 @@ def transformers(directory, threads, tokens, batch):
     return {"seconds": statistics.median(b - a for a, b in zip(times[4:], times[5:]))}
 
 
+def photo(path):
+    import numpy
+    from PIL import Image
+
+    random = numpy.random.default_rng(1)
+    small = Image.fromarray(random.integers(0, 256, (30, 40, 3), dtype=numpy.uint8))
+    pixels = numpy.asarray(small.resize((4000, 3000), Image.Resampling.BICUBIC), dtype=numpy.int16)
+    noisy = numpy.clip(pixels + random.integers(-8, 9, pixels.shape, dtype=numpy.int16), 0, 255).astype(numpy.uint8)
+    Image.fromarray(noisy).save(path, quality=90)
+    return {}
+
+
+def patches(directory, path, threads):
+    import statistics
+    import time
+
+    import torch
+    from PIL import Image
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+    torch.set_num_threads(int(threads))
+    processor = Qwen2VLImageProcessorPil.from_pretrained(directory)
+    seconds = []
+    for _ in range(6):
+        start = time.perf_counter()
+        with Image.open(path) as image:
+            found = processor(image.convert("RGB"), return_tensors="pt")["pixel_values"]
+        seconds.append(time.perf_counter() - start)
+    return {"seconds": statistics.median(seconds[1:]), "patches": len(found)}
+
+
+def first_token(directory, prompt, threads):
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoTokenizer
+
+    torch.set_num_threads(int(threads))
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    model = AutoModelForImageTextToText.from_pretrained(directory, dtype=torch.bfloat16)
+    text = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
+    with torch.inference_mode():
+        found = model.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=1, do_sample=False)
+    return {"text": tokenizer.decode(found[0, -1])}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"write": write, "llamacpp": llamacpp, "transformers": transformers}[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))
