@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
+#include <sstream>
+#include <string>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -20,6 +22,14 @@ std::string describe(const CLI::ParseError& error, const CLI::App& program) {
   return text + "; vlsi --help and vlsi COMMAND --help say what there is";
 }
 
+/// The end of a command's help, behind what else the command says there by a callback.
+std::string examples_text(const std::string& examples) {
+  std::string text = "Examples:";
+  std::istringstream lines(examples);
+  for (std::string line; std::getline(lines, line);) text += "\n  " + line;
+  return text;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,6 +44,7 @@ int main(int argc, char** argv) {
   Action action;
   for (const auto& entry : commands()) {
     auto* command = program.add_subcommand(entry.name, entry.meaning);
+    command->footer(examples_text(entry.examples));
     command->callback([&action, work = entry.add(*command)] { action = work; });
   }
   try {

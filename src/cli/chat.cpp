@@ -154,7 +154,7 @@ Action add_chat(CLI::App& command) {
   command.add_option("--system", options->system, "a system turn instead of the template's own");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 1024");
   add_engine_options(command, options->engine);
-  command.footer("In the conversation:\n" + std::string(kChatHelp));
+  command.footer([] { return "In the conversation:\n" + std::string(kChatHelp) + "\n"; });
   return [options] { return run(*options); };
 }
 

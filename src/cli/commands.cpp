@@ -3,32 +3,58 @@
 namespace vlsi {
 
 /// A command whose options and work are Action add_<name>(CLI::App&), of src/cli/.
-#define COMMAND(word, does)                                        \
-  Command {                                                        \
-    .name = #word, .meaning = does, .add = [](CLI::App& command) { \
-      Action add_##word(CLI::App&);                                \
-      return add_##word(command);                                  \
-    }                                                              \
+#define COMMAND(word, does, lines)                                                    \
+  Command {                                                                           \
+    .name = #word, .meaning = does, .examples = lines, .add = [](CLI::App& command) { \
+      Action add_##word(CLI::App&);                                                   \
+      return add_##word(command);                                                     \
+    }                                                                                 \
   }
 
 Table<Command>& commands() {
   static Table<Command> table{
-      COMMAND(init, "Write a complete Hugging Face directory with random weights"),
-      COMMAND(finetune, "Supervised fine-tuning of the student alone, by the finetune part of the file"),
-      COMMAND(distill, "Verbalize, interact, fine-tune: the three steps of the method"),
-      COMMAND(plan, "Memory, disk and time of a run, part by part, before anything is loaded"),
-      COMMAND(cache, "The teacher's part of step 2, once, to disk: later runs need no teacher"),
-      COMMAND(score, "Log-probabilities of the answers in a data file, one JSON line a conversation"),
-      COMMAND(generate, "Answer one prompt, with or without pictures (greedy)"),
-      COMMAND(chat, "A conversation in the terminal, with pictures"),
-      COMMAND(serve, "A model behind the interface of OpenAI, and a page to try it"),
-      COMMAND(answer, "Answer a data file's questions; the result is a data file (teacher labels)"),
-      COMMAND(evaluate, "The score of a model, or of answers made elsewhere, on benchmarks"),
-      COMMAND(table, "Results of several models side by side, in the columns of the paper's tables"),
-      COMMAND(export, "A run's student as a Hugging Face directory, or its adapters as a PEFT directory"),
-      COMMAND(inspect, "What is in a model, adapter, verbalizer, teacher cache or run directory"),
-      COMMAND(lens, "What every layer says about one input, token by token"),
-      COMMAND(report, "A page about one or several runs: curves, matches, what the layers say")};
+      COMMAND(init, "Write a complete Hugging Face directory with random weights",
+              "vlsi init --config config.json --tokenizer tokenizer --out untrained --dtype bfloat16"),
+      COMMAND(finetune, "Supervised fine-tuning of the student alone, by the finetune part of the file",
+              "vlsi finetune run.yaml --set out=finetuned --set optimizer.learning_rate=1e-5"),
+      COMMAND(distill, "Verbalize, interact, fine-tune: the three steps of the method",
+              "vlsi distill run.yaml\n"
+              "vlsi distill run.yaml --resume"),
+      COMMAND(plan, "Memory, disk and time of a run, part by part, before anything is loaded",
+              "vlsi plan run.yaml\n"
+              "vlsi plan run.yaml --set out=elsewhere --only interact --json"),
+      COMMAND(cache, "The teacher's part of step 2, once, to disk: later runs need no teacher",
+              "vlsi cache run.yaml --set teacher.verbalizers=run/teacher-verbalizers --out teacher-cache"),
+      COMMAND(score, "Log-probabilities of the answers in a data file, one JSON line a conversation",
+              "vlsi score --model model --data data.json --images images --out scores.jsonl"),
+      COMMAND(generate, "Answer one prompt, with or without pictures",
+              "vlsi generate --model model --image picture.png --prompt \"What is this?\"\n"
+              "vlsi generate --model model --prompt \"Hello\" --temperature 0.7 --seed 1 --max-new-tokens 20"),
+      COMMAND(chat, "A conversation in the terminal, with pictures",
+              "vlsi chat --model model\n"
+              "printf \"Hello\\nWho are you?\\n\" | vlsi chat --model model --greedy"),
+      COMMAND(serve, "A model behind the interface of OpenAI, and a page to try it",
+              "vlsi serve --model model --port 8000"),
+      COMMAND(answer, "Answer a data file's questions; the result is a data file (teacher labels)",
+              "vlsi answer --model model --data data.json --images images --out answers.json"),
+      COMMAND(evaluate, "The score of a model, or of answers made elsewhere, on benchmarks",
+              "vlsi evaluate --benchmark easy-vqa --model model --data test.json --images images --out results\n"
+              "vlsi evaluate --benchmark easy-vqa --data test.json --images images --predictions "
+              "results/predictions.jsonl --out again"),
+      COMMAND(table, "Results of several models side by side, in the columns of the paper's tables",
+              "vlsi table results\n"
+              "vlsi table Ours=results --format latex --out table.tex"),
+      COMMAND(export, "A run's student as a Hugging Face directory, or its adapters as a PEFT directory",
+              "vlsi export --run run --out student\n"
+              "vlsi export --run run --out student-gguf --format gguf"),
+      COMMAND(inspect, "What is in a model, adapter, verbalizer, teacher cache or run directory",
+              "vlsi inspect model\n"
+              "vlsi inspect run"),
+      COMMAND(lens, "What every layer says about one input, token by token",
+              "vlsi lens --model model --verbalizers run/student-verbalizers --image picture.png --prompt \"What is "
+              "this?\""),
+      COMMAND(report, "A page about one or several runs: curves, matches, what the layers say",
+              "vlsi report run --out report.html")};
   return table;
 }
 

@@ -14,6 +14,7 @@ using Action = std::function<int()>;
 
 struct Command {
   std::string name, meaning;
+  std::string examples;              // command lines, each on a line, that work one after the other
   Action (*add)(CLI::App& command);  // gives the command its options; the result works with what was parsed into them
 };
 

@@ -145,11 +145,10 @@ Action add_serve(CLI::App& command) {
       ->check(whole_number_from(0));
   add_bytes_option(command, "--max-body", options->max_body_bytes, "a request's longest body");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 1024");
-  command.footer(
-      "Decoding options are for what a request does not say; without a seed of its own its tokens are drawn anew.\n"
-      "Example, where MODEL is a model's directory:\n"
-      "  vlsi serve --model \"$MODEL\" --port 8000\n"
-      "  curl http://127.0.0.1:8000/v1/models");
+  command.footer([] {
+    return "Decoding options are for what a request does not say; without a seed of its own its tokens are drawn "
+           "anew.\n";
+  });
   return [options] { return run(*options); };
 }
 

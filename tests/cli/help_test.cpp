@@ -57,6 +57,51 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
   }
 }
 
+/// What the examples name, by these names.
+void write_what_examples_use(const Folder& folder) {
+  const auto copy = [&](const fs::path& from, const char* name) {
+    fs::copy(from, folder / name, fs::copy_options::recursive);
+  };
+  copy(tiny("student.json"), "config.json");
+  copy(tiny("tokenizer"), "tokenizer");
+  copy(model("student"), "model");
+  copy(fs::path(VLSI_TEST_DATA) / "images", "images");
+  copy(folder / "images/rgb_8.png", "picture.png");
+  copy(tiny("train.json"), "data.json");
+  copy(tiny("train.json"), "test.json");
+  write_run(folder);
+}
+
+/// What a shell makes of a line in `folder`, without input.
+Result shell(const Folder& folder, const std::string& line) {
+  const auto start = concat("cd '", folder.path().string(), "' && PATH='", VLSI_BUILD_DIR, "':$PATH && { ", line,
+                            "; } > out 2> err < /dev/null");
+  const int status = std::system(start.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(folder / "out"),
+          content_of(folder / "err")};
+}
+
+TEST(Help, ItsExamplesRunAsPrinted) {
+  const Folder folder;
+  write_what_examples_use(folder);
+  for (const auto& command : commands()) {
+    EXPECT_FALSE(command.examples.empty()) << command.name;
+    std::istringstream lines(command.examples);
+    for (std::string line; std::getline(lines, line);) {
+      SCOPED_TRACE(line);
+      EXPECT_NE(line.find("vlsi " + command.name + " "), std::string::npos);
+      EXPECT_NE(vlsi_program({command.name, "--help"}).out.find("\n  " + line), std::string::npos);
+      // A server does not end by itself: it is told to when it has its address.
+      const bool serves = command.name == "serve";
+      const auto result = shell(
+          folder,
+          serves ? line + " & until grep -qs http out || ! kill -0 $!; do sleep 0.1; done; kill $!; wait $!" : line);
+      const bool is_taken = serves && result.err.find("in use") != std::string::npos;  // its port, by another program
+      EXPECT_TRUE(result.status == 0 || is_taken) << result.err;
+    }
+  }
+}
+
 TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   expect_refusal(vlsi_program({}), {"subcommand"});
   expect_refusal(vlsi_program({"distil"}), {"'distil'"});
