@@ -240,6 +240,63 @@ class SwiGlu : public torch::autograd::Function<SwiGlu> {
   }
 };
 
+// ---- x sigmoid(f(x)) ----
+
+struct QuickGelu {
+  static float argument(float x) { return 1.702F * x; }
+  static float slope(float) { return 1.702F; }
+};
+
+/// (1 + tanh(u)) / 2 is sigmoid(2 u).
+struct GeluTanh {
+  static constexpr float kFactor = 1.59576912F;  // 2 √(2/π)
+  static float argument(float x) { return kFactor * (x + 0.044715F * x * x * x); }
+  static float slope(float x) { return kFactor * (1 + 3 * 0.044715F * x * x); }
+};
+
+template <class Gelu>
+class SelfGated : public torch::autograd::Function<SelfGated<Gelu>> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& input) {
+    const auto x = input.contiguous();
+    auto y = at::empty_like(x);
+    with_number_of(x, [&](auto number) {
+      const auto* in = data_of<decltype(number)>(x);
+      auto* out = mutable_data_of<decltype(number)>(y);
+      for_row_blocks(num_rows(x), [=, end_of_x = x.numel()](int64_t begin, int64_t end, int64_t) {
+#pragma omp simd
+        for (int64_t i = begin * kRow; i < std::min(end * kRow, end_of_x); ++i) {
+          const float value = wide(in[i]);
+          out[i] = narrow<decltype(number)>(value * sigmoid(Gelu::argument(value)));
+        }
+      });
+    });
+    context->save_for_backward({x});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const auto x = context->get_saved_variables()[0], gy = gradients[0].contiguous();
+    auto gx = at::empty_like(x);
+    with_number_of(x, [&](auto number) {
+      const auto *in = data_of<decltype(number)>(x), *g = data_of<decltype(number)>(gy);
+      auto* out = mutable_data_of<decltype(number)>(gx);
+      for_row_blocks(num_rows(x), [=, end_of_x = x.numel()](int64_t begin, int64_t end, int64_t) {
+#pragma omp simd
+        for (int64_t i = begin * kRow; i < std::min(end * kRow, end_of_x); ++i) {
+          const float value = wide(in[i]), s = sigmoid(Gelu::argument(value));
+          out[i] = narrow<decltype(number)>(wide(g[i]) * s * (1 + value * (1 - s) * Gelu::slope(value)));
+        }
+      });
+    });
+    return {gx};
+  }
+
+ private:
+  static constexpr int64_t kRow = 1024;  // numbers that are dealt out together
+  static int64_t num_rows(const at::Tensor& x) { return (x.numel() + kRow - 1) / kRow; }
+};
+
 // ---- rotation ----
 
 /// One rotation by the given angles; by their negatives it is the gradient.
@@ -307,6 +364,14 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
   const bool fits = is_plain(gate) && gate.dim() == 2 && gate.size(0) > 0 && has_dense_rows(gate) && has_dense_rows(up);
   return fits ? SwiGlu::apply(gate, up) : swiglu_plain(gate, up);
 }
+
+at::Tensor quick_gelu_plain(const at::Tensor& x) { return x * at::sigmoid(x * 1.702); }
+at::Tensor gelu_tanh_plain(const at::Tensor& x) { return at::gelu(x, "tanh"); }
+
+at::Tensor quick_gelu(const at::Tensor& x) {
+  return is_plain(x) ? SelfGated<QuickGelu>::apply(x) : quick_gelu_plain(x);
+}
+at::Tensor gelu_tanh(const at::Tensor& x) { return is_plain(x) ? SelfGated<GeluTanh>::apply(x) : gelu_tanh_plain(x); }
 
 at::Tensor rotate_plain(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
   const auto halves = x.chunk(2, -1);

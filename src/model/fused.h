@@ -16,6 +16,14 @@ at::Tensor rms_norm_plain(const at::Tensor& x, const at::Tensor& weight, double 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 at::Tensor swiglu_plain(const at::Tensor& gate, const at::Tensor& up);
 
+/// x sigmoid(1.702 x), of any shape.
+at::Tensor quick_gelu(const at::Tensor& x);
+at::Tensor quick_gelu_plain(const at::Tensor& x);
+
+/// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, of any shape.
+at::Tensor gelu_tanh(const at::Tensor& x);
+at::Tensor gelu_tanh_plain(const at::Tensor& x);
+
 /// Rotates the pairs (j, j + d/2) of every head by the token's angles: x cos + rotate_half(x) sin.
 /// x [T, H, d]; cos, sin [T, d/2] in x's dtype. No gradient to cos and sin.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);

@@ -190,6 +190,49 @@ TEST(SwiGlu, StaysFiniteFarFromZero) {
     EXPECT_TRUE(result.isfinite().all().item<bool>());
 }
 
+struct Gelu {
+  const char* name;
+  Operation fused, plain;
+  at::Tensor (*formula)(const at::Tensor& x);
+};
+
+const std::vector<Gelu> kGelus{
+    {"quick", [](const auto& x) { return quick_gelu(x[0]); }, [](const auto& x) { return quick_gelu_plain(x[0]); },
+     [](const at::Tensor& x) { return x / (1 + (-1.702 * x).exp()); }},
+    {"tanh", [](const auto& x) { return gelu_tanh(x[0]); }, [](const auto& x) { return gelu_tanh_plain(x[0]); },
+     [](const at::Tensor& x) { return 0.5 * x * (1 + (std::sqrt(2 / M_PI) * (x + 0.044715 * x.pow(3))).tanh()); }}};
+
+TEST(Gelu, EqualsItsPlainDefinitionWithGradients) {
+  for (const auto& gelu : kGelus) {
+    SCOPED_TRACE(gelu.name);
+    for (const auto& [rows, width] : kShapes) {
+      expect_equal(gelu.fused, gelu.plain, {random({rows, width}, 1) * 3});
+      expect_rounded_formula(gelu.fused, gelu.plain, {random({rows, width}, 1) * 3});
+    }
+    expect_equal(gelu.fused, gelu.plain, {random({70, 1100}, 1).t()});
+    EXPECT_EQ(gelu.fused({at::empty({0, 5})}).sizes(), at::IntArrayRef({0, 5}));
+  }
+}
+
+TEST(Gelu, IsTheFormulaInFloat64) {
+  for (const auto& gelu : kGelus) {
+    SCOPED_TRACE(gelu.name);
+    const auto x = random({4, 9}, 3, at::kDouble) * 3;
+    EXPECT_LE(difference(gelu.fused({x}), gelu.formula(x)), 1e-14);
+    expect_gradients_of_differences(gelu.fused, {x});
+  }
+}
+
+TEST(Gelu, StaysFiniteFarFromZeroAndCarriesWhatIsNotANumber) {
+  for (const auto& gelu : kGelus) {
+    SCOPED_TRACE(gelu.name);
+    const auto far = at::tensor({-1e12F, -200.0F, -90.0F, 90.0F, 200.0F, 1e12F});
+    for (const auto& result : value_and_gradients(gelu.fused, {far}, at::ones_like(far)))
+      EXPECT_TRUE(result.isfinite().all().item<bool>());
+    EXPECT_TRUE(gelu.fused({at::full({3}, std::numeric_limits<float>::quiet_NaN())}).isnan().all().item<bool>());
+  }
+}
+
 class Rotation : public testing::Test {
  protected:
   static Operation by(const at::Tensor& angles, bool plain = false) {

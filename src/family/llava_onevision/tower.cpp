@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "model/fused.h"
 
 namespace vlsi {
 
@@ -29,7 +30,7 @@ at::Tensor SiglipLayer::forward(const at::Tensor& x, const std::vector<SequenceR
   const auto heads = [&](size_t i) { return qkv[i].reshape({num_patches, num_heads_, width / num_heads_}); };
   const auto attended = packed_attention(heads(0), heads(1), heads(2), views, /*causal=*/false);
   const auto y = x + out_->forward(attended.reshape({num_patches, width}));
-  return y + fc2_->forward(at::gelu(fc1_->forward(norm2_->forward(y)), "tanh"));
+  return y + fc2_->forward(gelu_tanh(fc1_->forward(norm2_->forward(y))));
 }
 
 SiglipTower::SiglipTower(const LlavaOnevisionConfig& config) : config_(config) {

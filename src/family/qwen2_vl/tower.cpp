@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "model/fused.h"
+
 namespace vlsi {
 namespace {
 
@@ -22,8 +24,7 @@ Qwen2VlBlock::Qwen2VlBlock(const Qwen2VlConfig& config) {
 at::Tensor Qwen2VlBlock::forward(const at::Tensor& x, const RotaryTable& rotary,
                                  const std::vector<SequenceRun>& frames) const {
   const auto y = x + attention_->forward(norm1_->forward(x), rotary, frames);
-  const auto inner = fc1_->forward(norm2_->forward(y));
-  return y + fc2_->forward(inner * at::sigmoid(inner * 1.702));
+  return y + fc2_->forward(quick_gelu(fc1_->forward(norm2_->forward(y))));
 }
 
 Qwen2VlTower::Qwen2VlTower(const Qwen2VlConfig& config) : config_(config) {

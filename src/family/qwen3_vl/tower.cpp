@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/fused.h"
+
 namespace vlsi {
 namespace {
 
@@ -40,7 +42,7 @@ Qwen3VlBlock::Qwen3VlBlock(const Qwen3VlConfig& config) {
 at::Tensor Qwen3VlBlock::forward(const at::Tensor& x, const RotaryTable& rotary,
                                  const std::vector<SequenceRun>& frames) const {
   const auto y = x + attention_->forward(norm1_->forward(x), rotary, frames);
-  return y + fc2_->forward(at::gelu(fc1_->forward(norm2_->forward(y)), "tanh"));
+  return y + fc2_->forward(gelu_tanh(fc1_->forward(norm2_->forward(y))));
 }
 
 at::Tensor interpolated_positions(const at::Tensor& table, std::span<const PictureShape> pictures, int64_t merge) {
