@@ -41,6 +41,10 @@ class ShardedWeights : public WeightSource {
     parts_[part].whole = at::Tensor();
   }
 
+  void replace(size_t, std::span<const at::Tensor>, std::span<const at::Tensor>) override {
+    TORCH_CHECK(false, "what ranks hold together stays as it is");
+  }
+
   bool is_exchange() const override { return true; }
 
  private:

@@ -90,9 +90,11 @@ at::Tensor Linear::adapted_rows(const at::Tensor& x) const {
       .mul_(lora_scale_);
 }
 
-void Linear::quantize(Quantization kind) {
+void Linear::quantize(Quantization kind) { set_quantized(quantize_weight(weight_, kind)); }
+
+void Linear::set_quantized(QuantizedWeight weight) {
   TORCH_CHECK(!is_quantized() && !weight_.requires_grad(), "a weight that learns, or is quantised already");
-  quantized_ = quantize_weight(weight_, kind);
+  quantized_ = std::move(weight);
   weight_.set_data(without_values(weight_));
 }
 

@@ -40,9 +40,10 @@ class Linear : public Module {
   at::Tensor merged_weight(at::ScalarType dtype) const;
 
   /// From now on the weight is in 8 or 4 bits a number, as `kind` says; the parameter `weight` has no values any more.
-  /// A gradient of it is not to be
-  /// wanted.
+  /// A gradient of it is not to be wanted.
   void quantize(Quantization kind);
+  /// The same with a weight that quantize_weight made of this map's.
+  void set_quantized(QuantizedWeight weight);
   bool is_quantized() const { return quantized_.has_value(); }
 
   /// Without values where the map is quantised.

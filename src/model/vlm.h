@@ -86,6 +86,8 @@ class Vlm : public Module {
   /// Weights that are in memory part by part from now on (streamed_part); without gradient, and not for forward_cached.
   void set_stream(std::unique_ptr<WeightStream> stream) { stream_ = std::move(stream); }
   bool is_streamed() const { return stream_ != nullptr; }
+  /// Null when resident.
+  WeightStream* stream() { return stream_.get(); }
 
   /// Takes weights that are views of mapped files out of memory; whatever touches them next has them back.
   void release_memory() const { release_pages(views_); }

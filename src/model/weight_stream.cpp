@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/mapped_file.h"
@@ -29,7 +30,7 @@ class StoredWeights : public WeightSource {
   void show(size_t part) override {
     at::NoGradGuard no_grad;
     for (const auto& weight : parts_[part]) {
-      if (is_read_in_place(weight.stored)) continue;
+      if (is_read_in_place(weight)) continue;
       weight.parameter.set_data(weight.stored.to(options_));
       release(bytes_of(weight.stored));
     }
@@ -37,19 +38,30 @@ class StoredWeights : public WeightSource {
 
   void let_go(size_t part) override {
     for (const auto& weight : parts_[part]) {
-      if (!is_read_in_place(weight.stored)) weight.parameter.set_data(weight.stored);
+      if (!is_read_in_place(weight)) weight.parameter.set_data(weight.stored);
       release(bytes_of(weight.stored));
     }
+  }
+
+  void replace(size_t part, std::span<const at::Tensor> gone, std::span<const at::Tensor> views) override {
+    std::erase_if(parts_[part], [&](const StoredWeight& weight) {
+      const bool goes = std::ranges::any_of(gone, [&](const auto& one) { return one.is_same(weight.parameter); });
+      if (goes) release(bytes_of(weight.stored));
+      return goes;
+    });
+    for (const auto& view : views) parts_[part].push_back({view, view});
   }
 
   bool is_exchange() const override { return false; }
 
  private:
-  bool is_read_in_place(const at::Tensor& stored) const {
-    return stored.scalar_type() == c10::typeMetaToScalarType(options_.dtype()) && options_.device().is_cpu();
+  bool is_read_in_place(const StoredWeight& weight) const {
+    const auto& stored = weight.stored;
+    return weight.parameter.is_same(stored) ||
+           (stored.scalar_type() == c10::typeMetaToScalarType(options_.dtype()) && options_.device().is_cpu());
   }
 
-  const StoredParts parts_;
+  StoredParts parts_;
   const at::TensorOptions options_;
 };
 

@@ -23,7 +23,8 @@ std::optional<size_t> streamed_part(const std::string& parameter_name);
 /// back.
 void release_pages(std::span<const at::Tensor> views);
 
-/// A parameter of a model and the view of the mapped file that holds its values, of the same shape.
+/// A parameter of a model and the view of the mapped file that holds its values, of the same shape; or twice the view
+/// that is used itself, whatever its dtype.
 struct StoredWeight {
   at::Tensor parameter, stored;
 };
@@ -39,6 +40,9 @@ class WeightSource {
   virtual void show(size_t part) = 0;
   /// The parameters keep their shapes; their values cost no memory any more.
   virtual void let_go(size_t part) = 0;
+  /// Of a part that is shown: the parameters `gone` have no values any more, and `views` of mapped files come near and
+  /// go with the part in their place.
+  virtual void replace(size_t part, std::span<const at::Tensor> gone, std::span<const at::Tensor> views) = 0;
   /// Whether fetch() is an exchange with other processes, which must fetch the same parts in the same order.
   virtual bool is_exchange() const = 0;
 };
@@ -70,6 +74,11 @@ class WeightStream {
 
   /// Part `part`, in memory; part `next`, if any, is fetched meanwhile.
   Held hold(size_t part, std::optional<size_t> next = std::nullopt);
+
+  /// Of a part that is held now.
+  void replace(size_t part, std::span<const at::Tensor> gone, std::span<const at::Tensor> views) {
+    source_->replace(part, gone, views);
+  }
 
   bool is_exchange() const { return source_->is_exchange(); }
 

@@ -47,6 +47,10 @@ double ModelSizes::map_bytes(Quantization kind) const {
   return kind == Quantization::kInt8 ? int8_bytes : int4_bytes;
 }
 
+double ModelSizes::quantized_layer_bytes(Quantization kind) const {
+  return largest_layer.bytes() - (maps.bytes() - map_bytes(kind)) / static_cast<double>(text().num_hidden_layers);
+}
+
 ModelSizes read_model_sizes(const std::filesystem::path& directory, at::ScalarType dtype) {
   ModelSizes model;
   model.model = make_vlm(load_model_config(directory));

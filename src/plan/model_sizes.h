@@ -38,6 +38,8 @@ struct ModelSizes {
   const TensorSizes& part(const std::string& name) const;
   /// Of `maps` in `kind`, as they are with kNone.
   double map_bytes(Quantization kind) const;
+  /// Of a decoder layer with its maps in `kind`; layers are alike.
+  double quantized_layer_bytes(Quantization kind) const;
   /// Values of adapters of `rank` beside the maps called `targets`.
   double lora_values(int64_t rank, const std::vector<std::string>& targets) const;
 };

@@ -144,14 +144,12 @@ class Planner {
     if (!config_.activation_checkpointing) {
       attempt("activation_checkpointing: true", [](RunConfig& config) { config.activation_checkpointing = true; });
     }
-    if (teacher_ && config_.teacher.residency == Residency::kResident && !config_.device.value.is_cuda()) {
+    if (teacher_ && config_.teacher.residency != Residency::kSharded && !config_.device.value.is_cuda()) {
       attempt("teacher.quantize: int8", [](RunConfig& config) { config.teacher.quantize = Quantization::kInt8; });
     }
     if (teacher_ && config_.teacher.residency == Residency::kResident) {
-      attempt("teacher.residency: streamed", [](RunConfig& config) {
-        config.teacher.residency = Residency::kStreamed;
-        config.teacher.quantize = Quantization::kNone;
-      });
+      attempt("teacher.residency: streamed",
+              [](RunConfig& config) { config.teacher.residency = Residency::kStreamed; });
       if (num_ranks_ > 1)
         attempt("teacher.residency: sharded", [](RunConfig& config) {
           config.teacher.residency = Residency::kSharded;
@@ -233,6 +231,7 @@ class Planner {
     return {{"checkpoints", checkpoint * static_cast<double>(config_.checkpoint.keep + 1)},
             {"verbalizers", verbalizers},
             {"result", result},
+            {"quantised teacher", quantised_teacher_on_disk()},
             {"vision cache", pictures}};
   }
   int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
@@ -240,6 +239,14 @@ class Planner {
  private:
   double program_bytes_now() const {
     return given_program_bytes_.value_or(static_cast<double>(resident_memory()) + kProgramBytes);
+  }
+
+  /// Files of a streamed teacher in fewer bits, while a run works.
+  double quantised_teacher_on_disk() const {
+    const auto& teacher = config_.teacher;
+    const bool has_files =
+        teacher_ && teacher.residency == Residency::kStreamed && teacher.quantize != Quantization::kNone;
+    return has_files ? teacher_->map_bytes(teacher.quantize) : 0;
   }
 
   static void shrink(DataShape& data, double factor) {

@@ -111,9 +111,12 @@ class Step {
       return kept + (teacher.part("decoder").bytes() + tower) / ranks_ +
              std::max(2 * teacher.largest_layer.bytes(), tower + teacher.table.viewed_bytes);
     }
-    // A layer and the next one, which is read ahead as it is stored.
-    const double layers = std::max(teacher.largest_layer.viewed_bytes, teacher.largest_layer.converted_bytes) +
-                          teacher.largest_layer.stored_bytes;
+    // A layer and the next one, which is read ahead as it is stored; of a quantised teacher, from its own files.
+    const auto kind = run_.config.teacher.quantize;
+    const double layers = kind != Quantization::kNone
+                              ? 2 * teacher.quantized_layer_bytes(kind)
+                              : std::max(teacher.largest_layer.viewed_bytes, teacher.largest_layer.converted_bytes) +
+                                    teacher.largest_layer.stored_bytes;
     // The tower comes when the head of the losses before is still there.
     const double tower =
         teacher_batch_.patches > 0 ? teacher.part("vision").bytes() + teacher.part("projector").bytes() : 0;

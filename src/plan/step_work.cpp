@@ -29,7 +29,10 @@ class Work {
     work.model_flops *= batches_;
     work.float32_flops *= batches_;
     if (step_runs_teacher(run_, step_) && run_.config.teacher.residency == Residency::kStreamed) {
-      work.read_bytes = run_.teacher->all.stored_bytes -
+      const auto kind = run_.config.teacher.quantize;
+      const double maps_saved =
+          kind == Quantization::kNone ? 0 : run_.teacher->maps.stored_bytes - run_.teacher->map_bytes(kind);
+      work.read_bytes = run_.teacher->all.stored_bytes - maps_saved -
                         (run_.teacher->text().tie_word_embeddings ? 0 : run_.teacher->part("embeddings").stored_bytes);
     }
     return work;

@@ -182,11 +182,12 @@ const std::vector<std::string>& free_keys() {
   return keys;
 }
 
-/// Quantised weights are whole, in the memory of one process.
+/// Quantised weights are whole, of one process.
 void check_quantized(const RunConfig& config, const std::string& place) {
   const auto found = [&] { return concat(place, ": key 'teacher.quantize' is '", text_of(config.teacher.quantize)); };
-  if (config.teacher.residency != Residency::kResident) {
-    fail(found(), "', which needs teacher.residency resident, found '", text_of(config.teacher.residency), "'");
+  if (config.teacher.residency == Residency::kSharded) {
+    fail(found(), "', which needs teacher.residency resident or streamed, found '", text_of(config.teacher.residency),
+         "'");
   }
   if (config.device.value.is_cuda())
     fail(found(), "', which is for the CPU, and 'device' is '", config.device.text(), "'");

@@ -93,7 +93,7 @@ class Pass {
     Fingerprint of_teacher;
     teacher->for_each_weight([&](const std::string& name, const at::Tensor& weight) { of_teacher.add(name, weight); });
     origin.teacher = of_teacher.text();
-    quantize(*teacher, config.teacher.quantize);
+    quantize(*teacher, config.teacher.quantize, options.out);
     if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
     teacher_ = live_teacher(teacher, speaker.verbalizers, student, processors.shared_ids,
                             std::make_shared<KeptPictureFeatures>(config.vision_cache));

@@ -44,7 +44,7 @@ Speaker& Pair::teacher() {
                             config_.teacher.residency, ranks_);
   if (config_.teacher.quantize != Quantization::kNone) {
     backbone_of(teacher_);  // its verbalizers know it by its weights as they are in the files
-    quantize(*teacher_.model, config_.teacher.quantize);
+    quantize(*teacher_.model, config_.teacher.quantize, config_.out);
   }
   teacher_.processor = processors_.teacher;
   teacher_.pictures = std::make_shared<KeptPictureFeatures>(config_.vision_cache);

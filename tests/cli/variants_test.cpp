@@ -83,10 +83,13 @@ TEST(StreamedTeacher, LeavesEveryBitOfARunAsItIs) {
 }
 
 TEST(QuantisedTeacher, TeachesNearlyTheSame) {
-  const Folder as_it_is, quantised;
+  const Folder as_it_is, quantised, streamed;
   ASSERT_EQ(distill(as_it_is).status, 0);
   const auto result = distill(quantised, {"--set", "teacher.quantize=int8"});
   ASSERT_EQ(result.status, 0) << result.err;
+  ASSERT_EQ(distill(streamed, {"--set", "teacher.quantize=int8", "--set", "teacher.residency=streamed"}).status, 0);
+  expect_same_run(quantised / "run", streamed / "run");
+  EXPECT_EQ(leftovers_in(streamed / "run"), std::vector<std::string>{});
   const auto losses = [](const Folder& folder) {
     std::vector<double> found;
     for (const auto& line : metrics_of(folder / "run")) {

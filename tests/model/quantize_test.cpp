@@ -5,6 +5,8 @@
 #include "checkpoint/save.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
+#include "tests/support/errors.h"
+#include "tests/support/files.h"
 
 namespace vlsi {
 namespace {
@@ -39,6 +41,29 @@ TEST(Quantize, ChangesWhatATinyModelOfEveryFamilySaysALittle) {
     EXPECT_GT(of_int4, of_int8);
     EXPECT_EQ(loss_of(variant, Quantization::kNone), 0);
   }
+}
+
+TEST(Quantize, StreamsFromFilesWhatAResidentModelSaysBitForBit) {
+  for (const auto& variant : fixtures::variants()) {
+    for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+      SCOPED_TRACE(concat(variant, ' ', dtype));
+      const Folder folder;
+      const auto resident = load_vlm(fixtures::directory(variant), dtype);
+      const auto streamed = load_vlm(fixtures::directory(variant), dtype, at::kCPU, Residency::kStreamed);
+      quantize(*resident, Quantization::kInt4);
+      quantize(*streamed, Quantization::kInt4, folder.path());
+      EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+      const auto expected = logprobs_of(*resident, variant);
+      for (int pass = 0; pass < 2; ++pass) EXPECT_TRUE(at::equal(logprobs_of(*streamed, variant), expected)) << pass;
+    }
+  }
+}
+
+TEST(Quantize, SaysWhereItCannotWriteAStreamedModel) {
+  const Folder folder;
+  folder.write("file", "");
+  const auto model = load_vlm(fixtures::directory("tied"), at::kFloat, at::kCPU, Residency::kStreamed);
+  expect_error([&] { quantize(*model, Quantization::kInt8, folder / "file"); }, {(folder / "file").string()});
 }
 
 TEST(Quantize, LeavesAdaptersAndWhatIsNotOfTheDecoder) {

@@ -50,6 +50,8 @@ TEST(ModelSizes, CountQuantisedMaps) {
     });
     EXPECT_EQ(stored.sizes().map_bytes(kind), bytes);
     EXPECT_EQ(stored.sizes().map_bytes(Quantization::kNone), 2 * values);
+    EXPECT_EQ(stored.sizes().quantized_layer_bytes(kind),
+              stored.sizes().largest_layer.bytes() - (2 * values - bytes) / 2);  // of two layers
   }
 }
 

@@ -186,6 +186,10 @@ TEST(InteractMemory, OfAStreamedTeacherIsTwoLayersOrTheHead) {
   pair.config.teacher.residency = Residency::kStreamed;
   const double layer = 2 * pair.teacher().largest_layer.values;
   EXPECT_EQ(pair.bytes("teacher weights"), std::max(2 * layer, 2.0 * 512 * 128));
+  pair.config.teacher.quantize = Quantization::kInt8;  // files of 512 x 128 numbers and more: the head is larger
+  EXPECT_EQ(pair.bytes("teacher weights"),
+            std::max(2 * pair.teacher().quantized_layer_bytes(Quantization::kInt8), 2.0 * 512 * 128));
+  pair.config.teacher.quantize = Quantization::kNone;
   pair.config.interact.optimizer.accumulate = 16;
   const double sixteen = pair.bytes("activations");
   pair.config.interact.optimizer.accumulate = 64;

@@ -185,8 +185,10 @@ TEST(Check, RefusesValuesOutOfRange) {
 
 TEST(Check, RefusesAQuantisedTeacherThatIsNotResidentOnTheCpu) {
   EXPECT_NO_THROW(check_with({"teacher.quantize=int8"}));
-  EXPECT_ERROR(check_with({"teacher.quantize=int8", "teacher.residency=streamed"}),
-               "run.yaml: key 'teacher.quantize' is 'int8', which needs teacher.residency resident, found 'streamed'");
+  EXPECT_NO_THROW(check_with({"teacher.quantize=int8", "teacher.residency=streamed"}));
+  EXPECT_ERROR(check_with({"teacher.quantize=int8", "teacher.residency=sharded"}),
+               "run.yaml: key 'teacher.quantize' is 'int8', which needs teacher.residency resident or streamed, found "
+               "'sharded'");
   EXPECT_ERROR(check_with({"teacher.quantize=int4", "device=cuda"}),
                "run.yaml: key 'teacher.quantize' is 'int4', which is for the CPU, and 'device' is 'cuda'");
   EXPECT_ERROR(check_with({"teacher.quantize=int5"}),
