@@ -35,9 +35,14 @@ int run(const AnswerOptions& options) {
     fail("--data ", options.data.data.string(), ": is a table, expected JSON or JSONL");
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);
-  const auto speaker = load(options.model);
-  const auto answers =
-      answer_all(speaker, file, {options.decoding.over(speaker), options.data.batch_tokens, options.data.on_error()});
+  const auto& draft = options.decoding.draft;
+  const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
+  const auto decoding = options.decoding.over(speaker);
+  const auto answers = answer_all(speaker, file,
+                                  {.decoding = decoding,
+                                   .draft = draft.of(speaker, decoding),
+                                   .batch_tokens = options.data.batch_tokens,
+                                   .on_error = options.data.on_error()});
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {
@@ -63,6 +68,7 @@ Action add_answer(CLI::App& command) {
   add_data_options(command, options->data);
   command.add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "128");
+  add_verbalizer_options(command, options->decoding.draft);
   return [options] { return run(*options); };
 }
 

@@ -70,6 +70,7 @@ class Chat {
       }
     }
     if (LineReader::is_hung_up()) leave_terminal();
+    log_drafts(counts_);
     return has_failed_ && !lines_.is_terminal() ? 1 : 0;
   }
 
@@ -87,6 +88,7 @@ class Chat {
       return !LineReader::is_hung_up() && !LineReader::take_interrupt();
     });
     std::cout << std::endl;
+    counts_ += reply.counts;
     if (!is_terminal) return;
     if (reply.finish == Finish::kLength) std::cout << "(cut at --max-new-tokens)" << std::endl;
     if (reply.finish == Finish::kCancelled) std::cout << "(stopped)" << std::endl;
@@ -132,14 +134,18 @@ class Chat {
 
   ChatSession& session_;
   LineReader& lines_;
+  DraftCounts counts_;
   bool has_failed_ = false;
 };
 
 int run(const ChatOptions& options) {
-  const auto speaker = load(options.model, SpecialText::kPlain);
+  const auto& draft = options.decoding.draft;
+  const auto speaker = load(options.model, SpecialText::kPlain, draft.files(options.model.model));
   auto decoding = options.decoding.over(speaker);
   if (!options.decoding.max_new_tokens) decoding.max_new_tokens = usual_longest_answer(options.model.model);
-  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), options.engine);
+  auto config = options.engine;
+  config.draft = draft.of(speaker, decoding);
+  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), config);
   ChatSession session(speaker, engine, decoding);
   session.set_system(options.system);
   LineReader lines;
@@ -153,6 +159,7 @@ Action add_chat(CLI::App& command) {
   add_model_options(command, options->model);
   command.add_option("--system", options->system, "a system turn instead of the template's own");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 1024");
+  add_verbalizer_options(command, options->decoding.draft);
   add_engine_options(command, options->engine);
   command.footer([] { return "In the conversation:\n" + std::string(kChatHelp) + "\n"; });
   return [options] { return run(*options); };

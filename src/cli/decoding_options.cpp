@@ -78,6 +78,7 @@ void add_decoding_options(CLI::App& command, DecodingOptions& options, bool own_
       ->check(whole_number_from(0));
   command.add_option("--stop", options.stop, "a text that ends the answer; may be given several times")
       ->allow_extra_args(false);
+  add_draft_options(command, options.draft);
 }
 
 }  // namespace vlsi

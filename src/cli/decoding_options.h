@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/draft_options.h"
 #include "run/speaker.h"
 
 namespace vlsi {
@@ -20,6 +21,7 @@ struct DecodingOptions {
   std::optional<EarlyStopping> early_stopping;
   std::vector<std::string> stop;
   uint64_t seed = 0;
+  DraftOptions draft;
 
   /// The speaker's decoding, or with `greedy` its greedy one, with the options that were given. Error for options that
   /// do not go together.

@@ -109,8 +109,10 @@ int run(EvaluateOptions options) {
   for (const auto& chosen : options.benchmarks) opened.push_back(open(chosen, options));
   make_directories(options.out);
   check_writable(options.out);
-  const auto speaker = load(options.model);
+  const auto& draft = options.decoding.draft;
+  const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
   options.ask.asking.decoding = options.decoding.over(speaker);
+  options.ask.asking.draft = draft.of(speaker, options.ask.asking.decoding);
   for (size_t i = 0; i < opened.size(); ++i) {
     run_one(options.benchmarks[i], *opened[i], options, &speaker);
     opened[i].reset();
@@ -135,6 +137,7 @@ Action add_evaluate(CLI::App& command) {
   command.add_option("--out", options->out, "folder for results.json and predictions.jsonl");
   options->decoding.max_new_tokens = 16;
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "16");
+  add_verbalizer_options(command, options->decoding.draft);
   command.add_option("--limit", options->ask.limit, "the first so many questions [all]")->check(whole_number_from(1));
   command.add_flag("--blank", options->ask.blank, "ask again without pictures, and print the difference");
   command.add_option("--predictions", options->predictions,

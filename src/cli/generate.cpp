@@ -19,10 +19,12 @@ struct GenerateOptions {
 
 int run(const GenerateOptions& options) {
   // What a person types is text, also where it looks like a control token.
-  const auto speaker = load(options.model, SpecialText::kPlain);
+  const auto speaker = load(options.model, SpecialText::kPlain, options.decoding.draft.files(options.model.model));
   const auto prompt = speaker.processor->encode_prompt(options.prompt.conversation());
   const auto decoding = options.decoding.over(speaker);
-  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get());
+  EngineConfig config;
+  config.draft = options.decoding.draft.of(speaker, decoding);
+  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), config);
   const auto answer = generate(engine, prompt, decoding, [&](std::string_view text) {
     if (!options.json) std::cout << text << std::flush;
     return true;
@@ -34,6 +36,7 @@ int run(const GenerateOptions& options) {
                      .dump();
   }
   std::cout << "\n";
+  log_drafts(answer.counts);
   return 0;
 }
 
@@ -44,6 +47,7 @@ Action add_generate(CLI::App& command) {
   add_model_options(command, options->model);
   add_prompt_options(command, options->prompt);
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 128");
+  add_verbalizer_options(command, options->decoding.draft);
   command.add_flag("--json", options->json, "print {text, tokens, finish_reason}");
   return [options] { return run(*options); };
 }

@@ -22,7 +22,6 @@ struct ServeOptions {
   ModelOptions model;
   DecodingOptions decoding;
   EngineConfig engine;
-  SpeakerFiles layers;
   std::string host = "127.0.0.1", name;
   int port = 8000;
   std::filesystem::path key_file, media;
@@ -64,17 +63,6 @@ AppConfig app_config(const ServeOptions& options) {
   return config;
 }
 
-/// The verbalizers that lie in the model's directory, unless others are named.
-SpeakerFiles layers_of(const ServeOptions& options) {
-  auto files = options.layers;
-  if (!files.verbalizers.empty()) return files;
-  for (const auto& folder : {options.model.model, options.model.model / "verbalizers"}) {
-    if (std::filesystem::exists(folder / "verbalizers.json")) files.verbalizers = folder;
-  }
-  if (files.verbalizers.empty() && !files.head.empty()) fail("--head is of no use without --verbalizers");
-  return files;
-}
-
 std::string name_of(const ServeOptions& options) {
   if (!options.name.empty()) return options.name;
   const auto path = std::filesystem::absolute(options.model.model).lexically_normal();
@@ -85,7 +73,8 @@ int run(const ServeOptions& options) {
   catch_interrupts();
   const auto config = app_config(options);
   App app(config);  // before anything is read, which may take long
-  const auto layers = layers_of(options);
+  const auto& draft = options.decoding.draft;
+  const auto layers = draft.verbalizers_of(options.model.model);
   auto model = options.model;
   if (!model.dtype) model.dtype = dtype_of_verbalizers(layers.verbalizers);
   const auto speaker = load(model, SpecialText::kPlain, layers);
@@ -93,6 +82,7 @@ int run(const ServeOptions& options) {
   if (!options.decoding.max_new_tokens) chat_config.defaults.max_new_tokens = usual_longest_answer(options.model.model);
   chat_config.media = options.media;
   chat_config.engine = options.engine;
+  chat_config.engine.draft = draft.of(speaker, chat_config.defaults);
   chat_config.max_waiting = static_cast<size_t>(options.max_waiting);
   chat_config.timeout = std::chrono::seconds(options.timeout_seconds);
   ChatServer server(speaker, chat_config);
@@ -129,9 +119,9 @@ Action add_serve(CLI::App& command) {
                      "keys that clients must have, one a line; VLSI_API_KEY is one more");
   command.add_option("--name", options->name, "the model's name in requests [its directory's]");
   command.add_option("--media", options->media, "folder of pictures that requests may name by file://");
-  command.add_option("--verbalizers", options->layers.verbalizers,
-                     "for the page: what the layers say [those in the model's directory]");
-  command.add_option("--head", options->layers.head,
+  command.add_option("--verbalizers", options->decoding.draft.verbalizers,
+                     "for the page, what the layers say, and for --draft-layer [those in the model's directory]");
+  command.add_option("--head", options->decoding.draft.head,
                      "the model that the verbalizers were trained on, where --model's language head was trained since");
   add_engine_options(command, options->engine);
   command.add_option("--max-waiting", options->max_waiting, "answers that wait for a place; more are refused (429)")

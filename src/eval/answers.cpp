@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "generate/engine.h"
 #include "objective/cross_entropy.h"
@@ -50,9 +51,10 @@ std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, c
   const int64_t context = speaker.model->config().text.max_position_embeddings;
   OnePass pass(records, *speaker.processor, {Encoding::kPrompt, config.batch_tokens, config.on_error, context - 1});
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(),
-                {config.max_sequences, config.batch_tokens});
+                {.max_sequences = config.max_sequences, .prompt_tokens = config.batch_tokens, .draft = config.draft});
   Progress progress("answering", "questions", records.size());
   std::vector<Answer> answers;
+  DraftCounts counts;
   auto part = pass.next_samples();
   do {
     stop_if_interrupted();
@@ -60,7 +62,8 @@ std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, c
       for (size_t i = 0; i < part->samples.size(); ++i) {
         const int64_t record = part->records[i];
         engine.submit({std::move(part->samples[i].own), config.decoding, nullptr,
-                       [&answers, record](Reply reply) {
+                       [&answers, &counts, record](Reply reply) {
+                         counts += reply.counts;
                          answers.push_back({record, std::move(reply.text), reply.finish == Finish::kStop});
                        },
                        nullptr});
@@ -71,6 +74,7 @@ std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, c
   } while (engine.step() || part);
   std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
   pass.finish("answering");
+  if (counts.drafted > 0) log_info(describe(counts));
   return answers;
 }
 

@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/one_pass.h"
 #include "generate/decoding.h"
+#include "generate/draft.h"
 #include "run/speaker.h"
 
 namespace vlsi {
@@ -21,6 +22,7 @@ struct Answer {
 
 struct AskConfig {
   Decoding decoding;
+  Draft draft = {};
   int64_t batch_tokens = 4096;  // of prompts in a pass
   OnError on_error = OnError::kStop;
   int64_t max_sequences = 64;  // answered at once

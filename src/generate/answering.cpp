@@ -39,7 +39,8 @@ Answering::Answering(Request request, int64_t max_new_tokens, const Tokenizer& t
     : request_(std::move(request)),
       num_prompt_(std::ssize(request_.prompt.tokens)),
       max_new_tokens_(max_new_tokens),
-      takes_logits_(request_.decoding.sample || request_.decoding.top_logprobs || has_logit_rules(request_.decoding)),
+      has_rules_(has_logit_rules(request_.decoding)),
+      takes_logits_(request_.decoding.sample || request_.decoding.top_logprobs || has_rules_),
       branches_{Branch{request_.prompt.tokens, {}, 0}},
       picture_marks_(mark_pictures(request_.prompt)),
       random_(request_.decoding.seed),
@@ -110,6 +111,15 @@ int32_t Answering::choose(std::span<float> logits) {
   }
   if (decoding.top_logprobs) note_logprobs(given, token);
   return token;
+}
+
+int32_t Answering::expect(const at::Tensor& logits) const {
+  const auto row = logits.to(at::kCPU, at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  const std::span values(row.mutable_data_ptr<float>(), static_cast<size_t>(row.numel()));
+  auto tokens = branches_.front().tokens;
+  tokens.insert(tokens.end(), branches_.front().draft.begin(), branches_.front().draft.end());
+  apply_logit_rules(request_.decoding, tokens, num_prompt_, values);
+  return static_cast<int32_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
 bool Answering::append(int32_t token) {

@@ -17,9 +17,10 @@ namespace vlsi {
 
 /// A sequence of tokens, of which the first ones' keys and values are in the cache.
 struct Branch {
-  std::vector<int32_t> tokens;  // prompt and answer
-  std::vector<int32_t> blocks;  // of the cache
-  int64_t num_known = 0;        // tokens whose keys and values are there
+  std::vector<int32_t> tokens;      // prompt and answer
+  std::vector<int32_t> blocks;      // of the cache
+  int64_t num_known = 0;            // tokens whose keys and values are there
+  std::vector<int32_t> draft = {};  // to follow the tokens, perhaps; the last pass has computed them, too
 };
 
 class Answering {
@@ -47,6 +48,9 @@ class Answering {
   /// The next token from its logits [V] or, without rules, the most likely one. Needs the logits: takes_logits().
   bool takes_logits() const { return takes_logits_; }
   int32_t choose(std::span<float> logits);
+  /// Whether the settings change logits, and the likeliest token behind the branch's draft where they do.
+  bool has_rules() const { return has_rules_; }
+  int32_t expect(const at::Tensor& logits) const;
   /// Appends a token to the only branch. False when the answer has ended.
   bool append(int32_t token);
   /// Extends the beams by log-probabilities [K x V] before the logit rules; `parents` afterwards says which branch each
@@ -54,6 +58,10 @@ class Answering {
   bool advance_beams(std::span<float> log_probs, int64_t vocab_size);
   const std::vector<int64_t>& parents() const { return search_->parents(); }
   const std::vector<int32_t>& beam(size_t index) const { return search_->beams()[index]; }
+
+  /// Tokens that the answer may still have.
+  int64_t num_left() const { return max_new_tokens_ - std::ssize(reply_.tokens); }
+  DraftCounts& counts() { return reply_.counts; }
 
   /// Keys of blocks that this job is about to fill, in their order.
   std::deque<BlockKey>& announced() { return announced_; }
@@ -72,7 +80,7 @@ class Answering {
   Request request_;
   std::optional<PictureRows> picture_rows_;
   const int64_t num_prompt_, max_new_tokens_;
-  const bool takes_logits_;
+  const bool has_rules_, takes_logits_;
   bool is_reading_ = true, is_cancelled_ = false;
   std::vector<Branch> branches_;
   std::vector<uint64_t> picture_marks_;  // [prompt tokens], which row of which picture stands there; 0 for text

@@ -12,11 +12,26 @@
 #include "base/log.h"
 #include "base/size_text.h"
 #include "generate/answering.h"
+#include "generate/draft_plan.h"
 #include "generate/passes.h"
 #include "model/cpu/row_products.h"
 #include "model/kv_cache.h"
 
 namespace vlsi {
+namespace {
+
+/// What the head makes of some rows of a pass.
+struct LogitRows {
+  at::Tensor logits;         // [rows, V]
+  const float* highest;      // [rows] of the logits
+  const int64_t* likeliest;  // [rows] tokens
+};
+
+std::span<float> values_of(const at::Tensor& logits) {
+  return {logits.mutable_data_ptr<float>(), static_cast<size_t>(logits.numel())};
+}
+
+}  // namespace
 
 class Engine::State {
  public:
@@ -49,7 +64,9 @@ class Engine::State {
   void read_prompts();
   void decode();
   void run(const std::vector<Job>& jobs, const std::vector<PassPiece>& pieces);
-  void go_on(const Job& job, const at::Tensor& logits, int32_t likeliest);
+  void go_on(const Job& job, const LogitRows& rows);
+  void take_tokens(const Job& job, const LogitRows& rows);
+  void fail_not_finite(const Job& job, const Branch& branch);
   void fork(Answering& job);
   void remember_blocks(Answering& job);
 
@@ -263,14 +280,20 @@ void Engine::State::decode() {
     jobs.push_back(job);
     for (auto& branch : job->branches()) pieces.push_back({job.get(), &branch, 1});
   }
-  if (!pieces.empty()) run(jobs, pieces);
+  if (pieces.empty()) return;
+  for (const auto& job : jobs) ++job->counts().passes;
+  plan_drafts(config_.draft, blocks_, pieces);
+  run(jobs, pieces);
 }
 
-/// Computes the pieces, whose jobs are these, and gives every branch that is known as a whole its next token.
+/// Computes the pieces, whose jobs are these, and gives every branch that is known as a whole its next token, or
+/// several where they were drafted.
 void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiece>& pieces) {
+  const bool drafts = std::any_of(pieces.begin(), pieces.end(), [](const auto& piece) { return piece.max_draft > 0; });
   at::Tensor logits;
   try {
-    const auto rows = run_pass(model_, pictures_, cache_, pieces);
+    const auto rows =
+        drafts ? run_drafted_pass(model_, cache_, config_.draft, pieces) : run_pass(model_, pictures_, cache_, pieces);
     const RowMap head = model_.head_map();
     logits = has_row_products(rows, head) ? row_products(rows, head, at::kFloat)
                                           : at::linear(rows, head.weight).to(at::kFloat);  // [P, V]
@@ -280,40 +303,61 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
   }
   const auto [highest, likeliest] = logits.max(-1);
   const auto values = highest.cpu(), tokens = likeliest.cpu();
-  int64_t row = 0;
+  int64_t next = 0;
   for (const auto& job : jobs) {
-    const int64_t first = row, count = std::ssize(job->branches());
-    row += count;
-    int64_t bad = first;
-    while (bad < row && std::isfinite(values.const_data_ptr<float>()[bad])) ++bad;
-    if (bad < row) {
-      const auto reason = describe_not_finite(model_, pictures_, *job, job->branches()[bad - first]);
-      fail_jobs({job}, std::make_exception_ptr(std::runtime_error("answering: " + reason)));
+    const int64_t first = next;
+    for (const auto& branch : job->branches()) next += 1 + std::ssize(branch.draft);
+    const LogitRows rows{logits.narrow(0, first, next - first), values.const_data_ptr<float>() + first,
+                         tokens.const_data_ptr<int64_t>() + first};
+    auto& branches = job->branches();
+    const auto bad = std::find_if_not(branches.begin(), branches.end(), [&](const Branch& branch) {
+      return std::isfinite(rows.highest[&branch - branches.data()]);
+    });
+    if (bad != branches.end()) {
+      fail_not_finite(job, *bad);
       continue;
     }
-    if (count == 1) remember_blocks(*job);
-    if (job->is_reading() && job->branches().front().num_known < std::ssize(job->branches().front().tokens)) continue;
+    if (branches.size() == 1) remember_blocks(*job);
+    if (job->is_reading() && branches.front().num_known < std::ssize(branches.front().tokens)) continue;
     if (job->is_reading()) job->end_reading();
-    go_on(job, logits.narrow(0, first, count), static_cast<int32_t>(tokens.const_data_ptr<int64_t>()[first]));
+    go_on(job, rows);
+    if (drafts)
+      std::for_each(branches.begin(), branches.end(), [&](Branch& branch) { release_unneeded(blocks_, branch); });
   }
 }
 
-/// logits [branches, V]; `likeliest` token of the first.
-void Engine::State::go_on(const Job& job, const at::Tensor& logits, int32_t likeliest) {
-  const auto on_cpu = [](const at::Tensor& rows) { return rows.cpu().contiguous(); };
-  const auto values = [](const at::Tensor& rows) {
-    return std::span(rows.mutable_data_ptr<float>(), static_cast<size_t>(rows.numel()));
-  };
-  if (job->num_beams() > 1) {
-    const auto log_probs = on_cpu(at::log_softmax(logits, -1));
-    if (job->advance_beams(values(log_probs), logits.size(1))) return fork(*job);
-    return end(job);
+void Engine::State::fail_not_finite(const Job& job, const Branch& branch) {
+  const auto reason = describe_not_finite(model_, pictures_, *job, branch);
+  fail_jobs({job}, std::make_exception_ptr(std::runtime_error("answering: " + reason)));
+}
+
+/// Of all branches, or of the only one's last token and its draft.
+void Engine::State::go_on(const Job& job, const LogitRows& rows) {
+  if (job->num_beams() == 1) return take_tokens(job, rows);
+  const auto log_probs = at::log_softmax(rows.logits, -1).cpu().contiguous();
+  if (job->advance_beams(values_of(log_probs), log_probs.size(1))) return fork(*job);
+  end(job);
+}
+
+/// Appends the next token and, as long as it is the drafted one, the token behind it.
+void Engine::State::take_tokens(const Job& job, const LogitRows& rows) {
+  auto& branch = job->branches().front();
+  const auto draft = std::exchange(branch.draft, {});
+  job->counts().drafted += std::ssize(draft);
+  for (size_t row = 0; std::isfinite(rows.highest[row]); ++row) {
+    auto token = static_cast<int32_t>(rows.likeliest[row]);
+    if (job->takes_logits()) {
+      const auto own = rows.logits[static_cast<int64_t>(row)].cpu().contiguous();
+      token = job->choose(values_of(own));
+    }
+    const bool is_drafted = row < draft.size() && token == draft[row];
+    job->counts().accepted += is_drafted ? 1 : 0;
+    if (!job->append(token)) return end(job);
+    if (!is_drafted) return;
+    ++branch.num_known;
+    remember_blocks(*job);
   }
-  if (job->takes_logits()) {
-    const auto row = on_cpu(logits);
-    likeliest = job->choose(values(row));
-  }
-  if (!job->append(likeliest)) end(job);
+  fail_not_finite(job, branch);
 }
 
 /// Every beam goes on from the blocks of the one that it extends.

@@ -13,6 +13,7 @@
 
 #include "data/sample.h"
 #include "generate/decoding.h"
+#include "generate/draft.h"
 #include "model/vlm.h"
 #include "text/tokenizer.h"
 
@@ -22,6 +23,9 @@ struct EngineConfig {
   int64_t max_sequences = 32;       // decoded at once; a beam is one
   int64_t prompt_tokens = 1024;     // of the new prompts in a pass
   int64_t cache_bytes = 2LL << 30;  // of keys and values, at most; what no answer needs is kept for equal beginnings
+  /// Of all answers but beam searches, whose tokens are the same with and without on the CPU. It ends where all of them
+  /// have more than the 64 tokens in a pass that are computed one by one.
+  Draft draft = {};
 };
 
 enum class Finish {
@@ -43,6 +47,7 @@ struct Reply {
   std::vector<TokenLogprob> logprobs;  // [tokens], where they were asked for
   int64_t num_prompt_tokens = 0, num_image_tokens = 0;
   int64_t num_cached_tokens = 0;  // of the prompt, known from earlier requests
+  DraftCounts counts;
 };
 
 struct Request {

@@ -42,68 +42,131 @@ PictureRows join(const std::vector<PictureRows>& parts) {
   return joined;
 }
 
-/// Pieces laid end to end as a batch.
+/// Tokens of branches laid end to end as a batch.
 class PassBuilder {
  public:
-  PassBuilder(const Vlm& model, PictureFeatures* pictures)
-      : model_(model), pictures_(pictures), positions_(static_cast<size_t>(model.config().text.num_axes())) {}
+  /// Wanted are the rows of each branch's last token, or with kOneByOne those of all.
+  PassBuilder(const Vlm& model, PictureFeatures* pictures, NewTokens new_tokens = NewTokens::kTogether)
+      : model_(model),
+        pictures_(pictures),
+        new_tokens_(new_tokens),
+        positions_(static_cast<size_t>(model.config().text.num_axes())) {}
 
-  void add(const PassPiece& piece) {
-    const auto& [job, branch, count] = piece;
-    const int64_t first = branch->num_known, start = std::ssize(tokens_);
+  /// Tokens first ... first + count - 1 of a branch and its draft.
+  void add(Answering& job, const Branch& branch, int64_t first, int64_t count) {
+    const int64_t start = std::ssize(tokens_), length = std::ssize(branch.tokens);
     for (int64_t token = first; token < first + count; ++token) {
-      tokens_.push_back(branch->tokens[token]);
+      tokens_.push_back(token < length ? branch.tokens[token] : branch.draft[token - length]);
       for (size_t axis = 0; axis < positions_.size(); ++axis) {
-        positions_[axis].push_back(job->position_of(static_cast<int64_t>(axis), token));
+        positions_[axis].push_back(job.position_of(static_cast<int64_t>(axis), token));
       }
     }
-    const auto& places = job->prompt().image_token_positions;
+    const auto& places = job.prompt().image_token_positions;
     const auto begin = std::lower_bound(places.begin(), places.end(), first),
                end = std::lower_bound(begin, places.end(), first + count);
     if (begin != end) {
-      append_rows(job->picture_rows(model_, pictures_), begin - places.begin(), end - begin, picture_rows_);
+      append_rows(job.picture_rows(model_, pictures_), begin - places.begin(), end - begin, picture_rows_);
       for (auto place = begin; place != end; ++place) image_tokens_.push_back(*place - first + start);
     }
     starts_.push_back(std::ssize(tokens_));
-    last_rows_.push_back(std::ssize(tokens_) - 1);
-    sequences_.push_back({branch->blocks, first, count});
+    for (int64_t row = new_tokens_ == NewTokens::kOneByOne ? 0 : count - 1; row < count; ++row) {
+      wanted_rows_.push_back(start + row);
+    }
+    sequences_.push_back({branch.blocks, first, count});
   }
 
-  at::Tensor run(KvCache& cache) {
+  Hidden run(KvCache& cache, const HiddenRequest& request = {}, const LowerRows& lower = {}) {
     Batch batch;
     batch.tokens = at::tensor(tokens_, at::kLong);
     std::vector<at::Tensor> axes;
     for (const auto& axis : positions_) axes.push_back(at::tensor(axis, at::kLong));
     batch.positions = at::stack(axes);
     batch.sequence_starts = starts_;
-    batch.answer_positions = at::tensor(last_rows_, at::kLong);
+    batch.answer_positions = at::tensor(wanted_rows_, at::kLong);
     batch.image_token_positions = at::tensor(image_tokens_, at::kLong);
     for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.image_token_positions}) {
       *tensor = tensor->to(model_.device());
     }
-    const CachedPass pass(cache, std::move(sequences_));
-    return model_.forward_cached(batch, join(picture_rows_), pass).final_rows;
+    const CachedPass pass(cache, std::move(sequences_), new_tokens_);
+    return model_.forward_cached(batch, join(picture_rows_), pass, request, lower);
   }
 
  private:
   const Vlm& model_;
   PictureFeatures* const pictures_;
-  std::vector<int64_t> tokens_, image_tokens_, last_rows_, starts_{0};
+  const NewTokens new_tokens_;
+  std::vector<int64_t> tokens_, image_tokens_, wanted_rows_, starts_{0};
   std::vector<std::vector<int64_t>> positions_;
   std::vector<PictureRows> picture_rows_;
   std::vector<CachedSequence> sequences_;
 };
+
+/// Lets the branches of the pieces `open`, whose last tokens have the rows [open, D] after the draft's layer, each
+/// draft one token more. Returns the pieces that did.
+std::vector<size_t> extend_drafts(const Draft& draft, const std::vector<PassPiece>& pieces,
+                                  const std::vector<size_t>& open, const at::Tensor& rows) {
+  std::vector<size_t> asked, extended;
+  std::vector<int64_t> places;
+  for (size_t i = 0; i < open.size(); ++i) {
+    const auto& piece = pieces[open[i]];
+    if (std::ssize(piece.branch->draft) >= piece.max_draft) continue;
+    asked.push_back(open[i]);
+    places.push_back(static_cast<int64_t>(i));
+  }
+  if (asked.empty()) return {};
+  const auto logits =
+      draft.logits(rows.index_select(0, at::tensor(places, at::kLong).to(rows.device())));  // [asked, V]
+  const auto likeliest = logits.argmax(-1).cpu();
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const auto& [job, branch, count, max_draft] = pieces[asked[i]];
+    const auto token = job->has_rules() ? job->expect(logits[static_cast<int64_t>(i)])
+                                        : static_cast<int32_t>(likeliest.const_data_ptr<int64_t>()[i]);
+    if (job->request().decoding.stops_at(token)) continue;  // nothing follows it
+    branch->draft.push_back(token);
+    extended.push_back(asked[i]);
+  }
+  return extended;
+}
 
 }  // namespace
 
 at::Tensor run_pass(const Vlm& model, PictureFeatures* pictures, KvCache& cache, const std::vector<PassPiece>& pieces) {
   PassBuilder builder(model, pictures);
   const auto order = order_of(pieces);
-  for (const int64_t index : order) builder.add(pieces[index]);
-  const auto rows = builder.run(cache);
+  for (const int64_t index : order) {
+    const auto& piece = pieces[index];
+    builder.add(*piece.job, *piece.branch, piece.branch->num_known, piece.count);
+  }
+  const auto rows = builder.run(cache).final_rows;
   for (const auto& piece : pieces) piece.branch->num_known += piece.count;
   if (std::is_sorted(order.begin(), order.end())) return rows;
   return at::empty_like(rows).index_copy_(0, at::tensor(order, at::kLong).to(rows.device()), rows);
+}
+
+at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft,
+                            const std::vector<PassPiece>& pieces) {
+  for (const auto& piece : pieces) piece.branch->draft.clear();
+  std::vector<std::vector<at::Tensor>> lower(pieces.size());  // [1, D] of each token of a piece and its draft
+  std::vector<size_t> open(pieces.size());                    // pieces with a token that has no lower row yet
+  std::iota(open.begin(), open.end(), 0);
+  while (!open.empty()) {
+    PassBuilder builder(model, nullptr, NewTokens::kOneByOne);
+    for (const size_t index : open) {
+      const auto& [job, branch, count, max_draft] = pieces[index];
+      builder.add(*job, *branch, branch->num_known + std::ssize(branch->draft), 1);
+    }
+    const auto rows = builder.run(cache, {{draft.layer}, /*final_rows=*/false}).layers[0];  // [open, D]
+    for (size_t i = 0; i < open.size(); ++i) lower[open[i]].push_back(rows.narrow(0, static_cast<int64_t>(i), 1));
+    open = extend_drafts(draft, pieces, open, rows);
+  }
+  PassBuilder builder(model, nullptr, NewTokens::kOneByOne);
+  std::vector<at::Tensor> rows;
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    auto& branch = *pieces[i].branch;
+    builder.add(*pieces[i].job, branch, branch.num_known++, 1 + std::ssize(branch.draft));
+    rows.insert(rows.end(), lower[i].begin(), lower[i].end());
+  }
+  return builder.run(cache, {}, {draft.layer, at::cat(rows)}).final_rows;
 }
 
 std::string describe_not_finite(const Vlm& model, PictureFeatures* pictures, Answering& job, const Branch& branch) {

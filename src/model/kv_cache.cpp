@@ -42,7 +42,7 @@ at::Tensor causal_mask(int64_t num_past, int64_t num_new, const at::TensorOption
 
 }  // namespace
 
-CachedPass::CachedPass(KvCache& cache, std::vector<CachedSequence> sequences)
+CachedPass::CachedPass(KvCache& cache, std::vector<CachedSequence> sequences, NewTokens new_tokens)
     : cache_(cache), sequences_(std::move(sequences)) {
   const auto& example = cache.layer(0).k;
   std::vector<int64_t> slots;
@@ -62,11 +62,15 @@ CachedPass::CachedPass(KvCache& cache, std::vector<CachedSequence> sequences)
       slots.push_back(slot_of(sequence, sequence.num_past + token));
     }
     num_tokens_ += sequence.num_new;
-    is_decoding_ = is_decoding_ && sequence.num_new == 1;
+    is_decoding_ = is_decoding_ && (sequence.num_new == 1 || new_tokens == NewTokens::kOneByOne);
   }
   slots_ = at::tensor(slots, at::kLong).to(example.device());
   if (is_decoding_ && has_cached_attention(example, example)) {
-    for (const auto& sequence : sequences_) spans_.push_back({sequence.blocks.data(), sequence.num_past + 1});
+    for (const auto& sequence : sequences_) {
+      for (int64_t token = 1; token <= sequence.num_new; ++token) {
+        spans_.push_back({sequence.blocks.data(), sequence.num_past + token});
+      }
+    }
   } else {
     prepare_runs(example.options());
   }

@@ -41,16 +41,23 @@ struct CachedSequence {
   int64_t num_past = 0, num_new = 0;
 };
 
+/// How the new tokens of a pass are computed.
+enum class NewTokens {
+  kTogether,  // by the products of many rows, unless every sequence has one
+  kOneByOne,  // by those of decoding, however many a sequence has: with the same bits as in a pass each
+};
+
 /// What a pass over new tokens [T] of B sequences, one sequence's after another's, needs of the cache.
 class CachedPass {
  public:
-  CachedPass(KvCache& cache, std::vector<CachedSequence> sequences);
+  CachedPass(KvCache& cache, std::vector<CachedSequence> sequences, NewTokens new_tokens = NewTokens::kTogether);
 
   /// Stores a layer's keys and values [T, K, d] of the new tokens and lets q [T, H, d] attend, each to the tokens of
   /// its own sequence up to itself. Rows behind the T ones are filler, whose result is 0. Returns the shape of q.
   at::Tensor store_and_attend(int64_t layer_index, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) const;
 
-  /// Whether every sequence has one new token: rows are few, and reading weights is what takes time.
+  /// Whether every sequence has one new token, or they are computed one by one: rows are few, and reading weights is
+  /// what takes time.
   bool is_decoding() const { return is_decoding_; }
   int64_t num_tokens() const { return num_tokens_; }
 
@@ -67,7 +74,7 @@ class CachedPass {
   KvCache& cache_;
   std::vector<CachedSequence> sequences_;
   std::vector<Run> runs_;
-  std::vector<CachedSpan> spans_;                  // of the sequences, where cached_attention takes all of them
+  std::vector<CachedSpan> spans_;                  // of the new tokens, where cached_attention takes all of them
   std::vector<at::Tensor> run_slots_, run_masks_;  // of runs with known tokens, otherwise
   at::Tensor slots_;                               // [T] int64, where the new tokens' keys go
   int64_t num_tokens_ = 0;

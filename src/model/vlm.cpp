@@ -170,11 +170,15 @@ Hidden Vlm::forward(const Batch& batch, const HiddenRequest& request, PictureFea
 }
 
 Hidden Vlm::forward_cached(const Batch& batch, PictureRows pictures, const CachedPass& pass,
-                           const HiddenRequest& request) const {
+                           const HiddenRequest& request, const LowerRows& lower) const {
   TORCH_CHECK(!is_streamed(), "a streamed model generates nothing");
-  Passage passage(batch, request, config_.text, &pass, embeddings_->forward(batch.tokens), std::move(pictures));
+  TORCH_CHECK(!lower.rows.defined() || !pictures.rows.defined(), "pictures among tokens whose lower rows are known");
+  const auto x = lower.rows.defined() ? lower.rows : embeddings_->forward(batch.tokens);
+  Passage passage(batch, request, config_.text, &pass, x, std::move(pictures));
   const int64_t num_needed = request.final_rows ? num_layers() : request.layers.back();
-  for (int64_t i = 0; i < num_needed; ++i) passage.pass(decoder_->layer(i), i, i + 1 == num_needed, false);
+  for (int64_t i = lower.num_layers; i < num_needed; ++i) {
+    passage.pass(decoder_->layer(i), i, i + 1 == num_needed, false);
+  }
   return passage.finish(decoder_->norm());
 }
 

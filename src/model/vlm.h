@@ -33,6 +33,12 @@ struct Hidden {
   at::Tensor final_rows;  // [N, D], after the final norm: what the language head reads
 };
 
+/// What of a pass has been computed before: the residual stream [T, D] after its first layers.
+struct LowerRows {
+  int64_t num_layers = 0;
+  at::Tensor rows = {};
+};
+
 /// Parameter names begin with the part that they belong to: `vision.`, `projector.`, `embeddings.`, `decoder.`,
 /// `head.`. Forward passes change nothing in it: threads may share it.
 class Vlm : public Module {
@@ -49,9 +55,10 @@ class Vlm : public Module {
                               PictureFeatures* pictures = nullptr) const;
 
   /// New tokens of sequences whose earlier ones are in the cache of `pass`, as the samples of `batch`; their pictures'
-  /// rows are given, its patches are not looked at. Without gradient.
+  /// rows are given, its patches are not looked at. The layers of `lower`, whose keys and values are in the cache, are
+  /// left out; where those are all, the answer positions must be all tokens. Without gradient.
   Hidden forward_cached(const Batch& batch, PictureRows pictures, const CachedPass& pass,
-                        const HiddenRequest& request = {}) const;
+                        const HiddenRequest& request = {}, const LowerRows& lower = {}) const;
 
   /// What tower and projector make of the batch's pictures.
   PictureRows look_at_pictures(const Batch& batch, PictureFeatures* pictures) const;

@@ -93,7 +93,8 @@ class ChatServer::Exchange {
     log_info(concat("answered ", printable(peer), ": ", num_pictures, " pictures of ", usage.image_tokens,
                     " tokens, prompt ", usage.prompt_tokens, " (cached ", usage.cached_tokens, "), answer ",
                     usage.answer_tokens, ", ", seconds(), " s, ",
-                    cut == 0 ? "whole" : concat(cut, " of ", replies.size(), " cut at max_tokens")));
+                    cut == 0 ? "whole" : concat(cut, " of ", replies.size(), " cut at max_tokens"),
+                    usage.counts.drafted == 0 ? "" : ", " + describe(usage.counts)));
     server_.metrics_.count_answer(usage, std::ssize(replies), cut, request.is_stream ? first_text_ : std::nullopt,
                                   seconds());
   }

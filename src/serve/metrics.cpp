@@ -45,6 +45,7 @@ void ServerMetrics::count_answer(const Usage& usage, int64_t num_answers, int64_
   sum_.cached_tokens += usage.cached_tokens;
   sum_.image_tokens += usage.image_tokens;
   sum_.answer_tokens += usage.answer_tokens;
+  sum_.counts += usage.counts;
   num_answers_ += num_answers;
   num_cut_ += num_cut;
   if (first_text_seconds) first_text_.add(*first_text_seconds);
@@ -72,6 +73,11 @@ std::string ServerMetrics::text(int64_t num_running, int64_t num_waiting) const 
   text += one_value("vlsi_picture_tokens_total", "Of the prompts' tokens, those of pictures.", "counter",
                     sum_.image_tokens);
   text += one_value("vlsi_answer_tokens_total", "Tokens of answers.", "counter", sum_.answer_tokens);
+  text += one_value("vlsi_decoding_passes_total", "Passes of the model, an answer's behind its prompt.", "counter",
+                    sum_.counts.passes);
+  text += one_value("vlsi_drafted_tokens_total", "Tokens that were drafted.", "counter", sum_.counts.drafted);
+  text += one_value("vlsi_accepted_tokens_total", "Of these, those that became an answer's.", "counter",
+                    sum_.counts.accepted);
   text += first_text_.text("vlsi_first_text_seconds", "From a request to the first text of an answer in pieces.");
   return text + whole_.text("vlsi_answer_seconds", "From a request to the end of its answer.");
 }

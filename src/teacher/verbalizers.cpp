@@ -86,6 +86,24 @@ HiddenRequest Verbalizers::request(bool final_rows) const {
   return {layers_, final_rows, config_.architecture->reads_all_tokens};
 }
 
+/// x in float32; the last block gives `rows` alone (undefined: all).
+at::Tensor Verbalizers::run_network(size_t index, at::Tensor x, const DecoderContext& context,
+                                    const at::Tensor& rows) const {
+  for (const auto& block : networks_[index]) {
+    const bool is_last = block == networks_[index].back();
+    const auto y = block->forward(x, context, is_last ? rows : at::Tensor());
+    x = config_.residual ? x + y : y;
+  }
+  return norm_ ? norm_->forward(x) : x;
+}
+
+at::Tensor Verbalizers::forward_rows(int64_t layer, const at::Tensor& rows) const {
+  const auto found = std::find(layers_.begin(), layers_.end(), layer);
+  TORCH_CHECK(found != layers_.end() && !config_.architecture->reads_all_tokens, "rows of layer ", layer,
+              " alone for the verbalizers of ", at::IntArrayRef(layers_));
+  return run_network(static_cast<size_t>(found - layers_.begin()), rows.to(at::kFloat), {}, {});
+}
+
 at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) const {
   TORCH_CHECK(hidden.size(0) == static_cast<int64_t>(networks_.size()), hidden.size(0), " layers for ",
               networks_.size(), " verbalizers");
@@ -96,13 +114,8 @@ at::Tensor Verbalizers::forward(const at::Tensor& hidden, const Batch& batch) co
               : DecoderContext{};
   std::vector<at::Tensor> outputs;
   for (size_t i = 0; i < networks_.size(); ++i) {
-    auto x = input[static_cast<int64_t>(i)];
-    for (const auto& block : networks_[i]) {
-      const bool is_last = block == networks_[i].back();
-      const auto y = block->forward(x, context, attends && is_last ? batch.answer_positions : at::Tensor());
-      x = config_.residual ? x + y : y;
-    }
-    outputs.push_back(norm_ ? norm_->forward(x) : x);
+    const auto rows = attends ? batch.answer_positions : at::Tensor();
+    outputs.push_back(run_network(i, input[static_cast<int64_t>(i)], context, rows));
   }
   return at::stack(outputs);
 }

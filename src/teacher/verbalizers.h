@@ -51,6 +51,9 @@ class Verbalizers : public Module {
   /// config.output_width).
   at::Tensor forward(const at::Tensor& hidden, const Batch& batch) const;
 
+  /// The same for rows [N, D] of one target layer alone, where not all tokens are read: [N, D].
+  at::Tensor forward_rows(int64_t layer, const at::Tensor& rows) const;
+
   const VerbalizerConfig& config() const { return config_; }
   /// 1-based target layers, ascending.
   const std::vector<int64_t>& layers() const { return layers_; }
@@ -70,6 +73,8 @@ class Verbalizers : public Module {
  private:
   /// Without values.
   Verbalizers(const VerbalizerConfig& config, const TextConfig& backbone, const std::vector<int64_t>& layers);
+
+  at::Tensor run_network(size_t index, at::Tensor x, const DecoderContext& context, const at::Tensor& rows) const;
 
   VerbalizerConfig config_;
   TextConfig backbone_;

@@ -16,7 +16,8 @@ namespace vlsi::fixtures {
 /// A tiny model of transformers' with its prompts and greedy tokens.
 class SpokenModel {
  public:
-  explicit SpokenModel(const std::string& variant) : model(load_vlm(directory(variant), at::kFloat)) {
+  explicit SpokenModel(const std::string& variant, at::ScalarType dtype = at::kFloat)
+      : model(load_vlm(directory(variant), dtype)) {
     for (const auto& stored : cases(variant)) {
       prompts.push_back(prompt_of(stored));
       greedy.push_back(stored.integers("greedy"));
@@ -28,7 +29,7 @@ class SpokenModel {
   std::shared_ptr<Vlm> model;
   Tokenizer tokenizer = Tokenizer::load(VLSI_TEST_DATA "/tiny/tokenizer");
   std::vector<Sample> prompts;
-  std::vector<std::vector<int32_t>> greedy;  // [prompts][12]
+  std::vector<std::vector<int32_t>> greedy;  // [prompts][12], in float32
 };
 
 /// Bytes of so many blocks of the model's cache.

@@ -1,4 +1,5 @@
-// Attention of each sequence's newest token to its cached keys and values, on the CPU.
+// Attention of each sequence's newest token to its cached keys and values, on the CPU. Several new tokens of one are
+// the newest of as many sequences, which share their slots.
 // (B sequences, H query heads, K key heads, d head width)
 #pragma once
 

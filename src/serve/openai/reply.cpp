@@ -85,6 +85,7 @@ Usage usage_of(const std::vector<Reply>& replies, int64_t num_answers) {
   for (size_t i = 0; i < replies.size(); ++i) {
     const auto& reply = replies[i];
     usage.answer_tokens += static_cast<int64_t>(reply.tokens.size());
+    usage.counts += reply.counts;
     if (i % static_cast<size_t>(num_answers) != 0) continue;
     usage.prompt_tokens += reply.num_prompt_tokens;
     usage.cached_tokens += reply.num_cached_tokens;

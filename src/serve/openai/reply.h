@@ -24,6 +24,7 @@ AnswerHead new_answer_head(const std::string& model, bool is_chat);
 /// How many tokens were read and made.
 struct Usage {
   int64_t prompt_tokens = 0, cached_tokens = 0, image_tokens = 0, answer_tokens = 0;
+  DraftCounts counts = {};
 };
 /// Of answers to prompts, of which each has `num_answers` in a row: a prompt counts once.
 Usage usage_of(const std::vector<Reply>& replies, int64_t num_answers);
