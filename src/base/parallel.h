@@ -12,6 +12,10 @@ namespace vlsi {
 /// compiled with OpenMP; elsewhere it is a plain loop on one thread.
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
+/// The same of pieces that a thread takes when it is done with the last, large ones first: for loops whose end waits
+/// for the slower of unequal processors. Where the pieces are cut differs from call to call.
+void parallel_for_taken(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
+
 /// Threads that parallel_for may use, and which of them this is (0 outside of a loop).
 int64_t num_threads();
 int64_t thread_index();

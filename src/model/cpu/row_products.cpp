@@ -89,15 +89,15 @@ RowKernel kernel_of(const RowMap& map, const CpuKernels& kernels) {
 
 void multiply_in_parallel(std::span<const MapShare> shares) {
   const int64_t block_bytes = kBlockOutputs * shares.front().operands.weight_stride;
-  parallel_for(0, shares.back().end_block, std::max<int64_t>(1, kThreadBytes / block_bytes),
-               [&](int64_t begin, int64_t end) {
-                 for (const auto& share : shares) {
-                   const int64_t first = std::max(begin, share.first_block), last = std::min(end, share.end_block);
-                   if (first >= last) continue;
-                   share.kernel(share.operands, (first - share.first_block) * kBlockOutputs,
-                                std::min((last - share.first_block) * kBlockOutputs, share.num_outputs));
-                 }
-               });
+  parallel_for_taken(
+      0, shares.back().end_block, std::max<int64_t>(1, kThreadBytes / block_bytes), [&](int64_t begin, int64_t end) {
+        for (const auto& share : shares) {
+          const int64_t first = std::max(begin, share.first_block), last = std::min(end, share.end_block);
+          if (first >= last) continue;
+          share.kernel(share.operands, (first - share.first_block) * kBlockOutputs,
+                       std::min((last - share.first_block) * kBlockOutputs, share.num_outputs));
+        }
+      });
 }
 
 int64_t outputs_of(const RowMap& map) {
