@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build needs: Debian packages (the only system-wide change), the LibTorch wheel into .deps/, and the
-# packages of the pages into web/node_modules. `setup.sh tests` also installs the browser that tests the pages.
+# Installs what the build needs: Debian packages (the only system-wide change), the wheels of LibTorch and of Arrow into
+# .deps/, and the packages of the pages into web/node_modules. `setup.sh tests` also installs the browser that tests the pages.
 # Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
 # command that would install them and exits with 2.
 #
@@ -60,9 +60,16 @@ if [ "${installed%%+*}" != "$torch_version" ]; then
   [ "${VLSI_TORCH:-cpu}" = cpu ] || dependencies=()
   "$python/bin/pip" install -q --disable-pip-version-check "${dependencies[@]}" "torch==$torch_version"
 fi
-# One well-known place for CMake, whatever the Python version is called.
+arrow_version=26.0.1
+installed=$("$python/bin/pip" show pyarrow 2>/dev/null | awk '/^Version:/ { print $2 }' || true)
+if [ "$installed" != "$arrow_version" ]; then
+  echo "setup: installing Arrow $arrow_version into $python" >&2
+  "$python/bin/pip" install -q --disable-pip-version-check --no-deps "pyarrow==$arrow_version"
+fi
+# Well-known places for CMake, whatever the Python version is called.
 site=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 ln -sfn "$site/torch" ".deps/libtorch-${VLSI_TORCH:-cpu}"
+ln -sfn "$site/pyarrow" .deps/arrow
 if [ "${VLSI_TORCH:-cpu}" = cuda ] && [ ! -d "$site/nvidia/cu13/include/crt" ]; then
   # The wheel's dependencies bring the CUDA headers that the one for NCCL includes, but for these.
   "$python/bin/pip" install -q --disable-pip-version-check --no-deps nvidia-cuda-crt==13.2.86
