@@ -31,7 +31,7 @@ Json with_answer(Json record, const std::string& answer) {
 
 int run(const AnswerOptions& options) {
   catch_interrupts();
-  if (options.data.data.extension() == ".tsv")
+  if (const auto ending = options.data.data.extension(); ending == ".tsv" || ending == ".parquet")
     fail("--data ", options.data.data.string(), ": is a table, expected JSON or JSONL");
   const RecordFile file(options.data.data, options.data.images);
   AtomicFile out(options.out);

@@ -36,12 +36,12 @@ std::vector<ChosenBenchmark> parse_benchmarks(const std::string& names) {
 /// The data of one of several benchmarks: a file or folder of its name.
 std::filesystem::path data_of(const EvaluateOptions& options, const ChosenBenchmark& benchmark) {
   if (options.benchmarks.size() == 1) return options.data.data;
-  for (const char* ending : {"", ".tsv", ".jsonl", ".json"}) {
+  for (const char* ending : {"", ".tsv", ".parquet", ".jsonl", ".json"}) {
     auto path = options.data.data / (benchmark->name + ending);
     if (std::filesystem::exists(path)) return path;
   }
   fail("--data ", options.data.data.string(), ": has no ", benchmark->name, ", ", benchmark->name,
-       ".tsv, .jsonl or .json");
+       ".tsv, .parquet, .jsonl or .json");
 }
 
 /// The difference that the pictures make.

@@ -20,7 +20,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 }
 
 void add_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON, or JSONL")->required();
+  command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv) or Parquet")
+      ->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
   command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")
       ->capture_default_str()

@@ -23,6 +23,7 @@ struct Format {
 
 constexpr Format kShareGpt{"conversations", "from", "value", true};
 constexpr Format kMessages{"messages", "role", "content", false};
+constexpr const char* kPairs = "texts";
 
 bool has(const Json& object, const char* key) {
   const auto entry = object.find(key);
@@ -79,6 +80,7 @@ class Reader {
   }
 
   std::vector<Turn> turns() {
+    if (has(record_, kPairs)) return pairs();
     const Format& format = this->format();
     const Json& list = record_[format.turns];
     if (!list.is_array()) fail(place_, ", ", format.turns, ": is ", describe(list), ", expected an array of turns");
@@ -111,6 +113,29 @@ class Reader {
     return share_gpt ? kShareGpt : kMessages;
   }
 
+  /// The turns of questions with their answers.
+  std::vector<Turn> pairs() {
+    for (const auto* other : {&kShareGpt, &kMessages}) {
+      if (has(record_, other->turns)) {
+        fail(place_, ": has both '", kPairs, "' and '", other->turns, "', expected one of them");
+      }
+    }
+    const Json& list = record_[kPairs];
+    const auto all = concat(place_, ", ", kPairs);
+    if (!list.is_array()) fail(all, ": is ", describe(list), ", expected an array of {user, assistant}");
+    auto turns = system_turn();
+    for (size_t i = 0; i < list.size(); ++i) {
+      const auto place = concat(all, "[", i, "]");
+      Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
+      add_text(require<std::string>(list[i], "user", place), true, user.contents);
+      add_text(require<std::string>(list[i], "assistant", place), false, assistant.contents);
+      turns.push_back(std::move(user));
+      turns.push_back(std::move(assistant));
+    }
+    place_pictures(turns, all);
+    return turns;
+  }
+
   static void check_order(Role role, const std::vector<Turn>& turns, size_t index, const std::string& place) {
     if (role == Role::kSystem) {
       if (index > 0) fail(place, ": a system turn after other turns, expected it first");
@@ -137,20 +162,16 @@ class Reader {
         fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: videos are not read");
     }
     for (const char* key : {"image", "images"}) {
-      if (!has(record_, key)) continue;
+      if (!has(record_, key) || is_no_picture(record_[key])) continue;
       const Json& value = record_[key];
       const auto place = concat(place_, ", ", key);
       const size_t before = pictures_.size();
-      if (value.is_string()) {
-        pictures_.push_back(picture_content(value.get_ref<const std::string&>(), images_, place));
-      } else if (value.is_array()) {
+      if (value.is_array()) {
         for (size_t i = 0; i < value.size(); ++i) {
-          const auto item = concat(place, "[", i, "]");
-          if (!value[i].is_string()) fail(item, ": is ", describe(value[i]), ", expected the path of a picture");
-          pictures_.push_back(picture_content(value[i].get_ref<const std::string&>(), images_, item));
+          pictures_.push_back(picture_of_value(value[i], images_, concat(place, "[", i, "]")));
         }
       } else {
-        fail(place, ": is ", describe(value), ", expected a path, a list of paths or null");
+        pictures_.push_back(picture_of_value(value, images_, place));
       }
       if (before > 0 && pictures_.size() > before)
         fail(place_, ": has both 'image' and 'images', expected one of them");
@@ -206,6 +227,9 @@ class Reader {
     }
     if (found == nullptr) return std::nullopt;
     const std::string key = named_by_ = found;
+    if (key == "image" && (part[key].is_object() || part[key].is_binary())) {
+      return picture_of_value(part[key], images_, concat(place, ".", key));
+    }
     if (key == "image_url" && part[key].is_object())
       return picture_content(require<std::string>(part[key], "url", place + ".image_url"), images_,
                              place + ".image_url.url");

@@ -49,8 +49,9 @@ struct Conversation {
 
 /// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
-/// or `images`: a picture, a list of pictures, or null; and `system`, the text of a system turn. What may stand for a
-/// picture: picture_content in data/picture_source.h. Relative paths are under `images`. A `video` is an Error.
+/// or `images`: a picture, a list of pictures, or null; and `system`, the text of a system turn. In the place of turns
+/// there may be `texts`, a list of questions with their answers {user, assistant}. What may stand for a
+/// picture: picture_of_value in data/picture_source.h. Relative paths are under `images`. A `video` is an Error.
 ///
 /// `<image>` markers are taken from user turns only, in order, each standing for the next picture, as does {type:
 /// image}; beside such parts a text has no markers. One newline (or carriage return and newline) next to a marker goes

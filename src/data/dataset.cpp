@@ -182,8 +182,14 @@ int64_t records_of(int64_t size, double weight) { return std::llround(static_cas
 
 }  // namespace
 
-RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem::path& images)
+RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem::path& images,
+                       std::shared_ptr<DecodedRowsCache> cache)
     : images_(images.empty() ? path.parent_path() : images) {
+  if (path.extension() == ".parquet") {
+    parquet_ = std::make_shared<const ParquetFile>(path, std::move(cache));
+    file_ = parquet_->file();
+    return;
+  }
   if (path.extension() == ".tsv") {
     table_ = std::make_shared<const TsvFile>(path);
     file_ = table_->file();
@@ -196,8 +202,21 @@ RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem:
 
 FileFingerprint RecordFile::fingerprint() const {
   Checksum checksum;
-  checksum.update(file_->bytes());
+  if (parquet_) {
+    checksum.update(parquet_->footer());
+  } else {
+    checksum.update(file_->bytes());
+  }
   return {path().filename().string(), static_cast<int64_t>(file_->bytes().size()), hexadecimal(checksum.value())};
+}
+
+int64_t RecordFile::size() const {
+  if (table_) return table_->size();
+  return parquet_ ? parquet_->size() : static_cast<int64_t>(offsets_.size());
+}
+
+std::vector<ParquetFile::Stretch> RecordFile::stretches() const {
+  return parquet_ ? parquet_->stretches() : std::vector<ParquetFile::Stretch>();
 }
 
 std::string_view RecordFile::text_of(int64_t record) const {
@@ -213,6 +232,7 @@ std::string_view RecordFile::text_of(int64_t record) const {
 
 std::string RecordFile::place(int64_t record) const {
   if (table_) return table_->place(record);
+  if (parquet_) return parquet_->place(record);
   const int64_t known = record / kRecordsPerLineEntry;
   const uint64_t from = offsets_[known * kRecordsPerLineEntry];
   const uint64_t line = lines_[known] + count_lines(file_->text().substr(from, offsets_[record] - from));
@@ -221,11 +241,13 @@ std::string RecordFile::place(int64_t record) const {
 
 Json RecordFile::json(int64_t record) const {
   if (table_) return table_->row(record);
+  if (parquet_) return parquet_->row(record, ParquetFile::Columns::kAll);
   const auto text = text_of(record);
   return read_at(*this, record, [&](const std::string& place) { return parse_json(text, place); });
 }
 
 Conversation RecordFile::read(int64_t record, bool answers_required) const {
+  if (parquet_) return conversation_of_row(*parquet_, record, images_, place(record), answers_required);
   if (table_) {
     return read_at(*this, record, [&](const std::string& place) {
       return conversation_of_row(*table_, record, images_, place, answers_required);
@@ -239,13 +261,15 @@ Conversation RecordFile::read(int64_t record, bool answers_required) const {
 
 Mixture::Mixture(const std::vector<DataSource>& sources) {
   if (sources.empty()) fail("data: no files are given, expected at least one");
+  const auto cache = std::make_shared<DecodedRowsCache>();
   for (const auto& source : sources) {
     const auto name = source.path.string();
     if (!std::isfinite(source.weight) || source.weight <= 0) {
       fail("data: weight of ", name, " is ", source.weight, ", expected a finite number above 0");
     }
-    files_.emplace_back(source.path, source.images);
+    files_.emplace_back(source.path, source.images, cache);
     weights_.push_back(source.weight);
+    stretches_.push_back(files_.back().stretches());
     double total = 0;
     for (size_t i = 0; i < files_.size(); ++i) total += static_cast<double>(files_[i].size()) * weights_[i];
     if (total > kMaxEpochRecords) {
@@ -280,9 +304,51 @@ std::vector<Mixture::Record> Mixture::order(uint64_t seed, int64_t epoch, bool s
   }
   if (shuffle) {
     auto random = generator(seed, epoch, std::numeric_limits<uint32_t>::max());
-    shuffle_front(order, std::ssize(order), random);
+    const auto has_stretches = [](const auto& stretches) { return !stretches.empty(); };
+    if (std::any_of(stretches_.begin(), stretches_.end(), has_stretches)) {
+      shuffle_stretches(order, random);
+    } else {
+      shuffle_front(order, std::ssize(order), random);
+    }
   }
   return order;
+}
+
+void Mixture::shuffle_stretches(std::vector<Record>& order, std::mt19937_64& random) const {
+  struct Run {
+    int64_t begin, end, num_bytes;  // records in `order`
+  };
+  std::vector<Run> runs;
+  const int64_t num_records = std::ssize(order);
+  for (int64_t begin = 0, end = 0; begin < num_records; begin = end) {
+    const auto [file, first] = order[begin];
+    const auto& stretches = stretches_[file];
+    const auto stretch = std::upper_bound(stretches.begin(), stretches.end(), first,
+                                          [](int64_t record, const auto& one) { return record < one.end; });
+    end = begin + 1;
+    while (stretch != stretches.end() && end < num_records && order[end].file == file &&
+           order[end].record < stretch->end && order[end].record > order[end - 1].record) {
+      ++end;
+    }
+    runs.push_back({begin, end, stretch == stretches.end() ? 0 : stretch->num_bytes});
+  }
+  shuffle_front(runs, std::ssize(runs), random);
+  std::vector<Record> result, reach;
+  result.reserve(order.size());
+  int64_t num_bytes = 0;
+  const auto mix = [&] {
+    shuffle_front(reach, std::ssize(reach), random);
+    result.insert(result.end(), reach.begin(), reach.end());
+    reach.clear();
+    num_bytes = 0;
+  };
+  for (const auto& run : runs) {
+    if (num_bytes > 0 && num_bytes + run.num_bytes > kMixedBytes) mix();
+    reach.insert(reach.end(), order.begin() + run.begin, order.begin() + run.end);
+    num_bytes += run.num_bytes;
+  }
+  mix();
+  order = std::move(result);
 }
 
 }  // namespace vlsi

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "base/mapped_file.h"
 #include "data/conversation.h"
+#include "data/parquet_file.h"
 #include "data/tsv_file.h"
 
 namespace vlsi {
@@ -33,31 +35,38 @@ struct FileFingerprint {
   std::string checksum;  // XXH3, in hexadecimal
 };
 
-/// One JSON array or JSONL file of records, or a table (.tsv, conversation_of_row in data/table_record.h), mapped and
-/// indexed: 8 bytes of memory a record, whatever its length.
+/// One JSON array or JSONL file of records, or a table (.tsv or .parquet, conversation_of_row in data/table_record.h),
+/// mapped and indexed: 8 bytes of memory a record, whatever its length; for Parquet see ParquetFile.
 class RecordFile : public Records {
  public:
   /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
   /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture
-  /// paths start; empty for the data file's own folder.
-  explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {});
+  /// paths start; empty for the data file's own folder. `cache`: of the rows of Parquet files that are read together;
+  /// null for an own.
+  explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {},
+                      std::shared_ptr<DecodedRowsCache> cache = nullptr);
 
   const std::filesystem::path& path() const override { return file_->path(); }
-  /// By which the file is known again: its size and the checksum of its bytes.
+  /// By which the file is known again: its size and the checksum of its bytes; of a Parquet file, which may have many
+  /// gigabytes, that of its footer, where the place, size and statistics of all its parts stand.
   FileFingerprint fingerprint() const;
-  int64_t size() const override { return table_ ? table_->size() : static_cast<int64_t>(offsets_.size()); }
+  int64_t size() const override;
   /// "path, record 12 (line 40)", records and lines counted from 1.
   std::string place(int64_t record) const override;
-  /// The record's JSON, as it stands in the file; of a table its cells by their columns.
+  /// The record's JSON, as it stands in the file; of a table its cells by their columns, pictures among them.
   Json json(int64_t record) const;
   /// parse_conversation or conversation_of_row of it.
   Conversation read(int64_t record, bool answers_required = true) const override;
+  /// The runs of records that cost most alone, one after the other (ParquetFile::stretches); none where each is by
+  /// itself.
+  std::vector<ParquetFile::Stretch> stretches() const;
 
  private:
   std::string_view text_of(int64_t record) const;
 
   std::shared_ptr<const MappedFile> file_;
-  std::shared_ptr<const TsvFile> table_;  // null for JSON
+  std::shared_ptr<const TsvFile> table_;  // at most one of the two: of a file of this kind
+  std::shared_ptr<const ParquetFile> parquet_;
   std::filesystem::path images_;
   bool is_array_ = false;
   std::vector<uint64_t> offsets_;  // of each record's first byte
@@ -74,6 +83,9 @@ class Mixture {
  public:
   explicit Mixture(const std::vector<DataSource>& sources);
 
+  /// Of decoded stretches that records are mixed over.
+  static constexpr int64_t kMixedBytes = int64_t{96} << 20;
+
   struct Record {
     int32_t file;
     int64_t record;
@@ -82,12 +94,17 @@ class Mixture {
   int64_t size() const;
   const RecordFile& file(int32_t index) const { return files_[index]; }
   int32_t num_files() const { return static_cast<int32_t>(files_.size()); }
-  /// The order of epoch `epoch`, a function of (seed, epoch) alone; the files' own order without `shuffle`.
+  /// The order of epoch `epoch`, a function of (seed, epoch) alone; the files' own order without `shuffle`. Records of
+  /// stretches (RecordFile::stretches) are shuffled as far as memory allows: the stretches among all records, and then
+  /// what stands within reach of kMixedBytes of them.
   std::vector<Record> order(uint64_t seed, int64_t epoch, bool shuffle) const;
 
  private:
+  void shuffle_stretches(std::vector<Record>& order, std::mt19937_64& random) const;
+
   std::vector<RecordFile> files_;
   std::vector<double> weights_;
+  std::vector<std::vector<ParquetFile::Stretch>> stretches_;  // of each file
 };
 
 }  // namespace vlsi

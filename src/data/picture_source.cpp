@@ -117,6 +117,26 @@ Content picture_content(const std::string& text, const std::filesystem::path& im
   return {Content::Kind::kImage, {}, images / path};
 }
 
+Content picture_of_value(const Json& value, const std::filesystem::path& images, const std::string& place) {
+  if (value.is_string()) return picture_content(value.get_ref<const std::string&>(), images, place);
+  if (value.is_binary()) return content_of_file({value.get_binary().begin(), value.get_binary().end()}, place);
+  if (!value.is_object()) fail(place, ": is ", describe(value), ", expected a path, bytes, or an object of these");
+  const auto bytes = value.find("bytes");
+  if (bytes != value.end() && bytes->is_binary()) return picture_of_value(*bytes, images, place + ".bytes");
+  if (const auto base64 = find<std::string>(value, "bytes", place)) {
+    return picture_content("data:image;base64," + *base64, images, place + ".bytes");
+  }
+  const auto path = find<std::string>(value, "path", place);
+  if (!path) fail(place, ": has neither 'bytes' nor 'path', expected a picture");
+  return picture_content(*path, images, place + ".path");
+}
+
+bool is_no_picture(const Json& value) {
+  if (!value.is_object()) return value.is_null();
+  const auto is_null = [&](const char* key) { return !value.contains(key) || value[key].is_null(); };
+  return (value.contains("bytes") || value.contains("path")) && is_null("bytes") && is_null("path");
+}
+
 PictureLimits read_limits(const Json& part, const std::string& place) {
   PictureLimits limits;
   const auto read = [&](const char* key, std::optional<int64_t>& value) {

@@ -15,6 +15,13 @@ namespace vlsi {
 /// bytes of `text`, for other URLs (pictures are not fetched), for what is no base64, and for what can be no path.
 Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place);
 
+/// picture_content of a text; the picture of bytes, and of an object {"bytes", "path"}, as Hugging Face's sets have it:
+/// the bytes (binary, or base64), else the file that `path` names. Error naming `place` for what is no picture.
+Content picture_of_value(const Json& value, const std::filesystem::path& images, const std::string& place);
+
+/// Null, or an object whose `bytes` and `path` are null: how Hugging Face's sets write that there is no picture.
+bool is_no_picture(const Json& value);
+
 /// Of a picture's part: `min_pixels`, `max_pixels`, `resized_height` and `resized_width`. Error naming `place` for a
 /// value that cannot be, and for one size without the other.
 PictureLimits read_limits(const Json& part, const std::string& place);

@@ -1,6 +1,7 @@
 #include "data/table_record.h"
 
 #include "base/error.h"
+#include "base/quoted.h"
 #include "data/picture_source.h"
 #include "text/python/python_literal.h"
 #include "text/python/python_number.h"
@@ -67,27 +68,79 @@ std::vector<Content> table_pictures(const TsvFile& table, int64_t row, const std
   return pictures;
 }
 
-Conversation conversation_of_row(const TsvFile& table, int64_t row, const std::filesystem::path& images,
-                                 const std::string& place, bool answers_required) {
-  std::vector<size_t> left_out;
-  if (const auto column = table.column("image")) left_out.push_back(*column);
-  const Json values = table.row(row, left_out);
-  const auto value = [&](const std::string& name) { return values.value(name, std::string()); };
+namespace {
+
+std::string text_of_column(const Json& values, const std::string& name) {
+  const auto found = values.find(name);
+  return found == values.end() ? "" : text_of_value(*found).value_or("");
+}
+
+/// Of the columns of VLMEvalKit's tables.
+Conversation conversation_of_values(const Json& values, std::vector<Content> pictures, const std::string& id,
+                                    const std::string& place, bool answers_required) {
+  const auto value = [&](const std::string& name) { return text_of_column(values, name); };
   if (value("question").empty()) fail(place, ": column 'question' is missing");
   std::string text = (value("hint").empty() ? "" : value("hint") + "\n") + value("question");
   for (char letter = 'A'; letter <= 'Z'; ++letter) {
     const auto option = value(std::string(1, letter));
     if (!option.empty()) text += concat("\n", letter, ". ", option);
   }
-  Turn user{Role::kUser, table_pictures(table, row, images, place)};
+  Turn user{Role::kUser, std::move(pictures)};
   user.contents.push_back({Content::Kind::kText, text, {}});
-  Conversation conversation{value("index"), value("category"), {std::move(user)}};
-  if (conversation.id.empty()) conversation.id = std::to_string(row + 1);
+  Conversation conversation{id, value("category"), {std::move(user)}};
   if (!value("answer").empty()) {
     conversation.turns.push_back({Role::kAssistant, {{Content::Kind::kText, value("answer"), {}}}});
   } else if (answers_required) {
     fail(place, ": column 'answer' is missing");
   }
+  return conversation;
+}
+
+}  // namespace
+
+Conversation conversation_of_row(const TsvFile& table, int64_t row, const std::filesystem::path& images,
+                                 const std::string& place, bool answers_required) {
+  std::vector<size_t> left_out;
+  if (const auto column = table.column("image")) left_out.push_back(*column);
+  const Json values = table.row(row, left_out);
+  auto id = text_of_column(values, "index");
+  if (id.empty()) id = std::to_string(row + 1);
+  auto conversation =
+      conversation_of_values(values, table_pictures(table, row, images, place), id, place, answers_required);
+  conversation.images = images;
+  return conversation;
+}
+
+Conversation conversation_of_row(const ParquetFile& file, int64_t row, const std::filesystem::path& images,
+                                 const std::string& place, bool answers_required) {
+  const Json values = file.row(row, ParquetFile::Columns::kAll);
+  const auto has = [&](const char* column) { return values.contains(column) && !values[column].is_null(); };
+  auto id = std::to_string(row + 1);
+  if (has("conversations") || has("messages") || has("texts")) {
+    return parse_conversation(values, images, place, id, answers_required);
+  }
+  if (!has("question")) {
+    fail(place, ": columns 'conversations', 'messages', 'texts' and 'question' are missing, expected one of them");
+  }
+  std::vector<Content> pictures;
+  const auto add = [&](const std::string& column) {
+    const Json& value = values[column];
+    const auto add_one = [&](const Json& one) {
+      if (!is_no_picture(one)) {
+        pictures.push_back(picture_of_value(one, images, concat(place, ", column ", quoted(column))));
+      }
+    };
+    if (!value.is_array()) return add_one(value);
+    for (const Json& one : value) add_one(one);
+  };
+  for (const auto& column : file.picture_columns()) add(column);
+  for (const char* column : {"image", "image_path"}) {
+    if (file.picture_columns().empty() && has(column)) add(column);
+  }
+  for (const char* key : {"idx", "id", "index"}) {
+    if (auto text = text_of_column(values, key); !text.empty()) id = std::move(text);
+  }
+  auto conversation = conversation_of_values(values, std::move(pictures), id, place, answers_required);
   conversation.images = images;
   return conversation;
 }

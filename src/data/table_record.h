@@ -1,4 +1,4 @@
-// A row of a table as a conversation: VLMEvalKit's columns.
+// A row of a table as a conversation: VLMEvalKit's columns in a text, Hugging Face's in a Parquet file.
 #pragma once
 
 #include <filesystem>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/conversation.h"
+#include "data/parquet_file.h"
 #include "data/tsv_file.h"
 
 namespace vlsi {
@@ -26,6 +27,12 @@ std::vector<Content> table_pictures(const TsvFile& table, int64_t row, const std
 /// Pictures, then `hint`, `question` and the options of the columns A, B, … ("A. cat"), a line each, and the answer
 /// `answer`. Error naming `place` for a row without a question, or without an answer where one is required.
 Conversation conversation_of_row(const TsvFile& table, int64_t row, const std::filesystem::path& images,
+                                 const std::string& place, bool answers_required);
+
+/// A row with `conversations`, `messages` or `texts` is what parse_conversation makes of it. Of one with `question` and
+/// `answer`, its columns are those of a table, but for the pictures: those of its picture columns, in the schema's
+/// order; without such columns the paths of `image` or `image_path`. Error naming `place` for other rows.
+Conversation conversation_of_row(const ParquetFile& file, int64_t row, const std::filesystem::path& images,
                                  const std::string& place, bool answers_required);
 
 }  // namespace vlsi

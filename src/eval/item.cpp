@@ -19,18 +19,6 @@ std::string listed(RowReader::Keys keys) {
   return names;
 }
 
-/// A picture as Hugging Face's files have it, or a text that stands for one.
-Content picture_of(const Json& value, const RowReader& row, const std::string& place) {
-  if (value.is_object()) {
-    if (const auto bytes = find<std::string>(value, "bytes", place)) {
-      return picture_content("data:image;base64," + *bytes, row.images, place);
-    }
-    return picture_content(require<std::string>(value, "path", place), row.images, place);
-  }
-  if (!value.is_string()) fail(place, ": is ", describe(value), ", expected a picture");
-  return picture_content(value.get<std::string>(), row.images, place);
-}
-
 class ItemBenchmark : public Benchmark, private Records {
  public:
   ItemBenchmark(const BenchmarkSource& source, const BenchmarkRules& rules)
@@ -219,23 +207,27 @@ Options RowReader::options(Keys lists) const {
 
 std::vector<Content> RowReader::pictures(Keys keys) const {
   if (auto table = rows.table_pictures(number, images)) return *std::move(table);
+  const Json held = rows.picture_values(number);
   std::vector<Content> all;
-  const auto add = [&](const Json& value, const std::string& where) {
-    if (value.is_array()) {
-      for (const auto& one : value) all.push_back(picture_of(one, *this, where));
+  const auto add = [&](const Json& from, const std::string& key) {
+    const auto found = from.find(key);
+    if (found == from.end() || is_no_picture(*found)) return false;
+    const auto where = concat(place(), ", key '", key, "'");
+    if (found->is_array()) {
+      for (const auto& one : *found) all.push_back(picture_of_value(one, images, where));
     } else {
-      all.push_back(picture_of(value, *this, where));
+      all.push_back(picture_of_value(*found, images, where));
     }
+    return true;
   };
-  for (const char* key : keys) {
-    const Json* value = find({key});
-    if (value == nullptr) continue;
-    add(*value, concat(place(), ", key '", key, "'"));
-    break;
+  const auto is_held = [&](const char* key) { return add(held, key); };
+  // Names of files may stand beside the pictures themselves.
+  if (std::none_of(keys.begin(), keys.end(), is_held)) {
+    std::any_of(keys.begin(), keys.end(), [&](const char* key) { return !held.contains(key) && add(values, key); });
   }
   for (int i = 1; i <= 16; ++i) {
     const auto key = concat("image_", i);
-    if (const Json* value = find({key.c_str()})) add(*value, concat(place(), ", key '", key, "'"));
+    add(held.contains(key) ? held : values, key);
   }
   return all;
 }

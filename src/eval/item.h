@@ -33,7 +33,7 @@ struct RowReader {
   /// Of the columns A, B, … that are there, else of a list under one of the keys. At most 26.
   Options options(Keys lists) const;
   /// The pictures of a table; else under the keys, each a path, a data URL, base64, a list of these, or Hugging Face's
-  /// {"bytes", "path"}; and under image_1, image_2, ….
+  /// {"bytes", "path"}; and under image_1, image_2, …. A Parquet file's picture columns come before other columns.
   std::vector<Content> pictures(Keys keys) const;
 };
 

@@ -13,7 +13,7 @@ constexpr const char* kKey = "__key";
 
 bool is_data_file(const std::filesystem::path& path) {
   const auto ending = path.extension();
-  return ending == ".tsv" || ending == ".json" || ending == ".jsonl";
+  return ending == ".tsv" || ending == ".parquet" || ending == ".json" || ending == ".jsonl";
 }
 
 /// The records of a file that is one object of objects; nothing for a file of another form.
@@ -57,14 +57,13 @@ Rows::Rows(const std::filesystem::path& data) : path_(data) {
     if (is_data_file(entry.path())) paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
-  if (paths.empty()) fail(data.string(), ": the folder has no .tsv, .json or .jsonl file");
+  if (paths.empty()) fail(data.string(), ": the folder has no .tsv, .parquet, .json or .jsonl file");
   for (const auto& path : paths) add_file(path);
 }
 
 void Rows::add_file(const std::filesystem::path& path) {
   const auto ending = path.extension();
-  if (ending == ".parquet") fail(path.string(), ": is a Parquet file, expected .tsv, .json or .jsonl");
-  if (ending == ".xlsx") fail(path.string(), ": is a spreadsheet, expected .tsv, .json or .jsonl");
+  if (ending == ".xlsx") fail(path.string(), ": is a spreadsheet, expected .tsv, .parquet, .json or .jsonl");
   auto& file = files_.emplace_back();
   const auto index = static_cast<int32_t>(files_.size() - 1);
   file.name = path.stem().string();
@@ -73,6 +72,9 @@ void Rows::add_file(const std::filesystem::path& path) {
     file.table.emplace(path);
     count = file.table->size();
     if (const auto column = file.table->column("image")) file.pictures = {*column};
+  } else if (ending == ".parquet") {
+    file.parquet = std::make_unique<ParquetFile>(path, cache_);
+    count = file.parquet->size();
   } else if (auto values = read_object(path)) {
     file.values = *std::move(values);
     count = std::ssize(file.values);
@@ -89,6 +91,7 @@ void Rows::add_file(const std::filesystem::path& path) {
 std::string Rows::place(int64_t row) const {
   const auto& file = files_[rows_[row].file];
   if (file.table) return concat(file.table->path().string(), ", row ", rows_[row].number + 1);
+  if (file.parquet) return file.parquet->place(rows_[row].number);
   if (file.records) return concat(file.records->path().string(), ", record ", rows_[row].number + 1);
   return concat(path_.string(), ", key ", quoted(file.values[rows_[row].number].first));
 }
@@ -97,6 +100,7 @@ Json Rows::row(int64_t row) const {
   const auto& file = files_[rows_[row].file];
   const int64_t number = rows_[row].number;
   if (file.table) return file.table->row(number, file.pictures);
+  if (file.parquet) return file.parquet->row(number, ParquetFile::Columns::kValues);
   if (file.records) return file.records->json(number);
   Json value = file.values[number].second;
   value[kKey] = file.values[number].first;
@@ -109,6 +113,12 @@ std::optional<std::vector<Content>> Rows::table_pictures(int64_t row, const std:
   const auto& file = files_[rows_[row].file];
   if (!file.table) return std::nullopt;
   return vlsi::table_pictures(*file.table, rows_[row].number, images, place(row));
+}
+
+Json Rows::picture_values(int64_t row) const {
+  const auto& file = files_[rows_[row].file];
+  if (!file.parquet) return Json::object();
+  return file.parquet->row(rows_[row].number, ParquetFile::Columns::kPictures);
 }
 
 }  // namespace vlsi

@@ -46,7 +46,7 @@ struct EnumNames<SpecialText> {
 
 template <class Visitor>
 void fields(Visitor& v, DataSource& c) {
-  v("path", c.path, "LLaVA/ShareGPT or messages JSON, or JSONL");
+  v("path", c.path, "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv) or Parquet");
   v("images", c.images, "where relative picture paths start; default: the data file's folder");
   v("weight", c.weight, "how often an epoch visits the file's records");
 }

@@ -85,7 +85,7 @@ TEST(BenchmarkRows, AreReadFromFoldersAndObjects) {
 TEST(BenchmarkRows, RefuseOtherFiles) {
   const Folder folder;
   const auto refused = [&](const std::string& name, const std::string& text) { Rows(folder.write(name, text)); };
-  EXPECT_ERROR(refused("a.parquet", "PAR1"), "is a Parquet file");
+  EXPECT_ERROR(refused("a.parquet", "PAR1"), "a.parquet: does not end with PAR1");
   EXPECT_ERROR(refused("a.xlsx", "PK"), "is a spreadsheet");
   EXPECT_ERROR(refused("a.json", "{\"a\": {\"x\": 1},\n \"b\": [1]}"),
                "key \"b\" is an array, expected the object of a record");
