@@ -5,45 +5,13 @@
 #include <map>
 #include <set>
 
-#include "base/json.h"
+#include "base/error.h"
 #include "eval/benchmark.h"
+#include "eval/model_results.h"
+#include "eval/paper_tables.h"
 
 namespace vlsi {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Result {
-  double score;
-  std::string profile;
-};
-
-/// By benchmark; those that could not be scored are left out.
-std::map<std::string, Result> read_folder(const fs::path& folder) {
-  std::vector<fs::path> paths;
-  if (fs::exists(folder / "results.json")) paths.push_back(folder / "results.json");
-  if (fs::is_directory(folder)) {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (fs::exists(entry.path() / "results.json")) paths.push_back(entry.path() / "results.json");
-    }
-  }
-  if (paths.empty()) fail(folder.string(), ": has no results.json, and no folder in it has one");
-  std::sort(paths.begin(), paths.end());
-  std::map<std::string, Result> results;
-  for (const auto& path : paths) {
-    const Json json = read_json(path);
-    const auto benchmark = require<std::string>(json, "benchmark", path.string());
-    const auto score = find<double>(json, "score", path.string());
-    const auto accuracy = find<double>(json, "accuracy", path.string());
-    if (!score && !accuracy) continue;
-    const Result result{score ? *score : 100 * *accuracy,
-                        find<std::string>(json, "profile", path.string()).value_or("")};
-    if (!results.emplace(benchmark, result).second) {
-      fail(path.string(), ": is the second result of ", benchmark, " in ", folder.string());
-    }
-  }
-  return results;
-}
 
 std::string score_text(double value) {
   char text[64];
@@ -116,17 +84,23 @@ size_t num_characters(const std::string& text) {
   return count;
 }
 
+/// Whether the line of cells is the first one behind the paper's.
+bool begins_ours(const ResultsTable& table, size_t line) {
+  return line >= 2 && table.rows[line - 2].from_paper && !table.rows[line - 1].from_paper;
+}
+
 /// Columns side by side; numbers to the right.
-std::string aligned(const std::vector<std::vector<std::string>>& cells) {
+std::string aligned(const std::vector<std::vector<std::string>>& cells, const ResultsTable& table) {
   std::vector<size_t> widths(cells[0].size());
   for (const auto& row : cells) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], num_characters(row[i]));
   }
   std::string text;
-  for (const auto& row : cells) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - num_characters(row[i]), ' ');
-      text += i == 0 ? row[i] + space : "  " + space + row[i];
+  for (size_t k = 0; k < cells.size(); ++k) {
+    if (begins_ours(table, k)) text += '\n';
+    for (size_t i = 0; i < widths.size(); ++i) {
+      const std::string space(widths[i] - num_characters(cells[k][i]), ' ');
+      text += i == 0 ? cells[k][i] + space : "  " + space + cells[k][i];
     }
     text += '\n';
   }
@@ -143,48 +117,38 @@ std::string joined(const std::vector<std::string>& row, std::string_view before,
 }  // namespace
 
 Table<TableColumns>& table_columns() {
-  const std::vector<std::string> eleven{"qbench",          "ai2d",   "chartqa",   "pope",
-                                        "hallusion-bench", "mme",    "mathvista", "mmbench",
-                                        "mmbench-cn",      "mm-vet", "mmmu"};
-  const std::vector<std::string> four{"mmbench", "blink", "mm-vet", "mmmu"};
+  const auto of_paper = [](const char* name, const char* meaning) {
+    return TableColumns{name, meaning, find_paper_table(name)->benchmarks};
+  };
   static Table<TableColumns> table{{"all", "every benchmark that there are results of", {}},
-                                   {"1", "eleven benchmarks", eleven},
-                                   {"2", "the same, of smaller models", eleven},
-                                   {"3a", "models with more modules", {"mmbench", "mathvista", "mm-vet", "mmmu"}},
-                                   {"3b",
-                                    "challenging benchmarks",
-                                    {"mm-vet", "mm-vet-v2", "mmmu", "mmstar", "ai2d", "seed-bench-2-plus", "mathvista",
-                                     "blink", "cv-bench", "llava-wilder"}},
-                                   {"4a", "backbones", {"mmbench", "mm-vet", "mmmu"}},
-                                   {"4b", "the fine-tuning step", four},
-                                   {"4c", "shares of the iterations", four}};
+                                   of_paper("1", "eleven benchmarks"),
+                                   of_paper("2", "the same, of smaller models"),
+                                   of_paper("3a", "models with more modules"),
+                                   of_paper("3b", "challenging benchmarks"),
+                                   of_paper("4a", "backbones"),
+                                   of_paper("4b", "the fine-tuning step"),
+                                   of_paper("4c", "shares of the iterations")};
   return table;
 }
 
 ResultsTable read_results(const std::vector<std::string>& folders, const TableColumns& columns) {
-  std::vector<std::pair<std::string, std::map<std::string, Result>>> models;
-  for (const auto& given : folders) {
-    const size_t sign = given.find('=');
-    const fs::path folder = sign == given.npos ? given : given.substr(sign + 1);
-    const auto name = sign == given.npos ? (folder / "").parent_path().filename().string() : given.substr(0, sign);
-    models.emplace_back(name, read_folder(folder));
-  }
+  const auto models = read_model_results(folders);
   ResultsTable table;
   table.columns = columns.benchmarks;
   if (table.columns.empty()) {
     for (const auto& benchmark : benchmarks()) {
-      const auto has = [&](const auto& model) { return model.second.contains(benchmark.name); };
+      const auto has = [&](const auto& model) { return model.of.contains(benchmark.name); };
       if (std::any_of(models.begin(), models.end(), has)) table.columns.push_back(benchmark.name);
     }
   }
   std::map<std::string, std::set<std::string>> profiles_of;
-  for (const auto& [name, results] : models) {
+  for (const auto& model : models) {
     auto& row = table.rows.emplace_back();
-    row.name = name;
+    row.name = model.name;
     for (const auto& column : table.columns) {
-      const auto found = results.find(column);
-      row.scores.push_back(found == results.end() ? std::nullopt : std::optional(found->second.score));
-      if (found != results.end()) profiles_of[column].insert(found->second.profile);
+      const auto found = model.of.find(column);
+      row.scores.push_back(found == model.of.end() ? std::nullopt : std::optional(found->second.score));
+      if (found != model.of.end()) profiles_of[column].insert(found->second.profile);
     }
   }
   for (const auto& [column, names] : profiles_of) {
@@ -195,11 +159,24 @@ ResultsTable read_results(const std::vector<std::string>& folders, const TableCo
   return table;
 }
 
+void add_paper_rows(ResultsTable& table, const TableColumns& columns) {
+  const PaperTable* paper = find_paper_table(columns.name);
+  if (paper == nullptr) {
+    std::string names;
+    for (const auto& one : paper_tables()) names += concat(names.empty() ? "" : ", ", one.name);
+    fail("the paper has no table with the columns '", columns.name, "', expected --columns ", names);
+  }
+  std::vector<ResultsTable::Row> rows;
+  for (const auto& row : paper->rows) rows.push_back({row.model, row.scores, true});
+  table.notes.push_back(concat("the first ", rows.size(), " rows: the paper, Table ", paper->name));
+  table.rows.insert(table.rows.begin(), rows.begin(), rows.end());
+}
+
 std::string to_text(const ResultsTable& table, TableFormat format) {
   const auto cells = cells_of(table, format);
   std::string text;
   if (format == TableFormat::kText) {
-    text = aligned(cells);
+    text = aligned(cells, table);
   } else if (format == TableFormat::kMarkdown) {
     text =
         joined(cells[0], "| ", " | ", " |") + joined(std::vector<std::string>(cells[0].size(), "---"), "|", "|", "|");
@@ -207,11 +184,16 @@ std::string to_text(const ResultsTable& table, TableFormat format) {
   } else if (format == TableFormat::kLatex) {
     text = concat("\\begin{tabular}{l", std::string(table.columns.size(), 'r'), "}\n\\toprule\n") +
            joined(cells[0], "", " & ", " \\\\") + "\\midrule\n";
-    for (size_t i = 1; i < cells.size(); ++i) text += joined(cells[i], "", " & ", " \\\\");
+    for (size_t i = 1; i < cells.size(); ++i) {
+      if (begins_ours(table, i)) text += "\\midrule\n";
+      text += joined(cells[i], "", " & ", " \\\\");
+    }
     text += "\\bottomrule\n\\end{tabular}\n";
   } else {
     text = "<table>\n" + joined(cells[0], "<tr><th>", "</th><th>", "</th></tr>");
-    for (size_t i = 1; i < cells.size(); ++i) text += joined(cells[i], "<tr><td>", "</td><td>", "</td></tr>");
+    for (size_t i = 1; i < cells.size(); ++i)
+      text += joined(cells[i], table.rows[i - 1].from_paper ? "<tr class=\"paper\"><td>" : "<tr><td>", "</td><td>",
+                     "</td></tr>");
     text += "</table>\n";
   }
   for (const auto& note : table.notes) {

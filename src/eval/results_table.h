@@ -32,16 +32,18 @@ struct ResultsTable {
   struct Row {
     std::string name;
     std::vector<std::optional<double>> scores;  // of the columns
+    bool from_paper = false;
   };
   std::vector<std::string> columns;
   std::vector<Row> rows;
   std::vector<std::string> notes;  // what a reader must know to compare: profiles
 };
 
-/// A row for each of the folders, in their order, called as the folder is, or as `name` in `name=folder`. Results are
-/// the results.json of the folder and those of the folders in it. Error for a folder without results, for two results
-/// of one benchmark in a folder, and for a file that is no result.
+/// A row for each of the folders, in their order, as read_model_results has them.
 ResultsTable read_results(const std::vector<std::string>& folders, const TableColumns& columns);
+
+/// Puts the rows of the paper's table with these columns above those that are there. Error for columns of no table.
+void add_paper_rows(ResultsTable& table, const TableColumns& columns);
 
 /// The best and the second-best score of every column are marked where it has at least two different ones.
 std::string to_text(const ResultsTable& table, TableFormat format);
