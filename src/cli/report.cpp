@@ -22,13 +22,14 @@ struct ReportOptions {
   std::optional<int> port;
   std::string host = "127.0.0.1";
   SampleOptions samples;
+  OverviewOptions overview;
   int64_t threads = 0;
 };
 
 int serve(const ReportOptions& options) {
   catch_interrupts();
   App app({.host = options.host, .port = *options.port});  // before anything is read, which may take long
-  ReportPages report(Report(options.runs, options.samples));
+  ReportPages report(Report(options.runs, options.samples, options.overview));
   std::cout << app.address() << std::endl;
   log_info("serving until Ctrl-C");
   app.run(report.pages(), std::chrono::milliseconds(500), [&] {
@@ -40,13 +41,15 @@ int serve(const ReportOptions& options) {
 
 int run(const ReportOptions& options) {
   if (options.out.empty() == !options.port) fail("vlsi report wants either --out FILE.html or --serve PORT");
+  if (options.runs.empty() && options.overview.results.empty() && !options.overview.with_paper)
+    fail("vlsi report wants run directories, --results or --with-paper");
   use_threads(options.threads);
   check_device(options.samples.device);
   if (std::filesystem::is_directory(options.out))
     fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
   if (options.port) return serve(options);
   AtomicFile out(options.out);
-  Report report(options.runs, options.samples);
+  Report report(options.runs, options.samples, options.overview);
   out.write(page_html(report.data(/*live=*/false)));
   out.commit();
   std::cout << options.out.string() << "\n";
@@ -57,7 +60,11 @@ int run(const ReportOptions& options) {
 
 Action add_report(CLI::App& command) {
   auto options = std::make_shared<ReportOptions>();
-  command.add_option("runs", options->runs, "run directories")->required();
+  command.add_option("runs", options->runs, "run directories");
+  command.add_option("--results", options->overview.results,
+                     "for the overview of benchmarks: folders of `vlsi evaluate --out`, one a model; NAME=FOLDER names "
+                     "it");
+  command.add_flag("--with-paper", options->overview.with_paper, "in the overview, the models of the paper's tables");
   command.add_option("--out", options->out, "the page to write, one HTML file that needs nothing else");
   command
       .add_option("--serve", options->port,

@@ -5,17 +5,20 @@
 namespace vlsi {
 namespace {
 
-OrderedJson page_data(bool live, OrderedJson runs, OrderedJson comparison, OrderedJson lens) {
+OrderedJson page_data(bool live, OrderedJson runs, OrderedJson comparison, OrderedJson lens, OrderedJson overview) {
   return {{"format", 1},
           {"live", live},
           {"runs", std::move(runs)},
           {"comparison", std::move(comparison)},
-          {"lens", std::move(lens)}};
+          {"lens", std::move(lens)},
+          {"overview", std::move(overview)}};
 }
 
 }  // namespace
 
-Report::Report(const std::vector<std::filesystem::path>& runs, const SampleOptions& samples) {
+Report::Report(const std::vector<std::filesystem::path>& runs, const SampleOptions& samples,
+               const OverviewOptions& overview)
+    : overview_(overview_json(overview)) {
   for (const auto& run : runs) runs_.push_back(std::make_unique<RunData>(run));
   for (const auto& run : runs_) samples_.push_back(read_samples(run->directory(), run->settings(), samples));
 }
@@ -35,11 +38,11 @@ OrderedJson Report::data(bool live) const {
     pointers.push_back(runs_[i].get());
   }
   auto comparison = compare_runs(pointers, runs);
-  return page_data(live, std::move(runs), std::move(comparison), nullptr);
+  return page_data(live, std::move(runs), std::move(comparison), nullptr, overview_);
 }
 
 OrderedJson lens_page_data(OrderedJson sample) {
-  return page_data(false, OrderedJson::array(), OrderedJson::array(), std::move(sample));
+  return page_data(false, OrderedJson::array(), OrderedJson::array(), std::move(sample), nullptr);
 }
 
 }  // namespace vlsi

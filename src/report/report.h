@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "report/overview.h"
 #include "report/run_data.h"
 #include "report/samples.h"
 
@@ -14,8 +15,10 @@ namespace vlsi {
 
 class Report {
  public:
-  /// Opens the runs and reads the layers of their samples. Error for a directory that is no run.
-  Report(const std::vector<std::filesystem::path>& runs, const SampleOptions& samples);
+  /// Opens the runs, reads the layers of their samples, and the results for the overview. Error for a directory that is
+  /// no run, and for results that cannot be read.
+  Report(const std::vector<std::filesystem::path>& runs, const SampleOptions& samples,
+         const OverviewOptions& overview = {});
 
   /// Reads what is new in the runs. True if anything that is shown may have changed.
   bool refresh();
@@ -26,6 +29,7 @@ class Report {
  private:
   std::vector<std::unique_ptr<RunData>> runs_;
   std::vector<OrderedJson> samples_;
+  OrderedJson overview_;
 };
 
 /// The data of a page that shows the layers on one input: a sample as in read_samples.

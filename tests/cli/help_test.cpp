@@ -42,14 +42,14 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"evaluate",
        {"--model", "--benchmark", "--data", "--out", "--max-new-tokens", "easy-vqa", "--profile", "--predictions",
         "--vectors", "--limit", "--blank"}},
-      {"table", {"results", "--columns", "--format", "--out"}},
+      {"table", {"results", "--columns", "--format", "--with-paper", "--out"}},
       {"export",
        {"--run", "--out", "--format", "--dtype", "--type", "--mmproj-type", "--base-model", "--naming",
         "--max-shard-bytes", "q4_0"}},
       {"inspect", {"directory"}},
       {"lens",
        {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
-      {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id"}}};
+      {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id", "--results", "--with-paper"}}};
   for (const auto& command : commands()) EXPECT_TRUE(options.contains(command.name)) << command.name;
   for (const auto& [command, names] : options) {
     SCOPED_TRACE(command);

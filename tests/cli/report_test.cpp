@@ -127,6 +127,26 @@ TEST(Report, WithoutSamplesLoadsNoModel) {
   EXPECT_EQ(run["sample_notes"].size(), 1U);
 }
 
+TEST(Report, ShowsResultsWithoutARunAndTablesThemBesideThePaper) {
+  const Folder folder;
+  folder.write("mine/results.json", R"({"benchmark": "mmmu", "score": 52.5, "profile": "vlsi"})");
+  const auto mine = "ours=" + (folder / "mine").string();
+  const auto out = folder / "report.html";
+  const auto result = vlsi_program({"report", "--results", mine, "--with-paper", "--out", out});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto data = data_of(content_of(out));
+  EXPECT_TRUE(data["runs"].empty());
+  EXPECT_EQ(data["overview"]["models"][0]["name"], "ours");
+  EXPECT_GT(data["overview"]["models"].size(), 40);
+  const auto table = vlsi_program({"table", mine, "--columns", "2", "--with-paper"});
+  EXPECT_EQ(table.status, 0) << table.err;
+  for (const char* cell : {"51.4+", "52.5*"}) EXPECT_NE(table.out.find(cell), std::string::npos) << table.out;
+  expect_refusal(vlsi_program({"table", mine, "--with-paper"}), {"'all'", "--columns", "3b"});
+  expect_refusal(vlsi_program({"table"}), {"--with-paper"});
+  expect_refusal(vlsi_program({"report", "--out", out}), {"--results", "--with-paper"});
+  expect_refusal(vlsi_program({"report", "--results", folder / "none", "--out", out}), {"none: has no results.json"});
+}
+
 TEST(Report, RefusesWrongInput) {
   const Folder folder;
   const auto run = finished_run() / "run";

@@ -8,13 +8,13 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { evil, folder, hebrew, makeBrokenRun, makeRun, metrics, serve, source, vlsi } from "./run.mjs";
+import { evil, folder, hebrew, makeBrokenRun, makeResults, makeRun, markup, metrics, serve, source, vlsi } from "./run.mjs";
 
 const require = createRequire(join(source, "web/package.json"));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-let browser, run, broken, report, brokenReport, lensPage;
+let browser, run, broken, report, brokenReport, lensPage, overviewPage;
 
 before(async () => {
   run = makeRun();
@@ -22,9 +22,11 @@ before(async () => {
   report = join(folder, "report.html");
   brokenReport = join(folder, "broken.html");
   lensPage = join(folder, "lens.html");
+  overviewPage = join(folder, "overview.html");
   vlsi("report", run, "--out", report, "--samples", "4");
   vlsi("report", run, broken, "--out", brokenReport, "--samples", "0");
   vlsi("lens", "--model", join(folder, "teacher"), "--prompt", evil, "--image", join(source, "tests/data/images/rgb_8.png"), "--html", lensPage);
+  vlsi("report", ...makeResults().flatMap((one) => ["--results", one]), "--with-paper", "--out", overviewPage);
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -61,7 +63,7 @@ function counted(first, last) {
 }
 
 test("opens from a file without errors, and asks for nothing", async () => {
-  for (const path of [report, brokenReport, lensPage]) {
+  for (const path of [report, brokenReport, lensPage, overviewPage]) {
     const { page, problems, requests } = await open(path);
     await page.waitForTimeout(100);
     assert.deepEqual(problems, []);
@@ -233,6 +235,40 @@ test("a served page is without errors and follows the run", async () => {
   }
 });
 
+test("the overview draws every model with a score, and the scores stand in their titles", async () => {
+  const { page, problems } = await open(overviewPage);
+  const titles = (picture) => page.locator(`svg[data-picture=${picture}] title`).allTextContents();
+  const { overview } = JSON.parse(await page.locator("#data").textContent());
+  const sized = () => page.locator("svg[data-picture=sizes]").getAttribute("aria-label");
+  const check = async (benchmark) => {
+    const scored = overview.models.filter((model) => model.scores[benchmark] !== undefined);
+    assert.equal((await titles("sizes")).length, scored.length);
+    for (const { name } of scored) assert.ok((await titles("sizes")).some((title) => title.startsWith(`${name}: `)), name);
+  };
+  assert.match(await sized(), /^mm-vet against/);
+  await check("mm-vet");
+  assert.ok((await titles("sizes")).includes("VLsI-7B: 75.8 %, 7B"));
+  assert.ok((await titles("sizes")).includes("Gemini-1.5-Pro: 64.0 %, size not stated"));
+  await page.getByLabel("Score against size").selectOption({ label: "mme" });
+  await check("mme");
+  assert.ok((await titles("sizes")).includes(`${markup}: 1800 of 2800, size not stated`));
+  const count = overview.models.reduce((sum, model) => sum + Object.keys(model.scores).length, 0);
+  assert.equal((await titles("scores")).length, count);
+  assert.ok((await titles("scores")).includes(`${markup}, mmmu: 44.5 % (vlsi)`));
+  // No name covers another one's.
+  await page.getByLabel("Score against size").selectOption({ label: "mm-vet" });
+  const boxes = await page.locator("svg[data-picture=sizes] .name").evaluateAll((names) => names.map((name) => name.getBoundingClientRect().toJSON()));
+  assert.ok(boxes.length >= 8);
+  for (const [i, a] of boxes.entries()) {
+    for (const b of boxes.slice(i + 1)) {
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left), down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      assert.ok(across <= 0 || down <= 6, `${JSON.stringify(a)} ${JSON.stringify(b)}`);  // 6: the room above and below the letters
+    }
+  }
+  assert.deepEqual(problems, []);
+  await page.close();
+});
+
 test("dark mode follows the system and the reader's choice", async () => {
   const brightness = (page) => page.evaluate(() => {
     const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number);
@@ -248,7 +284,7 @@ test("dark mode follows the system and the reader's choice", async () => {
 });
 
 test("a phone of 400 pixels scrolls in one direction only", async () => {
-  for (const path of [report, brokenReport, lensPage]) {
+  for (const path of [report, brokenReport, lensPage, overviewPage]) {
     const { page } = await open(path, { width: 400, height: 800 });
     const widths = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(widths[0] <= widths[1], `${path}: ${widths}`);
@@ -273,7 +309,7 @@ test("the keyboard reaches every control", async () => {
 
 test("axe finds nothing serious", async () => {
   for (const dark of [false, true]) {
-    for (const path of [report, brokenReport, lensPage]) {
+    for (const path of [report, brokenReport, lensPage, overviewPage]) {
       const { page } = await open(path, { dark });
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run());
@@ -296,7 +332,7 @@ test("prints on white without its controls", async () => {
 
 test("pictures of the page", { skip: !process.env.SCREENSHOTS }, async () => {
   mkdirSync(process.env.SCREENSHOTS, { recursive: true });
-  for (const [name, path] of Object.entries({ report, broken: brokenReport, lens: lensPage })) {
+  for (const [name, path] of Object.entries({ report, broken: brokenReport, lens: lensPage, overview: overviewPage })) {
     for (const dark of [false, true]) {
       for (const width of [1280, 400]) {
         const { page } = await open(path, { dark, width });

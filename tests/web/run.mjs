@@ -14,6 +14,7 @@ export const folder = mkdtempSync(join(tmpdir(), "vlsi-web-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 export const evil = "<script>window.evil = true</script><img src=x onerror='window.evil = true'>";
+export const markup = "<script>alert(1)</script><b>own</b>";
 export const hebrew = "מה צבע הצורה?";
 
 export function vlsi(...args) {
@@ -77,6 +78,20 @@ export function makeBrokenRun(run) {
   const text = lines.join("\n");
   writeFileSync(join(broken, "metrics.jsonl"), text.slice(0, text.length - 10));
   return broken;
+}
+
+/// Two models' results, NAME=FOLDER each: one with a name that wants to be markup, and one whose model can be counted.
+export function makeResults() {
+  const results = (name, scores, model) => {
+    for (const [benchmark, score] of Object.entries(scores)) {
+      const place = join(folder, name, benchmark);
+      mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, "results.json"), JSON.stringify({ benchmark, profile: "vlsi", model, score }));
+    }
+    return join(folder, name);
+  };
+  return [`${markup}=${results("results-a", { "mm-vet": 56.2, mme: 1800, mmmu: 44.5, ai2d: 71, mmstar: 50.1, blink: 44, mathvista: 55.5 })}`,
+          `ours=${results("results-b", { "mm-vet": 61.5, mme: 2001, mmmu: 49.9, ai2d: 80.4, mmstar: 61, blink: 51, mathvista: 60 }, join(folder, "student"))}`];
 }
 
 /// A served report: {address, stop}.

@@ -104,12 +104,29 @@ export interface ComparisonRow {
   peak_memory_bytes: Statistics | null;
   validation_loss: Statistics | null;
 }
+export interface OverviewBenchmark {
+  name: string;
+  full: number; // the best possible score
+}
+export interface OverviewModel {
+  name: string;
+  billions: number | null; // of parameters; null: not known
+  paper: boolean;
+  shown: boolean; // by name and colour
+  scores: Record<string, number>;
+  profiles: Record<string, string>;
+}
+export interface Overview {
+  benchmarks: OverviewBenchmark[];
+  models: OverviewModel[];
+}
 export interface Report {
   format: number;
   live: boolean;
   runs: Run[];
   comparison: ComparisonRow[];
   lens: Sample | null;
+  overview: Overview | null;
 }
 
 export function readData(): Report {

@@ -5,6 +5,7 @@ import { Curves } from "./curves";
 import { readData, runNames, type Report, type Run } from "./data";
 import { SampleCard } from "./layers";
 import { MatchingOfRun } from "./matching";
+import { OverviewOfBenchmarks } from "./overview";
 import "./style.css";
 import { Summary } from "./summary";
 import { chooseTheme, type Choice } from "./theme";
@@ -149,10 +150,11 @@ function Header({ title, links, connection }: { title: string; links: [string, s
 
 function App() {
   const [report, connection] = useReport();
-  const { runs, lens } = report;
+  const { runs, lens, overview } = report;
   const links: [string, string][] = [];
+  if (runs.length > 0) links.push(["summary", "Summary"]);
+  if (overview) links.push(["benchmarks", "Benchmarks"]);
   if (runs.length > 0) {
-    links.push(["summary", "Summary"]);
     if (runs.some((run) => run.matching)) links.push(["matching", "Matching"]);
     links.push(["layers", "What layers say"]);
     if (runs.some((run) => run.steps.length > 0)) links.push(["curves", "Curves"]);
@@ -162,9 +164,10 @@ function App() {
       <Header title={lens ? "What every layer says" : "vlsi report"} links={links} connection={connection} />
       <main>
         {lens && <SampleCard sample={lens} method="" matching={null} />}
+        {runs.length > 0 && <Summary runs={runs} comparison={report.comparison} />}
+        {overview && <OverviewOfBenchmarks overview={overview} />}
         {runs.length > 0 && (
           <>
-            <Summary runs={runs} comparison={report.comparison} />
             <Matchings runs={runs} />
             <Layers runs={runs} />
             <Curves runs={runs} />
