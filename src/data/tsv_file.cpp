@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kNowhere = std::string_view::npos;
 constexpr size_t kReleasedAtOnce = size_t{32} << 20;
+constexpr size_t kLongRow = size_t{64} << 10;  // whose pages are worth a call of the system
 constexpr std::string_view kMissing[] = {"",     "#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN",
                                          "-NaN", "-nan", "1.#IND",   "1.#QNAN", "<NA>",    "N/A",
                                          "NA",   "NULL", "NaN",      "n/a",     "nan",     "null"};
@@ -41,6 +42,7 @@ class Cells {
   }
 
   size_t end() const { return at_; }  // behind the row's line end, when it was read whole
+  bool done() const { return done_; }
   bool unclosed() const { return unclosed_; }
 
  private:
@@ -171,13 +173,18 @@ std::string TsvFile::place(int64_t row) const {
   return concat(path().string(), ", row ", row + 1, " (line ", line, ")");
 }
 
+void TsvFile::give_back(int64_t row) const {
+  const size_t begin = offsets_[row], end = row + 1 < size() ? offsets_[row + 1] : file_->text().size();
+  if (end - begin >= kLongRow) release(file_->bytes().subspan(begin, end - begin));
+}
+
 std::string TsvFile::cell(int64_t row, size_t column) const {
   Cells cells(text_of(row));
-  for (size_t i = 0; i < column; ++i) {
-    if (!cells.next(nullptr)) return {};
-  }
   std::string text;
-  cells.next(&text);
+  size_t i = 0;
+  while (i < column && cells.next(nullptr)) ++i;
+  if (i == column) cells.next(&text);
+  give_back(row);
   return text;
 }
 
@@ -187,12 +194,11 @@ bool TsvFile::has(int64_t row, size_t column) const {
   for (size_t i = 0; i < column; ++i) {
     if (!cells.next(nullptr)) return false;
   }
-  const size_t begin = cells.end();
-  if (!cells.next(nullptr)) return false;
-  constexpr size_t kLongestMissing = 16;  // with quotes and what ends the cell
-  if (cells.end() - begin > kLongestMissing) return true;
+  if (cells.done()) return false;
+  // A missing cell, with quotes and what ends it, is shorter than this part of one that goes on.
+  constexpr size_t kLongestMissing = 16;
   std::string value;
-  Cells(text.substr(begin)).next(&value);
+  Cells(text.substr(cells.end(), kLongestMissing)).next(&value);
   return !is_missing(value);
 }
 
@@ -207,6 +213,7 @@ Json TsvFile::row(int64_t row, const std::vector<size_t>& left_out) const {
     if (find_invalid_utf8(text) != kNowhere) text = replace_invalid_utf8(text);
     values[columns_[column]] = std::move(text);
   }
+  give_back(row);
   return values;
 }
 

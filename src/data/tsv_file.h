@@ -17,7 +17,7 @@
 namespace vlsi {
 
 /// Mapped and indexed: 8 bytes of memory a row, whatever its length; the pages that the index was made from are given
-/// back.
+/// back, and those of a long row whenever it was read.
 ///
 /// A cell that begins with a quote ends with one: tabs and line ends inside belong to it, and two quotes are one. Other
 /// cells may hold quotes. Lines end with LF, CR LF or CR; empty ones are passed over, as is a byte-order mark. A row
@@ -54,6 +54,7 @@ class TsvFile {
 
  private:
   std::string_view text_of(int64_t row) const;
+  void give_back(int64_t row) const;
   void read_header(std::string_view line);
 
   std::shared_ptr<const MappedFile> file_;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/data/data_files.h"
 
 namespace vlsi {
@@ -44,6 +46,50 @@ TEST(TsvFile, RefusesWhatIsNoTable) {
   EXPECT_ERROR(read("a\t\"b\n1\t2\n"), "the header opens a quote that is never closed");
   EXPECT_ERROR(read("a\xFF\tb\n1\t2\n"), "a column's name is no UTF-8");
   EXPECT_ERROR(TsvFile(folder.path() / "none.tsv"), "none.tsv");
+}
+
+TEST(TsvFile, TellsWhetherACellIsThereWhateverFollowsIt) {
+  const Folder folder;
+  const auto one = std::string(16, '"') + "\t";  // seven quotes
+  const TsvFile file(folder.write("a.tsv", "a\tb\tc\n" + one + "#N/A N/A\tNULL\n" +
+                                               "\"NA\"\t\"NA\nNA\"\t#N/A N/A of them\n" + "x\n" +
+                                               "y\t\"-1.#QNAN\"\t\"\""));
+  const std::vector<std::vector<bool>> expected{
+      {true, false, false}, {false, true, true}, {true, false, false}, {true, false, false}};
+  for (int64_t row = 0; row < 4; ++row) {
+    for (size_t column = 0; column < 3; ++column) {
+      EXPECT_EQ(file.has(row, column), expected[row][column]) << row << " " << column;
+      EXPECT_EQ(file.has(row, column), !TsvFile::is_missing(file.cell(row, column))) << row << " " << column;
+    }
+  }
+}
+
+TEST(TsvFile, GivesBackThePagesOfLongRows) {
+  const Folder folder;
+  constexpr int kRows = 64;
+  constexpr size_t kBytes = size_t{1} << 20;
+  std::string text = "index\timage\n";
+  for (int i = 0; i < kRows; ++i)
+    text += std::to_string(i) + "\t" + std::string(kBytes, static_cast<char>('a' + i % 26)) + "\n";
+  const TsvFile file(folder.write("a.tsv", text));
+  const auto mapped_kib = [] {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    int64_t kib = -1;
+    while (status >> word && word != "RssFile:") continue;
+    status >> kib;
+    return kib;
+  };
+  const int64_t before = mapped_kib();
+  for (int i = 0; i < kRows; ++i) {
+    EXPECT_TRUE(file.has(i, 1));
+    EXPECT_EQ(file.row(i, {1}), (Json{{"index", std::to_string(i)}}));
+    const auto cell = file.cell(i, 1);
+    EXPECT_EQ(cell.size(), kBytes);
+    EXPECT_EQ(cell.back(), static_cast<char>('a' + i % 26));
+  }
+  // Without it all 64 MiB would be there. 8 MiB: what else the test program may touch of its own file.
+  EXPECT_LT(mapped_kib() - before, 8 << 10);
 }
 
 TEST(TsvFile, RefusesAVeryLongCell) {
