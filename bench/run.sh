@@ -7,10 +7,11 @@
 #   bench/run.sh true-size  [--json FILE] [--rounds 3] [--only KEY,...]   training at the shapes of Qwen2-VL 2B and 7B
 #   bench/run.sh inference  [--json FILE] [--rounds 3] [--only KEY,...]   decoding, against llama.cpp and transformers
 #   bench/run.sh families   [--json FILE] [--rounds 3] [--only KEY,...]   every family's vision tower; training of Qwen3-VL
+#   bench/run.sh evaluation [--json FILE] [--rounds 3] [--only KEY,...] [--old PROGRAM]   tables against pandas, scoring, answering
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-usage() { sed -n '2,10s/^# //p' bench/run.sh >&2; exit 2; }
+usage() { sed -n '2,11s/^# //p' bench/run.sh >&2; exit 2; }
 [ $# -gt 0 ] || usage
 what=$1
 shift
@@ -35,7 +36,10 @@ case $what in
     programs=(inference_bench)
     takes="15 minutes on two cores, with 10 GiB of memory and 4 GB of disk" ;;
   families) programs=(vlsi tower_bench) takes="15 minutes on two cores, with 6 GiB of memory and of disk" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference or families" >&2; usage ;;
+  evaluation)
+    programs=(vlsi evaluation_bench)
+    takes="5 minutes on two cores, with 8 GiB of memory for pandas and 2 GB of disk; with --old, after a finished runs/quickstart.sh" ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference, families or evaluation" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
