@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
+#include <unordered_map>
 
 #include "eval/item.h"
 
@@ -62,9 +64,9 @@ Figure figure_of_parts(const std::string& name, const std::vector<Verdict>& verd
                        const std::vector<std::string>& values, const ScoreOfParts& score) {
   std::vector<std::string> names = values;
   if (names.empty()) {
-    for (const auto& verdict : verdicts) names.emplace_back(tag_of(verdict.tags, tag));
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
+    std::set<std::string_view> found;
+    for (const auto& verdict : verdicts) found.insert(tag_of(verdict.tags, tag));
+    names.assign(found.begin(), found.end());
   }
   Units units;
   int64_t count = 0;
@@ -89,7 +91,7 @@ double mean_of_means(std::span<const Sums> parts) {
 void add_means_by(const std::vector<std::string_view>& tags, const std::vector<Verdict>& verdicts,
                   std::vector<Figure>& figures) {
   for (const auto tag : tags) {
-    std::map<std::string, Sums> sums;
+    std::unordered_map<std::string_view, Sums> sums;
     for (const auto& verdict : verdicts) {
       for (const auto& [key, value] : verdict.tags) {
         if (key != tag || value.empty()) continue;
@@ -98,7 +100,7 @@ void add_means_by(const std::vector<std::string_view>& tags, const std::vector<V
         ++sum.count;
       }
     }
-    for (const auto& [value, sum] : sums) {
+    for (const auto& [value, sum] : std::map<std::string_view, Sums>(sums.begin(), sums.end())) {
       figures.push_back({concat(tag, ' ', value), 100 * sum.mean(), static_cast<int64_t>(sum.count)});
     }
   }

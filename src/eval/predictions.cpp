@@ -98,12 +98,15 @@ std::vector<QuestionAnswer> read_predictions(const std::filesystem::path& path, 
     if (const auto found = numbers.find(prediction.id); !prediction.number && found != numbers.end()) {
       number = found->second;
     }
-    const auto name = prediction.number ? std::to_string(*prediction.number) : vlsi::quoted(prediction.id);
+    const auto name = [&] {
+      return prediction.number ? std::to_string(*prediction.number) : vlsi::quoted(prediction.id);
+    };
     if (number < 0 || number >= num_questions) {
-      fail(prediction.place, ": answers question ", name, ", which ", benchmark.questions().path().string(), " lacks");
+      fail(prediction.place, ": answers question ", name(), ", which ", benchmark.questions().path().string(),
+           " lacks");
     }
     auto& answer = answers[static_cast<size_t>(number)];
-    if (answer) fail(prediction.place, ": is the second answer to question ", name);
+    if (answer) fail(prediction.place, ": is the second answer to question ", name());
     answer = std::move(prediction.answer);
   }
   std::vector<QuestionAnswer> all;
@@ -130,7 +133,9 @@ Summary score_predictions(const Benchmark& benchmark, const std::filesystem::pat
         verdicts[i].line = {};
       }
     });
-    for (int64_t i = begin; i < end; ++i) out.write(texts[i - begin]);
+    std::string all;
+    for (int64_t i = begin; i < end; ++i) all += texts[i - begin];
+    out.write(all);
   }
   out.commit();
   benchmark.submit(answers, lines.parent_path());

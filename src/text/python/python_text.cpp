@@ -82,9 +82,9 @@ Text to_text(std::string_view utf8) {
   Text text;
   text.reserve(utf8.size());
   while (!utf8.empty()) {
-    if (static_cast<unsigned char>(utf8.front()) < 0x80) {
-      text += static_cast<char32_t>(utf8.front());
-      utf8.remove_prefix(1);
+    if (const size_t num_ascii = ascii_prefix(utf8); num_ascii > 0) {
+      text.append(utf8.begin(), utf8.begin() + num_ascii);
+      utf8.remove_prefix(num_ascii);
       continue;
     }
     const auto step = next_code_point(utf8);
@@ -97,7 +97,13 @@ Text to_text(std::string_view utf8) {
 std::string to_utf8(TextView text) {
   std::string utf8;
   utf8.reserve(text.size());
-  for (const char32_t c : text) append_code_point(c, utf8);
+  for (const char32_t c : text) {
+    if (c < 0x80) {
+      utf8 += static_cast<char>(c);
+    } else {
+      append_code_point(c, utf8);
+    }
+  }
   return utf8;
 }
 
