@@ -17,7 +17,7 @@ packages=(
   libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev
   libxxhash-dev libsimdjson-dev libgloo-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
-  libcpp-httplib-dev libedit-dev
+  libcpp-httplib-dev libssl-dev ca-certificates libedit-dev
 )
 case "${1:-}" in
   "") ;;

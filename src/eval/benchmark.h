@@ -16,6 +16,8 @@
 
 namespace vlsi {
 
+class Judge;
+
 /// What a question belongs to, by name: its category, split, task and the like.
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
@@ -30,6 +32,7 @@ struct Verdict {
   std::string said = {};  // what the answer was taken for, where sums need it: a letter, or yes and no
   bool parsed = true;     // false where the rule found no answer in it
   bool scored = true;     // false where only a judge could tell
+  bool judged = false;    // whether one was asked
 };
 
 /// The number of a question and the answer to it.
@@ -61,6 +64,7 @@ class Benchmark {
 struct BenchmarkSource {
   std::filesystem::path data, images;  // `images` as RecordFile has it
   ChosenProfile profile = {};
+  std::shared_ptr<const Judge> judge = {};  // null: rules alone
 };
 
 struct BenchmarkEntry {

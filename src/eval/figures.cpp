@@ -127,10 +127,17 @@ Summary make_summary(const SummaryHead& head, const std::vector<Figure>& figures
   OrderedJson json{{"profile", head.profile}, {"total", total}};
   json["unparsed"] = head.num_unparsed;
   if (head.num_not_scored > 0) json["not_scored"] = head.num_not_scored;
-  const std::string title = concat(head.benchmark, " (", head.profile, ")");
+  const bool was_asked = !head.judge.empty();
+  if (was_asked) {
+    json["judge"] = {{"model", head.judge}, {"prompt", head.judge_prompt}, {"asked", head.num_judged}};
+  } else if (head.may_ask_judge) {
+    json["judge"] = nullptr;
+  }
+  const auto title = concat(head.benchmark, " (", head.profile, was_asked ? ", judge " + head.judge : "", ")");
   std::string text;
   if (figures.empty()) {
-    text = concat(title, "  not scored: only a judge can tell, ", total, total == 1 ? " answer\n" : " answers\n");
+    const char* why = was_asked ? "the judge gave no score" : "only a judge can tell";
+    text = concat(title, "  not scored: ", why, ", ", total, total == 1 ? " answer\n" : " answers\n");
     return {text, json};
   }
   json["score"] = figures[0].value;
@@ -146,7 +153,8 @@ Summary make_summary(const SummaryHead& head, const std::vector<Figure>& figures
   json["categories"] = categories;
   text = number_line(concat(title, " ", figures[0].name), figures[0]);
   if (head.num_unparsed > 0) text += concat(", ", head.num_unparsed, " unparsed");
-  if (head.num_not_scored > 0) text += concat(", ", head.num_not_scored, " not scored");
+  if (head.num_unparsed > 0 && head.may_ask_judge && !was_asked) text += " without a judge";
+  if (head.num_not_scored > 0) text += concat(", ", head.num_not_scored, was_asked ? " not judged" : " not scored");
   text += "\n";
   for (size_t i = 1; i < figures.size(); ++i) text += "  " + number_line(figures[i].name, figures[i]) + "\n";
   return {text, json};

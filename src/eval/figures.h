@@ -50,6 +50,10 @@ Figure share_of_groups(const std::string& name, const std::vector<std::pair<std:
 struct SummaryHead {
   std::string benchmark, profile;
   int64_t num_unparsed = 0, num_not_scored = 0;
+  bool may_ask_judge = false;     // whether the profile asks one
+  std::string judge = {};         // its model; empty where there was none
+  std::string judge_prompt = {};  // the fingerprint of what it was asked
+  int64_t num_judged = 0;         // answers that it was asked about
 };
 
 /// As results.json has it, and as lines. Without figures (nothing could be scored) the text says so.

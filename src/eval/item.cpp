@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/base64.h"
+#include "base/log.h"
 #include "base/parallel.h"
 #include "base/quoted.h"
 #include "data/picture_source.h"
+#include "data/read_picture.h"
+#include "eval/judge/judge_rule.h"
+#include "picture/codecs.h"
 
 namespace vlsi {
 namespace {
@@ -19,10 +24,25 @@ std::string listed(RowReader::Keys keys) {
   return names;
 }
 
+/// The picture's file as it is.
+std::string data_url(const Content& picture) {
+  const auto name = name_of_picture(picture);
+  if (!picture.picture_file.empty()) {
+    return concat("data:", picture_codec_of(picture.picture_file, name).mime_type, ";base64,",
+                  base64(picture.picture_file));
+  }
+  const auto file = MappedFile::open(picture.image);
+  return concat("data:", picture_codec_of(file->text(), name).mime_type, ";base64,", base64(file->text()));
+}
+
 class ItemBenchmark : public Benchmark, private Records {
  public:
   ItemBenchmark(const BenchmarkSource& source, const BenchmarkRules& rules)
-      : all_rules_(rules), rules_(chosen(rules, *source.profile)), profile_(*source.profile), rows_(source.data) {
+      : all_rules_(rules),
+        rules_(chosen(rules, *source.profile)),
+        profile_(*source.profile),
+        judge_(prompts_of(source)),
+        rows_(source.data) {
     const bool is_folder = std::filesystem::is_directory(source.data);
     images_ = !source.images.empty() ? source.images : is_folder ? source.data : source.data.parent_path();
     ids_.resize(static_cast<size_t>(rows_.size()));
@@ -43,7 +63,9 @@ class ItemBenchmark : public Benchmark, private Records {
 
   Verdict judge(int64_t question, const std::string& answer) const override {
     const auto one = item(question);
-    auto mark = rules_.mark(one, to_text(answer), profile_);
+    const Text text = to_text(answer);
+    auto judged = judged_answer(question, one);
+    auto mark = judged ? rules_.judge->mark(one, text, profile_, *judged) : rules_.mark(one, text, profile_);
     Verdict verdict{question, mark.score, std::string(one.tag("category")), {}};
     verdict.line = {{"id", one.id}};
     if (!verdict.category.empty()) verdict.line["category"] = verdict.category;
@@ -51,6 +73,8 @@ class ItemBenchmark : public Benchmark, private Records {
     verdict.line["answer"] = answer;
     verdict.line["parsed"] = mark.parsed ? OrderedJson(mark.said) : OrderedJson(nullptr);
     verdict.line["score"] = mark.scored ? OrderedJson(mark.score) : OrderedJson(nullptr);
+    verdict.judged = judged && judged->is_asked();
+    if (verdict.judged) verdict.line["judge"] = judged->last_reply();
     verdict.unit = one.unit;
     verdict.tags = one.tags;
     verdict.said = std::move(mark.said);
@@ -71,6 +95,12 @@ class ItemBenchmark : public Benchmark, private Records {
     for (const auto& verdict : verdicts) {
       head.num_unparsed += !verdict.parsed;
       head.num_not_scored += !verdict.scored;
+      head.num_judged += verdict.judged;
+    }
+    head.may_ask_judge = rules_.judge != nullptr;
+    if (judge_.judge) {
+      head.judge = judge_.judge->config().model;
+      head.judge_prompt = judge_.prompt->fingerprint();
     }
     std::vector<Figure> figures;
     if (head.num_not_scored == 0 && !verdicts.empty()) {
@@ -95,6 +125,44 @@ class ItemBenchmark : public Benchmark, private Records {
       }
     }
     fail("benchmark ", rules.name, " has no profile '", profile.name, "'; it has ", known);
+  }
+
+  /// The judge, if it is to be asked, and with what; the other prompt for questions with Chinese characters.
+  struct Asking {
+    std::shared_ptr<const Judge> judge;
+    std::optional<JudgePrompt> prompt, chinese;
+  };
+
+  Asking prompts_of(const BenchmarkSource& source) const {
+    if (!source.judge || rules_.judge == nullptr) return {};
+    const auto& prompts = source.judge->config().prompts;
+    const std::string name(all_rules_.name), &kind = rules_.judge->kind;
+    const std::string plain[]{name, kind}, chinese[]{name + "-cn", kind + "-cn"};
+    Asking asking{source.judge, prompts.find(plain), prompts.find(chinese)};
+    if (asking.prompt) return asking;
+    const auto lack = concat("benchmark ", name, ": the judge has no prompt: --judge-prompts ", prompts.path().string(),
+                             " has no ", name, ".txt", kind == name ? "" : concat(", nor ", kind, ".txt"));
+    if (rules_.judge->is_needed) fail(lack);
+    log_warning(lack + "; scored without it");
+    return {};
+  }
+
+  std::optional<JudgedAnswer> judged_answer(int64_t question, const Item& one) const {
+    if (!judge_.judge) return std::nullopt;
+    const auto is_chinese = [](char32_t c) { return c >= 0x4E00 && c <= 0x9FFF; };
+    const Text text = to_text(one.question);
+    const bool in_chinese = judge_.chinese && std::any_of(text.begin(), text.end(), is_chinese);
+    return JudgedAnswer(*judge_.judge, in_chinese ? *judge_.chinese : *judge_.prompt, rules_.judge->tail,
+                        [this, question] { return picture_urls(question); });
+  }
+
+  /// The question's pictures as data URLs.
+  std::vector<std::string> picture_urls(int64_t question) const {
+    std::vector<std::string> urls;
+    const Json values = rows_.row(question);
+    for (const auto& picture : all_rules_.pictures({rows_, question, values, images_}))
+      urls.push_back(data_url(picture));
+    return urls;
   }
 
   Item item(int64_t question) const {
@@ -157,6 +225,7 @@ class ItemBenchmark : public Benchmark, private Records {
   const BenchmarkRules& all_rules_;
   const Rules& rules_;
   const Profile& profile_;
+  const Asking judge_;
   Rows rows_;
   std::filesystem::path images_;
   std::vector<std::string> ids_;

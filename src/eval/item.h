@@ -62,6 +62,8 @@ Mark mark_letter(const std::optional<Text>& letter, const Item& item);
 /// For a judge.
 inline Mark not_scored() { return {"", 0, true, false}; }
 
+struct JudgeRule;  // eval/judge/judge_rule.h
+
 /// One community's way with a benchmark.
 struct Rules {
   Community community;
@@ -69,7 +71,8 @@ struct Rules {
   Mark (*mark)(const Item& item, TextView answer, const Profile& profile);
   /// The figures of scored verdicts; the first is the benchmark's score.
   std::vector<Figure> (*figures)(const std::vector<Verdict>& verdicts);
-  bool interleaved = false;  // `<image 1>` in a prompt is where the picture stands; else pictures come first
+  bool interleaved = false;          // `<image 1>` in a prompt is where the picture stands; else pictures come first
+  const JudgeRule* judge = nullptr;  // takes the place of `mark` where there are a judge and its prompt
 };
 
 /// A question with its answer, for a form in which answers are handed in.
@@ -86,7 +89,7 @@ struct BenchmarkRules {
   void (*submit)(const std::vector<Submitted>& answers, const std::filesystem::path& folder) = nullptr;
 };
 
-/// Error for a profile that the benchmark lacks.
+/// Error for a profile that the benchmark lacks, and for a judge without the prompt that it needs.
 std::unique_ptr<Benchmark> open_items(const BenchmarkSource& source, const BenchmarkRules& rules);
 
 }  // namespace vlsi

@@ -4,9 +4,9 @@
 #include <optional>
 #include <unordered_map>
 
-#include "base/atomic_file.h"
 #include "base/parallel.h"
 #include "base/quoted.h"
+#include "eval/judging.h"
 #include "eval/rows.h"
 
 namespace vlsi {
@@ -117,27 +117,10 @@ std::vector<QuestionAnswer> read_predictions(const std::filesystem::path& path, 
 }
 
 Summary score_predictions(const Benchmark& benchmark, const std::filesystem::path& predictions, int64_t limit,
-                          const std::filesystem::path& lines) {
+                          const std::filesystem::path& lines, int64_t num_waiting) {
   auto answers = read_predictions(predictions, benchmark);
   std::erase_if(answers, [&](const auto& answer) { return answer.first >= limit; });
-  std::vector<Verdict> verdicts(answers.size());
-  AtomicFile out(lines);
-  constexpr int64_t kAtOnce = 1 << 14, kOfAThread = 64;
-  std::vector<std::string> texts(kAtOnce);
-  for (int64_t begin = 0; begin < std::ssize(answers); begin += kAtOnce) {
-    const int64_t end = std::min(begin + kAtOnce, static_cast<int64_t>(answers.size()));
-    parallel_for(begin, end, kOfAThread, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        verdicts[i] = benchmark.judge(answers[i].first, answers[i].second);
-        texts[i - begin] = verdicts[i].line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
-        verdicts[i].line = {};
-      }
-    });
-    std::string all;
-    for (int64_t i = begin; i < end; ++i) all += texts[i - begin];
-    out.write(all);
-  }
-  out.commit();
+  const auto verdicts = judge_all(benchmark, answers, lines, {.num_waiting = num_waiting});
   benchmark.submit(answers, lines.parent_path());
   auto summary = benchmark.summarize(verdicts);
   const int64_t unanswered = std::min(limit, benchmark.questions().size()) - std::ssize(verdicts);

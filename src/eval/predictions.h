@@ -18,8 +18,8 @@ namespace vlsi {
 std::vector<QuestionAnswer> read_predictions(const std::filesystem::path& path, const Benchmark& benchmark);
 
 /// Judges the answers to the first `limit` questions; the lines go to the JSONL file `lines`. Questions without an
-/// answer are left out and counted in the summary.
+/// answer are left out and counted in the summary. `num_waiting` as JudgingConfig has it.
 Summary score_predictions(const Benchmark& benchmark, const std::filesystem::path& predictions, int64_t limit,
-                          const std::filesystem::path& lines);
+                          const std::filesystem::path& lines, int64_t num_waiting = 0);
 
 }  // namespace vlsi

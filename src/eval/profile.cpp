@@ -4,7 +4,7 @@ namespace vlsi {
 
 Table<Profile>& profiles() {
   static Table<Profile> table{
-      {"vlmevalkit", "VLMEvalKit e8e78f05, without a judge", Community::kVlmEvalKit},
+      {"vlmevalkit", "VLMEvalKit e8e78f05", Community::kVlmEvalKit},
       {"vlmevalkit@2025-08", "VLMEvalKit's option matcher of August 2025", Community::kVlmEvalKit,
        Matcher::k2025August},
       {"vlmevalkit@2024", "VLMEvalKit's option matcher of 2024", Community::kVlmEvalKit, Matcher::k2024},

@@ -4,6 +4,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::blink {
@@ -82,7 +83,7 @@ std::unique_ptr<Benchmark> open_blink(const BenchmarkSource& source) {
       "blink",
       read,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
        {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
        {Community::kOfficial, official_prompt, official_mark, task_figures},
        {Community::kVlsi, vlsi_prompt, vlsi_mark, task_figures}}};

@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::cv_bench {
@@ -73,13 +74,14 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_cv_bench(const BenchmarkSource& source) {
   using namespace cv_bench;
-  static const BenchmarkRules rules{"cv-bench",
-                                    read,
-                                    usual_pictures,
-                                    {{Community::kVlmEvalKit, own_prompt, mark_by_matcher, vlmevalkit_figures},
-                                     {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
-                                     {Community::kOfficial, vlsi_prompt, official_mark, joint_figures},
-                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures}}};
+  static const BenchmarkRules rules{
+      "cv-bench",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, own_prompt, mark_by_matcher, vlmevalkit_figures, false, &option_judge()},
+       {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
+       {Community::kOfficial, vlsi_prompt, official_mark, joint_figures},
+       {Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures}}};
   return open_items(source, rules);
 }
 

@@ -8,6 +8,9 @@
 namespace vlsi::hallusion_bench {
 namespace {
 
+/// The tag of a question about a figure that it is asked without: to say so is right.
+constexpr const char* kNoFigure = "no figure";
+
 /// The tables of VLMEvalKit (whose index holds set, figure and question between underscores) and the authors' JSON.
 Item read(const RowReader& row) {
   Item item;
@@ -20,6 +23,7 @@ Item read(const RowReader& row) {
     item.id = concat(kind, "_", set, "_", figure, "_", question);
     item.tags.emplace_back("figure", concat(kind, "_", set, "_", figure));
     item.tags.emplace_back("question", concat(kind, "_", set, "_", question));
+    if (row.text({"category"}) == "VS" && figure == "0") item.tags.emplace_back(kNoFigure, "yes");
     return item;
   }
   item.id = row.text({"index"});
@@ -48,13 +52,35 @@ std::string vlsi_prompt(const Item& item) {
   return concat(item.question, "\n", kRequest);
 }
 
-Mark judged(const Item&, TextView, const Profile&) { return not_scored(); }
+Mark unjudged(const Item&, TextView, const Profile&) { return not_scored(); }
+
+/// Of lmms-eval and the authors: the judge compares with the expected answer in words. What it calls neither correct
+/// nor incorrect is unclear.
+template <int64_t kTokens>
+Mark judged(const Item& item, TextView answer, const Profile&, JudgedAnswer& judge) {
+  const auto details = item.row.find("gt_answer_details");
+  const auto expected = details == item.row.end() ? std::nullopt : text_of_value(*details);
+  const auto reply = judge.ask({item.question, expected.value_or(to_utf8(item.golds[0])), to_utf8(answer), ""},
+                               {.max_tokens = kTokens});
+  if (!reply) return not_scored();
+  const Text verdict = lower(*reply);
+  if (contains(verdict, U"incorrect")) return right_or_wrong(false, U"incorrect");
+  if (contains(verdict, U"correct")) return right_or_wrong(true, U"correct");
+  return right_or_wrong(!item.tag(kNoFigure).empty(), U"unclear");
+}
+
+const JudgeRule kLmmsJudge{"hallusion-bench", "", /*is_needed=*/true, judged<16>};
+const JudgeRule kOfficialJudge{"hallusion-bench", "", /*is_needed=*/true, judged<0>};
 
 /// aAcc of questions, fAcc of figures and qAcc of questions over all figures of their set.
-std::vector<Figure> vlmevalkit_figures(const std::vector<Verdict>& verdicts) {
+/// With `kSkips`, as the authors have it, questions without their figure belong to none.
+template <bool kSkips>
+std::vector<Figure> group_figures(const std::vector<Verdict>& verdicts) {
   std::vector<std::pair<std::string, bool>> of_figures, of_questions;
   for (const auto& verdict : verdicts) {
-    of_figures.emplace_back(tag_of(verdict.tags, "figure"), verdict.score == 1);
+    if (!kSkips || tag_of(verdict.tags, kNoFigure).empty()) {
+      of_figures.emplace_back(tag_of(verdict.tags, "figure"), verdict.score == 1);
+    }
     of_questions.emplace_back(tag_of(verdict.tags, "question"), verdict.score == 1);
   }
   std::vector<Figure> figures{mean_figure("aAcc", verdicts), share_of_groups("fAcc", of_figures),
@@ -74,9 +100,10 @@ std::unique_ptr<Benchmark> open_hallusion_bench(const BenchmarkSource& source) {
       "hallusion-bench",
       read,
       pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, vlmevalkit_figures},
-       {Community::kLmms, bare_question, judged, vlmevalkit_figures},
-       {Community::kOfficial, bare_question, judged, vlmevalkit_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, group_figures<false>, false,
+        &kYesNoJudge},
+       {Community::kLmms, bare_question, unjudged, group_figures<true>, false, &kLmmsJudge},
+       {Community::kOfficial, bare_question, unjudged, group_figures<true>, false, &kOfficialJudge},
        {Community::kVlsi, vlsi_prompt, mark_yes_no<yes_anywhere>, accuracy_figures}}};
   return open_items(source, rules);
 }

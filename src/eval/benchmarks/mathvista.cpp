@@ -3,6 +3,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 
 namespace vlsi::mathvista {
 namespace {
@@ -82,16 +83,52 @@ Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile&) {
   return {read ? to_utf8(check.letter ? TextView(*check.letter) : answer) : "", check.right ? 1.0 : 0.0, read};
 }
 
-/// What needs a judge counts as an empty extraction, of which the scripts make the shortest choice.
+JudgeFields fields_of(const std::string& asked, const Item& item, TextView answer) {
+  return {asked, item.golds.empty() ? "" : to_utf8(item.golds[0]), to_utf8(answer), listed_options(item)};
+}
+
+/// The judge reads the answer out of a reply that is none itself.
+Mark vlmevalkit_judged(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
+  const auto alone = vlmevalkit_mark(item, answer, profile);
+  if (alone.parsed) return alone;
+  const auto extraction = judge.ask(fields_of(item.question, item, answer), {.max_tokens = 128});
+  return extraction ? vlmevalkit_mark(item, *extraction, profile) : not_scored();
+}
+
 template <MathVistaRule kRule>
-Mark mark(const Item& item, TextView answer, const Profile&) {
-  const auto question = question_of(item);
-  const auto extraction = mathvista_extract(kRule == MathVistaRule::kLmms ? strip(answer) : answer, question);
-  const auto normal = mathvista_normal(extraction.value_or(Text()), question, kRule);
-  Mark mark = right_or_wrong(mathvista_equal(normal, question.answer, kRule), normal.value_or(Text()));
+TextView stripped_for(TextView answer) {
+  return kRule == MathVistaRule::kLmms ? strip(answer) : answer;
+}
+
+/// Without a judge what needs one counts as an empty extraction, of which the scripts make the shortest choice.
+Mark mark_of_extraction(const std::optional<Text>& extraction, const MathVistaQuestion& question, MathVistaRule rule) {
+  const auto normal = mathvista_normal(extraction.value_or(Text()), question, rule);
+  Mark mark = right_or_wrong(mathvista_equal(normal, question.answer, rule), normal.value_or(Text()));
   mark.parsed = extraction.has_value();
   return mark;
 }
+
+template <MathVistaRule kRule>
+Mark mark(const Item& item, TextView answer, const Profile&) {
+  const auto question = question_of(item);
+  return mark_of_extraction(mathvista_extract(stripped_for<kRule>(answer), question), question, kRule);
+}
+
+template <MathVistaRule kRule>
+Mark judged(const Item& item, TextView answer, const Profile&, JudgedAnswer& judge) {
+  const auto question = question_of(item);
+  auto extraction = mathvista_extract(stripped_for<kRule>(answer), question);
+  if (!extraction) {
+    extraction = judge.ask(fields_of(query(item), item, answer), {.max_tokens = 256});
+    if (!extraction) return not_scored();
+  }
+  return mark_of_extraction(extraction, question, kRule);
+}
+
+constexpr std::string_view kTail = "\n\n{question}\n\n{prediction}\n\nExtracted answer: ";
+const JudgeRule kVlmEvalKitJudge{"mathvista", kTail, /*is_needed=*/false, vlmevalkit_judged};
+const JudgeRule kLmmsJudge{"mathvista", kTail, /*is_needed=*/false, judged<MathVistaRule::kLmms>};
+const JudgeRule kOfficialJudge{"mathvista", kTail, /*is_needed=*/false, judged<MathVistaRule::kOfficial>};
 
 std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
   std::vector<Figure> all{mean_figure("accuracy", verdicts)};
@@ -107,13 +144,14 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_mathvista(const BenchmarkSource& source) {
   using namespace mathvista;
-  static const BenchmarkRules rules{"mathvista",
-                                    read,
-                                    pictures,
-                                    {{Community::kVlmEvalKit, bare_question, vlmevalkit_mark, figures},
-                                     {Community::kLmms, lmms_prompt, mark<MathVistaRule::kLmms>, figures},
-                                     {Community::kOfficial, query, mark<MathVistaRule::kOfficial>, figures},
-                                     {Community::kVlsi, query, mark<MathVistaRule::kOfficial>, figures}}};
+  static const BenchmarkRules rules{
+      "mathvista",
+      read,
+      pictures,
+      {{Community::kVlmEvalKit, bare_question, vlmevalkit_mark, figures, false, &kVlmEvalKitJudge},
+       {Community::kLmms, lmms_prompt, mark<MathVistaRule::kLmms>, figures, false, &kLmmsJudge},
+       {Community::kOfficial, query, mark<MathVistaRule::kOfficial>, figures, false, &kOfficialJudge},
+       {Community::kVlsi, query, mark<MathVistaRule::kOfficial>, figures, false, &kOfficialJudge}}};
   return open_items(source, rules);
 }
 

@@ -5,6 +5,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/ranked_letter.h"
 #include "text/python/python_number.h"
 
@@ -39,6 +40,12 @@ Mark hidden_or(const Item& item, Mark mark) { return item.golds.empty() ? not_sc
 Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile& profile) {
   return hidden_or(item, mark_by_matcher(item, answer, profile));
 }
+
+Mark vlmevalkit_judged(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
+  return item.golds.empty() ? not_scored() : mark_by_matcher_or_judge(item, answer, profile, judge);
+}
+
+const JudgeRule kJudge{"choice", "", /*is_needed=*/false, vlmevalkit_judged};
 
 /// The task "static", which asks no judge.
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
@@ -97,7 +104,7 @@ BenchmarkRules rules_of(std::string_view name, std::string (*prompt)(const Item&
   return {name,
           read,
           usual_pictures,
-          {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, circular_figures},
+          {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, circular_figures, false, &kJudge},
            {Community::kLmms, prompt, lmms_mark, circular_figures},
            {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}},
           submit};

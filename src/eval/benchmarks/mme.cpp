@@ -109,14 +109,15 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_mme(const BenchmarkSource& source) {
   using namespace mme;
-  static const BenchmarkRules rules{"mme",
-                                    read,
-                                    usual_pictures,
-                                    {{Community::kVlmEvalKit, bare_question, mark_yes_no<yes_no_by_words>, figures},
-                                     {Community::kLmms, lmms_prompt, mark_yes_no<yes_no_of_mme_lmms>, figures},
-                                     {Community::kOfficial, bare_question, mark_yes_no<yes_no_of_mme>, figures},
-                                     {Community::kVlsi, lmms_prompt, mark_yes_no<yes_no_of_mme>, figures}},
-                                    submit};
+  static const BenchmarkRules rules{
+      "mme",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, bare_question, mark_yes_no<yes_no_by_words>, figures, false, &kYesNoJudge},
+       {Community::kLmms, lmms_prompt, mark_yes_no<yes_no_of_mme_lmms>, figures},
+       {Community::kOfficial, bare_question, mark_yes_no<yes_no_of_mme>, figures},
+       {Community::kVlsi, lmms_prompt, mark_yes_no<yes_no_of_mme>, figures}},
+      submit};
   return open_items(source, rules);
 }
 

@@ -4,6 +4,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/mmmu_choice.h"
 #include "eval/scoring/mmmu_open.h"
 #include "text/python/python_literal.h"
@@ -74,15 +75,25 @@ std::string official_prompt(const Item& item) {
 }
 
 /// An open question becomes one of two options, the answer and "Other Answers".
-Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile& profile) {
-  if (!item.options.empty()) return mark_by_matcher(item, answer, profile);
+Item closed_form(const Item& item) {
   Item closed = item;
+  if (!item.options.empty()) return closed;
   const auto raw = item.row.find("answer");
   const auto gold = raw == item.row.end() ? std::string() : text_of_value(*raw).value_or("");
   closed.options = make_options({to_text(gold), U"Other Answers"});
   closed.golds = {U"A"};
-  return mark_by_matcher(closed, answer, profile);
+  return closed;
 }
+
+Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile& profile) {
+  return mark_by_matcher(closed_form(item), answer, profile);
+}
+
+Mark vlmevalkit_judged(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
+  return mark_by_matcher_or_judge(closed_form(item), answer, profile, judge);
+}
+
+const JudgeRule kJudge{"choice", "", /*is_needed=*/false, vlmevalkit_judged};
 
 /// lmms-eval compares with the text of the answer, even where that is a list.
 Mark lmms_mark(const Item& item, TextView answer, const Profile& profile) {
@@ -148,23 +159,25 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_mmmu(const BenchmarkSource& source) {
   using namespace mmmu;
-  static const BenchmarkRules rules{"mmmu",
-                                    read,
-                                    usual_pictures,
-                                    {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, figures, true},
-                                     {Community::kLmms, lmms_prompt, lmms_mark, figures},
-                                     {Community::kOfficial, official_prompt, official_mark, figures}}};
+  static const BenchmarkRules rules{
+      "mmmu",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, figures, true, &kJudge},
+       {Community::kLmms, lmms_prompt, lmms_mark, figures},
+       {Community::kOfficial, official_prompt, official_mark, figures}}};
   return open_items(source, rules);
 }
 
 std::unique_ptr<Benchmark> open_mmmu_pro(const BenchmarkSource& source) {
   using namespace mmmu;
-  static const BenchmarkRules rules{"mmmu-pro",
-                                    read,
-                                    usual_pictures,
-                                    {{Community::kVlmEvalKit, pro_vlmevalkit_prompt, mark_by_matcher, figures, true},
-                                     {Community::kLmms, pro_lmms_prompt, pro_lmms_mark, figures},
-                                     {Community::kOfficial, pro_official_prompt, pro_official_mark, figures}}};
+  static const BenchmarkRules rules{
+      "mmmu-pro",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, pro_vlmevalkit_prompt, mark_by_matcher, figures, true, &option_judge()},
+       {Community::kLmms, pro_lmms_prompt, pro_lmms_mark, figures},
+       {Community::kOfficial, pro_official_prompt, pro_official_mark, figures}}};
   return open_items(source, rules);
 }
 

@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/ranked_letter.h"
 
@@ -65,7 +66,7 @@ std::unique_ptr<Benchmark> open_mmstar(const BenchmarkSource& source) {
       "mmstar",
       read,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
        {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
        {Community::kOfficial, letter_prompt, official_mark, official_figures},
        {Community::kVlsi, letter_prompt, official_mark, official_figures}}};

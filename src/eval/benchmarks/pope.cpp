@@ -137,7 +137,8 @@ std::unique_ptr<Benchmark> open_pope(const BenchmarkSource& source) {
       "pope",
       read,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, vlmevalkit_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_prompt, mark_yes_no<yes_no_by_words>, vlmevalkit_figures, false,
+        &kYesNoJudge},
        {Community::kLmms, word_prompt, mark_yes_no<yes_no_exactly>, lmms_figures},
        {Community::kOfficial, bare_question, mark_yes_no<yes_no_of_pope>, official_figures},
        {Community::kVlsi, word_prompt, mark_yes_no<vlsi_rule>, vlsi_figures}}};

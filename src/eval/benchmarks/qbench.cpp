@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::qbench {
@@ -77,12 +78,13 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_qbench(const BenchmarkSource& source) {
   using namespace qbench;
-  static const BenchmarkRules rules{"qbench",
-                                    read,
-                                    usual_pictures,
-                                    {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, figures},
-                                     {Community::kLmms, lmms_prompt, mark_by_mmmu_lmms, figures},
-                                     {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, figures}}};
+  static const BenchmarkRules rules{
+      "qbench",
+      read,
+      usual_pictures,
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, figures, false, &option_judge()},
+       {Community::kLmms, lmms_prompt, mark_by_mmmu_lmms, figures},
+       {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, figures}}};
   return open_items(source, rules);
 }
 

@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/text_found.h"
 
@@ -44,7 +45,7 @@ std::unique_ptr<Benchmark> open_scienceqa(const BenchmarkSource& source) {
       "scienceqa",
       read_scienceqa,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
        {Community::kLmms, science_lmms_prompt, science_lmms_mark, accuracy_figures},
        {Community::kVlsi, vlsi_choice_prompt, mark_by_choice, accuracy_figures}}};
   return open_items(source, rules);
@@ -56,7 +57,7 @@ std::unique_ptr<Benchmark> open_realworldqa(const BenchmarkSource& source) {
       "realworldqa",
       read_realworldqa,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
        {Community::kLmms, real_lmms_prompt, real_lmms_mark, accuracy_figures}}};
   return open_items(source, rules);
 }

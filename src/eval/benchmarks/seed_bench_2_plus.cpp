@@ -2,6 +2,7 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::seed_bench_2_plus {
@@ -56,7 +57,7 @@ std::unique_ptr<Benchmark> open_seed_bench_2_plus(const BenchmarkSource& source)
       "seed-bench-2-plus",
       read,
       pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
        {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
        {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}}};
   return open_items(source, rules);

@@ -23,12 +23,13 @@ std::pair<double, double> wilder_scores(TextView review) {
 }
 
 double mmvet_score(const std::vector<Text>& replies) {
-  constexpr size_t kTries = 5;
-  for (size_t i = 0; i < std::min(replies.size(), kTries); ++i) {
-    if (const auto score = from_0_to_1(replies[i])) return *score;
+  for (size_t i = 0; i < std::min<size_t>(replies.size(), kMmVetTries); ++i) {
+    if (const auto score = mmvet_whole(replies[i])) return *score;
   }
   return 0;
 }
+
+std::optional<double> mmvet_whole(TextView reply) { return from_0_to_1(reply); }
 
 std::optional<double> mmvet_first_word(TextView reply) { return from_0_to_1(strip(split(reply, U" ")[0])); }
 

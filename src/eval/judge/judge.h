@@ -1,0 +1,59 @@
+// A model that judges answers: what it is asked, with a memory on disk of what it said.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/judge/endpoint.h"
+#include "eval/judge/prompts.h"
+
+namespace vlsi {
+
+struct JudgeConfig {
+  EndpointConfig endpoint;
+  std::string model;
+  JudgePrompts prompts;
+  std::filesystem::path cache;  // a folder
+  int64_t num_workers = 8;      // requests at once
+};
+
+/// One request. Equal ones are sent once and remembered; `attempt` tells apart those that are to be drawn anew.
+struct JudgeRequest {
+  std::string system, prompt;
+  std::vector<std::string> pictures = {};  // data URLs; in front of the prompt
+  double temperature = 0;
+  int64_t max_tokens = 0;  // 0: as the server has it
+  int64_t attempt = 0;
+};
+
+/// Threads may ask at the same time.
+class Judge {
+ public:
+  explicit Judge(JudgeConfig config);
+
+  /// From the cache's file NAME.json, else from the endpoint. A reply without a text is not remembered. Error where
+  /// many requests one after the other got none: then nobody answers there.
+  EndpointReply ask(const JudgeRequest& request) const;
+
+  const JudgeConfig& config() const { return config_; }
+
+ private:
+  std::string body_of(const JudgeRequest& request) const;
+
+  const JudgeConfig config_;
+  const ChatEndpoint endpoint_;
+  mutable std::atomic<int64_t> num_in_vain_ = 0;
+  mutable std::mutex warned_mutex_;
+  mutable bool warned_ = false;
+};
+
+/// Whether the model thinks before it answers, takes its limit of tokens under another name, and no temperature: o1,
+/// o3, o4 and gpt-5 with what begins so.
+bool is_reasoning_model(const std::string& model);
+
+}  // namespace vlsi
