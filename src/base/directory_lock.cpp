@@ -54,6 +54,9 @@ std::unique_ptr<DirectoryLock> DirectoryLock::try_to_lock(const std::filesystem:
   return std::unique_ptr<DirectoryLock>(descriptor < 0 ? nullptr : new DirectoryLock(descriptor));
 }
 
-DirectoryLock::~DirectoryLock() { ::close(descriptor_); }
+DirectoryLock::~DirectoryLock() {
+  static_cast<void>(::ftruncate(descriptor_, 0) == 0);
+  ::close(descriptor_);
+}
 
 }  // namespace vlsi

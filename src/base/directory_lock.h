@@ -8,7 +8,7 @@
 namespace vlsi {
 
 /// Holds the lock of a folder, the file `.lock` in it, until destruction, or until the process ends in whatever way.
-/// The file holds the number of the process that locked it last.
+/// The file holds the number of the process that locked it last, and nothing when that one released it.
 class DirectoryLock {
  public:
   /// Error "`action` in DIRECTORY: another process (its number is 123) is running there" when it is held; without the

@@ -5,10 +5,13 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/decoding_options.h"
+#include "cli/judge_options.h"
 #include "cli/options.h"
+#include "eval/asked.h"
 #include "eval/evaluate.h"
 #include "eval/predictions.h"
 #include "eval/scoring/vectors.h"
+#include "ranks/process_ranks.h"
 
 namespace vlsi {
 namespace {
@@ -21,6 +24,7 @@ struct EvaluateOptions {
   std::filesystem::path out, predictions, vectors;
   AskOptions ask;
   DecodingOptions decoding;
+  JudgeOptions judge;
 };
 
 std::vector<ChosenBenchmark> parse_benchmarks(const std::string& names) {
@@ -44,12 +48,36 @@ std::filesystem::path data_of(const EvaluateOptions& options, const ChosenBenchm
        ".tsv, .parquet, .jsonl or .json");
 }
 
+/// One benchmark of a run: where its results go, and who answers.
+struct Evaluation {
+  const EvaluateOptions& options;
+  const ChosenBenchmark& chosen;
+  const Benchmark& benchmark;
+  std::filesystem::path out;
+  int64_t num_waiting;  // for a judge
+};
+
+/// What the model's answers depend on beside the questions and how they are asked.
+OrderedJson asked(const EvaluateOptions& options, const ChosenBenchmark& chosen) {
+  const auto& model = options.model;
+  OrderedJson asked{{"benchmark", chosen->name},
+                    {"profile", options.profile.text()},
+                    {"data", data_json(data_of(options, chosen))},
+                    {"model", fingerprint_of_directory(model.model)}};
+  if (!model.adapter.empty()) asked["adapter"] = fingerprint_of_directory(model.adapter);
+  if (const auto drafting = options.decoding.draft.files(model.model).verbalizers; !drafting.empty()) {
+    asked["verbalizers"] = fingerprint_of_directory(drafting);
+  }
+  asked["device"] = model.device.value.is_cuda() ? "cuda" : "cpu";
+  asked["dtype"] = text_of(*model.dtype);
+  asked["quantize"] = text_of(model.quantize);
+  return asked;
+}
+
 /// The difference that the pictures make.
-void add_blank(const Benchmark& benchmark, const Speaker& speaker, const EvaluateOptions& options,
-               const std::filesystem::path& out, Summary& summary) {
-  AskOptions blank = options.ask;
-  blank.blank = true;
-  auto without = evaluate(benchmark, speaker, blank, out / "predictions-blank.jsonl");
+void add_blank(const Evaluation& one, std::vector<Answer> answers, Summary& summary) {
+  auto without = judge_answers(one.benchmark, std::move(answers), /*blank=*/true, one.out / "predictions-blank.jsonl",
+                               one.num_waiting);
   if (summary.json.contains("accuracy") && without.json.contains("accuracy")) {
     const double gain = summary.json["accuracy"].get<double>() - without.json["accuracy"].get<double>();
     summary.json["multimodal_gain"] = gain;
@@ -58,33 +86,89 @@ void add_blank(const Benchmark& benchmark, const Speaker& speaker, const Evaluat
   summary.json["blank"] = without.json;
 }
 
-std::unique_ptr<Benchmark> open(const ChosenBenchmark& chosen, const EvaluateOptions& options) {
-  return chosen->open({data_of(options, chosen), options.data.images, options.profile});
+void write_results(const Evaluation& one, const Summary& summary) {
+  const auto& options = one.options;
+  OrderedJson results{{"benchmark", one.chosen->name}};
+  if (options.predictions.empty()) results["model"] = options.model.model.string();
+  if (!options.predictions.empty()) results["predictions"] = options.predictions.string();
+  results["data"] = data_of(options, one.chosen).string();
+  if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
+  results.update(summary.json);
+  write_json(one.out / "results.json", results);
+  std::cout << summary.text;
 }
 
-void run_one(const ChosenBenchmark& chosen, const Benchmark& benchmark, const EvaluateOptions& options,
-             const Speaker* speaker) {
-  const auto out = options.benchmarks.size() == 1 ? options.out : options.out / chosen->name;
-  make_directories(out);
-  check_writable(out);
-  const auto lines = out / "predictions.jsonl";
-  AskOptions seeing = options.ask;
-  seeing.blank = false;
-  auto summary = speaker == nullptr ? score_predictions(benchmark, options.predictions, options.ask.limit, lines)
-                                    : evaluate(benchmark, *speaker, seeing, lines);
-  OrderedJson results{{"benchmark", chosen->name}};
-  if (speaker != nullptr) results["model"] = options.model.model.string();
-  if (speaker == nullptr) results["predictions"] = options.predictions.string();
-  results["data"] = data_of(options, chosen).string();
-  if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
-  if (speaker != nullptr && options.ask.blank) add_blank(benchmark, *speaker, options, out, summary);
-  results.update(summary.json);
-  write_json(out / "results.json", results);
-  std::cout << summary.text;
+/// Answers made elsewhere.
+void score(const Evaluation& one) {
+  remove_leftovers(one.out);
+  write_results(one, score_predictions(one.benchmark, one.options.predictions, one.options.ask.limit,
+                                       one.out / "predictions.jsonl", one.num_waiting));
+}
+
+/// The model's answers: all ranks ask, the first one judges.
+void ask(const Evaluation& one, const Speaker& speaker, const OrderedJson& asked, const Ranks& ranks) {
+  AskOptions options = one.options.ask;
+  options.asked = asked;
+  options.blank = false;
+  auto answers = ask_questions(one.benchmark, speaker, options, one.out / "answers", ranks);
+  std::vector<Answer> blank;
+  if (one.options.ask.blank) {
+    options.blank = true;
+    blank = ask_questions(one.benchmark, speaker, options, one.out / "answers-blank", ranks);
+  }
+  if (!ranks.is_first()) return;
+  remove_leftovers(one.out);
+  auto summary =
+      judge_answers(one.benchmark, std::move(answers), /*blank=*/false, one.out / "predictions.jsonl", one.num_waiting);
+  if (one.options.ask.blank) add_blank(one, std::move(blank), summary);
+  write_results(one, summary);
 }
 
 void require_option(bool given, const char* option, const char* why) {
   if (!given) fail(option, " is missing: ", why);
+}
+
+/// The benchmarks, opened before anything takes long.
+struct Opened {
+  std::vector<std::unique_ptr<Benchmark>> benchmarks;
+  int64_t num_waiting = 0;
+
+  Opened(const EvaluateOptions& options) {
+    if (options.benchmarks.size() > 1 && std::filesystem::is_regular_file(options.judge.prompts)) {
+      fail("--judge-prompts ", options.judge.prompts.string(),
+           " is the prompt of one benchmark, and --benchmark names ", options.benchmarks.size(), "; expected a folder");
+    }
+    const auto judge = make_judge(options.judge, options.out / "judge");
+    if (judge) num_waiting = judge->config().num_workers;
+    for (const auto& chosen : options.benchmarks) {
+      benchmarks.push_back(chosen->open({data_of(options, chosen), options.data.images, options.profile, judge}));
+    }
+    make_directories(options.out);
+    check_writable(options.out);
+  }
+
+  Evaluation evaluation(const EvaluateOptions& options, size_t i) const {
+    const auto& chosen = options.benchmarks[i];
+    const auto out = options.benchmarks.size() == 1 ? options.out : options.out / chosen->name;
+    make_directories(out);
+    check_writable(out);
+    return {options, chosen, *benchmarks[i], out, num_waiting};
+  }
+};
+
+/// As one of the ranks that share the questions.
+int ask_all(EvaluateOptions options, const Ranks& ranks) {
+  const Opened opened(options);
+  options.model.device.value = ranks.device_for(options.model.device.value);
+  const auto& draft = options.decoding.draft;
+  const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
+  options.ask.asking.decoding = options.decoding.over(speaker);
+  options.ask.asking.draft = draft.of(speaker, options.ask.asking.decoding);
+  for (size_t i = 0; i < options.benchmarks.size(); ++i) {
+    const auto known = ranks.is_first() ? asked(options, options.benchmarks[i]) : OrderedJson();
+    ask(opened.evaluation(options, i), speaker, known, ranks);
+  }
+  return 0;
 }
 
 int run(EvaluateOptions options) {
@@ -98,26 +182,16 @@ int run(EvaluateOptions options) {
   if (!options.predictions.empty()) {
     if (options.benchmarks.size() > 1)
       fail("--predictions has the answers of one benchmark, and --benchmark names ", options.benchmarks.size());
-    const auto& chosen = options.benchmarks[0];
-    run_one(chosen, *open(chosen, options), options, nullptr);
+    const Opened opened(options);
+    score(opened.evaluation(options, 0));
     return 0;
   }
   require_option(!options.model.model.empty(), "--model", "it answers the questions, unless --predictions has answers");
   options.ask.asking.batch_tokens = options.data.batch_tokens;
   options.ask.asking.on_error = options.data.on_error();
-  std::vector<std::unique_ptr<Benchmark>> opened;  // before the model is loaded
-  for (const auto& chosen : options.benchmarks) opened.push_back(open(chosen, options));
-  make_directories(options.out);
-  check_writable(options.out);
-  const auto& draft = options.decoding.draft;
-  const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
-  options.ask.asking.decoding = options.decoding.over(speaker);
-  options.ask.asking.draft = draft.of(speaker, options.ask.asking.decoding);
-  for (size_t i = 0; i < opened.size(); ++i) {
-    run_one(options.benchmarks[i], *opened[i], options, &speaker);
-    opened[i].reset();
-  }
-  return 0;
+  check_device(options.model.device);
+  use_threads(options.model.threads);
+  return run_as_rank(options.model.device, [&](const Ranks& ranks) { return ask_all(options, ranks); });
 }
 
 }  // namespace
@@ -143,6 +217,7 @@ Action add_evaluate(CLI::App& command) {
   command.add_option("--predictions", options->predictions,
                      "score these answers instead of a model's: VLMEvalKit's table or JSON, lmms-eval's JSONL, "
                      "predictions.jsonl");
+  add_judge_options(command, options->judge);
   command.add_option("--vectors", options->vectors, "check scoring functions with the calls in this JSONL file");
   return [options] { return run(*options); };
 }

@@ -46,6 +46,8 @@ class OnePass {
   std::optional<Part> next();
   /// Records delivered or left out so far.
   int64_t num_done() const { return num_done_; }
+  /// What was left out so far.
+  const Skipped& skipped() const { return skipped_; }
   /// At the end: warns of what was left out (report_skipped), `job` being what the pass was for. Error when that is
   /// every record.
   void finish(const std::string& job) const;

@@ -19,6 +19,66 @@ void stop_if_interrupted() {
   if (interrupted()) throw std::runtime_error("stopped by an interrupt; nothing was written");
 }
 
+/// The records of a group.
+class GroupRecords : public Records {
+ public:
+  GroupRecords(const Records& all, int64_t group)
+      : all_(all), first_(group * kGroupRecords), size_(std::min(kGroupRecords, all.size() - first_)) {}
+
+  int64_t first() const { return first_; }
+  const std::filesystem::path& path() const override { return all_.path(); }
+  int64_t size() const override { return size_; }
+  std::string place(int64_t record) const override { return all_.place(first_ + record); }
+  Conversation read(int64_t record, bool answers_required) const override {
+    return all_.read(first_ + record, answers_required);
+  }
+
+ private:
+  const Records& all_;
+  const int64_t first_, size_;
+};
+
+OnePassConfig passing(const Speaker& speaker, const AskConfig& config) {
+  const int64_t context = speaker.model->config().text.max_position_embeddings;
+  return {Encoding::kPrompt, config.batch_tokens, config.on_error, context - 1};
+}
+
+struct GroupPass {
+  GroupPass(const Speaker& speaker, const Records& all, int64_t group, const AskConfig& config)
+      : records(all, group), pass(records, *speaker.processor, passing(speaker, config)) {}
+
+  const GroupRecords records;
+  OnePass pass;
+};
+
+/// Answers what the pass gives, in the order of its records. Before each step `go_on` is told how many records are
+/// done, and ends the asking with false. What drafts saved is added to `counts`.
+std::vector<Answer> ask(const Speaker& speaker, OnePass& pass, const AskConfig& config,
+                        const std::function<bool(int64_t)>& go_on, DraftCounts& counts) {
+  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(),
+                {.max_sequences = config.max_sequences, .prompt_tokens = config.batch_tokens, .draft = config.draft});
+  std::vector<Answer> answers;
+  auto part = pass.next_samples();
+  do {
+    while (part && engine.num_waiting() < config.max_sequences) {
+      for (size_t i = 0; i < part->samples.size(); ++i) {
+        const int64_t record = part->records[i];
+        engine.submit({std::move(part->samples[i].own), config.decoding, nullptr,
+                       [&answers, &counts, record](Reply reply) {
+                         counts += reply.counts;
+                         answers.push_back(
+                             {record, std::move(reply.text), std::ssize(reply.tokens), reply.finish == Finish::kStop});
+                       },
+                       nullptr});
+      }
+      part = pass.next_samples();
+    }
+    if (!go_on(pass.num_done() - engine.num_unfinished())) break;
+  } while (engine.step() || part);
+  std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
+  return answers;
+}
+
 /// One sample's tokens and how likely they are.
 Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
   Score score;
@@ -48,34 +108,49 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
 }  // namespace
 
 std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, const AskConfig& config) {
-  const int64_t context = speaker.model->config().text.max_position_embeddings;
-  OnePass pass(records, *speaker.processor, {Encoding::kPrompt, config.batch_tokens, config.on_error, context - 1});
-  Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(),
-                {.max_sequences = config.max_sequences, .prompt_tokens = config.batch_tokens, .draft = config.draft});
+  OnePass pass(records, *speaker.processor, passing(speaker, config));
   Progress progress("answering", "questions", records.size());
-  std::vector<Answer> answers;
   DraftCounts counts;
-  auto part = pass.next_samples();
-  do {
-    stop_if_interrupted();
-    while (part && engine.num_waiting() < config.max_sequences) {
-      for (size_t i = 0; i < part->samples.size(); ++i) {
-        const int64_t record = part->records[i];
-        engine.submit({std::move(part->samples[i].own), config.decoding, nullptr,
-                       [&answers, &counts, record](Reply reply) {
-                         counts += reply.counts;
-                         answers.push_back({record, std::move(reply.text), reply.finish == Finish::kStop});
-                       },
-                       nullptr});
-      }
-      part = pass.next_samples();
-    }
-    progress.update(pass.num_done() - engine.num_unfinished());
-  } while (engine.step() || part);
-  std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) { return a.record < b.record; });
+  auto answers = ask(
+      speaker, pass, config,
+      [&](int64_t num_done) {
+        stop_if_interrupted();
+        progress.update(num_done);
+        return true;
+      },
+      counts);
   pass.finish("answering");
   if (counts.drafted > 0) log_info(describe(counts));
   return answers;
+}
+
+bool answer_groups(const Speaker& speaker, const Records& records, const AskConfig& config,
+                   const std::vector<int64_t>& groups, const std::function<void(int64_t, AnswerGroup)>& each,
+                   const std::function<void(int64_t)>& show) {
+  const auto begin = [&](size_t index) {
+    return index < groups.size() ? std::make_unique<GroupPass>(speaker, records, groups[index], config) : nullptr;
+  };
+  int64_t num_before = 0;
+  DraftCounts counts;
+  auto next = begin(0);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const auto now = std::move(next);
+    next = begin(i + 1);  // its first records are prepared meanwhile
+    auto answers = ask(
+        speaker, now->pass, config,
+        [&](int64_t num_done) {
+          show(num_before + num_done);
+          return !interrupted();
+        },
+        counts);
+    if (interrupted()) return false;
+    for (auto& answer : answers) answer.record += now->records.first();
+    num_before += now->records.size();
+    each(groups[i], {std::move(answers), now->pass.skipped()});
+    show(num_before);
+  }
+  if (counts.drafted > 0) log_info(describe(counts));
+  return true;
 }
 
 void score_all(const Speaker& speaker, const Records& records, int64_t batch_tokens, OnError on_error,

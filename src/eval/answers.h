@@ -17,6 +17,7 @@ namespace vlsi {
 struct Answer {
   int64_t record;
   std::string text;
+  int64_t num_tokens;
   bool stopped;  // by a stop token or text, not by max_new_tokens
 };
 
@@ -30,6 +31,22 @@ struct AskConfig {
 
 /// The answer to every record's last user turn, in their order; bad records are left out with kSkip.
 std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, const AskConfig& config);
+
+/// So many records, one behind the other, are a group.
+inline constexpr int64_t kGroupRecords = 64;
+
+struct AnswerGroup {
+  std::vector<Answer> answers;  // in the order of the records
+  Skipped left_out;
+};
+
+/// Answers the records of each of `groups` (group g begins with record g * kGroupRecords) together, and apart from all
+/// others: in a batch with other prompts a sum may be rounded otherwise, and so a group's answers are the same to the
+/// bit whatever else is asked before it, after it, or by another process. `each` gets a group with its number as soon
+/// as it is answered, `show` the number of records done so far. False when it was interrupted.
+bool answer_groups(const Speaker& speaker, const Records& records, const AskConfig& config,
+                   const std::vector<int64_t>& groups, const std::function<void(int64_t, AnswerGroup)>& each,
+                   const std::function<void(int64_t)>& show);
 
 struct Score {
   int64_t record;

@@ -1,8 +1,13 @@
 #include "eval/evaluate.h"
 
 #include <algorithm>
+#include <stdexcept>
 
-#include "base/atomic_file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "eval/answer_store.h"
+#include "eval/asked.h"
+#include "eval/judging.h"
 
 namespace vlsi {
 namespace {
@@ -30,22 +35,89 @@ class Asked : public Records {
   const AskOptions& options_;
 };
 
+/// All that the answers depend on.
+OrderedJson all_asked(const Records& questions, const AskOptions& options) {
+  constexpr int64_t kFormat = 1;
+  OrderedJson asked{{"format", kFormat}};
+  asked.update(options.asked);
+  asked["limit"] = questions.size();
+  asked["pictures"] = !options.blank;
+  asked["skips_bad_records"] = options.asking.on_error == OnError::kSkip;
+  asked["questions"] = fingerprint_of_questions(questions, options.asking.on_error == OnError::kSkip);
+  asked["batch_tokens"] = options.asking.batch_tokens;
+  asked["max_sequences"] = options.asking.max_sequences;
+  asked["group"] = kGroupRecords;
+  asked["decoding"] = decoding_json(options.asking.decoding);
+  const auto& draft = options.asking.draft;
+  if (draft.layer > 0) asked["draft"] = {{"layer", draft.layer}, {"tokens", draft.num_tokens}};
+  return asked;
+}
+
+/// Every R-th of the groups without answers is a rank's.
+std::vector<int64_t> share_of(const std::vector<int64_t>& missing, const Ranks& ranks) {
+  std::vector<int64_t> own;
+  for (size_t i = static_cast<size_t>(ranks.rank()); i < missing.size(); i += static_cast<size_t>(ranks.size())) {
+    own.push_back(missing[i]);
+  }
+  return own;
+}
+
+void tell_of_cut(const std::vector<Answer>& answers, int64_t max_new_tokens) {
+  const auto num_cut = std::count_if(answers.begin(), answers.end(), [](const Answer& one) { return !one.stopped; });
+  if (num_cut == 0) return;
+  log_info(concat(num_cut, " of ", answers.size(), " answers were cut at --max-new-tokens ", max_new_tokens));
+}
+
 }  // namespace
 
-Summary evaluate(const Benchmark& benchmark, const Speaker& speaker, const AskOptions& options,
-                 const std::filesystem::path& predictions) {
-  std::vector<Verdict> verdicts;
-  std::vector<QuestionAnswer> answers;
-  AtomicFile lines(predictions);
+std::vector<Answer> ask_questions(const Benchmark& benchmark, const Speaker& speaker, const AskOptions& options,
+                                  const std::filesystem::path& folder, const Ranks& ranks) {
   const Asked questions(benchmark.questions(), options);
-  for (const auto& answer : answer_all(speaker, questions, options.asking)) {
-    verdicts.push_back(benchmark.judge(answer.record, answer.text));
-    lines.write(verdicts.back().line.dump() + "\n");
-    verdicts.back().line = {};
-    answers.emplace_back(answer.record, answer.text);
+  const AnswerStore store(folder, ranks.is_first() ? all_asked(questions, options) : OrderedJson(), questions.size(),
+                          ranks);
+  const auto own = share_of(store.missing(), ranks);
+  int64_t num_own = 0;
+  for (const int64_t group : own) num_own += std::min(kGroupRecords, questions.size() - group * kGroupRecords);
+  const int64_t num_known = store.num_known();
+  if (num_known > 0)
+    log_info(concat(num_known, " of ", questions.size(), " questions are answered in ", folder.string()));
+  Progress progress("answering", ranks.size() > 1 ? "questions of this rank" : "questions", num_known + num_own,
+                    num_known);
+  const bool done = answer_groups(
+      speaker, questions, options.asking, own,
+      [&](int64_t group, const AnswerGroup& answers) {
+        store.write(group, answers);
+        ranks.check();
+      },
+      [&](int64_t num_done) { progress.update(num_known + num_done); });
+  if (!done) {
+    throw std::runtime_error(concat("stopped by an interrupt; the answers so far are in ", folder.string(),
+                                    ": the same command goes on from there"));
   }
-  lines.commit();
-  if (!options.blank) benchmark.submit(answers, predictions.parent_path());
+  ranks.wait_for_all();
+  if (!ranks.is_first()) return {};
+  auto all = store.read_all();
+  if (all.left_out.count == questions.size()) {
+    fail("answering: every one of the ", questions.size(), " questions of ", questions.path().string(),
+         " was left out; the first: ", all.left_out.reasons.front());
+  }
+  report_skipped(all.left_out, "answering");
+  tell_of_cut(all.answers, options.asking.decoding.max_new_tokens);
+  return std::move(all.answers);
+}
+
+Summary judge_answers(const Benchmark& benchmark, std::vector<Answer> answers, bool blank,
+                      const std::filesystem::path& predictions, int64_t num_waiting) {
+  std::vector<QuestionAnswer> texts;
+  std::vector<int64_t> num_tokens;
+  for (auto& answer : answers) {
+    texts.emplace_back(answer.record, std::move(answer.text));
+    num_tokens.push_back(answer.num_tokens);
+  }
+  const auto verdicts =
+      judge_all(benchmark, texts, predictions,
+                {num_waiting, [&](size_t place, OrderedJson& line) { line["tokens"] = num_tokens[place]; }});
+  if (!blank) benchmark.submit(texts, predictions.parent_path());
   return benchmark.summarize(verdicts);
 }
 

@@ -44,14 +44,11 @@ TEST(FullDisk, LeavesEarlierResultsAlone) {
   const std::vector<std::tuple<Arguments, std::string, int64_t>> commands{
       {with({"score", "--out", out}, of_both), "out", 100},
       {with({"answer", "--out", out}, of_both), "out", 100},
-      {with({"evaluate", "--benchmark", "easy-vqa", "--out", folder.path()}, of_both), "predictions.jsonl", 100},
       {with({"lens", "--prompt", "x", "--max-new-tokens", "1", "--html", out}, of_model), "out", 100},
       {{"report", folder / "run", "--out", out}, "out", 5000},  // above what its log takes
       {{"export", "--run", folder / "run", "--out", folder / "model"}, "model", 100},
       {{"export", "--run", folder / "run", "--out", folder / "gguf", "--format", "gguf"}, "gguf", 100}};
   write_text(out, "earlier");
-  write_text(folder / "predictions.jsonl", "earlier");
-  write_text(folder / "results.json", "earlier");
   const auto before = files_in(folder.path());
   for (const auto& [command, name, limit] : commands) {
     SCOPED_TRACE(command.front());

@@ -51,9 +51,10 @@ TEST(ToyBenchmark, IsAskedJudgedAndSummedByItsName) {
   const auto benchmark = ChosenBenchmark("pairs")->open({});
   const auto speaker = load_speaker({pair.folder() / "student"}, at::kFloat, at::kCPU);
   const auto predictions = pair.folder() / "predictions.jsonl";
-  AskOptions options{{speaker.greedy, /*batch_tokens=*/64}};
+  AskOptions options{{.decoding = speaker.greedy, .batch_tokens = 64}};
   options.asking.decoding.max_new_tokens = 4;
-  const auto summary = evaluate(*benchmark, speaker, options, predictions);
+  auto answers = ask_questions(*benchmark, speaker, options, pair.folder() / "answers");
+  const auto summary = judge_answers(*benchmark, std::move(answers), /*blank=*/false, predictions);
   std::ifstream file(predictions);
   std::vector<int64_t> answered(2);
   int64_t number = 0;

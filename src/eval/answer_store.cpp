@@ -1,0 +1,100 @@
+#include "eval/answer_store.h"
+
+#include <algorithm>
+
+#include "base/atomic_file.h"
+#include "base/settings.h"
+#include "base/settings_difference.h"
+
+namespace vlsi {
+namespace {
+
+constexpr const char* kAsked = "asked.json";
+constexpr const char* kOtherwise = "the answers that are there were asked otherwise";
+
+OrderedJson answer_json(const Answer& answer) {
+  return {
+      {"question", answer.record}, {"answer", answer.text}, {"tokens", answer.num_tokens}, {"stopped", answer.stopped}};
+}
+
+AnswerGroup read_group(const std::filesystem::path& path) {
+  const auto place = path.string();
+  const Json json = read_json(path);
+  AnswerGroup group;
+  for (const auto& one : require<Json>(json, "answers", place)) {
+    group.answers.push_back({require<int64_t>(one, "question", place), require<std::string>(one, "answer", place),
+                             require<int64_t>(one, "tokens", place), require<bool>(one, "stopped", place)});
+  }
+  group.left_out.count = require<int64_t>(json, "left_out", place);
+  group.left_out.reasons = require<std::vector<std::string>>(json, "reasons", place);
+  return group;
+}
+
+}  // namespace
+
+AnswerStore::AnswerStore(std::filesystem::path folder, const OrderedJson& asked, int64_t num_questions,
+                         const Ranks& ranks)
+    : folder_(std::move(folder)), num_questions_(num_questions) {
+  std::string found;
+  if (ranks.is_first()) {
+    open(asked);
+    found = Json(find_missing()).dump();
+  }
+  // Files of a network's file system may be seen late: the ranks share what the first one saw.
+  missing_ = Json::parse(ranks.all_gather(found)[0]).get<std::vector<int64_t>>();
+}
+
+void AnswerStore::open(const OrderedJson& asked) {
+  make_directories(folder_);
+  check_writable(folder_);
+  lock_ = std::make_unique<DirectoryLock>(folder_, "evaluating");
+  remove_leftovers(folder_);
+  const auto path = folder_ / kAsked;
+  if (!std::filesystem::exists(path)) return write_json(path, asked);
+  const auto before = read_json(path).dump(), now = asked.dump();
+  const auto difference = [&](const std::vector<std::string>& free_keys) {
+    return settings_difference(parse_yaml(before, path.string()), parse_yaml(now, "asked"), free_keys);
+  };
+  if (difference({"profile"}).empty()) return;
+  fail(path.string(), ": ", kOtherwise, ": ", difference({}), "; ask again as before, choose another --out, or remove ",
+       folder_.string());
+}
+
+std::vector<int64_t> AnswerStore::find_missing() const {
+  std::vector<int64_t> missing;
+  for (int64_t group = 0; group < num_groups(); ++group) {
+    if (!std::filesystem::exists(file_of(group))) missing.push_back(group);
+  }
+  return missing;
+}
+
+int64_t AnswerStore::num_known() const {
+  int64_t known = num_questions_;
+  for (const int64_t group : missing_) known -= std::min(kGroupRecords, num_questions_ - group * kGroupRecords);
+  return known;
+}
+
+std::filesystem::path AnswerStore::file_of(int64_t group) const {
+  const auto number = std::to_string(group);
+  return folder_ / concat(std::string(6 - std::min<size_t>(6, number.size()), '0'), number, ".json");
+}
+
+void AnswerStore::write(int64_t group, const AnswerGroup& answers) const {
+  OrderedJson json{{"answers", OrderedJson::array()}};
+  for (const auto& answer : answers.answers) json["answers"].push_back(answer_json(answer));
+  json["left_out"] = answers.left_out.count;
+  json["reasons"] = answers.left_out.reasons;
+  write_file(file_of(group), json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+}
+
+AnswerGroup AnswerStore::read_all() const {
+  AnswerGroup all;
+  for (int64_t group = 0; group < num_groups(); ++group) {
+    auto one = read_group(file_of(group));
+    std::move(one.answers.begin(), one.answers.end(), std::back_inserter(all.answers));
+    all.left_out.add(std::move(one.left_out));
+  }
+  return all;
+}
+
+}  // namespace vlsi
