@@ -13,10 +13,13 @@ list(APPEND web_sources ${CMAKE_SOURCE_DIR}/web/vite.config.js ${CMAKE_SOURCE_DI
 foreach(page index chat)
   set(folder ${CMAKE_BINARY_DIR}/web/${page})
   set(${page}_file ${folder}/${page}.html)
+  set(${page}_sum ${folder}/${page}.sum)
   add_custom_command(
-    OUTPUT ${${page}_file}
+    OUTPUT ${${page}_file} ${${page}_sum}
     COMMAND ${CMAKE_COMMAND} -E env VLSI_PAGE=${page}.html
       ${NODE} node_modules/vite/bin/vite.js build --logLevel warn --outDir ${folder} --emptyOutDir
+    COMMAND ${CMAKE_COMMAND} -E echo_append "// " > ${${page}_sum}
+    COMMAND ${CMAKE_COMMAND} -E sha256sum ${${page}_file} >> ${${page}_sum}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/web
     DEPENDS ${web_sources} ${CMAKE_SOURCE_DIR}/web/${page}.html
     COMMENT "Building the page web/${page}.html"
@@ -25,5 +28,5 @@ endforeach()
 add_custom_target(web_page DEPENDS ${index_file} ${chat_file})
 add_dependencies(vlsi_core web_page)
 set_source_files_properties(src/report/page.cpp PROPERTIES
-  COMPILE_DEFINITIONS "VLSI_PAGE_FILE=\"${index_file}\";VLSI_CHAT_PAGE_FILE=\"${chat_file}\""
+  COMPILE_DEFINITIONS "VLSI_PAGE_FILE=\"${index_file}\";VLSI_CHAT_PAGE_FILE=\"${chat_file}\";VLSI_PAGE_SUM=\"${index_sum}\";VLSI_CHAT_PAGE_SUM=\"${chat_sum}\""
   OBJECT_DEPENDS "${index_file};${chat_file}")

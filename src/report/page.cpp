@@ -2,6 +2,10 @@
 
 #include <c10/util/Exception.h>
 
+// Other text for other pages: a cache of the compiler does not look into what .incbin takes in.
+#include VLSI_CHAT_PAGE_SUM
+#include VLSI_PAGE_SUM
+
 // The built pages of web/, as bytes of the program (VLSI_PAGE_FILE and VLSI_CHAT_PAGE_FILE are their paths).
 asm(".section .rodata\n"
     ".global vlsi_page_begin\n.global vlsi_page_end\n"
