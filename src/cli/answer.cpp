@@ -1,4 +1,6 @@
 // vlsi answer: a data file whose answers are the model's own.
+#include <map>
+
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -13,9 +15,21 @@ namespace {
 struct AnswerOptions {
   ModelOptions model;
   DataOptions data;
-  std::filesystem::path out;
+  std::filesystem::path out, labelled;
   DecodingOptions decoding;
 };
+
+/// The records of --labelled by their ids; they stand as they are in the place of what the model answered.
+std::map<std::string, Json> read_labelled(const std::filesystem::path& path) {
+  std::map<std::string, Json> records;
+  if (path.empty()) return records;
+  const RecordFile file(path, {});
+  for (int64_t i = 0; i < file.size(); ++i) {
+    const auto id = file.read(i, /*answers_required=*/false).id;
+    if (!records.emplace(id, file.json(i)).second) fail(file.place(i), ": the id '", id, "' is there twice");
+  }
+  return records;
+}
 
 /// The record with everything behind its last user turn replaced by `answer`; other keys stay.
 Json with_answer(Json record, const std::string& answer) {
@@ -34,6 +48,7 @@ int run(const AnswerOptions& options) {
   if (const auto ending = options.data.data.extension(); ending == ".tsv" || ending == ".parquet")
     fail("--data ", options.data.data.string(), ": is a table, expected JSON or JSONL");
   const RecordFile file(options.data.data, options.data.images);
+  const auto labelled = read_labelled(options.labelled);
   AtomicFile out(options.out);
   const auto& draft = options.decoding.draft;
   const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
@@ -46,6 +61,11 @@ int run(const AnswerOptions& options) {
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {
+    const auto label = labelled.empty() ? labelled.end() : labelled.find(file.read(answer.record, false).id);
+    if (label != labelled.end()) {
+      out.write((num_written++ > 0 ? ",\n" : "\n") + label->second.dump());
+      continue;
+    }
     // An empty answer teaches nothing and could not be read back.
     if (answer.text.find_first_not_of(" \t\r\n") == std::string::npos) {
       ++num_empty;
@@ -67,6 +87,8 @@ Action add_answer(CLI::App& command) {
   add_model_options(command, options->model);
   add_data_options(command, options->data);
   command.add_option("--out", options->out, "JSON file to write; its picture paths are those of --data")->required();
+  command.add_option("--labelled", options->labelled,
+                     "a data file whose records stand in the place of those of --data with their ids, labels and all");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "128");
   add_verbalizer_options(command, options->decoding.draft);
   return [options] { return run(*options); };
