@@ -53,6 +53,9 @@ Table<Command>& commands() {
       COMMAND(lens, "What every layer says about one input, token by token",
               "vlsi lens --model model --verbalizers run/student-verbalizers --image picture.png --prompt \"What is "
               "this?\""),
+      COMMAND(study, "Stages, variants and seeds: runs all, resumes, prints tables with intervals",
+              "vlsi study study.yaml --dry-run\n"
+              "vlsi study study.yaml --page study.html"),
       COMMAND(report, "A page about one or several runs: curves, matches, what the layers say",
               "vlsi report run --out report.html")};
   return table;

@@ -33,7 +33,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"score",
        {"--model", "--data", "--images", "--out", "--batch-tokens", "--skip-bad-records", "--dtype", "--device"}},
       {"generate", {"--model", "--adapter", "--image", "--prompt", "--max-new-tokens", "--json", "--system"}},
-      {"answer", {"--model", "--data", "--out", "--max-new-tokens", "--skip-bad-records"}},
+      {"answer", {"--model", "--data", "--labelled", "--out", "--max-new-tokens", "--skip-bad-records"}},
       {"chat",
        {"--model", "--system", "--greedy", "--temperature", "--max-new-tokens", "--cache-memory", "/image PATH"}},
       {"serve",
@@ -50,6 +50,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"inspect", {"directory"}},
       {"lens",
        {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
+      {"study", {"study", "--set", "--dry-run", "--merge", "--format", "--out", "--page", "baseline", "memory_gib"}},
       {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id", "--results", "--with-paper"}}};
   for (const auto& command : commands()) EXPECT_TRUE(options.contains(command.name)) << command.name;
   for (const auto& [command, names] : options) {
@@ -71,6 +72,10 @@ void write_what_examples_use(const Folder& folder) {
   copy(tiny("train.json"), "data.json");
   copy(tiny("train.json"), "test.json");
   write_run(folder);
+  folder.write("study.yaml",
+               "out: study\nseeds: [1]\nstages: [{name: student, command: distill, run: run.yaml}]\n"
+               "variants: [{name: vlsi}]\n"
+               "evaluate: [{name: test, options: [benchmark=easy-vqa, data=test.json, images=images]}]\n");
 }
 
 /// What a shell makes of a line in `folder`, without input.

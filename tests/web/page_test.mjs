@@ -8,13 +8,13 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { evil, folder, hebrew, makeBrokenRun, makeResults, makeRun, markup, metrics, serve, source, vlsi } from "./run.mjs";
+import { evil, folder, hebrew, makeBrokenRun, makeResults, makeRun, makeStudyPage, markup, metrics, serve, source, vlsi } from "./run.mjs";
 
 const require = createRequire(join(source, "web/package.json"));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-let browser, run, broken, report, brokenReport, lensPage, overviewPage;
+let browser, run, broken, report, brokenReport, lensPage, overviewPage, studyPage;
 
 before(async () => {
   run = makeRun();
@@ -27,6 +27,7 @@ before(async () => {
   vlsi("report", run, broken, "--out", brokenReport, "--samples", "0");
   vlsi("lens", "--model", join(folder, "teacher"), "--prompt", evil, "--image", join(source, "tests/data/images/rgb_8.png"), "--html", lensPage);
   vlsi("report", ...makeResults().flatMap((one) => ["--results", one]), "--with-paper", "--out", overviewPage);
+  studyPage = makeStudyPage();
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -63,7 +64,7 @@ function counted(first, last) {
 }
 
 test("opens from a file without errors, and asks for nothing", async () => {
-  for (const path of [report, brokenReport, lensPage, overviewPage]) {
+  for (const path of [report, brokenReport, lensPage, overviewPage, studyPage]) {
     const { page, problems, requests } = await open(path);
     await page.waitForTimeout(100);
     assert.deepEqual(problems, []);
@@ -284,7 +285,7 @@ test("dark mode follows the system and the reader's choice", async () => {
 });
 
 test("a phone of 400 pixels scrolls in one direction only", async () => {
-  for (const path of [report, brokenReport, lensPage, overviewPage]) {
+  for (const path of [report, brokenReport, lensPage, overviewPage, studyPage]) {
     const { page } = await open(path, { width: 400, height: 800 });
     const widths = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(widths[0] <= widths[1], `${path}: ${widths}`);
@@ -309,7 +310,7 @@ test("the keyboard reaches every control", async () => {
 
 test("axe finds nothing serious", async () => {
   for (const dark of [false, true]) {
-    for (const path of [report, brokenReport, lensPage, overviewPage]) {
+    for (const path of [report, brokenReport, lensPage, overviewPage, studyPage]) {
       const { page } = await open(path, { dark });
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run());
@@ -330,9 +331,39 @@ test("prints on white without its controls", async () => {
   await page.close();
 });
 
+test("a study shows tables, matches of both halves and curves with bands", async () => {
+  const { page } = await open(studyPage);
+  const data = JSON.parse(await page.locator("#data").textContent());
+  const rows = (table) => page.locator(`table[data-table=${table}] tbody tr`);
+  assert.equal(await rows("scores").count(), 3);
+  assert.equal(await rows("differences").count(), 2);
+  assert.ok((await rows("differences").first().textContent()).includes(evil), "titles are text");
+  const { matches } = data.study;
+  assert.deepEqual(matches.map((item) => item.variant), ["vlsi", "random"]);
+  for (const half of ["early", "late"]) {
+    const shown = await page.locator(`table[data-map=${half}]`).first().locator("tbody td").allTextContents();
+    assert.deepEqual(shown, matches[0][half].flat().map((share) => share.toFixed(2)));
+    for (const row of matches[0][half]) assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-5);
+  }
+  const chart = page.locator("#study-curves figure").first();
+  // A band is the curve's colour, thinner than any line: with the curves hidden, it goes.
+  const coloured = () => chart.locator("canvas").evaluate((canvas) => {
+    const { data: pixels } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < pixels.length; i += 4) count += pixels[i + 3] > 30 && pixels[i + 3] < 80;
+    return count;
+  });
+  const before = await coloured();
+  assert.ok(before > 500, `${before} pixels of bands`);
+  for (const button of await chart.locator(".legend button[aria-pressed]").all()) await button.click();
+  await page.waitForTimeout(100);
+  assert.ok(await coloured() < before / 2);
+  await page.close();
+});
+
 test("pictures of the page", { skip: !process.env.SCREENSHOTS }, async () => {
   mkdirSync(process.env.SCREENSHOTS, { recursive: true });
-  for (const [name, path] of Object.entries({ report, broken: brokenReport, lens: lensPage, overview: overviewPage })) {
+  for (const [name, path] of Object.entries({ report, broken: brokenReport, lens: lensPage, overview: overviewPage, study: studyPage })) {
     for (const dark of [false, true]) {
       for (const width of [1280, 400]) {
         const { page } = await open(path, { dark, width });

@@ -112,3 +112,35 @@ function start(...args) {
     child.stdout.once("data", (text) => done({ address: String(text).trim(), stop: () => child.kill("SIGINT") }));
   });
 }
+
+/// The page of a study of two variants with two seeds, on the models and data of makeRun.
+export function makeStudyPage() {
+  const base = (more) => `dtype: float32
+teacher: {model: ${join(folder, "teacher")}, layers: [1, 2, 3]}
+student: {model: ${join(folder, "student")}, layers: [1, 2]}
+data: {train: [{path: ${join(tiny, "train.json")}}], batch_tokens: 300}
+optimizer: {learning_rate: 1.0e-3}
+${more}`;
+  writeFileSync(join(folder, "words.yaml"), base("verbalize: {iterations: 8}\ninteract: {iterations: 0}\nfinetune: {iterations: 0}\n"));
+  writeFileSync(join(folder, "distilled.yaml"), base("interact: {iterations: 40, train: [decoder]}\nfinetune: {iterations: 10}\n"));
+  writeFileSync(join(folder, "study.yaml"), `out: ${join(folder, "study")}
+seeds: [1, 2]
+threads: 1
+baseline: last
+stages:
+  - {name: words, command: distill, run: ${join(folder, "words.yaml")}}
+  - name: distilled
+    command: distill
+    run: ${join(folder, "distilled.yaml")}
+    set: [teacher.verbalizers=$words/teacher-verbalizers, student.verbalizers=$words/student-verbalizers]
+variants:
+  - {name: vlsi, title: ${JSON.stringify(evil)}}
+  - {name: random, title: Random ordered matches, set: [interact.matching.temperature=1e9]}
+  - {name: last, title: Last layer alone, set: [interact.intermediate_loss=none]}
+evaluate:
+  - {name: answers, options: [benchmark=easy-vqa, data=${join(tiny, "train.json")}, max-new-tokens=2]}
+`);
+  const page = join(folder, "study.html");
+  vlsi("study", join(folder, "study.yaml"), "--page", page);
+  return page;
+}

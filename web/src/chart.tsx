@@ -10,6 +10,7 @@ export interface Series extends Points {
   label: string;
   colour: string;
   dash?: number[];
+  band?: { low: (number | null)[]; high: (number | null)[] }; // a value for each x
 }
 
 interface Props {
@@ -57,6 +58,31 @@ function gapsText(series: Series[]): string {
   return `▲ not a number at iteration ${shown}${gaps.length > 5 ? ` and ${gaps.length - 5} more` : ""}`;
 }
 
+/// The bands of the curves that are shown, behind them.
+function drawBands(plot: uPlot, series: Series[]): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  series.forEach((line, i) => {
+    const { band } = line;
+    if (!band || !plot.series[i + 1]!.show) return;
+    const places = line.x.map((_, place) => place).filter((place) => band.low[place] != null && band.high[place] != null);
+    if (places.length === 0) return;
+    const point = (place: number, values: (number | null)[]) =>
+      [plot.valToPos(line.x[place]!, "x", true), plot.valToPos(values[place]!, "y", true)] as const;
+    ctx.beginPath();
+    for (const place of places) ctx.lineTo(...point(place, band.high));
+    for (const place of places.reverse()) ctx.lineTo(...point(place, band.low));
+    ctx.closePath();
+    ctx.globalAlpha = 0.18;
+    ctx.fillStyle = line.colour;
+    ctx.fill();
+  });
+  ctx.restore();
+}
+
 /// A triangle on the axis under every gap.
 function drawGaps(plot: uPlot): void {
   const { ctx, bbox } = plot;
@@ -89,6 +115,8 @@ function aligned(series: Series[]): uPlot.AlignedData {
 export function Chart({ title, unit, series }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
+  const shownSeries = useRef(series);
+  shownSeries.current = series;
   const [cursor, setCursor] = useState<number | null>(null);
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [zoomed, setZoomed] = useState(false);
@@ -122,6 +150,7 @@ export function Chart({ title, unit, series }: Props) {
           })),
         ],
         hooks: {
+          drawAxes: [(u) => drawBands(u, shownSeries.current)],
           draw: [drawGaps],
           setCursor: [(u) => setCursor(u.cursor.idx === null || u.cursor.idx === undefined ? null : (u.data[0][u.cursor.idx] ?? null))],
           setScale: [

@@ -6,11 +6,11 @@ import type { Run, Step } from "./data";
 import { runNames } from "./data";
 import { curveTitle, curveUnit, stepTitle } from "./format";
 
-const kStepOrder = ["verbalize-student", "verbalize-teacher", "interact", "finetune"];
+export const kStepOrder = ["verbalize-student", "verbalize-teacher", "interact", "finetune"];
 /// Charts in this order, then whatever else the metrics hold.
 const kKeyOrder = ["layer_loss_words", "layer_loss", "pairs", "last_kl", "loss", "answer_loss", "answer_loss_words", "learning_rate", "tokens_per_second", "gradient_norm"];
 
-const rank = (order: string[], name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+export const rank = (order: string[], name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
 
 function stepOf(run: Run, name: string): Step | undefined {
   return run.steps.find((step) => step.name === name);

@@ -120,6 +120,50 @@ export interface Overview {
   benchmarks: OverviewBenchmark[];
   models: OverviewModel[];
 }
+export interface StudyDifference extends Statistics {
+  seeds_interval: [number, number] | null;
+  questions_interval: [number, number] | null;
+}
+export interface StudyRow {
+  variant: string;
+  title: string;
+  score: Statistics;
+  categories: Record<string, Statistics>;
+  seconds: Statistics;
+  seconds_with_inputs: Statistics;
+  peak_memory_bytes: Statistics;
+  difference: StudyDifference | null;
+}
+export interface StudyTable {
+  evaluation: string;
+  baseline: string;
+  categories: string[];
+  rows: StudyRow[];
+}
+export interface Band {
+  x: number[];
+  low: (number | null)[];
+  high: (number | null)[];
+}
+export interface StudyCurve {
+  step: string;
+  key: string;
+  lines: (Band & { variant: string; title: string; mean: number[] })[];
+}
+export interface StudyMatches {
+  variant: string;
+  title: string;
+  student_layers: number[];
+  teacher_layers: number[];
+  early: number[][];
+  late: number[][];
+}
+export interface Study {
+  name: string;
+  tables: StudyTable[];
+  curves: StudyCurve[];
+  matches: StudyMatches[];
+}
 export interface Report {
   format: number;
   live: boolean;
@@ -127,6 +171,7 @@ export interface Report {
   comparison: ComparisonRow[];
   lens: Sample | null;
   overview: Overview | null;
+  study?: Study;
 }
 
 export function readData(): Report {

@@ -6,6 +6,7 @@ import { readData, runNames, type Report, type Run } from "./data";
 import { SampleCard } from "./layers";
 import { MatchingOfRun } from "./matching";
 import { OverviewOfBenchmarks } from "./overview";
+import { StudyPage, studyLinks } from "./study";
 import "./style.css";
 import { Summary } from "./summary";
 import { chooseTheme, type Choice } from "./theme";
@@ -150,8 +151,8 @@ function Header({ title, links, connection }: { title: string; links: [string, s
 
 function App() {
   const [report, connection] = useReport();
-  const { runs, lens, overview } = report;
-  const links: [string, string][] = [];
+  const { runs, lens, overview, study } = report;
+  const links: [string, string][] = study ? studyLinks(study) : [];
   if (runs.length > 0) links.push(["summary", "Summary"]);
   if (overview) links.push(["benchmarks", "Benchmarks"]);
   if (runs.length > 0) {
@@ -161,9 +162,10 @@ function App() {
   }
   return (
     <>
-      <Header title={lens ? "What every layer says" : "vlsi report"} links={links} connection={connection} />
+      <Header title={lens ? "What every layer says" : study ? `Study ${study.name}` : "vlsi report"} links={links} connection={connection} />
       <main>
         {lens && <SampleCard sample={lens} method="" matching={null} />}
+        {study && <StudyPage study={study} />}
         {runs.length > 0 && <Summary runs={runs} comparison={report.comparison} />}
         {overview && <OverviewOfBenchmarks overview={overview} />}
         {runs.length > 0 && (

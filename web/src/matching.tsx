@@ -33,13 +33,13 @@ function wholeRun(matching: Matching): Stretch {
 interface HeatMapProps {
   name: string;
   caption: string;
-  matching: Matching;
+  matching: Pick<Matching, "student_layers" | "teacher_layers">;
   matrix: Matrix;
   share: (value: number, row: number) => number;
   show: (value: number) => string;
 }
 
-function HeatMap({ name, caption, matching, matrix, share, show }: HeatMapProps) {
+export function HeatMap({ name, caption, matching, matrix, share, show }: HeatMapProps) {
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label={caption}>
       <table class="heat-map" data-map={name}>

@@ -1,0 +1,24 @@
+// The commands that a study's stages are: one table, of what each takes and what it leaves in its stage's folder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/table.h"
+
+namespace vlsi {
+
+struct StageCommand {
+  std::string name, meaning;
+  std::string result;                // what other stages read in its folder: a folder or a file
+  bool takes_run = false;            // by a run's file, `run` and `set`, else by `options`
+  std::vector<std::string> options;  // that may be named, without their dashes; `out` is the study's matter
+};
+
+Table<StageCommand>& stage_commands();
+using ChosenStageCommand = Choice<StageCommand, stage_commands>;
+
+/// Whether an option of a command, or a key of a run's file by its last word, names files that are read.
+bool names_input(const std::string& key);
+
+}  // namespace vlsi

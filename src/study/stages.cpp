@@ -1,0 +1,295 @@
+#include "study/stages.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/checksum.h"
+#include "run/config.h"
+#include "study/input_fingerprints.h"
+
+namespace vlsi {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a stage is told, before it is known which one it is.
+struct Making {
+  std::vector<size_t> inputs;
+  Checksum fingerprint, experiment;  // the second without seeds
+
+  void add(const std::string& text) {
+    fingerprint.update(text + "\n");
+    experiment.update(text + "\n");
+  }
+};
+
+std::string last_word(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+/// Calls `visit` with the key and the node of every scalar and every empty list below `node`; of what is in a list with
+/// the key of the list.
+template <class Visit>
+void visit_scalars(YAML::Node node, const std::string& key, const Visit& visit) {
+  if (node.IsMap()) {
+    for (auto item : node) visit_scalars(item.second, settings_detail::join(key, item.first.Scalar()), visit);
+  } else if (node.IsSequence() && node.size() > 0) {
+    for (size_t i = 0; i < node.size(); ++i) visit_scalars(node[i], key, visit);
+  } else if (!node.IsNull()) {
+    visit(key, node);
+  }
+}
+
+/// Values by keys, those of lists joined; to leave out of fingerprints what is as it is by default.
+std::map<std::string, std::string> values_of(const YAML::Node& settings) {
+  std::map<std::string, std::string> values;
+  visit_scalars(settings, "",
+                [&](const std::string& key, const YAML::Node& node) { values[key] += node.Scalar() + "\n"; });
+  return values;
+}
+
+class Expansion {
+ public:
+  Expansion(const StudyConfig& study, const std::string& place) : study_(study), place_(place) {}
+
+  StudyStages run() {
+    for (size_t place = 0; place < study_.seeds.size(); ++place) {
+      for (size_t variant = 0; variant < study_.variants.size(); ++variant) add_result(variant, place);
+    }
+    return std::move(all_);
+  }
+
+ private:
+  void add_result(size_t variant, size_t seed_place) {
+    variant_ = &study_.variants[variant];
+    seed_place_ = seed_place;
+    known_.clear();
+    const auto stage = take(variant_->stage);
+    if (all_.stages[stage].command->result != "model") {
+      refuse("its stage '", variant_->stage, "' is a vlsi ", all_.stages[stage].command->name,
+             ", which makes no model to evaluate");
+    }
+    StudyResult result{variant, study_.seeds[seed_place], stage, {}};
+    for (const auto& evaluation : study_.evaluate) result.evaluations.push_back(evaluate(stage, evaluation));
+    all_.results.push_back(std::move(result));
+  }
+
+  template <class... Parts>
+  [[noreturn]] void refuse(const Parts&... parts) const {
+    fail(place_, ": variant '", variant_->name, "': ", parts...);
+  }
+
+  const StageConfig& config_of(const std::string& name) const {
+    for (const auto& stage : study_.stages) {
+      if (stage.name == name) return stage;
+    }
+    std::vector<std::string> names;
+    for (const auto& stage : study_.stages) names.push_back(stage.name);
+    refuse("'$", name, "' is no stage; did you mean '$", nearest(name, names), "'?");
+  }
+
+  /// The stage of this name as the variant has it, with the seed.
+  size_t take(const std::string& name) {
+    const auto known = known_.find(name);
+    if (known != known_.end()) return known->second;
+    if (std::find(open_.begin(), open_.end(), name) != open_.end()) {
+      std::string circle;
+      for (auto at = std::find(open_.begin(), open_.end(), name); at != open_.end(); ++at) circle += *at + " needs ";
+      refuse("stages are made from each other: ", circle, name);
+    }
+    const auto& config = config_of(name);
+    open_.push_back(name);
+    const auto made = make(config);
+    open_.pop_back();
+    return known_.emplace(name, made).first->second;
+  }
+
+  size_t make(const StageConfig& config) {
+    Stage stage{.name = config.name, .command = &*config.command, .threads = config.threads};
+    stage.memory_bytes = config.memory_gib * 0x1p30;
+    stage.seed = config.seeds.empty() ? study_.seeds[seed_place_] : config.seeds[seed_place_ % config.seeds.size()];
+    auto run = config.run;
+    auto set = config.set, options = config.options;
+    const auto change = [&](const auto& changes) {
+      set.insert(set.end(), changes.set.begin(), changes.set.end());
+      options.insert(options.end(), changes.options.begin(), changes.options.end());
+    };
+    if (config.name == variant_->stage) {
+      if (!variant_->set.empty() || !variant_->options.empty()) stage.name = variant_->name;
+      change(*variant_);
+    }
+    for (const auto& other : variant_->with) {
+      if (other.stage != config.name) continue;
+      if (!other.run.empty()) run = other.run;
+      change(other);
+    }
+    if (config.command->takes_run ? !options.empty() : !set.empty() || !run.empty()) {
+      refuse("stage '", config.name, "' is a vlsi ", config.command->name, ", which takes '",
+             config.command->takes_run ? "set" : "options", "' alone");
+    }
+    return config.command->takes_run ? make_run(std::move(stage), run, set) : make_other(std::move(stage), options);
+  }
+
+  size_t evaluate(size_t stage, const EvaluationConfig& evaluation) {
+    const auto& of = all_.stages[stage];
+    Stage made{.name = concat(of.name, "-", evaluation.name), .command = stage_commands().find("evaluate")};
+    made.seed = of.seed;
+    made.threads = study_.threads;
+    auto options = evaluation.options;
+    options.push_back("model=$./model");
+    self_ = stage;
+    return make_other(std::move(made), options);
+  }
+
+  // ---- what it is told ----
+
+  /// The value with a reference to a stage followed; all that it means goes into the fingerprints.
+  std::string resolve(const std::string& key, const std::string& value, Making& making) {
+    const auto reference = StageReference::parse(value);
+    if (reference) {
+      const auto input = reference->stage == "." ? self_ : take(reference->stage);
+      if (std::find(making.inputs.begin(), making.inputs.end(), input) == making.inputs.end())
+        making.inputs.push_back(input);
+      const auto& stage = all_.stages[input];
+      making.fingerprint.update(concat(key, " $", stage.fingerprint, reference->rest, "\n"));
+      making.experiment.update(concat(key, " $", stage.experiment, reference->rest, "\n"));
+      return stage.folder.string() + reference->rest;
+    }
+    const bool is_input = !value.empty() && names_input(last_word(key));
+    if (is_input && !fs::exists(value)) refuse("key '", key, "': there is no ", value);
+    making.add(is_input ? concat(key, " =", inputs_.of(value)) : concat(key, " ", value));
+    return value;
+  }
+
+  size_t make_run(Stage stage, const fs::path& run, const std::vector<std::string>& set) {
+    auto config = read_run(stage, run, set);
+    config.seed = stage.seed;
+    config.threads = stage.threads;
+    const bool is_cache = stage.command->result == "cache";
+    if (stage.command->name == "finetune") config.verbalize.iterations = config.interact.iterations = 0;
+    config.out.clear();
+    Making making;
+    making.add(is_cache ? "cache" : "distill");  // a fine-tuning is a run without the other steps
+    auto settings = parse_yaml(write_settings(config), run.string());
+    static const auto defaults = values_of(parse_yaml(write_settings(RunConfig{}), "defaults"));
+    const auto& free = free_keys();
+    const auto values = values_of(settings);
+    visit_scalars(settings, "", [&](const std::string& key, YAML::Node node) {
+      if (key == "seed") return making.fingerprint.update(concat("seed ", node.Scalar(), "\n"));
+      if (std::find(free.begin(), free.end(), key) != free.end()) return;
+      const auto found = defaults.find(key);
+      if (found != defaults.end() && found->second == values.at(key)) return;
+      if (!node.IsScalar()) return making.add(key + " []");
+      node = resolve(key, node.Scalar(), making);
+    });
+    return finish(std::move(stage), making, [&](Stage& made) {
+      settings["out"] = made.folder.string();
+      if (is_cache) settings["teacher"]["cache"] = made.result().string();
+      check_run(settings, made, run);
+      made.run = YAML::Dump(settings) + "\n";
+    });
+  }
+
+  size_t make_other(Stage stage, const std::vector<std::string>& given) {
+    const auto what = concat(place_, ": variant '", variant_->name, "': stage '", stage.name, "'");
+    std::map<std::string, std::string> options;  // a later one replaces an earlier one
+    for (const auto& option : given) {
+      const auto [key, value] = parse_option(option, *stage.command, what);
+      options[key] = value;
+    }
+    Making making;
+    making.add(stage.command->name);
+    std::vector<std::string> arguments;
+    for (const auto& [key, value] : options) {
+      arguments.push_back(concat("--", key, "=", resolve(key, value, making)));
+    }
+    const bool is_random = stage.command->name == "init" && !options.contains("seed");
+    if (is_random) {
+      making.fingerprint.update(concat("seed ", stage.seed, "\n"));
+      arguments.push_back(concat("--seed=", stage.seed));
+    }
+    return finish(std::move(stage), making, [&](Stage& made) { made.arguments = std::move(arguments); });
+  }
+
+  /// The stage of these fingerprints, made where there is none.
+  template <class Complete>
+  size_t finish(Stage stage, Making& making, const Complete& complete) {
+    stage.fingerprint = hexadecimal(making.fingerprint.value());
+    stage.experiment = hexadecimal(making.experiment.value());
+    const auto [found, is_new] = by_fingerprint_.try_emplace(stage.fingerprint, all_.stages.size());
+    if (!is_new) return found->second;
+    stage.inputs = making.inputs;
+    const bool has_seed = stage.command->takes_run || stage.command->name == "init";
+    stage.folder = study_.out / "stages" /
+                   concat(stage.name, has_seed ? concat("-", stage.seed) : "", "-", stage.fingerprint.substr(0, 8));
+    complete(stage);
+    all_.stages.push_back(std::move(stage));
+    return all_.stages.size() - 1;
+  }
+
+  RunConfig read_run(const Stage& stage, const fs::path& run, const std::vector<std::string>& set) const {
+    try {
+      return load_run_config(run, set);
+    } catch (const Error& error) {
+      refuse("stage '", stage.name, "': ", error.what());
+    }
+  }
+
+  /// What the run would refuse. A file that a stage will make is stood for by the study's own.
+  void check_run(const YAML::Node& settings, const Stage& stage, const fs::path& run) const {
+    auto config = read_settings<RunConfig>(settings, run.string());
+    const auto made = (study_.out / "stages" / "").string();
+    const auto stand_in = [&](DataConfig& data) {
+      for (auto* sources : {&data.train, &data.validation}) {
+        for (auto& source : *sources) {
+          if (source.path.string().starts_with(made)) source.path = place_;
+        }
+      }
+    };
+    for (auto* data : {&config.data, &config.verbalize.data, &config.verbalize.student_data, &config.interact.data,
+                       &config.finetune.data}) {
+      stand_in(*data);
+    }
+    if (stage.command->result == "cache") {
+      config.finetune.iterations = 0;
+      config.interact.iterations = std::max<int64_t>(1, config.interact.iterations);
+    }
+    try {
+      check(config, run.string());
+    } catch (const Error& error) {
+      refuse("stage '", stage.name, "': ", error.what());
+    }
+  }
+
+  const StudyConfig& study_;
+  const std::string& place_;
+  StudyStages all_;
+  InputFingerprints inputs_;
+  std::map<std::string, size_t> by_fingerprint_;
+  // Of the result that is being expanded.
+  const VariantConfig* variant_ = nullptr;
+  size_t seed_place_ = 0, self_ = 0;
+  std::map<std::string, size_t> known_;  // by the stage's name
+  std::vector<std::string> open_;        // stages whose inputs are being taken
+};
+
+}  // namespace
+
+StudyStages expand(const StudyConfig& study, const std::string& place) { return Expansion(study, place).run(); }
+
+std::vector<size_t> StudyStages::with_inputs(size_t stage) const {
+  std::set<size_t> all{stage};
+  std::vector<size_t> rest{stage};
+  while (!rest.empty()) {
+    const auto next = rest.back();
+    rest.pop_back();
+    for (const size_t input : stages[next].inputs) {
+      if (all.insert(input).second) rest.push_back(input);
+    }
+  }
+  return {all.begin(), all.end()};
+}
+
+std::string describe(const Stage& stage) { return concat(stage.name, ", seed ", stage.seed); }
+
+}  // namespace vlsi

@@ -1,0 +1,239 @@
+#include "study/study_tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+namespace vlsi {
+namespace {
+
+using Cells = std::vector<std::vector<std::string>>;  // rows, the header first
+
+/// A benchmark's score is the mean over its questions where the two agree; rounding alone keeps them apart.
+bool is_mean_of(const QuestionScores& questions, double score) {
+  double sum = 0;
+  for (const auto& [id, value] : questions) sum += value;
+  return !questions.empty() && std::abs(100 * sum / static_cast<double>(questions.size()) - score) < 1e-6;
+}
+
+/// The results of one variant that have the evaluation, by seed.
+using BySeed = std::map<uint64_t, const VariantResult*>;
+
+BySeed results_of(const std::string& variant, const std::string& evaluation, const std::vector<VariantResult>& all) {
+  BySeed found;
+  for (const auto& result : all) {
+    if (result.variant == variant && result.evaluations.contains(evaluation)) found[result.seed] = &result;
+  }
+  return found;
+}
+
+std::optional<Interval> questions_interval(const BySeed& ours, const BySeed& theirs, const std::string& evaluation) {
+  std::vector<QuestionScores> our_scores, their_scores;
+  for (const auto& [seed, result] : ours) {
+    if (!theirs.contains(seed)) continue;
+    for (auto [of, scores] : {std::pair(result, &our_scores), std::pair(theirs.at(seed), &their_scores)}) {
+      const auto& measured = of->evaluations.at(evaluation);
+      if (!std::filesystem::exists(measured.folder / "predictions.jsonl")) return std::nullopt;
+      scores->push_back(read_question_scores(measured.folder));
+      if (!is_mean_of(scores->back(), measured.score)) return std::nullopt;
+    }
+  }
+  auto interval = interval_over_questions(our_scores, their_scores);
+  if (interval) interval = Interval{100 * interval->low, 100 * interval->high};
+  return interval;
+}
+
+std::optional<Difference> difference_of(const BySeed& ours, const BySeed& theirs, const std::string& evaluation) {
+  std::vector<double> differences;
+  for (const auto& [seed, result] : ours) {
+    const auto other = theirs.find(seed);
+    if (other == theirs.end()) continue;
+    differences.push_back(result->evaluations.at(evaluation).score - other->second->evaluations.at(evaluation).score);
+  }
+  if (differences.empty()) return std::nullopt;
+  return Difference{mean_and_deviation(differences), interval_of_mean(differences),
+                    questions_interval(ours, theirs, evaluation)};
+}
+
+StudyRow row_of(const VariantConfig& variant, const BySeed& results, const std::string& evaluation) {
+  std::vector<double> scores, seconds, with_inputs, memory;
+  std::map<std::string, std::vector<double>> categories;
+  for (const auto& [seed, result] : results) {
+    const auto& measured = result->evaluations.at(evaluation);
+    scores.push_back(measured.score);
+    for (const auto& [name, score] : measured.categories) categories[name].push_back(score);
+    seconds.push_back(result->seconds);
+    with_inputs.push_back(result->seconds_with_inputs);
+    memory.push_back(static_cast<double>(result->peak_memory_bytes));
+  }
+  StudyRow row;
+  row.variant = variant.name;
+  row.title = variant.title;
+  row.score = mean_and_deviation(scores);
+  for (const auto& [name, values] : categories) row.categories[name] = mean_and_deviation(values);
+  row.seconds = mean_and_deviation(seconds);
+  row.seconds_with_inputs = mean_and_deviation(with_inputs);
+  row.peak_memory_bytes = mean_and_deviation(memory);
+  return row;
+}
+
+// ---- as text ----
+
+std::string number(double value, int digits, bool signs = false) {
+  char text[64];
+  std::snprintf(text, sizeof text, signs ? "%+.*f" : "%.*f", digits, value);
+  return text;
+}
+
+std::string spread(const MeanAndDeviation& value, int digits, double unit = 1) {
+  const auto mean = number(value.mean / unit, digits);
+  return value.deviation ? concat(mean, " ± ", number(*value.deviation / unit, digits)) : mean;
+}
+
+std::string range(const std::optional<Interval>& interval) {
+  return interval ? concat(number(interval->low, 2, true), " to ", number(interval->high, 2, true)) : "-";
+}
+
+Cells score_cells(const StudyTable& table) {
+  Cells cells{{table.evaluation, "all"}};
+  cells[0].insert(cells[0].end(), table.categories.begin(), table.categories.end());
+  for (const char* name : {"minutes", "with inputs", "MiB", "seeds"}) cells[0].emplace_back(name);
+  for (const auto& row : table.rows) {
+    auto& line = cells.emplace_back(std::vector{row.title, spread(row.score, 1)});
+    for (const auto& name : table.categories) {
+      const auto found = row.categories.find(name);
+      line.push_back(found == row.categories.end() ? "-" : spread(found->second, 1));
+    }
+    line.push_back(spread(row.seconds, 1, 60));
+    line.push_back(spread(row.seconds_with_inputs, 1, 60));
+    line.push_back(spread(row.peak_memory_bytes, 0, 0x1p20));
+    line.push_back(std::to_string(row.score.count));
+  }
+  return cells;
+}
+
+Cells difference_cells(const StudyTable& table) {
+  Cells cells{{concat(table.evaluation, ", minus ", table.baseline), "difference", "95 % over seeds",
+               "95 % over questions", "seeds"}};
+  for (const auto& row : table.rows) {
+    if (!row.difference) continue;
+    const auto& of = *row.difference;
+    cells.push_back({row.title, number(of.over_seeds.mean, 2, true), range(of.seeds_interval),
+                     range(of.questions_interval), std::to_string(of.over_seeds.count)});
+  }
+  return cells;
+}
+
+size_t num_characters(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+/// Columns side by side; all but the first to the right.
+std::string aligned_text(const Cells& cells) {
+  std::vector<size_t> widths(cells[0].size());
+  for (const auto& row : cells) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], num_characters(row[i]));
+  }
+  std::string text;
+  for (const auto& row : cells) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - num_characters(row[i]), ' ');
+      text += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string markdown(const Cells& cells) {
+  std::string text;
+  for (size_t row = 0; row < cells.size(); ++row) {
+    for (const auto& cell : cells[row]) {
+      text += "| ";
+      for (const char c : cell) text += c == '|' ? "\\|" : std::string(1, c);
+      text += ' ';
+    }
+    text += "|\n";
+    if (row > 0) continue;
+    for (size_t i = 0; i < cells[0].size(); ++i) text += i == 0 ? "|---" : "|---:";
+    text += "|\n";
+  }
+  return text;
+}
+
+OrderedJson json_of(const MeanAndDeviation& value) {
+  return {{"mean", value.mean},
+          {"deviation", value.deviation ? OrderedJson(*value.deviation) : OrderedJson(nullptr)},
+          {"count", value.count}};
+}
+
+OrderedJson json_of(const std::optional<Interval>& interval) {
+  return interval ? OrderedJson{interval->low, interval->high} : OrderedJson(nullptr);
+}
+
+}  // namespace
+
+std::vector<StudyTable> study_tables(const StudyConfig& study, const std::vector<VariantResult>& results) {
+  std::vector<StudyTable> tables;
+  for (const auto& evaluation : study.evaluate) {
+    StudyTable table{evaluation.name, {}, {}, {}};
+    std::set<std::string> categories;
+    const auto baseline = results_of(study.baseline, evaluation.name, results);
+    for (const auto& variant : study.variants) {
+      const auto ours = results_of(variant.name, evaluation.name, results);
+      if (variant.name == study.baseline) table.baseline = variant.title;
+      if (ours.empty()) continue;
+      auto row = row_of(variant, ours, evaluation.name);
+      if (variant.name != study.baseline) row.difference = difference_of(ours, baseline, evaluation.name);
+      for (const auto& [name, score] : row.categories) categories.insert(name);
+      table.rows.push_back(std::move(row));
+    }
+    table.categories.assign(categories.begin(), categories.end());
+    if (!table.rows.empty()) tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+OrderedJson to_json(const std::vector<StudyTable>& tables) {
+  OrderedJson all = OrderedJson::array();
+  for (const auto& table : tables) {
+    OrderedJson rows = OrderedJson::array();
+    for (const auto& row : table.rows) {
+      OrderedJson categories = OrderedJson::object(), difference = nullptr;
+      for (const auto& [name, score] : row.categories) categories[name] = json_of(score);
+      if (row.difference) {
+        difference = json_of(row.difference->over_seeds);
+        difference["seeds_interval"] = json_of(row.difference->seeds_interval);
+        difference["questions_interval"] = json_of(row.difference->questions_interval);
+      }
+      rows.push_back({{"variant", row.variant},
+                      {"title", row.title},
+                      {"score", json_of(row.score)},
+                      {"categories", std::move(categories)},
+                      {"seconds", json_of(row.seconds)},
+                      {"seconds_with_inputs", json_of(row.seconds_with_inputs)},
+                      {"peak_memory_bytes", json_of(row.peak_memory_bytes)},
+                      {"difference", std::move(difference)}});
+    }
+    all.push_back({{"evaluation", table.evaluation},
+                   {"baseline", table.baseline},
+                   {"categories", table.categories},
+                   {"rows", std::move(rows)}});
+  }
+  return all;
+}
+
+std::string to_text(const std::vector<StudyTable>& tables, StudyFormat format) {
+  if (format == StudyFormat::kJson) return to_json(tables).dump(2) + "\n";
+  std::string text;
+  for (const auto& table : tables) {
+    for (const auto& cells : {score_cells(table), difference_cells(table)}) {
+      if (cells.size() < 2) continue;
+      text += concat(text.empty() ? "" : "\n", format == StudyFormat::kText ? aligned_text(cells) : markdown(cells));
+    }
+  }
+  return text;
+}
+
+}  // namespace vlsi
