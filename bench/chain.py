@@ -41,7 +41,7 @@ def stages(out, here, tenths):
     def config(name):
         text = (ROOT / f"runs/quickstart/{name}.yaml").read_text()
         text = text.replace("runs/out/quickstart/data/validation", f"{out}/data/some-validation")
-        text = text.replace("runs/out/quickstart/data", f"{out}/data").replace("runs/out/quickstart/models", f"{here}/models")
+        text = text.replace("runs/out/quickstart/data", f"{out}/data")
         text = text.replace("runs/out/quickstart/seed-1", str(here)).replace("runs/out/quickstart", str(here))
         (here / f"{name}.yaml").write_text(text)
         return here / f"{name}.yaml"
@@ -51,14 +51,14 @@ def stages(out, here, tenths):
         return [command, config(name), *(word for key, value in sets.items() for word in ("--set", f"{key}={value}"))]
 
     def init(name, *more):
-        return ["init", "--config", out / f"models/{name}.json", "--tokenizer", out / "tokenizer", "--out", here / f"models/{name}", *more]
+        return ["init", "--config", out / f"models/{name}.json", "--tokenizer", out / "tokenizer", "--out", here / f"{name}-start/model", *more]
 
     def evaluate(name):
         return ["evaluate", "--benchmark", "easy-vqa", "--model", here / name / "model", "--data", out / "data/some-test.json", *images,
                 "--out", here / name / "evaluation"]
 
     images = ["--images", PACKAGE / "data"]
-    (here / "models").mkdir(parents=True)
+    (here / "answers").mkdir(parents=True)
     return [
         ("vision tower: init", init("vision")),
         ("vision tower", run("finetune", "vision", "vision", finetune=1000)),
@@ -68,7 +68,7 @@ def stages(out, here, tenths):
         ("student", run("finetune", "student", "student", finetune=300)),
         ("verbalization", run("distill", "verbalize", "verbalize", verbalize=600)),
         ("teacher's answers", ["answer", "--model", here / "teacher/model", "--data", out / "data/some-train.json", *images,
-                               "--out", here / "answered.json", "--max-new-tokens", "4"]),
+                               "--out", here / "answers/answers.json", "--max-new-tokens", "4"]),
         ("VLsI", run("distill", "vlsi", "vlsi", interact=400, finetune=60)),
         ("fine-tuning only", run("finetune", "vlsi", "sft", finetune=460)),
         ("last-layer distillation", run("distill", "vlsi", "last-layer", interact=400, finetune=60)

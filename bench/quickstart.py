@@ -24,9 +24,9 @@ IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
 # name, quickstart iterations, our command and its --set, peer arguments
 PHASES = [
     ("fine-tune the teacher", 1000, "finetune", "teacher", "finetune", {},
-     ["--phase", "finetune", "--model", SEED / "models/teacher", "--train", "decoder,embeddings", "--data", OUT / "data/train.json"]),
+     ["--phase", "finetune", "--model", SEED / "teacher-start/model", "--train", "decoder,embeddings", "--data", OUT / "data/train.json"]),
     ("fine-tune the student", 300 + 460 + 3 * 60, "finetune", "student", "finetune", {},
-     ["--phase", "finetune", "--model", SEED / "models/student", "--train", "decoder,embeddings", "--learning-rate", "2e-3",
+     ["--phase", "finetune", "--model", SEED / "student-start/model", "--train", "decoder,embeddings", "--learning-rate", "2e-3",
       "--data", OUT / "data/labelled.json"]),
     ("verbalize the student", 600, "distill", "verbalize", "verbalize-student", {},
      ["--phase", "verbalize", "--model", SEED / "student/model", "--layers", "1,3,5", "--learning-rate", "2e-3",
@@ -36,7 +36,7 @@ PHASES = [
       "--data", OUT / "data/train.json"]),
     ("interact", 2 * 400 + 460, "distill", "vlsi", "interact", {"finetune.iterations": 0},
      ["--phase", "interact", "--model", SEED / "student/model", "--teacher", SEED / "teacher/model", "--layers", "1,3,5",
-      "--teacher-layers", "1,2,3,4,6", "--data", SEED / "answered.json"]),
+      "--teacher-layers", "1,2,3,4,6", "--data", SEED / "answers/answers.json"]),
 ]
 
 
@@ -46,7 +46,7 @@ def ours(command, config, step, settings, iterations):
     settings = {"out": out / "run", "data.validation": "[]", **settings}
     for key in ("finetune", "verbalize", "interact"):
         settings.setdefault(f"{key}.iterations", iterations if key == step.split("-")[0] else 0)
-    arguments = [ROOT / "build/release/vlsi", command, SEED / "configs" / f"{config}.yaml"]
+    arguments = [ROOT / "build/release/vlsi", command, ROOT / "runs/quickstart" / f"{config}.yaml"]
     for key, value in settings.items():
         arguments += ["--set", f"{key}={value}"]
     subprocess.run([str(a) for a in arguments], cwd=ROOT, check=True, capture_output=True)
