@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kJudgedAtOnce = 1 << 14, kJudgedByAThread = 64;
 
-void stop_if_interrupted() {
+void stop_judging_if_interrupted() {
   if (interrupted()) {
     throw std::runtime_error("stopped by an interrupt; answers, and what the judge said so far, are kept: start again");
   }
@@ -64,7 +64,7 @@ std::vector<Verdict> judge_all(const Benchmark& benchmark, const std::vector<Que
     const int64_t end = std::min(begin + kJudgedAtOnce, static_cast<int64_t>(answers.size()));
     if (config.num_waiting > 0) {
       for_each_waiting(begin, end, config.num_waiting, [&](int64_t i) {
-        stop_if_interrupted();
+        stop_judging_if_interrupted();
         judge(i, begin);
         const std::lock_guard lock(shown);
         progress.update(++num_done);
