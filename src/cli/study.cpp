@@ -32,7 +32,7 @@ OrderedJson page_data(const StudyOptions& options, const StudyConfig& study, con
           {"comparison", OrderedJson::array()},
           {"lens", nullptr},
           {"study",
-           {{"name", options.file.string()},
+           {{"name", options.file.filename().string()},
             {"tables", to_json(tables)},
             {"curves", study_curves(study, results)},
             {"matches", study_matches(study, results)}}}};
