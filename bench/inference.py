@@ -3,17 +3,18 @@
 
     bench/inference.py --peer-python PYTHON [--rounds 3] [--only KEY,KEY...] [--json FILE]
 
-PYTHON is an interpreter with torch, transformers 5.23, gguf and xllamacpp. Two threads; decoding makes 48 tokens an answer after a
-prompt of 8. decode_bytes_to_bandwidth: bytes of the weights that a token reads a second, bfloat16, one request, ÷ the best of several
-plain threaded reads of 1 GiB. llamacpp_to_ours_16, _8, _4: seconds a token, llama.cpp's BF16, Q8_0, and Q4_0 with a head in Q8_0 ÷ ours
-in bfloat16, int8, int4. transformers_to_ours_b1, _b8: seconds a step of `generate` in bfloat16 ÷ ours, one request and eight. batch_gain:
-tokens a second of 16 requests at once ÷ one. prefill_to_mm: FLOP/s of the decoder's and the head's maps while a prompt of 1,024 tokens is
-read, attention and all else in the time but not in the FLOPs, ÷ at::mm's at 1024 x 1536 x 8960. image_pipeline: from a JPEG file of
-4000 x 3000 pixels to patches, Pillow + transformers' processor ÷ ours. first_token: from the program's start to the first token of a
-prompt of text, weights in the page cache, transformers ÷ ours. shared_prefix: 20 questions about a picture of a million pixels, seconds to
-the first token, the first ÷ the mean of the others. served_overhead: bench/served_overhead.py, 200 questions, with a model of the
-quickstart's shapes. The sides take turns; a ratio is that of their medians, printed with its range over the rounds. Prints and, with
---json, writes {key: value}.
+PYTHON is an interpreter with torch, transformers 5.23, gguf and xllamacpp. Two threads; decoding makes 48 tokens an answer after a prompt
+of 8. decode_bytes_to_bandwidth: bytes of the weights that a token reads a second, bfloat16, one request, ÷ the best of several plain
+threaded reads of 1 GiB. llamacpp_to_ours_16, _8, _4: seconds a token, llama.cpp's BF16, Q8_0, and Q4_0 with a head in Q8_0 ÷ ours in
+bfloat16, int8, int4. transformers_to_ours_b1, _b8: seconds a step of `generate` in bfloat16 ÷ ours, one request and eight. batch_gain:
+tokens a second of 16 requests at once ÷ one. draft_to_plain: seconds of a step that drafts 4 tokens by a random verbalizer of layer 6 and
+checks them, ÷ a plain step: drafts pay where such a step gives more tokens than that. prefill_to_mm: FLOP/s of the decoder's and the head's
+maps while a prompt of 1,024 tokens is read, attention and all else in the time but not in the FLOPs, ÷ at::mm's at 1024 x 1536 x 8960.
+image_pipeline: from a JPEG file of 4000 x 3000 pixels to patches, Pillow + transformers' processor ÷ ours. first_token: from the program's
+start to the first token of a prompt of text, weights in the page cache, transformers ÷ ours. shared_prefix: 20 questions about a picture of
+a million pixels, seconds to the first token, the first ÷ the mean of the others. served_overhead: bench/served_overhead.py, 200 questions,
+with a model of the quickstart's shapes. The sides take turns; a ratio is that of their medians, printed with its range over the rounds.
+Prints and, with --json, writes {key: value}.
 """
 
 import json
@@ -88,6 +89,13 @@ class Inference(Bench):
         print(f"one request {one * 1e3:.1f} ms a token, sixteen {sixteen * 1e3:.1f} ms a step")
         return {"batch_gain": 16 * one / sixteen}
 
+    def draft_to_plain(self, layer=6, drafted=4):
+        found = [self.bench("draft", layer, drafted) for _ in range(self.options.rounds)]
+        ratios = sorted(one["with_draft"] / one["plain"] for one in found)
+        print(f"a plain step {found[0]['plain'] * 1e3:.1f} ms, with {drafted} tokens drafted by layer {layer} "
+              f"{found[0]['with_draft'] * 1e3:.1f} ms; {len(ratios)} rounds {ratios[0]:.3f} to {ratios[-1]:.3f}")
+        return {"draft_to_plain": statistics.median(ratios)}
+
     def prefill_to_mm(self):
         found = [self.bench("prefill", 1024) for _ in range(self.options.rounds)]
         shares = sorted(one["flops"] / one["mm"] for one in found)
@@ -139,4 +147,5 @@ class Inference(Bench):
 
 if __name__ == "__main__":
     main(Inference, __doc__, "decode_bytes_to_bandwidth,llamacpp_to_ours_16,llamacpp_to_ours_8,llamacpp_to_ours_4,"
-         "transformers_to_ours_b1,transformers_to_ours_b8,batch_gain,prefill_to_mm,image_pipeline,first_token,shared_prefix,served_overhead")
+         "transformers_to_ours_b1,transformers_to_ours_b8,batch_gain,draft_to_plain,prefill_to_mm,image_pipeline,first_token,"
+         "shared_prefix,served_overhead")

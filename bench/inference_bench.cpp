@@ -3,6 +3,8 @@
 //   inference_bench DIRECTORY THREADS decode REQUESTS TOKENS none|int8|int4    the median seconds of a step, in which
 //     every request gets a token; the bytes of weights that a step reads; and this machine's read bandwidth, in bytes a
 //     second, measured before and after
+//   inference_bench DIRECTORY THREADS draft LAYER DRAFTED    the median seconds of a step of one request, plain, and
+//     with so many tokens drafted by a random verbalizer of the layer, none of which is ever accepted
 //   inference_bench DIRECTORY THREADS prefill TOKENS    FLOP/s of the maps of the decoder and the head while a prompt
 //     is read, and those of at::mm on as many rows
 //   inference_bench DIRECTORY THREADS picture PICTURE QUESTIONS    the seconds to the first token of a question about
@@ -30,12 +32,13 @@
 #include "generate/engine.h"
 #include "model/linear.h"
 #include "model/quantize.h"
+#include "run/verbal_draft.h"
 
 namespace {
 
 using namespace vlsi;
 
-constexpr int64_t kPromptTokens = 8, kSkippedSteps = 4;
+constexpr int64_t kPromptTokens = 8, kSkippedSteps = 4, kDraftedTokens = 24;
 constexpr int kRounds = 5, kProducts = 5;
 
 std::shared_ptr<Vlm> random_model(const std::filesystem::path& directory) {
@@ -98,6 +101,22 @@ double first_token(Engine& engine, const Sample& sample) {
   return seconds_of([&] { generate(engine, sample, greedy(1)); });
 }
 
+/// Median seconds of a step of so many requests at once, after the first few.
+double step_seconds(const Vlm& model, const Tokenizer& tokenizer, int64_t num_requests, int64_t num_tokens,
+                    const Draft& draft = {}) {
+  Engine engine(model, tokenizer, nullptr, {.draft = draft});
+  for (int64_t i = 0; i < num_requests; ++i) {
+    engine.submit({.prompt = prompt(i, kPromptTokens),
+                   .decoding = greedy(num_tokens),
+                   .on_reply = [](const Reply&) {},
+                   .on_error = {}});
+  }
+  std::vector<double> seconds;
+  for (bool more = true; more;) seconds.push_back(seconds_of([&] { more = engine.step(); }));
+  seconds.erase(seconds.begin(), seconds.begin() + std::min<int64_t>(kSkippedSteps, std::ssize(seconds) - 1));
+  return median(seconds);
+}
+
 OrderedJson decode(const std::filesystem::path& directory, std::span<char*> words) {
   const int64_t num_requests = std::stoll(words[0]), num_tokens = std::stoll(words[1]);
   const auto kind = parse_or_fail<Quantization>(words[2], "the kind of weights");
@@ -109,17 +128,22 @@ OrderedJson decode(const std::filesystem::path& directory, std::span<char*> word
   }
   const auto processor = load_processor(directory);
   const double before = read_bandwidth();
-  Engine engine(*model, processor->tokenizer(), nullptr);
-  for (int64_t i = 0; i < num_requests; ++i) {
-    engine.submit({.prompt = prompt(i, kPromptTokens),
-                   .decoding = greedy(num_tokens),
-                   .on_reply = [](const Reply&) {},
-                   .on_error = {}});
+  const double seconds = step_seconds(*model, processor->tokenizer(), num_requests, num_tokens);
+  return {{"seconds", seconds}, {"bytes", bytes}, {"bandwidth", std::max(before, read_bandwidth())}};
+}
+
+OrderedJson draft(const std::filesystem::path& directory, std::span<char*> words) {
+  const int64_t layer = std::stoll(words[0]), drafted = std::stoll(words[1]);
+  const auto model = random_model(directory);
+  const auto processor = load_processor(directory);
+  const Speaker speaker{.model = model, .processor = {}, .verbalizers = Verbalizers::of(*model, {}, {layer}, 1)};
+  const auto by_layer = draft_by_verbalizer(speaker, layer, drafted);
+  std::vector<double> plain, with_draft;
+  for (int round = 0; round < kRounds; ++round) {
+    plain.push_back(step_seconds(*model, processor->tokenizer(), 1, kDraftedTokens));
+    with_draft.push_back(step_seconds(*model, processor->tokenizer(), 1, kDraftedTokens, by_layer));
   }
-  std::vector<double> seconds;
-  for (bool more = true; more;) seconds.push_back(seconds_of([&] { more = engine.step(); }));
-  seconds.erase(seconds.begin(), seconds.begin() + std::min<int64_t>(kSkippedSteps, std::ssize(seconds) - 1));
-  return {{"seconds", median(seconds)}, {"bytes", bytes}, {"bandwidth", std::max(before, read_bandwidth())}};
+  return {{"plain", median(plain)}, {"with_draft", median(with_draft)}};
 }
 
 OrderedJson prefill(const std::filesystem::path& directory, std::span<char*> words) {
@@ -185,8 +209,11 @@ struct Mode {
   size_t num_words;
   OrderedJson (*measure)(const std::filesystem::path& directory, std::span<char*> words);
 };
-constexpr Mode kModes[] = {
-    {"decode", 3, decode}, {"prefill", 1, prefill}, {"picture", 2, ask_about_picture}, {"patches", 1, patches}};
+constexpr Mode kModes[] = {{"decode", 3, decode},
+                           {"draft", 2, draft},
+                           {"prefill", 1, prefill},
+                           {"picture", 2, ask_about_picture},
+                           {"patches", 1, patches}};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // A served model: its answers, and what clients can do to it.
 #include "serve/chat_server.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -92,6 +93,18 @@ TEST_F(ServedModel, AnswersAsTheEngineDoes) {
   EXPECT_EQ(metric("vlsi_requests_total{status=\"200\"}"), 1);
   EXPECT_EQ(metric("vlsi_answer_tokens_total"), 6);
   EXPECT_EQ(metric("vlsi_answers_cut_total"), 1);
+}
+
+TEST_F(ServedModel, CountsWhatItDrafts) {
+  const auto plain = Json::parse(ask(question()).body)["choices"];
+  EXPECT_EQ(metric("vlsi_drafted_tokens_total"), 0);
+  ChatServerConfig config;
+  config.engine.draft = {1, 3, [&](const at::Tensor& rows) { return at::linear(rows, tiny_.speaker.model->head()); }};
+  start(config);
+  EXPECT_EQ(Json::parse(ask(question()).body)["choices"], plain);
+  const auto passes = metric("vlsi_decoding_passes_total"), accepted = metric("vlsi_accepted_tokens_total");
+  EXPECT_EQ(passes + accepted, 5) << "the prompt gives the first of six tokens";
+  EXPECT_GT(metric("vlsi_drafted_tokens_total"), 0);
 }
 
 TEST_F(ServedModel, StreamsTheSameText) {
