@@ -7,7 +7,7 @@ namespace vlsi {
 Table<StageCommand>& stage_commands() {
   static Table<StageCommand> table{
       {"distill", "a run of a run's file", "model", true, {}},
-      {"finetune", "its fine-tuning alone", "model", true, {}},
+      {"finetune", "its fine-tuning alone", "model", true, {}, true},
       {"cache", "the teacher cache of a run's file", "cache", true, {}},
       {"init",
        "a model with random weights",

@@ -13,6 +13,7 @@ struct StageCommand {
   std::string result;                // what other stages read in its folder: a folder or a file
   bool takes_run = false;            // by a run's file, `run` and `set`, else by `options`
   std::vector<std::string> options;  // that may be named, without their dashes; `out` is the study's matter
+  bool tunes_alone = false;          // of a run's steps, the last one only
 };
 
 Table<StageCommand>& stage_commands();

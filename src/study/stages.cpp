@@ -166,7 +166,7 @@ class Expansion {
     config.seed = stage.seed;
     config.threads = stage.threads;
     const bool is_cache = stage.command->result == "cache";
-    if (stage.command->name == "finetune") config.verbalize.iterations = config.interact.iterations = 0;
+    if (stage.command->tunes_alone) config.verbalize.iterations = config.interact.iterations = 0;
     config.out.clear();
     Making making;
     making.add(is_cache ? "cache" : "distill");  // a fine-tuning is a run without the other steps

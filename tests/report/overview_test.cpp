@@ -45,6 +45,7 @@ TEST(Overview, HasTheBenchmarksThatThereAreResultsOf) {
 
 TEST(Overview, CountsTheParametersOfAModelThatIsStillThere) {
   const Folder folder;
+  std::filesystem::create_directories(folder / "model");
   write_safetensors(folder / "model" / "model.safetensors",
                     {{"a", at::zeros({1000, 3})}, {"b", at::zeros({500}, at::kBFloat16)}});
   folder.write("results.json", result("mmmu", "41", R"(, "model": ")" + (folder / "model").string() + "\""));

@@ -64,8 +64,11 @@ TEST(Study, NeedsStagesVariantsAndEvaluations) {
   for (const std::string key : {"stages", "variants", "evaluate"}) {
     expect_error([&] { folder.load({key + "=[]"}); }, {"'" + key + "' is missing"});
   }
-  expect_error([&] { folder.load({"stages=[{name: large, command: distill}]"}); },
-               {"stage 'large'", "'run' is missing"});
+  expect_error(
+      [&] {
+        folder.load({"base=large", "stages=[{name: large, command: distill}]"});
+      },
+      {"stage 'large'", "'run' is missing"});
 }
 
 TEST(Study, RefusesAChangeOfAVariantsOwnStage) {

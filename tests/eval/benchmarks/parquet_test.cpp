@@ -20,7 +20,8 @@ std::unique_ptr<Benchmark> open(const std::string& name, const fs::path& data, c
 /// The kinds and texts of the last turn: pictures as "*".
 std::string shown(const Benchmark& benchmark, int64_t question) {
   std::string all;
-  for (const auto& one : benchmark.questions().read(question, false).turns.back().contents) {
+  const auto asked = benchmark.questions().read(question, false);
+  for (const auto& one : asked.turns.back().contents) {
     all += one.kind == Content::Kind::kImage ? "*" : one.text;
   }
   return all;
