@@ -32,7 +32,8 @@ int main(int num_arguments, char** arguments) {
   std::atomic<size_t> bytes = 0;
   vlsi::parallel_for(0, file.size(), 64, [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
-      for (const auto& [name, value] : file.row(row).items()) bytes += value.get_ref<const std::string&>().size();
+      const auto values = file.row(row);
+      for (const auto& [name, value] : values.items()) bytes += value.get_ref<const std::string&>().size();
     }
   });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -13,7 +13,7 @@ maps while a prompt of 1,024 tokens is read, attention and all else in the time 
 image_pipeline: from a JPEG file of 4000 x 3000 pixels to patches, Pillow + transformers' processor ÷ ours. first_token: from the program's
 start to the first token of a prompt of text, weights in the page cache, transformers ÷ ours. shared_prefix: 20 questions about a picture of
 a million pixels, seconds to the first token, the first ÷ the mean of the others. served_overhead: bench/served_overhead.py, 200 questions,
-with a model of the quickstart's shapes. The sides take turns; a ratio is that of their medians, printed with its range over the rounds.
+4 layers of the 2B's shapes with its whole vocabulary. The sides take turns; a ratio is that of their medians, printed with its range over the rounds.
 Prints and, with --json, writes {key: value}.
 """
 
@@ -119,7 +119,8 @@ class Inference(Bench):
             run(*command)
             return time.time() - start
 
-        ours = (VLSI, "generate", "--model", model, "--prompt", PROMPT, "--greedy", "--max-new-tokens", 1)
+        ours = (VLSI, "generate", "--model", model, "--prompt", PROMPT, "--greedy", "--max-new-tokens", 1, "--dtype", "bfloat16",
+                "--threads", THREADS)
         theirs = (self.options.peer_python, ROOT / "bench/peers/inference_peer.py", "first_token", model, PROMPT, THREADS)
         seconds(*ours), seconds(*theirs)  # the weights come into the page cache
         peer, own = self.rounds(lambda: seconds(*theirs), lambda: seconds(*ours))
@@ -133,14 +134,10 @@ class Inference(Bench):
         return {"shared_prefix": found["first"] / found["others"]}
 
     def served_overhead(self):
-        data, tokenizer, model = (self.folder / name for name in ("served-data", "served-tokenizer", "served-model"))
-        prepare = ROOT / "runs/quickstart/prepare.py"
-        run("python3", prepare, "data", IMAGES.parent, data)
-        run("python3", ROOT / "runs/make_tokenizer.py", data / "train.json", tokenizer, "--size", 384)
-        run("python3", prepare, "models", tokenizer, data)
-        run(VLSI, "init", "--config", data / "teacher.json", "--tokenizer", tokenizer, "--out", model)
-        found = json.loads(run("python3", ROOT / "bench/served_overhead.py", VLSI, model, data / "test.json", IMAGES,
-                               "--repetitions", self.options.rounds).splitlines()[-1])
+        data = self.folder / "served-data"
+        run("python3", ROOT / "runs/quickstart/prepare.py", "data", IMAGES.parent, data)
+        found = json.loads(run("python3", ROOT / "bench/served_overhead.py", VLSI, self.model(4), data / "test.json", IMAGES,
+                               "--dtype", "bfloat16", "--repetitions", self.options.rounds).splitlines()[-1])
         print(f"200 questions: served in {found['serve_seconds']:.2f} s, answered in {found['answer_seconds']:.2f} s")
         return {"served_overhead": found["served_overhead"]}
 

@@ -1,10 +1,11 @@
 """How much longer questions take through `vlsi serve` than through `vlsi answer`: served_overhead.
 
 Only the standard library.
-    python bench/served_overhead.py build/release/vlsi MODEL DATA.json IMAGES [--questions 200] [--max-new-tokens 8] [--repetitions 3]
+    python bench/served_overhead.py build/release/vlsi MODEL DATA.json IMAGES [--dtype float32] [--questions 200] [--max-new-tokens 8]
+        [--repetitions 3]
 
-Both answer the first questions of the data file greedily, pictures included; the server is asked by 32 clients. What `vlsi answer` takes for one question,
-its start, is taken off. Prints one line of JSON with the medians and their ratio.
+Both answer the first questions of the data file greedily, pictures included; the server is asked by 64 clients and answers as many at once, which is
+what `vlsi answer` does. What that takes for one question, its start, is taken off. Prints one line of JSON with the medians and their ratio.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from urllib.parse import urlparse
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "oracle"))
 from served_model import served  # noqa: E402
+
+AT_ONCE = 64
 
 
 def body_of(record, images, max_new_tokens):
@@ -41,7 +44,7 @@ def ask(address, body):
 
 def serve_all(address, bodies):
     start = time.time()
-    with ThreadPoolExecutor(32) as clients:
+    with ThreadPoolExecutor(AT_ONCE) as clients:
         answers = list(clients.map(lambda body: ask(address, body), bodies))
     return time.time() - start, answers
 
@@ -51,7 +54,7 @@ def answer_all(options, records, folder):
     out = folder / "answers.json"
     start = time.time()
     subprocess.run([options.program, "answer", "--model", options.model, "--data", folder / "data.json", "--images", options.images, "--out", out,
-                    "--max-new-tokens", str(options.max_new_tokens)], check=True, stderr=subprocess.DEVNULL)
+                    "--dtype", options.dtype, "--max-new-tokens", str(options.max_new_tokens)], check=True, stderr=subprocess.DEVNULL)
     return time.time() - start, [record["conversations"][-1]["value"] for record in json.loads(out.read_text())]
 
 
@@ -61,6 +64,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("images", type=Path)
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--max-new-tokens", type=int, default=8)
     parser.add_argument("--repetitions", type=int, default=3)
@@ -73,7 +77,8 @@ def main():
             one.append(answer_all(options, records[:1], Path(folder))[0])
             seconds, expected = answer_all(options, records, Path(folder))
             answered.append(seconds)
-            with served(options.program, options.model, "--greedy", "--name", "model") as (_, address):
+            with served(options.program, options.model, "--greedy", "--name", "model", "--dtype", options.dtype,
+                        "--max-sequences", str(AT_ONCE)) as (_, address):
                 ask(address, bodies[0])
                 seconds, answers = serve_all(address, bodies)
             assert answers == expected, "the answers differ"

@@ -147,7 +147,7 @@ def first_token(directory, prompt, threads):
     torch.set_num_threads(int(threads))
     tokenizer = AutoTokenizer.from_pretrained(directory)
     model = AutoModelForImageTextToText.from_pretrained(directory, dtype=torch.bfloat16)
-    text = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], tokenize=False, add_generation_prompt=True)
+    text = f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
     with torch.inference_mode():
         found = model.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=1, do_sample=False)
     return {"text": tokenizer.decode(found[0, -1])}

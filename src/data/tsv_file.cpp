@@ -13,7 +13,8 @@ namespace {
 
 constexpr size_t kNowhere = std::string_view::npos;
 constexpr size_t kReleasedAtOnce = size_t{32} << 20;
-constexpr size_t kLongRow = size_t{64} << 10;  // whose pages are worth a call of the system
+constexpr size_t kMappedAround = size_t{64} << 10;  // in front of what is touched, by the system, in one fault
+constexpr size_t kLongRow = size_t{64} << 10;       // whose pages are worth a call of the system
 constexpr std::string_view kMissing[] = {"",     "#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN",
                                          "-NaN", "-nan", "1.#IND",   "1.#QNAN", "<NA>",    "N/A",
                                          "NA",   "NULL", "NaN",      "n/a",     "nan",     "null"};
@@ -175,7 +176,9 @@ std::string TsvFile::place(int64_t row) const {
 
 void TsvFile::give_back(int64_t row) const {
   const size_t begin = offsets_[row], end = row + 1 < size() ? offsets_[row + 1] : file_->text().size();
-  if (end - begin >= kLongRow) release(file_->bytes().subspan(begin, end - begin));
+  if (end - begin < kLongRow) return;
+  const size_t first = begin - std::min(begin, kMappedAround);
+  release(file_->bytes().subspan(first, end - first));
 }
 
 std::string TsvFile::cell(int64_t row, size_t column) const {
