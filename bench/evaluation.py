@@ -14,31 +14,18 @@ The sides of a ratio take turns; it is that of their medians, printed with its r
 {key: value}.
 """
 
-import argparse
 import base64
 import json
 import random
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VLSI = ROOT / "build/release/vlsi"
+from keys import ROOT, VLSI, Keys, main, run
+
 PROFILES = ["vlmevalkit", "lmms", "official", "vlsi"]
-KEYS = ["tsv_to_pandas", "scoring_million_s", "evaluate_old_to_new"]
 PICTURE_BYTES = 200_000
 OPTIONS = [["a cat", "a dog", "a fish", "a bird"], ["red", "green", "blue", "black"], ["1", "2", "3", "4"]]
-
-
-def run(*command):
-    done = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 def seconds_of(*command):
@@ -74,17 +61,9 @@ def write_answers(folder, count):
             answers.write(f"{row}\t{style.format('ABCD'[said], options[said])}\n")
 
 
-class Evaluation:
+class Evaluation(Keys):
     def __init__(self, options):
-        self.options = options
-        self.folder = Path(tempfile.mkdtemp(prefix="vlsi-evaluation-", dir=options.scratch or ROOT / "build"))
-
-    def rounds(self, one, other):
-        """Medians of two sides, which take turns; prints the range of their ratio."""
-        pairs = [(one(), other()) for _ in range(self.options.rounds)]
-        ratios = [a / b for a, b in pairs]
-        print(f"first ÷ second side over {len(pairs)} rounds: {min(ratios):.3f} to {max(ratios):.3f}")
-        return [statistics.median(column) for column in zip(*pairs)]
+        super().__init__(options, "evaluation", options.scratch)
 
     def tsv_to_pandas(self):
         path = self.folder / "pictures.tsv"
@@ -133,12 +112,8 @@ class Evaluation:
         return {"evaluate_old_to_new": old / new}
 
 
-def main():
+def add_options(parser):
     quickstart = ROOT / "runs/out/quickstart"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer-python", required=True)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default=",".join(KEYS))
     parser.add_argument("--old", help="an older vlsi program")
     parser.add_argument("--model", default=quickstart / "seed-1/student/model")
     parser.add_argument("--data", default=quickstart / "data/test.json")
@@ -146,20 +121,7 @@ def main():
     parser.add_argument("--gigabytes", type=float, default=2)
     parser.add_argument("--predictions", type=int, default=1_000_000)
     parser.add_argument("--scratch", help="a folder for the files [build]")
-    parser.add_argument("--json")
-    options = parser.parse_args()
-    bench = Evaluation(options)
-    values = {}
-    try:
-        for name in options.only.split(","):
-            values.update(getattr(bench, name)())
-    finally:
-        shutil.rmtree(bench.folder)
-    for key, value in values.items():
-        print(f"{key:32}{value:8.3f}")
-    if options.json:
-        Path(options.json).write_text(json.dumps(values, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(Evaluation, __doc__, "tsv_to_pandas,scoring_million_s,evaluate_old_to_new", add_options)

@@ -13,7 +13,8 @@ sides take turns; a ratio is that of their medians, printed with its range over 
 import json
 import shutil
 
-from true_size import ROOT, Bench, main, run
+from keys import ROOT, main, run
+from true_size import Bench
 
 SIDE = 1000
 THREADS = 2

@@ -22,7 +22,8 @@ import shutil
 import statistics
 import time
 
-from true_size import IMAGES, ROOT, VLSI, Bench, main, run
+from keys import ROOT, VLSI, main, run
+from true_size import IMAGES, Bench
 
 THREADS = 2
 TOKENS = 48

@@ -9,20 +9,17 @@ use models of 4 or 12 layers of the true shapes with the whole vocabulary. The t
 medians, printed with its range over the rounds. Prints and, with --json, writes {key: value}.
 """
 
-import argparse
 import json
 import random
 import shutil
 import statistics
 import struct
-import subprocess
-import sys
 import tempfile
 import zlib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-VLSI = ROOT / "build/release/vlsi"
+from keys import ROOT, VLSI, Keys, main, run
+
 RECIPE = ROOT / "runs/qwen2vl/2b-from-7b.yaml"
 SMOKE = ROOT / "runs/out/qwen2vl-2b-from-7b"
 IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
@@ -34,13 +31,6 @@ WIDTH_2B, WIDTH_7B = 1536, 3584
 LAYERS, TARGETS = 28, 7
 TEMPLATE_TOKENS = 21  # of a conversation of one turn, beside what is said
 STUDENT_LAYERS, TEACHER_LAYERS = 4, 12  # of the small models
-
-
-def run(*command):
-    done = subprocess.run([str(c) for c in command], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 def metrics(directory, step):
@@ -56,10 +46,9 @@ def arguments(settings):
     return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
 
-class Bench:
+class Bench(Keys):
     def __init__(self, options):
-        self.options = options
-        self.folder = Path(tempfile.mkdtemp(prefix="vlsi-true-size-", dir=ROOT / "build"))
+        super().__init__(options, "true-size")
         self.models = {}
         run("python3", ROOT / "runs/smoke.py", "data", ROOT / ".deps/easy-vqa/easy_vqa", self.folder / "data.json")
 
@@ -138,13 +127,6 @@ class Bench:
             "student.model": self.model(STUDENT_LAYERS), "teacher.model": self.model(TEACHER_LAYERS),
             "data.train": f'[{{path: "{self.folder / "data.json"}", images: "{IMAGES}"}}]', "student.layers": "[]", "teacher.layers": "[]",
             "interact.intermediate_loss": "none", "data.batch_tokens": 1024, "data.sample_tokens": 1024, "optimizer.accumulate": 4, **settings})
-
-    def rounds(self, one, other):
-        """Medians of two sides, which take turns; prints the range of their ratio."""
-        pairs = [(one(), other()) for _ in range(self.options.rounds)]
-        ratios = [a / b for a, b in pairs]
-        print(f"first ÷ second side over {len(pairs)} rounds: {min(ratios):.3f} to {max(ratios):.3f}")
-        return [statistics.median(column) for column in zip(*pairs)]
 
     # ---- the keys ----
 
@@ -284,27 +266,6 @@ def interaction_flops(tokens, answers, num_layers, num_targets):
     teacher += answers * num_targets * 6 * WIDTH_7B**2
     student = num_layers * (6 * LAYER_2B - 2 * LAST_PRODUCT_2B + 8 * ADAPTERS_2B) * tokens + answers * heads * 4 * VOCABULARY * WIDTH_2B
     return teacher + student, student
-
-
-def main(bench_class, doc, keys):
-    """Measures the keys that the command line names, `keys` by default."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer-python", required=True)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default=keys)
-    parser.add_argument("--json")
-    options = parser.parse_args()
-    bench = bench_class(options)
-    values = {}
-    try:
-        for name in options.only.split(","):
-            values.update(getattr(bench, name)())
-    finally:
-        shutil.rmtree(bench.folder)
-    for key, value in values.items():
-        print(f"{key:24}{value:8.3f}")
-    if options.json:
-        Path(options.json).write_text(json.dumps(values, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ std::vector<QuantizedWeight> quantize_into_file(const std::vector<Linear*>& maps
 }
 
 void quantize_streamed(Vlm& model, Quantization kind, const fs::path& scratch) {
+  TORCH_CHECK(!scratch.empty(), "a streamed model's weights need a folder");
   const AtomicDirectory folder(scratch / "quantized");  // never committed: it goes at the end of this
   for (const auto& [part, maps] : maps_by_part(model)) {
     const auto held = model.stream()->hold(part);
@@ -71,11 +72,6 @@ void quantize(Vlm& model, Quantization kind, const fs::path& scratch) {
     for (auto* map : maps) map->quantize(kind);
     model.release_memory();  // what was read of the files is not read again
   }
-}
-
-void quantize(Vlm& model, Quantization kind) {
-  TORCH_CHECK(!model.is_streamed(), "a streamed model's weights need a folder");
-  quantize(model, kind, {});
 }
 
 }  // namespace vlsi

@@ -16,9 +16,6 @@ namespace vlsi {
 /// A streamed model's maps go into files in the folder `scratch`, a layer each, from which they are streamed then. The
 /// files have no names any more when this returns: what they take of the disk is free when the model goes. Error when
 /// they cannot be written.
-void quantize(Vlm& model, Quantization kind, const std::filesystem::path& scratch);
-
-/// Of a model that is not streamed.
-void quantize(Vlm& model, Quantization kind);
+void quantize(Vlm& model, Quantization kind, const std::filesystem::path& scratch = {});
 
 }  // namespace vlsi

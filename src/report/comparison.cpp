@@ -1,12 +1,12 @@
 #include "report/comparison.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <string>
 
+#include "base/mean_and_deviation.h"
 #include "report/curve.h"
 
 namespace vlsi {
@@ -58,14 +58,10 @@ class Statistics {
   void add(double value) { values_.push_back(value); }
   OrderedJson to_json() const {
     if (values_.empty()) return nullptr;
-    double sum = 0, squares = 0;
-    const auto count = static_cast<double>(values_.size());
-    for (const double value : values_) sum += value;
-    for (const double value : values_) squares += (value - sum / count) * (value - sum / count);
-    return {{"mean", shortened(sum / count)},
-            {"deviation",
-             values_.size() > 1 ? OrderedJson(shortened(std::sqrt(squares / (count - 1)))) : OrderedJson(nullptr)},
-            {"count", values_.size()}};
+    const auto [mean, deviation, count] = mean_and_deviation(values_);
+    return {{"mean", shortened(mean)},
+            {"deviation", deviation ? OrderedJson(shortened(*deviation)) : OrderedJson(nullptr)},
+            {"count", count}};
   }
 
  private:

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 namespace vlsi {
 namespace {
@@ -38,16 +37,6 @@ double student_t(int64_t degrees_of_freedom, double level) {
     (share_within(degrees_of_freedom, middle) < level ? low : high) = middle;
   }
   return std::sqrt(static_cast<double>(degrees_of_freedom)) * std::tan(low);
-}
-
-MeanAndDeviation mean_and_deviation(std::span<const double> values) {
-  const auto count = static_cast<double>(values.size());
-  MeanAndDeviation result{std::accumulate(values.begin(), values.end(), 0.0) / count, {}, std::ssize(values)};
-  if (values.size() < 2) return result;
-  double squares = 0;
-  for (const double value : values) squares += (value - result.mean) * (value - result.mean);
-  result.deviation = std::sqrt(squares / (count - 1));
-  return result;
 }
 
 std::optional<Interval> interval_of_mean(std::span<const double> values) {

@@ -1,4 +1,4 @@
-// What a study says of numbers: means over seeds, and paired differences with their intervals.
+// What a study says of numbers: intervals of means over seeds and of paired differences.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mean_and_deviation.h"
 #include "eval/interval.h"
 
 namespace vlsi {
@@ -16,15 +17,6 @@ namespace vlsi {
 /// lies the share `level`, above 0 and below 1. The distribution function is the finite sum of Abramowitz and Stegun,
 /// 26.7.3 and 26.7.4, inverted by bisection to the last bits of a double.
 double student_t(int64_t degrees_of_freedom, double level);
-
-struct MeanAndDeviation {
-  double mean = 0;
-  std::optional<double> deviation;  // the sample's; none of a single value
-  int64_t count = 0;
-};
-
-/// Of one value or more.
-MeanAndDeviation mean_and_deviation(std::span<const double> values);
 
 /// The 95 % interval of the mean that `values` are draws of, by Student's t; none of fewer than two values.
 std::optional<Interval> interval_of_mean(std::span<const double> values);
