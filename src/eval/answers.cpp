@@ -4,10 +4,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
 
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "generate/engine.h"
 #include "objective/cross_entropy.h"
@@ -25,6 +29,7 @@ class GroupRecords : public Records {
   GroupRecords(const Records& all, int64_t group)
       : all_(all), first_(group * kGroupRecords), size_(std::min(kGroupRecords, all.size() - first_)) {}
 
+  int64_t group() const { return first_ / kGroupRecords; }
   int64_t first() const { return first_; }
   const std::filesystem::path& path() const override { return all_.path(); }
   int64_t size() const override { return size_; }
@@ -79,6 +84,55 @@ std::vector<Answer> ask(const Speaker& speaker, OnePass& pass, const AskConfig& 
   return answers;
 }
 
+/// Groups that the engines take, and what they have done; used from several threads at once.
+class GroupQueue {
+ public:
+  GroupQueue(const std::vector<int64_t>& groups, const std::function<void(int64_t, AnswerGroup)>& each,
+             const std::function<void(int64_t)>& show)
+      : groups_(groups), each_(each), show_(show) {}
+
+  /// Nothing when all are taken.
+  std::optional<int64_t> take() {
+    const std::scoped_lock lock(mutex_);
+    return num_taken_ < groups_.size() ? std::optional(groups_[num_taken_++]) : std::nullopt;
+  }
+
+  void show(int64_t num_more) {
+    const std::scoped_lock lock(mutex_);
+    show_(num_done_ += num_more);
+  }
+
+  void finish(int64_t group, AnswerGroup answers, const DraftCounts& counts) {
+    const std::scoped_lock lock(mutex_);
+    counts_ += counts;
+    each_(group, std::move(answers));
+  }
+
+  void stop() { is_stopped_ = true; }
+  bool is_stopped() const { return is_stopped_ || interrupted(); }
+  const DraftCounts& counts() const { return counts_; }
+
+ private:
+  const std::vector<int64_t>& groups_;
+  const std::function<void(int64_t, AnswerGroup)>& each_;
+  const std::function<void(int64_t)>& show_;
+  std::mutex mutex_;
+  size_t num_taken_ = 0;
+  int64_t num_done_ = 0;
+  DraftCounts counts_;
+  std::atomic<bool> is_stopped_ = false;
+};
+
+/// Engines beside each other, of one thread each, for a model whose operations are too small to be shared among
+/// threads; otherwise one of all threads, which reads the weights once for all of its answers.
+int64_t num_engines(const Vlm& model) {
+  constexpr size_t kSmall = 64 << 20;  // bytes of weights: they stay in the processor's caches
+  if (!model.device().is_cpu()) return 1;
+  size_t num_bytes = 0;
+  for (const auto& [name, weight] : model.named_parameters()) num_bytes += weight.nbytes();
+  return num_bytes <= kSmall ? num_threads() : 1;
+}
+
 /// One sample's tokens and how likely they are.
 Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
   Score score;
@@ -127,29 +181,35 @@ std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, c
 bool answer_groups(const Speaker& speaker, const Records& records, const AskConfig& config,
                    const std::vector<int64_t>& groups, const std::function<void(int64_t, AnswerGroup)>& each,
                    const std::function<void(int64_t)>& show) {
-  const auto begin = [&](size_t index) {
-    return index < groups.size() ? std::make_unique<GroupPass>(speaker, records, groups[index], config) : nullptr;
-  };
-  int64_t num_before = 0;
-  DraftCounts counts;
-  auto next = begin(0);
-  for (size_t i = 0; i < groups.size(); ++i) {
-    const auto now = std::move(next);
-    next = begin(i + 1);  // its first records are prepared meanwhile
-    auto answers = ask(
-        speaker, now->pass, config,
-        [&](int64_t num_done) {
-          show(num_before + num_done);
-          return !interrupted();
-        },
-        counts);
-    if (interrupted()) return false;
-    for (auto& answer : answers) answer.record += now->records.first();
-    num_before += now->records.size();
-    each(groups[i], {std::move(answers), now->pass.skipped()});
-    show(num_before);
-  }
-  if (counts.drafted > 0) log_info(describe(counts));
+  GroupQueue queue(groups, each, show);
+  // A parallel region's thread does the operations within it alone.
+  parallel_for(0, num_engines(*speaker.model), 1, [&](int64_t, int64_t) {
+    const auto begin = [&](std::optional<int64_t> group) {
+      return group ? std::make_unique<GroupPass>(speaker, records, *group, config) : nullptr;
+    };
+    try {
+      auto next = begin(queue.take());
+      while (const auto now = std::move(next)) {
+        next = begin(queue.take());  // its first records are prepared meanwhile
+        int64_t num_shown = 0;
+        DraftCounts counts;
+        const auto progress = [&](int64_t num_done) {
+          queue.show(num_done - std::exchange(num_shown, num_done));
+          return !queue.is_stopped();
+        };
+        auto answers = ask(speaker, now->pass, config, progress, counts);
+        if (queue.is_stopped()) return;
+        for (auto& answer : answers) answer.record += now->records.first();
+        progress(now->records.size());
+        queue.finish(now->records.group(), {std::move(answers), now->pass.skipped()}, counts);
+      }
+    } catch (...) {
+      queue.stop();
+      throw;
+    }
+  });
+  if (queue.is_stopped()) return false;
+  if (queue.counts().drafted > 0) log_info(describe(queue.counts()));
   return true;
 }
 

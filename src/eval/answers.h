@@ -43,7 +43,8 @@ struct AnswerGroup {
 /// Answers the records of each of `groups` (group g begins with record g * kGroupRecords) together, and apart from all
 /// others: in a batch with other prompts a sum may be rounded otherwise, and so a group's answers are the same to the
 /// bit whatever else is asked before it, after it, or by another process. `each` gets a group with its number as soon
-/// as it is answered, `show` the number of records done so far. False when it was interrupted.
+/// as it is answered, `show` the number of records done so far; several groups may be answered at once, but one thread
+/// at a time calls. False when it was interrupted.
 bool answer_groups(const Speaker& speaker, const Records& records, const AskConfig& config,
                    const std::vector<int64_t>& groups, const std::function<void(int64_t, AnswerGroup)>& each,
                    const std::function<void(int64_t)>& show);

@@ -288,8 +288,10 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
              pictures.size(), ")");
       }
       const auto& content = pictures[num_shown++];
-      auto patches = settings_.pictures->read(read_picture(content, conversation.images), content.limits,
-                                              pictures.size(), name_of_picture(content));
+      auto patches = recent_pictures_.of(content, pictures.size(), [&] {
+        return settings_.pictures->read(read_picture(content, conversation.images), content.limits, pictures.size(),
+                                        name_of_picture(content));
+      });
       const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(patches.shape) : std::array<int64_t, 3>{};
       builder.add_picture(std::move(patches), grid);
     } else if (const auto& others = settings_.other_placeholders;

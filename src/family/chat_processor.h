@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "data/processor.h"
+#include "data/recent_pictures.h"
 #include "model/config.h"
 #include "picture/picture.h"
 #include "text/chat_template.h"
@@ -82,6 +83,7 @@ class ChatProcessor : public Processor {
   std::vector<std::pair<std::string, TemplateValue>> special_tokens_;  // bos_token and their like
   int64_t num_axes_;
   int32_t end_of_turn_, picture_token_;
+  mutable RecentPictures recent_pictures_;
   std::array<bool, 3> takes_lists_{};  // whether the template shows parts of a turn of this role, or wants one text
 };
 

@@ -5,16 +5,6 @@
 namespace vlsi {
 namespace {
 
-/// The text of a conversation's last turn, which is the expected answer.
-std::string expected_answer(const Conversation& conversation, const std::string& place) {
-  if (conversation.turns.back().role != Role::kAssistant) {
-    fail(place, ": ends with a question, expected its answer to compare with");
-  }
-  std::string text;
-  for (const auto& content : conversation.turns.back().contents) text += content.text;
-  return text;
-}
-
 class EasyVqa : public Benchmark {
  public:
   explicit EasyVqa(const BenchmarkSource& source) : file_(source.data, source.images) {}
@@ -23,7 +13,12 @@ class EasyVqa : public Benchmark {
 
   Verdict judge(int64_t question, const std::string& answer) const override {
     const auto conversation = file_.read(question);
-    const auto expected = expected_answer(conversation, file_.place(question));
+    const auto& last = conversation.turns.back();
+    if (last.role != Role::kAssistant) {
+      fail(file_.place(question), ": ends with a question, expected its answer to compare with");
+    }
+    std::string expected;
+    for (const auto& content : last.contents) expected += content.text;
     const bool right = ExactMatch::is_right(answer, expected);
     return {question,
             right ? 1.0 : 0.0,
