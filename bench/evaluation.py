@@ -100,6 +100,7 @@ class Evaluation(Keys):
 
         def answer(side, program):
             out = self.folder / side
+            shutil.rmtree(out, ignore_errors=True)  # answers that are there are not asked for again
             seconds = seconds_of(program, "evaluate", "--model", self.options.model, "--benchmark", "easy-vqa", "--data", self.options.data,
                                  *(["--images", self.options.images] if self.options.images else []), "--out", out)
             lines = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
