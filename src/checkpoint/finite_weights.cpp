@@ -16,17 +16,23 @@ namespace {
 
 constexpr int64_t kGrain = int64_t{1} << 18, kStop = int64_t{1} << 14;  // values
 
+/// The largest of words[i] & mask. A function of its own: compilers make vectors of the loop only where `mask` cannot
+/// be one of the words.
+template <class Word>
+Word highest_masked(const Word* words, int64_t count, Word mask) {
+  Word highest = 0;
+#pragma omp simd reduction(max : highest)
+  for (int64_t i = 0; i < count; ++i) highest = std::max<Word>(highest, words[i] & mask);
+  return highest;
+}
+
 /// Whether one of the values has an exponent, the bits of `mask`, of ones alone: NaN or infinity.
 template <class Word>
 bool has_full_exponent(const Word* words, int64_t count, Word mask) {
   std::atomic<bool> found = false;
   parallel_for(0, count, kGrain, [&](int64_t first, int64_t last) {
     for (int64_t begin = first; begin < last && !found; begin += kStop) {
-      const int64_t end = std::min(last, begin + kStop);
-      Word highest = 0;
-#pragma omp simd reduction(max : highest)
-      for (int64_t i = begin; i < end; ++i) highest = std::max<Word>(highest, words[i] & mask);
-      if (highest == mask) found = true;
+      if (highest_masked(words + begin, std::min(kStop, last - begin), mask) == mask) found = true;
     }
   });
   return found;

@@ -1,5 +1,7 @@
 #include "run/speaker.h"
 
+#include <future>
+
 #include "base/json.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/finite_weights.h"
@@ -31,12 +33,15 @@ void load_verbalizers(Speaker& speaker, const std::filesystem::path& directory, 
 }
 
 Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device device, SpecialText special_text) {
-  Speaker speaker{load_vlm(files.model, dtype, device), load_processor(files.model, special_text)};
+  // The tokenizer's words are read by one thread while others look at all weights.
+  auto processor = std::async(std::launch::async, [&] { return load_processor(files.model, special_text); });
+  Speaker speaker{load_vlm(files.model, dtype, device), nullptr};
   speaker.pictures = std::make_shared<KeptPictureFeatures>();
   speaker.greedy = greedy_decoding(files.model, speaker.model->config());
   speaker.decoding = default_decoding(files.model, speaker.model->config());
   if (!files.adapter.empty()) load_adapter(*speaker.model, files.adapter);
   check_finite_weights(*speaker.model, "loading the model in " + files.model.string());
+  speaker.processor = processor.get();
   if (files.verbalizers.empty()) {
     quantize_to_answer(*speaker.model, files.quantize);
     return speaker;
