@@ -12,7 +12,7 @@ checks them, ÷ a plain step: drafts pay where such a step gives more tokens tha
 maps while a prompt of 1,024 tokens is read, attention and all else in the time but not in the FLOPs, ÷ at::mm's at 1024 x 1536 x 8960.
 image_pipeline: from a JPEG file of 4000 x 3000 pixels to patches, Pillow + transformers' processor ÷ ours. first_token: from the program's
 start to the first token of a prompt of text, weights in the page cache, transformers ÷ ours. shared_prefix: 20 questions about a picture of
-a million pixels, seconds to the first token, the first ÷ the mean of the others. served_overhead: bench/served_overhead.py, 200 questions,
+a million pixels, seconds to the first token, the first ÷ the mean of the others. served_overhead, served_to_whole: bench/served_overhead.py, 200 questions,
 4 layers of the 2B's shapes with its whole vocabulary. The sides take turns; a ratio is that of their medians, printed with its range over the rounds.
 Prints and, with --json, writes {key: value}.
 """
@@ -140,7 +140,7 @@ class Inference(Bench):
         found = json.loads(run("python3", ROOT / "bench/served_overhead.py", VLSI, self.model(4), data / "test.json", IMAGES,
                                "--dtype", "bfloat16", "--repetitions", self.options.rounds).splitlines()[-1])
         print(f"200 questions: served in {found['serve_seconds']:.2f} s, answered in {found['answer_seconds']:.2f} s")
-        return {"served_overhead": found["served_overhead"]}
+        return {"served_overhead": found["served_overhead"], "served_to_whole": found["served_to_whole"]}
 
 
 if __name__ == "__main__":

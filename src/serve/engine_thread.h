@@ -89,6 +89,8 @@ class EngineThread {
 
   void run();
   std::vector<Waiting> take_waiting();
+  void wait_for_clients(std::unique_lock<std::mutex>& lock);
+  void step();
   void submit(Waiting waiting);
 
   const EngineConfig config_;
@@ -98,6 +100,10 @@ class EngineThread {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   FairQueue<Waiting> queue_;
+  // The thread's own: how many answers ended in the last pass, when, and how long it waits for their clients.
+  int64_t num_ended_ = 0;
+  std::chrono::steady_clock::time_point end_of_pass_;
+  std::chrono::steady_clock::duration patience_{0};
   bool is_stopping_ = false;
   std::atomic<bool> is_ending_ = false;
   std::atomic<int64_t> num_running_ = 0;
