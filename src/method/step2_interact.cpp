@@ -21,16 +21,19 @@ double divisor_of(const Batch& batch) { return batch.num_answers() > 0 ? batch.s
 
 /// What a micro-batch's losses read of the teacher.
 struct TeacherView {
-  VerbalRows rows;         // where a squared difference is taken
+  VerbalRows rows;         // where teacher_rows_are_read
   TeacherSummary summary;  // where a KL is: of all layers, or of the last one alone when no other layer takes one
 };
+
+/// [layers, N]
+at::Tensor row_sums(const at::Tensor& rows) { return rows.detach().sum(-1, /*keepdim=*/false, at::kFloat); }
 
 TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) {
   const auto& config = interaction.config;
   const auto& teacher = interaction.teacher;
   const bool all_layers = config.intermediate_loss == LossKind::kKl;
   TeacherView view;
-  if (!takes(config, LossKind::kL2)) {
+  if (!teacher_rows_are_read(config)) {
     if (!takes(config, LossKind::kKl)) return view;
     view.summary = teacher.summarize(batch);
     check_finite(view.summary.entropy, "entropy", layer_names("teacher", teacher.layers, /*with_last=*/true), batch);
@@ -40,8 +43,11 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
     }
     return view;
   }
-  TORCH_CHECK(teacher.running, "squared differences need a teacher that runs");
+  TORCH_CHECK(teacher.running, "squared differences and divergences need a teacher that runs");
   view.rows = teacher.running->read(batch);
+  if (config.last_loss == LossKind::kDivergence) {
+    check_finite(row_sums(view.rows.last), "sum of a row", layer_names("teacher", {}, /*with_last=*/true), batch);
+  }
   if (takes(config, LossKind::kKl)) {
     const auto u = all_layers ? joined(view.rows) : view.rows.last;
     view.summary = summarize_teacher(u, teacher.running->head, interaction.student.head().detach());
@@ -51,12 +57,11 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
 
 VerbalRows look_at_student(const Interaction& interaction, const Batch& batch) {
   auto rows = read_layers(interaction.student, interaction.verbalizers, batch, interaction.pictures);
-  const auto sums = [](const at::Tensor& x) { return x.detach().sum(-1, /*keepdim=*/false, at::kFloat); };
   if (rows.layers.defined()) {
-    check_finite(sums(rows.layers), "sum of a row",
+    check_finite(row_sums(rows.layers), "sum of a row",
                  layer_names("student", interaction.verbalizers->layers(), /*with_last=*/false), batch);
   }
-  check_finite(sums(rows.last), "sum of a row", layer_names("student", {}, /*with_last=*/true), batch);
+  check_finite(row_sums(rows.last), "sum of a row", layer_names("student", {}, /*with_last=*/true), batch);
   return rows;
 }
 
@@ -81,6 +86,18 @@ at::Tensor answer_loss(const Interaction& interaction, const std::string& name, 
                        StepOutput& output) {
   const auto losses = cross_entropy(u, interaction.student.head().detach(), batch.labels);  // [S, N]
   add_answer_means(output.means, name, losses, batch, interaction.end_of_turn);
+  return weighted(losses, batch).sum() / divisor_of(batch);
+}
+
+/// The configured divergence at the last layer, mean over the positions by their weights; logged as `last_` and its
+/// name.
+at::Tensor divergence_loss(const Interaction& interaction, const VerbalRows& student, const VerbalRows& teacher,
+                           const Batch& batch, StepOutput& output) {
+  const auto& divergence = interaction.config.last_loss.divergence();
+  const auto head = interaction.student.head().detach().narrow(0, 0, interaction.teacher.shared_rows);
+  const auto losses = divergence.losses({student.last[0], head, teacher.last[0], interaction.teacher.running->head},
+                                        interaction.config.divergence);  // [N]
+  add_answer_means(output.means, "last_" + divergence.name, losses, batch, interaction.end_of_turn);
   return weighted(losses, batch).sum() / divisor_of(batch);
 }
 
@@ -122,6 +139,8 @@ InteractionLosses interaction_losses(const Interaction& interaction, const Batch
     output.means["last_l2"] = {losses.last.detach() * weight, weight};
   } else if (config.last_loss == LossKind::kCrossEntropy) {
     losses.last = answer_loss(interaction, "last_loss", student.last, batch, output);
+  } else if (config.last_loss == LossKind::kDivergence) {
+    losses.last = divergence_loss(interaction, student, teacher.rows, batch, output);
   }
   return losses;
 }
@@ -158,8 +177,12 @@ bool logits_are_compared(const InteractionConfig& config) {
   return config.last_loss == LossKind::kL2 || (config.intermediate_loss == LossKind::kL2 && config.head);
 }
 
+bool teacher_rows_are_read(const InteractionConfig& config) {
+  return takes(config, LossKind::kL2) || config.last_loss == LossKind::kDivergence;
+}
+
 bool teacher_is_read(const InteractionConfig& config) {
-  return takes(config, LossKind::kKl) || takes(config, LossKind::kL2);
+  return takes(config, LossKind::kKl) || teacher_rows_are_read(config);
 }
 
 StepOutput interact(const Interaction& interaction, const Batch& batch) {

@@ -2,6 +2,7 @@
 // (t_s and t_l target layers of student and teacher, N answer positions)
 #pragma once
 
+#include "method/last_loss.h"
 #include "objective/layer_matching.h"
 #include "objective/logit_l2.h"
 #include "teacher/teacher.h"
@@ -9,12 +10,12 @@
 
 namespace vlsi {
 
-enum class LossKind { kKl, kCrossEntropy, kL2, kNone };
-
-/// The defaults are the paper's; the others are the rows of its Tables 4(d) and 4(e).
+/// The defaults are the paper's; the others are the rows of its Tables 4(d) and 4(e), and what other programs offer.
 struct InteractionConfig {
   MatchingConfig matching;
-  LossKind intermediate_loss = LossKind::kKl, last_loss = LossKind::kKl;  // at the target layers, at the last layer
+  LossKind intermediate_loss = LossKind::kKl;  // at the target layers
+  LastLoss last_loss;                          // at the last layer
+  DivergenceConfig divergence;                 // where last_loss is one
   bool head = true;  // target layers are compared through the language heads, or else by l2 of the verb-FFNs
 };
 
@@ -35,6 +36,9 @@ struct Interaction {
 /// Whether a loss is the squared difference of logits, for which both heads must stay as they are.
 bool logits_are_compared(const InteractionConfig& config);
 
+/// Whether a loss reads the teacher's own rows, which a running teacher alone has.
+bool teacher_rows_are_read(const InteractionConfig& config);
+
 /// Whether a loss reads the teacher at all.
 bool teacher_is_read(const InteractionConfig& config);
 
@@ -42,8 +46,8 @@ bool teacher_is_read(const InteractionConfig& config);
 /// of the two may be another loss by the configuration. Gradient to the student alone (and its verbalizers, where they
 /// learn). Logs, for KL and, with l2 in the place of kl, for squared differences: `matches` [[student layer, teacher
 /// layer], ...] and `kl` of each, or `match_weights` [t_s, t_l] where all pairs take part; `kl_matrix` [t_s, t_l];
-/// `last_kl`. For cross entropy: `layer_loss` [t_s] and `last_loss`. Error naming layer and sample where student or
-/// teacher give what is not a number.
+/// `last_kl`. For cross entropy: `layer_loss` [t_s] and `last_loss`; for a divergence `last_` and its name. Error
+/// naming layer and sample where student or teacher give what is not a number.
 StepOutput interact(const Interaction& interaction, const Batch& batch);
 
 }  // namespace vlsi

@@ -156,8 +156,7 @@ class Planner {
           config.teacher.quantize = Quantization::kNone;
         });
     }
-    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() &&
-        config_.interact.intermediate_loss != LossKind::kL2 && config_.interact.last_loss != LossKind::kL2) {
+    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && !teacher_rows_are_read(config_.interact)) {
       attempt("a teacher cache, which vlsi cache makes: teacher.cache",
               [](RunConfig& config) { config.teacher.cache = "cache"; });
     }

@@ -1,5 +1,6 @@
 #include "plan/planned_run.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace vlsi {
@@ -40,6 +41,16 @@ TrainedValues trained_values(const PlannedRun& run, StepKind step) {
     trained.verbalizers = verbalizer_values(run, model) * static_cast<double>(settings.layers.size());
   }
   return trained;
+}
+
+Cost divergence_cost(const PlannedRun& run, double num_rows) {
+  const auto& interact = run.config.interact;
+  if (interact.last_loss != LossKind::kDivergence || run.teacher == nullptr) return {};
+  const auto &student = run.student.text(), &teacher = run.teacher->text();
+  const auto vocab_size = static_cast<double>(std::min(student.vocab_size, teacher.vocab_size));
+  return interact.last_loss.divergence().cost(
+      {num_rows, vocab_size, static_cast<double>(student.hidden_size), static_cast<double>(teacher.hidden_size)},
+      interact.divergence);
 }
 
 bool step_runs_teacher(const PlannedRun& run, StepKind step) {

@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+
+#include "model/cost.h"
 #include "plan/model_sizes.h"
 #include "run/steps.h"
 
@@ -36,6 +38,9 @@ TrainedValues trained_values(const PlannedRun& run, StepKind step);
 double adapter_values(const PlannedRun& run);
 /// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
+
+/// Of the interaction's divergence at the last layer, for `num_rows` answer positions; nothing for its other losses.
+Cost divergence_cost(const PlannedRun& run, double num_rows);
 
 /// Whether `step` runs the teacher, in a run that has found its model.
 bool step_runs_teacher(const PlannedRun& run, StepKind step);

@@ -286,6 +286,9 @@ class Step {
     if (kind_ == StepKind::kInteract && runs_teacher_ && logits_are_compared(config.interact)) {
       work += kFloatBytes * num_gram_values(width(student), width(*run_.teacher));
     }
+    if (kind_ == StepKind::kInteract && runs_teacher_) {
+      work += divergence_cost(run_, batch_.answers).working_bytes(b_);
+    }
     const auto& checked = runs_teacher_ ? *run_.teacher : student;
     return std::max(work, head_check_bytes(static_cast<double>(checked.text().vocab_size), width(checked)));
   }

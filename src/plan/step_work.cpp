@@ -100,6 +100,11 @@ class Work {
       work.float32_flops = 2 * verbalizers(student, layers);
     }
     work.model_flops += head(student, layers + 1, width(student));
+    if (step_ == StepKind::kInteract && step_runs_teacher(run_, step_)) {
+      const auto divergence = divergence_cost(run_, batch_.answers).operations;
+      work.float32_flops += divergence;
+      if (layers > 0 && divergence > 0) work.model_flops += head(student, 1, width(student));  // its own first pass
+    }
     // The table's own gradient takes the logits again, and a product of their size.
     const auto& learns = settings_of(config, step_).train;
     const bool head_learns = std::find(learns.begin(), learns.end(),
@@ -117,7 +122,9 @@ class Work {
       layers = static_cast<double>(run_.config.teacher.layers.size());
       work.float32_flops += verbalizers(teacher, layers);
     }
-    work.model_flops += head(teacher, layers + 1, width(run_.student));
+    // A divergence at the last layer alone takes no summary of the teacher.
+    const bool is_summarized = layers > 0 || run_.config.interact.last_loss != LossKind::kDivergence;
+    if (is_summarized) work.model_flops += head(teacher, layers + 1, width(run_.student));
   }
 
   const PlannedRun& run_;

@@ -8,7 +8,7 @@ namespace vlsi {
 /// Multiplications and additions of matrix products, by the dtype of their factors; attention included.
 struct StepWork {
   double model_flops = 0;    // in the run's dtype: decoders, towers, language heads
-  double float32_flops = 0;  // verbalizers
+  double float32_flops = 0;  // verbalizers, a divergence at the last layer
   double read_bytes = 0;     // of a streamed teacher's files
 };
 

@@ -89,12 +89,23 @@ void check_without_head(const RunConfig& config, const std::string& place) {
 
 /// A cache holds expected rows of a head that stays as it is: what other losses read of a teacher is not in it.
 void check_cached(const InteractConfig& interact, const std::string& place) {
-  for (const auto& [key, loss] :
-       {std::pair("intermediate_loss", interact.intermediate_loss), std::pair("last_loss", interact.last_loss)}) {
-    if (loss == LossKind::kL2) {
-      fail(place, ": key 'teacher.cache' is given, but interact.", key,
-           " is l2, which reads the teacher's own rows; a cache serves kl, ce and none");
+  const auto refuse = [&](const char* key, const std::string& loss) {
+    fail(place, ": key 'teacher.cache' is given, but interact.", key, " is ", loss,
+         ", which reads the teacher's own rows; a cache serves kl, ce and none");
+  };
+  if (interact.intermediate_loss == LossKind::kL2) refuse("intermediate_loss", text_of(interact.intermediate_loss));
+  if (teacher_rows_are_read(interact)) refuse("last_loss", interact.last_loss.text());
+}
+
+void check_divergence(const DivergenceConfig& config, const std::string& place) {
+  for (const auto& [key, share] :
+       {std::pair("jsd_beta", config.jsd_beta), std::pair("skew_alpha", config.skew_alpha)}) {
+    if (!(share > 0 && share < 1)) {
+      fail(place, ": key 'interact.", key, "' is ", share, ", expected a number above 0 and below 1");
     }
+  }
+  if (config.top_k < 1 || config.top_k > kMostTopWords) {
+    fail(place, ": key 'interact.top_k' is ", config.top_k, ", expected 1 to ", kMostTopWords);
   }
 }
 
@@ -204,6 +215,7 @@ void check(const RunConfig& config, const std::string& place) {
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
+  check_divergence(config.interact.divergence, place);
   check_models(config, place);
   if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");

@@ -24,11 +24,6 @@
 namespace vlsi {
 
 template <>
-struct EnumNames<LossKind> {
-  static constexpr EnumName<LossKind> all[]{
-      {"kl", LossKind::kKl}, {"ce", LossKind::kCrossEntropy}, {"l2", LossKind::kL2}, {"none", LossKind::kNone}};
-};
-template <>
 struct EnumNames<Residency> {
   static constexpr EnumName<Residency> all[]{
       {"resident", Residency::kResident, "weights stay in memory"},
@@ -168,6 +163,9 @@ void fields(Visitor& v, InteractConfig& c) {
   v("matching", c.matching, "which teacher layer a student layer follows");
   v("intermediate_loss", c.intermediate_loss, "at the target layers");
   v("last_loss", c.last_loss, "at the last layer");
+  v("jsd_beta", c.divergence.jsd_beta, "of last_loss: jsd, above 0 and below 1");
+  v("skew_alpha", c.divergence.skew_alpha, "of last_loss: skew_kl, above 0 and below 1");
+  v("top_k", c.divergence.top_k, "of last_loss: top_k_kl, words of the teacher a position");
   v("head", c.head,
     "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");

@@ -131,10 +131,11 @@ TEST(VisionCache, LeavesEveryBitOfARunAsItIsAndIsReadByTheNext) {
 }
 
 TEST(StreamedTeacher, ServesLossesThatReadItsRowsAndOnesThatDoNot) {
-  for (const char* losses : {"l2", "ce"}) {
+  for (const auto& [between, last] :
+       {std::pair("l2", "l2"), std::pair("ce", "ce"), std::pair("kl", "jsd"), std::pair("none", "top_k_kl")}) {
     const Folder resident, streamed;
-    const Arguments kind{"--set", std::string("interact.intermediate_loss=") + losses, "--set",
-                         std::string("interact.last_loss=") + losses};
+    const Arguments kind{"--set", std::string("interact.intermediate_loss=") + between, "--set",
+                         std::string("interact.last_loss=") + last};
     auto layer_by_layer = kind;
     layer_by_layer.insert(layer_by_layer.end(), {"--set", "teacher.residency=streamed"});
     ASSERT_EQ(distill(resident, kind).status, 0);

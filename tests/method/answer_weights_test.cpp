@@ -100,7 +100,7 @@ TEST(AnswerWeights, CountInFineTuning) {
   expect_weights_count([&](const Batch& batch) { return finetune(*speaker.model, batch, some_label()); }, parameters);
 }
 
-using Losses = std::tuple<LossKind, LossKind, const char*>;  // intermediate, last, matching rule
+using Losses = std::tuple<LossKind, LastLoss, const char*>;  // intermediate, last, matching rule
 
 class AnswerWeightsOf : public testing::TestWithParam<Losses> {};
 
@@ -126,7 +126,9 @@ INSTANTIATE_TEST_SUITE_P(AnswerWeights, AnswerWeightsOf,
                                          Losses{LossKind::kKl, LossKind::kCrossEntropy, "expected"},
                                          Losses{LossKind::kL2, LossKind::kL2, "bottom_1"},
                                          Losses{LossKind::kCrossEntropy, LossKind::kNone, "uniform"},
-                                         Losses{LossKind::kNone, LossKind::kKl, "uniform"}));
+                                         Losses{LossKind::kNone, LossKind::kKl, "uniform"},
+                                         Losses{LossKind::kKl, LastLoss("jsd"), "multinomial"},
+                                         Losses{LossKind::kNone, LastLoss("top_k_kl"), "uniform"}));
 
 TEST(AnswerWeights, CountWithACachedTeacher) {
   const Folder folder;

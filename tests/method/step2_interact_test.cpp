@@ -157,13 +157,15 @@ TEST_P(LossPairs, AddUpByTheirDefinitions) {
     case LossKind::kKl: wanted += (kl[0][0] + kl[1][1]).item<double>(); break;
     case LossKind::kL2: wanted += (l2[0][0] + l2[1][1]).item<double>(); break;
     case LossKind::kCrossEntropy: wanted += (ce[0] + ce[1]).item<double>(); break;
-    case LossKind::kNone: break;
+    case LossKind::kNone:
+    case LossKind::kDivergence: break;
   }
   switch (config_.last_loss) {
     case LossKind::kKl: wanted += kl[2][3].item<double>(); break;
     case LossKind::kL2: wanted += l2[2][3].item<double>(); break;
     case LossKind::kCrossEntropy: wanted += ce[2].item<double>(); break;
-    case LossKind::kNone: break;
+    case LossKind::kNone:
+    case LossKind::kDivergence: break;
   }
   const auto output = run(config_.intermediate_loss != LossKind::kNone);
   EXPECT_NEAR(mean_loss(output), wanted, kTolerance * std::max(1.0, wanted));

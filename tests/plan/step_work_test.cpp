@@ -3,6 +3,7 @@
 
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
+#include "objective/verbal_kl.h"
 #include "teacher/verbalizers.h"
 #include "tests/plan/plan_fixture.h"
 
@@ -64,6 +65,37 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
   EXPECT_NEAR(
       (work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().model->config(), 1)) / counted, 1,
       0.05);
+}
+
+TEST(StepWork, OfADivergenceIsThatOfItsProducts) {
+  const Folder folder;
+  const StoredModel student(folder.path() / "student", small_config(2, 64, true), at::kFloat, at::kFloat);
+  const StoredModel teacher(folder.path() / "teacher", small_config(2, 128, false), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = config.teacher.layers = {1, 2};
+  config.interact.optimizer.accumulate = 1;
+  const auto batch = text_batch(2, 64, 64);
+  const auto planned = [&](LossKind intermediate, const LastLoss& last) {
+    config.interact.intermediate_loss = intermediate;
+    config.interact.last_loss = last;
+    const auto work =
+        step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, StepKind::kInteract, shape_of(batch));
+    return work.model_flops + work.float32_flops;
+  };
+  const auto head = at::randn({512, 64}), teacher_head = at::randn({512, 128});
+  const auto u = at::randn({128, 64}), v = at::randn({128, 128});
+  const double kl =
+      product_flops([&] { all_pairs_kl(u.unsqueeze(0), head, summarize_teacher(v.unsqueeze(0), teacher_head, head)); });
+  for (const auto& entry : divergences()) {
+    const LastLoss last(entry.name);
+    const double counted = product_flops([&] { entry.losses({u, head, v, teacher_head}, {}); });
+    // In the place of the KL alone, and beside the KL of target layers, with which the last layer's comes. The products
+    // of the likeliest words' rows are batched ones, which are not counted: 64 words of 512, for one of three products.
+    EXPECT_NEAR((planned(LossKind::kNone, last) - planned(LossKind::kNone, LossKind::kKl)) / (counted - kl), 1, 0.2)
+        << entry.name;
+    EXPECT_NEAR((planned(LossKind::kKl, last) - planned(LossKind::kKl, LossKind::kKl)) / counted, 1, 0.05)
+        << entry.name;
+  }
 }
 
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {

@@ -120,7 +120,11 @@ TEST(RunConfig, RefusesOtherTypesAndValues) {
   EXPECT_ERROR(load("interact: {matching: {rule: nearest}}"),
                "key 'interact.matching.rule' is 'nearest', expected one of multinomial, expected, bottom_1, bottom_3, "
                "uniform, random");
-  EXPECT_ERROR(load("interact: {last_loss: l1}"), "key 'interact.last_loss' is 'l1', expected one of kl, ce, l2, none");
+  EXPECT_ERROR(
+      load("interact: {last_loss: l1}"),
+      "key 'interact.last_loss' is 'l1', expected one of kl, ce, l2, none, reverse_kl, jsd, skew_kl, top_k_kl");
+  EXPECT_ERROR(load("interact: {intermediate_loss: jsd}"),
+               "key 'interact.intermediate_loss' is 'jsd', expected one of kl, ce, l2, none");
   EXPECT_ERROR(load("data: {on_error: ignore}"), "on_error' is 'ignore', expected one of stop, skip");
   EXPECT_ERROR(load("seed: 1\nseed: 2"), "line 2: key 'seed' stands twice");
   EXPECT_ERROR(load("- 1"), "expected keys and values");
@@ -202,11 +206,36 @@ TEST(RunConfig, ListsInItsCommentsWhatAFieldMayHold) {
     EXPECT_NE(commented.find("# " + rule.name + ": " + rule.meaning + "\n"), commented.npos) << rule.name;
   for (const auto& network : verbalizer_networks())
     EXPECT_NE(commented.find("# " + network.name + ": "), commented.npos) << network.name;
-  for (const char* words : {"at the last layer: kl | ce | l2 | none\n", ": stop | skip\n", ": control | text\n",
+  for (const auto& loss : last_losses())
+    EXPECT_NE(commented.find("# " + loss.name + ": " + loss.meaning + "\n"), commented.npos) << loss.name;
+  for (const char* words : {"at the target layers: kl | ce | l2 | none\n", ": stop | skip\n", ": control | text\n",
                             ": adaptive or a number above 0\n", ": cpu, cuda or cuda:N\n", ": float32 or bfloat16",
                             "# sharded: a share of each layer in every rank\n", ": cosine | constant\n",
                             "that learn: lora, decoder, embeddings, head, projector, vision\n"}) {
     EXPECT_NE(commented.find(words), commented.npos) << words;
+  }
+}
+
+TEST(Check, OfDivergencesWantsSharesAndWordsInTheirRange) {
+  for (const char* key : {"jsd_beta", "skew_alpha"}) {
+    EXPECT_NO_THROW(check_with({concat("interact.", key, "=0.9")}));
+    for (const char* value : {"0", "1", "-0.5", ".nan"}) {
+      EXPECT_ERROR(check_with({concat("interact.", key, "=", value)}), concat("key 'interact.", key, "' is "));
+    }
+  }
+  EXPECT_NO_THROW(check_with({"interact.top_k=4096"}));
+  EXPECT_ERROR(check_with({"interact.top_k=0"}), "key 'interact.top_k' is 0, expected 1 to 4096");
+  EXPECT_ERROR(check_with({"interact.top_k=4097"}), "key 'interact.top_k' is 4097");
+}
+
+TEST(Check, OfACacheRefusesLossesOfTheTeachersOwnRows) {
+  for (const auto& loss : last_losses()) {
+    const auto with_cache = [&] { check_with({"teacher.cache=cache", "interact.last_loss=" + loss.name}); };
+    if (loss.kind != LossKind::kL2 && loss.kind != LossKind::kDivergence) {
+      EXPECT_NO_THROW(with_cache()) << loss.name;
+    } else {
+      EXPECT_ERROR(with_cache(), "interact.last_loss is " + loss.name + ", which reads the teacher's own rows");
+    }
   }
 }
 
