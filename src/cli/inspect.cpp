@@ -87,7 +87,8 @@ void inspect_cache(const fs::path& directory) {
   for (const int64_t layer : origin.layers) std::cout << layer << " ";
   std::cout << "and the last one\n  rows        float16 x " << origin.width << ", of " << origin.shared_rows
             << " vocabulary rows\n"
-            << "  samples     " << records.num_records() << " with " << records.num_rows() << " answer positions, in "
+            << (origin.blank.empty() ? "" : "  advantage   over " + origin.blank + "\n") << "  samples     "
+            << records.num_records() << " with " << records.num_rows() << " answer positions, in "
             << records.num_shards() << " shards\n"
             << "  size        " << size_text(records.num_rows() * per_position) << ", " << per_position
             << " bytes a position\n"

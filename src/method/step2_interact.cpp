@@ -23,6 +23,7 @@ double divisor_of(const Batch& batch) { return batch.num_answers() > 0 ? batch.s
 struct TeacherView {
   VerbalRows rows;         // where teacher_rows_are_read
   TeacherSummary summary;  // where a KL is: of all layers, or of the last one alone when no other layer takes one
+  at::Tensor advantage;    // [N], where positions are weighed by it
 };
 
 /// [layers, N]
@@ -36,6 +37,7 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
   if (!teacher_rows_are_read(config)) {
     if (!takes(config, LossKind::kKl)) return view;
     view.summary = teacher.summarize(batch);
+    view.advantage = view.summary.advantage;
     check_finite(view.summary.entropy, "entropy", layer_names("teacher", teacher.layers, /*with_last=*/true), batch);
     if (!all_layers) {
       const int64_t last = view.summary.entropy.size(0) - 1;
@@ -45,6 +47,7 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
   }
   TORCH_CHECK(teacher.running, "squared differences and divergences need a teacher that runs");
   view.rows = teacher.running->read(batch);
+  view.advantage = view.rows.advantage;
   if (config.last_loss == LossKind::kDivergence) {
     check_finite(row_sums(view.rows.last), "sum of a row", layer_names("teacher", {}, /*with_last=*/true), batch);
   }
@@ -109,10 +112,23 @@ struct InteractionLosses {
   at::Tensor last;     // [], at the last layer
 };
 
-InteractionLosses interaction_losses(const Interaction& interaction, const Batch& batch, StepOutput& output) {
+/// The batch with its positions weighed as the configuration has it; logs what the teacher's pictures are worth.
+Batch weigh_positions(const Interaction& interaction, const TeacherView& teacher, const Batch& batch,
+                      StepOutput& output) {
+  const auto& weighting = interaction.config.weighting;
+  if (!weighting.is_on()) return batch;
+  TORCH_CHECK(teacher.advantage.defined(), "the teacher gives no visual advantage");
+  check_finite(teacher.advantage.unsqueeze(0), "visual advantage", layer_names("teacher", {}, /*with_last=*/true),
+               batch);
+  add_answer_means(output.means, "visual_advantage", teacher.advantage, batch, interaction.end_of_turn);
+  return weighed_by_advantage(batch, teacher.advantage, weighting.strength);
+}
+
+InteractionLosses interaction_losses(const Interaction& interaction, const Batch& given, StepOutput& output) {
   const auto& config = interaction.config;
-  const auto student = look_at_student(interaction, batch);
-  const auto teacher = look_at_teacher(interaction, batch);
+  const auto student = look_at_student(interaction, given);
+  const auto teacher = look_at_teacher(interaction, given);
+  const auto batch = weigh_positions(interaction, teacher, given, output);
   const double weight = batch.sum_of_weights();
 
   InteractionLosses losses;

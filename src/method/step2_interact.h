@@ -2,6 +2,7 @@
 // (t_s and t_l target layers of student and teacher, N answer positions)
 #pragma once
 
+#include "method/answer_weighting.h"
 #include "method/last_loss.h"
 #include "objective/layer_matching.h"
 #include "objective/logit_l2.h"
@@ -16,6 +17,7 @@ struct InteractionConfig {
   LossKind intermediate_loss = LossKind::kKl;  // at the target layers
   LastLoss last_loss;                          // at the last layer
   DivergenceConfig divergence;                 // where last_loss is one
+  WeightingConfig weighting;                   // of the answer positions, in every loss
   bool head = true;  // target layers are compared through the language heads, or else by l2 of the verb-FFNs
 };
 
@@ -25,7 +27,7 @@ struct Interaction {
   /// The student's, frozen; null where no intermediate layer takes part. Without heads they learn with the student, and
   /// end in the teacher's width.
   const Verbalizers* verbalizers;
-  Teacher teacher;
+  Teacher teacher;  // with its visual advantage, where the weighting is on
   const InteractionConfig& config;
   Random& random;
   int32_t end_of_turn;

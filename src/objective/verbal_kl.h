@@ -10,6 +10,8 @@ namespace vlsi {
 struct TeacherSummary {
   at::Tensor expected_row;  // [L, N, D], the student head's rows averaged under the teacher layer's distribution
   at::Tensor entropy;       // [L, N], of that distribution, nats
+  at::Tensor advantage =
+      {};  // [N], the last layer's visual advantage (teacher/visual_advantage.h), where it was asked for
 };
 
 /// TeacherSummary of live hidden rows: u [L, N, Dl] as the teacher's head reads them, teacher_head [V, Dl],

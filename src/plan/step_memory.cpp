@@ -223,7 +223,16 @@ class Step {
     return std::max(
                at_work(*run_.teacher) + together * teacher_batch_.tokens * b_ * static_cast<double>(text.hidden_size),
                tower_cost(*run_.teacher).working_bytes(b_)) +
-           wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1);
+           wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1) + blank_pass(together + 1);
+  }
+
+  /// Of `num_batches`, for the visual advantage: patches at zero, and the last layer's rows.
+  double blank_pass(double num_batches) const {
+    if (kind_ != StepKind::kInteract || !run_.config.interact.weighting.is_on()) return 0;
+    const auto& teacher = *run_.teacher;
+    return num_batches *
+           (kFloatBytes * teacher_batch_.patches * static_cast<double>(teacher.model->tower().patch_values()) +
+            b_ * batch_.answers * width(teacher));
   }
 
   /// Rows of the wanted layers at the answer positions, or of every token for verbalizers that attend.
@@ -285,6 +294,9 @@ class Step {
     }
     if (kind_ == StepKind::kInteract && runs_teacher_ && logits_are_compared(config.interact)) {
       work += kFloatBytes * num_gram_values(width(student), width(*run_.teacher));
+    }
+    if (kind_ == StepKind::kInteract && runs_teacher_ && config.interact.weighting.is_on()) {
+      work = std::max(work, expected(*run_.teacher, 1, width(*run_.teacher)));  // seeing and not, before the losses
     }
     if (kind_ == StepKind::kInteract && runs_teacher_) {
       work += divergence_cost(run_, batch_.answers).working_bytes(b_);

@@ -34,6 +34,7 @@ class Work {
           kind == Quantization::kNone ? 0 : run_.teacher->maps.stored_bytes - run_.teacher->map_bytes(kind);
       work.read_bytes = run_.teacher->all.stored_bytes - maps_saved -
                         (run_.teacher->text().tie_word_embeddings ? 0 : run_.teacher->part("embeddings").stored_bytes);
+      if (looks_twice()) work.read_bytes *= 2;
     }
     return work;
   }
@@ -113,10 +114,15 @@ class Work {
     return work;
   }
 
+  /// The teacher's micro-batches pass without pictures, too.
+  bool looks_twice() const { return step_ == StepKind::kInteract && run_.config.interact.weighting.is_on(); }
+
   void add_teacher(StepWork& work) const {
     if (!step_runs_teacher(run_, step_)) return;
     const auto& teacher = *run_.teacher;
-    work.model_flops += tower(teacher) + decoder(teacher, static_cast<double>(teacher.text().num_hidden_layers));
+    const double pass = tower(teacher) + decoder(teacher, static_cast<double>(teacher.text().num_hidden_layers));
+    work.model_flops += pass;
+    if (looks_twice()) work.model_flops += pass + head(teacher, 2, width(teacher));
     double layers = 0;
     if (run_.config.interact.intermediate_loss != LossKind::kNone) {
       layers = static_cast<double>(run_.config.teacher.layers.size());

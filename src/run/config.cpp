@@ -97,6 +97,17 @@ void check_cached(const InteractConfig& interact, const std::string& place) {
   if (teacher_rows_are_read(interact)) refuse("last_loss", interact.last_loss.text());
 }
 
+void check_weighting(const InteractConfig& interact, const std::string& place) {
+  const auto& weighting = interact.weighting;
+  if (!(weighting.strength >= 0 && weighting.strength <= 1000)) {
+    fail(place, ": key 'interact.weighting.strength' is ", weighting.strength, ", expected 0 to 1000");
+  }
+  if (weighting.is_on() && interact.iterations > 0 && !teacher_is_read(interact)) {
+    fail(place, ": key 'interact.weighting.kind' is ", text_of(weighting.kind),
+         ", which asks the teacher, but neither interact.intermediate_loss nor interact.last_loss reads one");
+  }
+}
+
 void check_divergence(const DivergenceConfig& config, const std::string& place) {
   for (const auto& [key, share] :
        {std::pair("jsd_beta", config.jsd_beta), std::pair("skew_alpha", config.skew_alpha)}) {
@@ -216,6 +227,7 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
   check_divergence(config.interact.divergence, place);
+  check_weighting(config.interact, place);
   check_models(config, place);
   if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");

@@ -146,6 +146,12 @@ void fields(Visitor& v, MatchingConfig& c) {
   v("temperature", c.temperature, "of the softmax over candidates");
 }
 
+template <class Visitor>
+void fields(Visitor& v, WeightingConfig& c) {
+  v("kind", c.kind, "what an answer position counts by in the interaction's losses");
+  v("strength", c.strength, "nats of advantage count this much; 0: every position alike");
+}
+
 struct InteractConfig : InteractionConfig {
   int64_t iterations = 1000;
   double epochs = 0;
@@ -166,6 +172,7 @@ void fields(Visitor& v, InteractConfig& c) {
   v("jsd_beta", c.divergence.jsd_beta, "of last_loss: jsd, above 0 and below 1");
   v("skew_alpha", c.divergence.skew_alpha, "of last_loss: skew_kl, above 0 and below 1");
   v("top_k", c.divergence.top_k, "of last_loss: top_k_kl, words of the teacher a position");
+  v("weighting", c.weighting, "of the answer positions");
   v("head", c.head,
     "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");

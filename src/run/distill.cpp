@@ -23,6 +23,7 @@
 #include "run/validate.h"
 #include "run/version.h"
 #include "teacher/sight.h"
+#include "teacher/visual_advantage.h"
 
 namespace vlsi {
 namespace {
@@ -235,8 +236,10 @@ class Run {
   Teacher interaction_teacher(const Speaker* running) {
     if (cached_teacher_) return *cached_teacher_;
     if (running == nullptr) return {};
-    return live_teacher(running->model, running->verbalizers, pair_.student().model, pair_.processors().shared_ids,
-                        running->pictures);
+    const auto teacher = live_teacher(running->model, running->verbalizers, pair_.student().model,
+                                      pair_.processors().shared_ids, running->pictures);
+    if (!config_.interact.weighting.is_on()) return teacher;
+    return with_visual_advantage(teacher, running->model, pair_.student().model);
   }
 
   /// Once a run, with the first micro-batch that can tell.

@@ -23,6 +23,7 @@
 #include "run/run_verbalizers.h"
 #include "teacher/cache_writer.h"
 #include "teacher/sight.h"
+#include "teacher/visual_advantage.h"
 
 namespace vlsi {
 namespace {
@@ -97,6 +98,7 @@ class Pass {
     if (teacher->is_streamed()) group_ = std::max<int64_t>(1, config.interact.optimizer.accumulate);
     teacher_ = live_teacher(teacher, speaker.verbalizers, student, processors.shared_ids,
                             std::make_shared<KeptPictureFeatures>(config.vision_cache));
+    if (!origin.blank.empty()) teacher_ = with_visual_advantage(teacher_, teacher, student);
     origin.shared_rows = teacher_.shared_rows;
     model_ = teacher;
     writer_ = std::make_unique<CacheWriter>(options.out, origin, options.shard_bytes);
@@ -180,13 +182,15 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
   CacheOrigin origin;
   origin.layers = cached_layers(config);
   origin.width = student.text.hidden_size;
+  origin.blank = blank_of(config);
   const int64_t total = count.num_positions * record_format(origin).bytes_per_row();
   const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string()),
                 finished = finished_bytes(options.out);
   log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
-                  " answer positions x ", origin.layers.size() + 1, " layers x (2 x ", origin.width, " + 4) bytes = ",
-                  size_text(total), finished > 0 ? ", of which " + size_text(finished) + " are there" : "",
-                  "; free in ", options.out.string(), ": ", size_text(available)));
+                  " answer positions x ", origin.layers.size() + 1, " layers x (2 x ", origin.width, " + 4) bytes",
+                  origin.blank.empty() ? "" : ", and 4 bytes each", " = ", size_text(total),
+                  finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ",
+                  options.out.string(), ": ", size_text(available)));
   check_room(std::max<int64_t>(0, total - finished), available, options.out);
 
   Pass pass(config, processors, options);

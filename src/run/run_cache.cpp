@@ -6,6 +6,7 @@
 #include "checkpoint/fingerprint.h"
 #include "family/family.h"
 #include "run/run_verbalizers.h"
+#include "teacher/visual_advantage.h"
 
 namespace vlsi {
 
@@ -31,6 +32,8 @@ std::vector<int64_t> cached_layers(const RunConfig& config) {
   return config.interact.intermediate_loss == LossKind::kKl ? config.teacher.layers : std::vector<int64_t>{};
 }
 
+std::string blank_of(const RunConfig& config) { return config.interact.weighting.is_on() ? kBlankPatches : ""; }
+
 std::string fingerprint_of_verbalizers(const fs::path& directory) {
   std::string text;
   for (const char* file : {"verbalizers.json", "verbalizers.safetensors"}) text += checksum_of_file(directory / file);
@@ -52,6 +55,7 @@ CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processo
     origin.dtype += ", the teacher " + text_of(config.teacher.quantize);
   origin.layers = cached_layers(config);
   origin.width = student.head().size(1);
+  origin.blank = blank_of(config);
   const auto verbalizers = verbalizers_path(config, StepKind::kVerbalizeTeacher);
   if (!origin.layers.empty() && fs::exists(verbalizers))
     origin.teacher_verbalizers = fingerprint_of_verbalizers(verbalizers);

@@ -19,6 +19,9 @@ bool has_cache(const RunConfig& config);
 /// The teacher's target layers that step 2's losses read: none where it takes no KL at target layers.
 std::vector<int64_t> cached_layers(const RunConfig& config);
 
+/// CacheOrigin's `blank` of this run.
+std::string blank_of(const RunConfig& config);
+
 /// What a cache of this run depends on, as far as it is known without the teacher's weights. Its processor is known
 /// where its directory is there, its verbalizers where they are: step 1's in config.out, else the given ones.
 CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processors, const Vlm& student);

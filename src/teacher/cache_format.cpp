@@ -40,6 +40,7 @@ OrderedJson to_json(const CacheOrigin& origin) {
   json["layers"] = origin.layers;
   json["width"] = origin.width;
   json["shared_rows"] = origin.shared_rows;
+  if (!origin.blank.empty()) json["blank"] = origin.blank;
   return json;
 }
 
@@ -75,6 +76,7 @@ CacheDescription read_description(const fs::path& cache) {
   origin.layers = require<std::vector<int64_t>>(made_from, "layers", inner);
   origin.width = count(made_from, "width", inner);
   origin.shared_rows = count(made_from, "shared_rows", inner);
+  origin.blank = find<std::string>(made_from, "blank", inner).value_or("");
   const auto& layers = origin.layers;
   if (std::adjacent_find(layers.begin(), layers.end(), std::greater_equal<>()) != layers.end()) {
     fail(inner, ": key 'layers' is ", at::IntArrayRef(layers), ", expected ascending numbers");
@@ -104,6 +106,10 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
     const auto &there = cache.*field.value, &here = run.*field.value;
     if (!here.empty() && there != here) differ(field.words, "'" + there + "'", "'" + here + "'");
   }
+  if (cache.blank != run.blank && !(any_layers && run.blank.empty())) {
+    const auto words = [](const std::string& blank) { return "'" + (blank.empty() ? "none" : blank) + "'"; };
+    differ("visual advantage", words(cache.blank), words(run.blank));
+  }
   const bool has_layers =
       any_layers ? std::includes(cache.layers.begin(), cache.layers.end(), run.layers.begin(), run.layers.end())
                  : cache.layers == run.layers;
@@ -117,13 +123,16 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
 
 RecordFormat record_format(const CacheOrigin& origin) {
   const int64_t num_layers = std::ssize(origin.layers) + 1;
+  std::vector<RecordFormat::Values> values{{"expected_rows", at::kHalf, {num_layers, origin.width}},
+                                           {"entropy", at::kFloat, {num_layers}}};
+  if (!origin.blank.empty()) values.push_back({"advantage", at::kFloat, {}});
   return {.prefix = kCachePrefix,
           .what = "teacher cache",
           .record = "sample",
           .remedy = "remove the file and run vlsi cache again",
           .origin = fingerprint_of(origin),
           .other_origin = "the shard is of another cache than the cache.json beside it",
-          .values = {{"expected_rows", at::kHalf, {num_layers, origin.width}}, {"entropy", at::kFloat, {num_layers}}}};
+          .values = std::move(values)};
 }
 
 }  // namespace vlsi

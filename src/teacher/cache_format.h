@@ -20,6 +20,7 @@ struct CacheOrigin {
   std::vector<int64_t> layers;  // target layers of the teacher; the last layer's rows follow them
   int64_t width = 0;            // D
   int64_t shared_rows = 0;      // leading rows of both heads, whose ids mean the same
+  std::string blank = {};       // how the teacher is kept from seeing, for its visual advantage; empty without one
 };
 
 /// cache.json.
@@ -42,7 +43,7 @@ std::string differences(const CacheOrigin& cache, const CacheOrigin& run, bool a
 inline constexpr const char* kCachePrefix = "shard-";  // of the files' names
 
 /// A cache's records. Of a sample, by the fingerprint of what the student is shown and with its id: the expected rows
-/// [P, L, D] and the entropies [P, L] of TeacherSummary.
+/// [P, L, D] and the entropies [P, L] of TeacherSummary, and its visual advantage [P] where the origin has one.
 RecordFormat record_format(const CacheOrigin& origin);
 
 }  // namespace vlsi

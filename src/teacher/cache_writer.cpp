@@ -56,13 +56,17 @@ void CacheWriter::add(const Batch& batch, const TeacherSummary& summary) {
   check_finite(summary.entropy, "entropy", names, batch);
   check_finite(summary.expected_row.abs().amax(-1).to(at::kHalf).to(at::kFloat), "expected row in float16", names,
                batch);
+  const bool weighs = !origin_.blank.empty();
+  if (weighs) check_finite(summary.advantage.unsqueeze(0), "visual advantage", {names.back()}, batch);
   records_->make_room(batch.num_answers());
   const auto rows = summary.expected_row.cpu().transpose(0, 1), entropy = summary.entropy.cpu().transpose(0, 1);
   for (int64_t i = 0; i < batch.num_samples(); ++i) {
     const int64_t start = batch.answer_starts[i], length = batch.answer_starts[i + 1] - start;
     if (length == 0) continue;
-    records_->add(batch.sample_fingerprints[i], batch.ids[i],
-                  {rows.narrow(0, start, length), entropy.narrow(0, start, length)});  // [n, L, D], [n, L]
+    std::vector<at::Tensor> values{rows.narrow(0, start, length),
+                                   entropy.narrow(0, start, length)};                // [n, L, D], [n, L]
+    if (weighs) values.push_back(summary.advantage.cpu().narrow(0, start, length));  // [n]
+    records_->add(batch.sample_fingerprints[i], batch.ids[i], values);
   }
 }
 

@@ -16,8 +16,9 @@ namespace vlsi {
 
 /// A model's rows at the answer positions, after its verbalizers.
 struct VerbalRows {
-  at::Tensor layers;  // [L, N, D], of the target layers; undefined without verbalizers
-  at::Tensor last;    // [1, N, D], of the last layer, which needs none
+  at::Tensor layers;          // [L, N, D], of the target layers; undefined without verbalizers
+  at::Tensor last;            // [1, N, D], of the last layer, which needs none
+  at::Tensor advantage = {};  // [N], as TeacherSummary has it
 };
 
 /// `verbalizers` may be null: then the last layer alone is read; `pictures` is for Vlm::forward.

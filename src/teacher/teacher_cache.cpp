@@ -65,6 +65,8 @@ TeacherSummary TeacherCache::load(const Batch& batch, const std::vector<int64_t>
   const int64_t num_layers = places.size(0), num_answers = batch.num_answers();
   const auto rows = at::empty({num_layers, num_answers, description_.origin.width}, at::kFloat);
   const auto entropy = at::empty({num_layers, num_answers}, at::kFloat);
+  const bool weighs = !description_.origin.blank.empty();
+  const auto advantage = weighs ? at::empty({num_answers}, at::kFloat) : at::Tensor();
   const bool all = num_layers == static_cast<int64_t>(description_.origin.layers.size()) + 1;
   for (int64_t i = 0; i < batch.num_samples(); ++i) {
     const int64_t start = batch.answer_starts[i], length = batch.answer_starts[i + 1] - start;
@@ -75,9 +77,10 @@ TeacherSummary TeacherCache::load(const Batch& batch, const std::vector<int64_t>
     };
     rows.narrow(1, start, length).copy_(chosen(values[0]));
     entropy.narrow(1, start, length).copy_(chosen(values[1]));
+    if (weighs) advantage.narrow(0, start, length).copy_(values[2]);
   }
   const auto device = batch.tokens.device();
-  return {rows.to(device), entropy.to(device)};
+  return {rows.to(device), entropy.to(device), weighs ? advantage.to(device) : advantage};
 }
 
 void TeacherCache::read_ahead(const Sample& sample) const {

@@ -21,8 +21,8 @@ class TeacherCache {
   TeacherCache(const std::filesystem::path& directory, const CacheOrigin& run);
 
   /// What the teacher says of the batch's samples at `layers` (among the cache's) and at the last layer: float32, on
-  /// the batch's device. Checks a record's checksum when it is first read. Error for a sample that is not in the cache,
-  /// naming it.
+  /// the batch's device; with the visual advantage where the cache has it. Checks a record's checksum when it is first
+  /// read. Error for a sample that is not in the cache, naming it.
   TeacherSummary load(const Batch& batch, const std::vector<int64_t>& layers);
 
   /// Has the system read the record of a sample in the background. Any thread, at any time. Error for a sample that is
@@ -34,7 +34,8 @@ class TeacherCache {
 
  private:
   [[noreturn]] void fail_without(const std::string& id) const;
-  /// The expected rows [n, L, D] and entropies [n, L] of sample `index` of `batch`.
+  /// The expected rows [n, L, D] and entropies [n, L], and where there is one the visual advantage [n], of sample
+  /// `index` of `batch`.
   std::vector<at::Tensor> find(const Batch& batch, int64_t index);
 
   const std::filesystem::path directory_;

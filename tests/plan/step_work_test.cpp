@@ -1,10 +1,13 @@
 // The planned work against the matrix products that a step asks for.
 #include "plan/step_work.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
 #include "objective/verbal_kl.h"
 #include "teacher/verbalizers.h"
+#include "teacher/visual_advantage.h"
 #include "tests/plan/plan_fixture.h"
 
 namespace vlsi {
@@ -96,6 +99,30 @@ TEST(StepWork, OfADivergenceIsThatOfItsProducts) {
     EXPECT_NEAR((planned(LossKind::kKl, last) - planned(LossKind::kKl, LossKind::kKl)) / counted, 1, 0.05)
         << entry.name;
   }
+}
+
+TEST(StepWork, OfAVisualAdvantageIsASecondPassOfTheTeacher) {
+  const Folder folder;
+  const StoredModel student(folder.path() / "student", small_config(2, 64, true), at::kFloat, at::kFloat);
+  const StoredModel teacher(folder.path() / "teacher", small_config(6, 64, false), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = config.teacher.layers = {1, 2};
+  config.interact.optimizer.accumulate = 1;
+  const auto batch = text_batch(2, 64, 64);
+  const auto work = [&](WeightingKind kind) {
+    config.interact.weighting.kind = kind;
+    return step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, StepKind::kInteract, shape_of(batch));
+  };
+  const double planned = work(WeightingKind::kVisualAdvantage).model_flops - work(WeightingKind::kNone).model_flops;
+  const auto model = load_vlm(teacher.path(), at::kFloat);
+  const double counted = product_flops([&] {
+    at::NoGradGuard no_grad;
+    const auto rows = model->forward(batch, HiddenRequest{}).final_rows;
+    visual_advantage(rows, rows, model->head(), batch.labels);
+  });
+  EXPECT_NEAR((planned - attention_flops(batch, teacher.sizes().model->config(), 1)) / counted, 1, 0.05);
+  config.teacher.residency = Residency::kStreamed;
+  EXPECT_EQ(work(WeightingKind::kVisualAdvantage).read_bytes, 2 * work(WeightingKind::kNone).read_bytes);
 }
 
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {

@@ -228,6 +228,20 @@ TEST(Check, OfDivergencesWantsSharesAndWordsInTheirRange) {
   EXPECT_ERROR(check_with({"interact.top_k=4097"}), "key 'interact.top_k' is 4097");
 }
 
+TEST(Check, OfAWeightingWantsATeacherThatIsRead) {
+  const std::string kind = "interact.weighting.kind=visual_advantage";
+  EXPECT_NO_THROW(check_with({kind}));
+  EXPECT_NO_THROW(check_with({kind, "interact.intermediate_loss=ce"}));
+  EXPECT_ERROR(check_with({kind, "interact.intermediate_loss=none", "interact.last_loss=ce"}),
+               "key 'interact.weighting.kind' is visual_advantage, which asks the teacher, but neither");
+  EXPECT_NO_THROW(
+      check_with({kind, "interact.weighting.strength=0", "interact.intermediate_loss=none", "interact.last_loss=ce"}));
+  for (const char* strength : {"-1", "1001", ".nan"}) {
+    EXPECT_ERROR(check_with({kind, std::string("interact.weighting.strength=") + strength}),
+                 "key 'interact.weighting.strength' is ");
+  }
+}
+
 TEST(Check, OfACacheRefusesLossesOfTheTeachersOwnRows) {
   for (const auto& loss : last_losses()) {
     const auto with_cache = [&] { check_with({"teacher.cache=cache", "interact.last_loss=" + loss.name}); };

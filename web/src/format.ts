@@ -63,6 +63,8 @@ const kCurveTitles: Record<string, [string, string]> = {
   last_skew_kl_words: ["Skewed KL at the last layer, without the end of turn", "nats"],
   last_top_k_kl: ["KL of the likeliest words at the last layer", "nats"],
   last_top_k_kl_words: ["KL of the likeliest words at the last layer, without the end of turn", "nats"],
+  visual_advantage: ["Visual advantage of the teacher", "nats"],
+  visual_advantage_words: ["Visual advantage of the teacher, without the end of turn", "nats"],
   answer_loss: ["Cross entropy of the answers", "nats"],
   answer_loss_words: ["Cross entropy of the answers, without the end of turn", "nats"],
   learning_rate: ["Learning rate", ""],
