@@ -33,6 +33,7 @@ CheckpointState read_state(const fs::path& path) {
                           require<std::string>(file, "checksum", place + ": data")});
   }
   state.random = require<std::string>(json, "random", place);
+  state.memory = json.value("memory", Json());
   state.ranks = require<int64_t>(json, "ranks", place);
   state.metrics_bytes = require<int64_t>(json, "metrics_bytes", place);
   if (std::min({state.iteration, state.sequence, state.cursor.epoch, state.cursor.index, state.metrics_bytes}) < 0) {
@@ -193,16 +194,18 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
     data.push_back({{"name", file.name}, {"bytes", file.bytes}, {"checksum", file.checksum}});
   AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
   stream_safetensors(out.path() / kTensors, std::move(tensors));
-  write_json(out.path() / kState, {{"format", kFormat},
-                                   {"step", state.step},
-                                   {"iteration", state.iteration},
-                                   {"sequence", state.sequence},
-                                   {"epoch", state.cursor.epoch},
-                                   {"index", state.cursor.index},
-                                   {"data", data},
-                                   {"random", state.random},
-                                   {"ranks", ranks_at_start()},
-                                   {"metrics_bytes", metrics_->size_bytes()}});
+  OrderedJson json{{"format", kFormat},
+                   {"step", state.step},
+                   {"iteration", state.iteration},
+                   {"sequence", state.sequence},
+                   {"epoch", state.cursor.epoch},
+                   {"index", state.cursor.index},
+                   {"data", data},
+                   {"random", state.random},
+                   {"ranks", ranks_at_start()},
+                   {"metrics_bytes", metrics_->size_bytes()}};
+  if (!state.memory.is_null()) json["memory"] = state.memory;
+  write_json(out.path() / kState, json);
   out.commit();
   const auto checkpoints = find_checkpoints(directory);
   for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) fs::remove_all(checkpoints[i].second);

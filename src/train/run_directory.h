@@ -27,6 +27,7 @@ struct CheckpointState {
   int64_t ranks = 1;      // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
   int64_t metrics_bytes = 0;               // length of metrics.jsonl
   std::vector<FileFingerprint> data = {};  // of the files whose records the cursor counts; empty: not known
+  Json memory = nullptr;                   // the step's Rewriting's; null: none
 };
 
 struct FoundCheckpoint {

@@ -86,6 +86,7 @@ class Training {
     if (step_.random != nullptr && !step_.random->restore(found->state.random)) {
       fail("resuming from ", found->path.string(), ": its generator's state is damaged");
     }
+    if (step_.rewriting != nullptr && !found->state.memory.is_null()) step_.rewriting->remember(found->state.memory);
   }
 
   /// What an iteration says of itself, of one rank's micro-batches or of all.
@@ -94,22 +95,75 @@ class Training {
     OrderedJson lists = OrderedJson::object();
   };
 
-  /// One optimizer step; false when an interrupt came first, with the state as it was before the iteration.
-  bool run_iteration() {
-    const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
-    std::vector<Batch> batches;
-    int64_t num_answers = 0, num_tokens = 0;
+  /// What an iteration is trained on.
+  struct Work {
+    std::vector<Batch> batches;               // this rank's
+    int64_t num_before = 0, num_all = 0;      // micro-batches of the ranks before this one, and of all
+    int64_t num_answers = 0, num_tokens = 0;  // of all ranks
     double sum_of_weights = 0;
+
+    void count(const Batch& batch) {
+      num_answers += batch.num_answers();
+      sum_of_weights += batch.sum_of_weights();
+      num_tokens += batch.num_tokens();
+    }
+  };
+
+  Work next_work() {
+    Work work{{}, first_, num_batches_};
     for (int64_t i = 0; i < num_batches_; ++i) {
       auto batch = loader_->next();
       // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
       std::erase_if(step_.checks, [&](const auto& check) { return check(batch); });
-      num_answers += batch.num_answers();
-      sum_of_weights += batch.sum_of_weights();
-      num_tokens += batch.num_tokens();
-      if (i >= first_ && i < end_) batches.push_back(std::move(batch));
+      work.count(batch);
+      if (i >= first_ && i < end_) work.batches.push_back(std::move(batch));
     }
-    auto mine = run_batches(batches, sum_of_weights);
+    return work;
+  }
+
+  /// Has the micro-batches rewritten, each rank its own, and adds up what all ranks have then. False when an interrupt
+  /// of any rank came first.
+  bool rewrite(Work& work, Account& account) {
+    auto mine = step_.rewriting->rewrite(iteration_ + 1, work.batches);
+    work = {};
+    OrderedJson told = nullptr;
+    if (mine) {
+      for (const auto& batch : mine->batches) work.count(batch);
+      told = {{"batches", mine->batches.size()},
+              {"answers", work.num_answers},
+              {"tokens", work.num_tokens},
+              {"weights", work.sum_of_weights},
+              {"news", mine->news}};
+    }
+    const auto bytes = OrderedJson::to_msgpack(told);
+    work = {};
+    bool is_whole = true;
+    const auto texts = ranks_.all_gather(std::string(bytes.begin(), bytes.end()));
+    for (int64_t rank = 0; rank < std::ssize(texts); ++rank) {
+      const auto theirs = Json::from_msgpack(texts[rank]);
+      is_whole = is_whole && !theirs.is_null();
+      if (!is_whole) continue;
+      const auto num_batches = theirs.at("batches").get<int64_t>();
+      if (rank < ranks_.rank()) work.num_before += num_batches;
+      work.num_all += num_batches;
+      work.num_answers += theirs.at("answers").get<int64_t>();
+      work.num_tokens += theirs.at("tokens").get<int64_t>();
+      work.sum_of_weights += theirs.at("weights").get<double>();
+      if (!theirs.at("news").is_null()) step_.rewriting->remember(theirs.at("news"));
+    }
+    if (!is_whole) return false;
+    work.batches = std::move(mine->batches);
+    for (const auto& [name, mean] : mine->means) account.sums.add(name, mean);
+    return true;
+  }
+
+  /// One optimizer step; false when an interrupt came first, with the state as it was before the iteration.
+  bool run_iteration() {
+    const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
+    auto work = next_work();
+    std::optional<Account> mine(std::in_place);
+    if (step_.rewriting != nullptr && !rewrite(work, *mine)) return false;
+    mine = run_batches(work, *std::move(mine));
     if (!mine) {
       optimizer_.clear_gradients();
       if (step_.random != nullptr) step_.random->restore(random_before);
@@ -130,7 +184,7 @@ class Training {
     cursor_ = loader_->cursor();
     ++iteration_;
     loss_ = means["loss"].get<double>();
-    log(std::move(means), account.lists, rate, norm, num_answers, num_tokens);
+    log(std::move(means), account.lists, rate, norm, work);
     return true;
   }
 
@@ -139,14 +193,14 @@ class Training {
   ///
   /// During the last backward pass gradients begin to be exchanged, and no rank may stay behind. So each of them votes
   /// before its last micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
-  std::optional<Account> run_batches(std::vector<Batch>& batches, double sum_of_weights) {
-    Account account;
+  std::optional<Account> run_batches(Work& work, Account account) {
     std::optional<Vote> vote;
-    skip_draws(first_);
-    if (step_.prepare) step_.prepare(batches);
-    for (auto& batch : batches) {
+    const auto num_mine = std::ssize(work.batches);
+    skip_draws(work.num_before);
+    if (step_.prepare) step_.prepare(work.batches);
+    for (auto& batch : work.batches) {
       ranks_.check();
-      const bool goes_on = !interrupted(), is_last = &batch == &batches.back();
+      const bool goes_on = !interrupted(), is_last = &batch == &work.batches.back();
       if (is_last || !goes_on) vote.emplace(ranks_, goes_on);
       if (!goes_on) break;
       const double batch_weight = batch.sum_of_weights();
@@ -155,7 +209,7 @@ class Training {
         if (!vote->is_unanimous()) break;
         optimizer_.expect_last_backward();
       }
-      (output.loss / sum_of_weights).backward();
+      (output.loss / work.sum_of_weights).backward();
       optimizer_.collect_gradients();
       account.sums.add("loss", {output.loss, batch_weight});
       for (const auto& [name, mean] : output.means) account.sums.add(name, mean);
@@ -164,7 +218,7 @@ class Training {
     if (!vote) vote.emplace(ranks_, !interrupted());  // there is no micro-batch for this rank
     if (!vote->is_unanimous()) return std::nullopt;
     optimizer_.start_sums();
-    skip_draws(num_batches_ - end_);
+    skip_draws(work.num_all - work.num_before - num_mine);
     return account;
   }
 
@@ -203,12 +257,11 @@ class Training {
     return whole;
   }
 
-  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, int64_t num_answers,
-           int64_t num_tokens) {
+  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, const Work& work) {
     if (iteration_ != 1 && iteration_ % step_.sparse_every != 0) means.erase(step_.sparse_metric);
-    OrderedJson line{{"step", step_.name},    {"iteration", iteration_}, {"loss", means["loss"]},
-                     {"learning_rate", rate}, {"gradient_norm", norm},   {"answer_tokens", num_answers},
-                     {"tokens", num_tokens}};
+    OrderedJson line{{"step", step_.name},       {"iteration", iteration_}, {"loss", means["loss"]},
+                     {"learning_rate", rate},    {"gradient_norm", norm},   {"answer_tokens", work.num_answers},
+                     {"tokens", work.num_tokens}};
     line.update(means);
     line.update(lists);
     line["seconds"] = std::chrono::duration<double>(Clock::now() - started_).count();
@@ -230,6 +283,7 @@ class Training {
     now.cursor = cursor_;
     now.data = step_.data;
     if (step_.random != nullptr) now.random = step_.random->state();
+    if (step_.rewriting != nullptr) now.memory = step_.rewriting->memory();
     run_.write_checkpoint(now, state(), checkpoint_.keep);
   }
 

@@ -15,6 +15,7 @@
 #include "data/loader.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
+#include "train/rewriting.h"
 #include "train/run_directory.h"
 
 namespace vlsi {
@@ -56,6 +57,7 @@ struct TrainingStep {
   bool data_may_differ = false;            // from those of `resumed`; the cursor then counts in other records
   Random* random = nullptr;                // the step's generator, if it draws
   int64_t draws = 0;                       // how many numbers the loss of every micro-batch draws from it
+  Rewriting* rewriting = nullptr;          // changes what the losses are taken of; null: they are of the data
   std::string sparse_metric;               // a mean that is logged every `sparse_every` iterations only
   int64_t sparse_every = 1;
 };
