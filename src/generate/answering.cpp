@@ -70,7 +70,7 @@ int64_t Answering::position_of(int64_t axis, int64_t token) const {
 const std::vector<BlockKey>& Answering::keys_of(int64_t count) {
   const auto& tokens = branches_.front().tokens;
   while (std::ssize(keys_) < count) {
-    Checksum checksum(keys_.empty() ? 0 : keys_.back());
+    Checksum checksum(keys_.empty() ? request_.group : keys_.back());
     std::vector<int64_t> contents;
     for (int64_t i = 0; i < KvCache::kBlockTokens; ++i) {
       const int64_t token = std::ssize(keys_) * KvCache::kBlockTokens + i;

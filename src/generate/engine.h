@@ -59,6 +59,7 @@ struct Request {
   /// The end: the whole answer, or why there is none.
   std::function<void(Reply)> on_reply;
   std::function<void(std::exception_ptr)> on_error;  // absent: step() throws it
+  uint64_t group = 0;                                // among whose requests what is known of equal beginnings is shared
 };
 
 /// Used by one thread at a time. An answer does not depend on the requests beside it, but for rounding.
