@@ -37,6 +37,17 @@ void add(const BatchShape& shape, BatchShape& largest, BatchShape& sum) {
   }
 }
 
+/// Makes room for drawn answers, each as long as it may be, in as many samples as 98 % of micro-batches have at most.
+void add_drawn_answers(const InteractConfig& config, DataShape& data) {
+  const auto& drawn = config.on_policy;
+  for (auto* batch : {&data.largest, &data.teacher_largest}) {
+    const double mean = batch->samples * drawn.share, deviation = std::sqrt(mean * (1 - drawn.share));
+    const double tokens = std::min(batch->samples, mean + 2 * deviation) * static_cast<double>(drawn.max_new_tokens);
+    batch->tokens = std::min(static_cast<double>(config.data.batch_tokens), batch->tokens + tokens);
+    batch->answers = std::min(batch->tokens, batch->answers + tokens);
+  }
+}
+
 }  // namespace
 
 DataShape look_at_data(const RunConfig& config, StepKind step, const SampleMaker& maker) {
@@ -61,6 +72,7 @@ DataShape look_at_data(const RunConfig& config, StepKind step, const SampleMaker
   for (auto* mean : {&data.mean, &data.teacher_mean}) {
     for (const auto field : kFields) mean->*field /= static_cast<double>(num_batches);
   }
+  if (step == StepKind::kInteract) add_drawn_answers(config.interact, data);
   data.distinct_tokens = static_cast<double>(tokens.size());
   const Mixture mixture(settings_of(config, step).data.train);
   data.epoch_records = static_cast<double>(mixture.size());

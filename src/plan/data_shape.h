@@ -13,7 +13,7 @@ struct BatchShape {
 };
 
 struct DataShape {
-  BatchShape largest, mean;                  // of the micro-batches looked at: field by field
+  BatchShape largest, mean;                  // of the micro-batches looked at: field by field; see look_at_data
   BatchShape teacher_largest, teacher_mean;  // the same of what the teacher is shown
   bool is_shown_the_same = true;             // the teacher, by the student's own batches
   double tokens = 0, distinct_tokens = 0;    // of all of them
@@ -21,7 +21,9 @@ struct DataShape {
   double distinct_pictures = 1;              // share of an epoch's pictures that are not another one again
 };
 
-/// Of the micro-batches that `step` begins with: four, or fewer that hold 64 samples. Errors are Loader's.
+/// Of the micro-batches that `step` begins with: four, or fewer that hold 64 samples. With interact.on_policy, the
+/// largest ones allow for drawn answers of the greatest length, and the mean ones have the records' own, whose lengths
+/// drawn ones are taken to have. Errors are Loader's.
 DataShape look_at_data(const RunConfig& config, StepKind step, const SampleMaker& maker);
 
 /// The share of the pictures of an epoch that are not another one again, by their paths: of all records, or estimated

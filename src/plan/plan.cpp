@@ -156,7 +156,8 @@ class Planner {
           config.teacher.quantize = Quantization::kNone;
         });
     }
-    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && !teacher_rows_are_read(config_.interact)) {
+    if (config_.interact.iterations > 0 && config_.teacher.cache.empty() && config_.interact.on_policy.share == 0 &&
+        !teacher_rows_are_read(config_.interact)) {
       attempt("a teacher cache, which vlsi cache makes: teacher.cache",
               [](RunConfig& config) { config.teacher.cache = "cache"; });
     }

@@ -7,9 +7,11 @@
 
 #include "checkpoint/picture_features.h"
 #include "method/step2_interact.h"
+#include "model/kv_cache.h"
 #include "objective/head_summary.h"
 #include "objective/self_check.h"
 #include "ranks/slices.h"
+#include "run/on_policy.h"
 
 // (T tokens, N answer positions and P patches of a micro-batch; D width, F inner width, K width of all keys, L layers,
 // V vocabulary rows, E tower width; r rank of adapters, b bytes of a number of the run's dtype)
@@ -325,7 +327,19 @@ class Step {
     };
     if (runs_student_) bytes += patches(run_.student);
     if (runs_teacher_ && !(runs_student_ && data_.is_shown_the_same)) bytes += patches(*run_.teacher);
-    return bytes;
+    return bytes + drawing_cache();
+  }
+
+  /// Keys and values of the answers that are drawn at once.
+  double drawing_cache() const {
+    const auto& drawn = run_.config.interact.on_policy;
+    if (kind_ != StepKind::kInteract || drawn.share == 0) return 0;
+    const double samples = std::max(1.0, batch_.samples);
+    const auto count = static_cast<int64_t>(std::ceil(drawn.share * samples * accumulate_));
+    const auto length = static_cast<int64_t>(batch_.tokens / samples) + drawn.max_new_tokens;
+    const int64_t bytes = KvCache::bytes_a_block(student_text(), run_.dtype);
+    return static_cast<double>(
+        bytes * num_drawing_blocks(count, std::min(length, run_.config.interact.data.sample_tokens), bytes));
   }
 
   /// Freed memory stays with the process for the next tensor. What lies between tensors that live on serves no larger

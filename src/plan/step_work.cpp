@@ -25,6 +25,7 @@ class Work {
     } else {
       work = student();
       add_teacher(work);
+      if (step_ == StepKind::kInteract) work.model_flops += run_.config.interact.on_policy.share * drawing();
     }
     work.model_flops *= batches_;
     work.float32_flops *= batches_;
@@ -116,6 +117,14 @@ class Work {
 
   /// The teacher's micro-batches pass without pictures, too.
   bool looks_twice() const { return step_ == StepKind::kInteract && run_.config.interact.weighting.is_on(); }
+
+  /// Of answers to all samples: every token once forward, and the logits of the answers'.
+  double drawing() const {
+    const auto& text = run_.student.text();
+    const double head = static_cast<double>(text.vocab_size) * width(run_.student);
+    return decoder(run_.student, static_cast<double>(text.num_hidden_layers)) +
+           2 * (batch_.tokens * adapter_values(run_) + batch_.answers * head);
+  }
 
   void add_teacher(StepWork& work) const {
     if (!step_runs_teacher(run_, step_)) return;

@@ -120,6 +120,33 @@ void check_divergence(const DivergenceConfig& config, const std::string& place) 
   }
 }
 
+/// A drawn answer is read by a teacher that runs, and has no labels to learn.
+void check_on_policy(const RunConfig& config, const std::string& place) {
+  const auto& drawn = config.interact.on_policy;
+  const auto refuse = [&](const char* name, auto found, const char* expected) {
+    fail(place, ": key 'interact.on_policy.", name, "' is ", found, ", expected ", expected);
+  };
+  if (!(drawn.share >= 0 && drawn.share <= 1)) refuse("share", drawn.share, "0 to 1");
+  if (!(drawn.temperature >= 0 && drawn.temperature <= 100)) refuse("temperature", drawn.temperature, "0 to 100");
+  if (drawn.max_new_tokens < 1) refuse("max_new_tokens", drawn.max_new_tokens, "1 or more");
+  if (drawn.every < 1) refuse("every", drawn.every, "1 or more");
+  if (drawn.share == 0) return;
+  const auto found = concat(place, ": key 'interact.on_policy.share' is ", drawn.share);
+  if (!config.teacher.cache.empty()) {
+    fail(found,
+         ", but 'teacher.cache' is given: a cache has what the teacher says of the records' own answers, not of ",
+         "the student's; expected a teacher that runs");
+  }
+  for (const auto& [key, loss] : {std::pair("intermediate_loss", config.interact.intermediate_loss),
+                                  std::pair("last_loss", config.interact.last_loss)}) {
+    if (loss == LossKind::kCrossEntropy) {
+      fail(found, ", but interact.", key,
+           " is ce, which would teach the student its own answers; expected a loss that ",
+           "reads the teacher, or none");
+    }
+  }
+}
+
 /// Lengths of the steps; at least one of them has work.
 void check_lengths(const RunConfig& config, const std::string& place) {
   bool has_work = false;
@@ -228,6 +255,7 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
   check_divergence(config.interact.divergence, place);
   check_weighting(config.interact, place);
+  if (config.interact.iterations > 0) check_on_policy(config, place);
   check_models(config, place);
   if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");

@@ -152,11 +152,27 @@ void fields(Visitor& v, WeightingConfig& c) {
   v("strength", c.strength, "nats of advantage count this much; 0: every position alike");
 }
 
+struct OnPolicyConfig {
+  double share = 0;
+  double temperature = 1;
+  int64_t max_new_tokens = 128;
+  int64_t every = 1;
+};
+
+template <class Visitor>
+void fields(Visitor& v, OnPolicyConfig& c) {
+  v("share", c.share, "of the records whose last answer is the student's own, drawn as it stands; 0 is none");
+  v("temperature", c.temperature, "of the draws; 0: the most likely token each time");
+  v("max_new_tokens", c.max_new_tokens, "longest answer");
+  v("every", c.every, "iterations after which a record that comes again is answered anew");
+}
+
 struct InteractConfig : InteractionConfig {
   int64_t iterations = 1000;
   double epochs = 0;
   std::vector<std::string> train{"lora"};
   int64_t kl_matrix_every = 10;
+  OnPolicyConfig on_policy;
   OptimizerConfig optimizer;
   DataConfig data;
 };
@@ -176,6 +192,7 @@ void fields(Visitor& v, InteractConfig& c) {
   v("head", c.head,
     "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
+  v("on_policy", c.on_policy, "what both models read is the student's own answer");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");
 }

@@ -15,6 +15,7 @@
 #include "method/step3_finetune.h"
 #include "model/parts.h"
 #include "run/learning.h"
+#include "run/on_policy.h"
 #include "run/pair.h"
 #include "run/run_cache.h"
 #include "run/run_verbalizers.h"
@@ -211,6 +212,8 @@ class Run {
     });
     if (running != nullptr) add_sight_check(step);
     if (teacher_is_read(settings)) step.prepare = teacher.prepare;
+    std::optional<OnPolicyAnswers> drawn;
+    if (settings.on_policy.share > 0) step.rewriting = &drawn.emplace(config_, speaker, teacher.shared_rows);
     step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
     return train_student(StepKind::kInteract, step);
   }

@@ -175,7 +175,7 @@ inline std::vector<OrderedJson> metrics_of(const fs::path& run) {
   std::ifstream file(run / "metrics.jsonl");
   for (std::string line; std::getline(file, line);) {
     lines.push_back(OrderedJson::parse(line));
-    lines.back().erase("seconds");
+    for (const char* time : {"seconds", "generation_seconds"}) lines.back().erase(time);
   }
   return lines;
 }

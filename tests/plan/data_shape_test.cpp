@@ -48,6 +48,15 @@ TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
   EXPECT_GT(shape.distinct_tokens, 3);
   EXPECT_LT(shape.distinct_tokens, 40);
 
+  config.interact.on_policy = {.share = 1, .max_new_tokens = 3};
+  const auto drawn = look_at_data(config, StepKind::kInteract, *processor);
+  EXPECT_EQ(drawn.largest.tokens, std::min(400.0, most_tokens + 3 * shape.largest.samples));
+  EXPECT_EQ(drawn.largest.answers, std::min(drawn.largest.tokens, most_answers + 3 * shape.largest.samples));
+  EXPECT_EQ(drawn.teacher_largest.tokens, drawn.largest.tokens);
+  EXPECT_EQ(drawn.mean.answers, shape.mean.answers);
+  config.interact.on_policy.max_new_tokens = 10000;
+  EXPECT_EQ(look_at_data(config, StepKind::kInteract, *processor).largest.answers, 400);
+
   const auto largest = largest_possible(data, 4, 3);
   EXPECT_EQ(largest.largest.tokens, 400);
   EXPECT_EQ(largest.largest.answers, 400);

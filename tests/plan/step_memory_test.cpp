@@ -3,6 +3,7 @@
 
 #include "method/step1_verbalize.h"
 #include "method/step3_finetune.h"
+#include "model/kv_cache.h"
 #include "teacher/verbalizers.h"
 #include "tests/plan/plan_fixture.h"
 #include "tests/support/in_ranks.h"
@@ -170,6 +171,20 @@ TEST(InteractMemory, HoldsBothModelsAndTheirVerbalizers) {
   EXPECT_EQ(pair.bytes("student weights", StepKind::kVerbalizeTeacher), 0);  // they are views, and given up
   EXPECT_EQ(pair.bytes("teacher weights", StepKind::kVerbalizeStudent), 0);
   EXPECT_EQ(pair.bytes("teacher weights", StepKind::kFinetune), 0);
+}
+
+TEST(InteractMemory, HoldsKeysAndValuesOfDrawnAnswers) {
+  Pair pair;
+  const double without = pair.bytes("caches");
+  pair.config.interact.on_policy = {.share = 0.5, .max_new_tokens = 100};
+  // Of 16 micro-batches of four samples of 128 tokens a half: 32 answers, 228 tokens each with their prompts.
+  const int64_t bytes = KvCache::bytes_a_block(pair.student().text(), at::kBFloat16);
+  EXPECT_EQ(pair.bytes("caches") - without, static_cast<double>(bytes * 32 * (228 / 16 + 1)));
+  pair.config.interact.on_policy.share = 1;
+  EXPECT_EQ(pair.bytes("caches") - without, static_cast<double>(bytes * 64 * (228 / 16 + 1)));
+  pair.config.interact.optimizer.accumulate = 32;  // no more are drawn at once
+  EXPECT_EQ(pair.bytes("caches") - without, static_cast<double>(bytes * 64 * (228 / 16 + 1)));
+  EXPECT_EQ(pair.bytes("caches", StepKind::kFinetune), without);
 }
 
 TEST(InteractMemory, OfAQuantisedTeacherHasItsMapsInFewerBits) {

@@ -125,6 +125,28 @@ TEST(StepWork, OfAVisualAdvantageIsASecondPassOfTheTeacher) {
   EXPECT_EQ(work(WeightingKind::kVisualAdvantage).read_bytes, 2 * work(WeightingKind::kNone).read_bytes);
 }
 
+TEST(StepWork, OfDrawnAnswersIsAPassOverAllTokens) {
+  const Folder folder;
+  const StoredModel stored(folder.path() / "model", small_config(6, 64, true), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = {3, 6};
+  config.interact.optimizer.accumulate = 1;
+  const auto batch = text_batch(2, 64, 64);
+  const auto planned = [&] {
+    return step_work({config, at::kFloat, stored.sizes(), nullptr}, StepKind::kInteract, shape_of(batch)).model_flops;
+  };
+  const double without = planned();
+  config.interact.on_policy.share = 1;
+  const double drawn = planned() - without;
+  const auto student = load_vlm(stored.path(), at::kFloat);
+  at::NoGradGuard no_grad;
+  const double counted = product_flops([&] { at::mm(student->forward(batch, {}).final_rows, student->head().t()); });
+  // Norms and biases count as weights that are multiplied with.
+  EXPECT_NEAR((drawn - attention_flops(batch, stored.sizes().model->config(), 1)) / counted, 1, 0.05);
+  config.interact.on_policy.share = 0.25;
+  EXPECT_NEAR(planned() - without, drawn / 4, 1e-6 * drawn);
+}
+
 TEST(StepWork, OfAStreamedTeacherReadsItOnceAnIteration) {
   const Folder folder;
   const StoredModel student(folder.path() / "student", small_config(2, 64, true), at::kFloat, at::kFloat);
