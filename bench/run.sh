@@ -8,10 +8,11 @@
 #   bench/run.sh inference  [--json FILE] [--rounds 3] [--only KEY,...]   decoding, against llama.cpp and transformers
 #   bench/run.sh families   [--json FILE] [--rounds 3] [--only KEY,...]   every family's vision tower; training of Qwen3-VL
 #   bench/run.sh evaluation [--json FILE] [--rounds 3] [--only KEY,...] [--old PROGRAM]   tables against pandas, scoring, answering
+#   bench/run.sh study      [--json FILE] [--rounds 3] [--only KEY,...]   step 2 in forms beyond the paper: the student's own answers
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-usage() { sed -n '2,11s/^# //p' bench/run.sh >&2; exit 2; }
+usage() { sed -n '2,12s/^# //p' bench/run.sh >&2; exit 2; }
 [ $# -gt 0 ] || usage
 what=$1
 shift
@@ -39,7 +40,8 @@ case $what in
   evaluation)
     programs=(vlsi evaluation_bench)
     takes="5 minutes on two cores, with 8 GiB of memory for pandas and 2 GB of disk; with --old, after a finished runs/quickstart.sh" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference, families or evaluation" >&2; usage ;;
+  study) programs=(vlsi) takes="10 minutes on two cores, with 6 GiB of memory and 5 GB of disk" ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference, families, evaluation or study" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
@@ -50,7 +52,7 @@ if ! cmp -s bench/peers/requirements.txt .deps/bench-python/installed; then
   $python -m pip install -q --disable-pip-version-check -r bench/peers/requirements.txt >&2
   cp bench/peers/requirements.txt .deps/bench-python/installed
 fi
-if [[ $what = true_size || $what = inference || $what = families ]] && [ ! -d .deps/easy-vqa/easy_vqa ]; then
+if [[ $what = true_size || $what = inference || $what = families || $what = study ]] && [ ! -d .deps/easy-vqa/easy_vqa ]; then
   $python -m pip install -q --disable-pip-version-check --no-deps --target .deps/easy-vqa easy-vqa==1.0 >&2
 fi
 [ -f build/release/build.ninja ] || cmake --preset release > /dev/null
