@@ -8,6 +8,7 @@
 #include "objective/cross_entropy.h"
 #include "objective/finite.h"
 #include "objective/verbal_kl.h"
+#include "train/gradient_norm.h"
 
 namespace vlsi {
 namespace {
@@ -201,14 +202,25 @@ bool teacher_is_read(const InteractionConfig& config) {
   return takes(config, LossKind::kKl) || teacher_rows_are_read(config);
 }
 
+double intermediate_weight(const InteractionConfig& config, int64_t iteration, int64_t iterations) {
+  const double gone = iterations > 1 ? static_cast<double>(iteration) / static_cast<double>(iterations - 1) : 0;
+  return config.intermediate_weight * (1 - config.intermediate_decay * gone);
+}
+
 StepOutput interact(const Interaction& interaction, const Batch& batch) {
   StepOutput output;
   const auto losses = interaction_losses(interaction, batch, output);
   const double weight = batch.sum_of_weights();
+  auto intermediate = losses.answers;
+  if (losses.pairs.defined()) intermediate = matched_loss(interaction, losses.pairs, weight, output);
+  if (intermediate.defined()) intermediate = intermediate * interaction.intermediate_weight;
   auto loss = at::zeros({}, at::TensorOptions(interaction.student.device()).dtype(at::kFloat));
-  if (losses.pairs.defined()) loss = loss + matched_loss(interaction, losses.pairs, weight, output);
-  if (losses.answers.defined()) loss = loss + losses.answers;
-  if (losses.last.defined()) loss = loss + losses.last;
+  for (const auto& [name, part] : {std::pair("intermediate", intermediate), std::pair("last", losses.last)}) {
+    if (!part.defined()) continue;
+    loss = loss + part;
+    if (interaction.measured == nullptr) continue;
+    output.means[concat(name, "_gradient_norm")] = {gradient_norm(part, *interaction.measured) * weight, weight};
+  }
   output.loss = loss * weight;
   return output;
 }

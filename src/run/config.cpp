@@ -242,6 +242,18 @@ void check_quantized(const RunConfig& config, const std::string& place) {
     fail(found(), "', which is for the CPU, and 'device' is '", config.device.text(), "'");
 }
 
+void check_intermediate_weight(const InteractConfig& interact, const std::string& place) {
+  if (!(interact.intermediate_weight >= 0) || !(interact.intermediate_weight <= 1e6)) {
+    fail(place, ": key 'interact.intermediate_weight' is ", interact.intermediate_weight, ", expected 0 to 1000000");
+  }
+  if (!(interact.intermediate_decay >= 0) || !(interact.intermediate_decay <= 1)) {
+    fail(place, ": key 'interact.intermediate_decay' is ", interact.intermediate_decay, ", expected 0 to 1");
+  }
+  if (interact.gradient_norms_every < 0) {
+    fail(place, ": key 'interact.gradient_norms_every' is ", interact.gradient_norms_every, ", expected 0 or more");
+  }
+}
+
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");
@@ -259,6 +271,7 @@ void check(const RunConfig& config, const std::string& place) {
   check_models(config, place);
   if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
   if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");
+  check_intermediate_weight(config.interact, place);
   // Where data are inherited, the error names the key that they come from.
   for (const bool own : {false, true}) {
     for (const auto& step : step_table()) {

@@ -171,7 +171,7 @@ struct InteractConfig : InteractionConfig {
   int64_t iterations = 1000;
   double epochs = 0;
   std::vector<std::string> train{"lora"};
-  int64_t kl_matrix_every = 10;
+  int64_t kl_matrix_every = 10, gradient_norms_every = 0;
   OnPolicyConfig on_policy;
   OptimizerConfig optimizer;
   DataConfig data;
@@ -191,8 +191,12 @@ void fields(Visitor& v, InteractConfig& c) {
   v("weighting", c.weighting, "of the answer positions");
   v("head", c.head,
     "target layers are compared through the language heads; false: by l2 of the verb-FFNs, which are not verbalized");
+  v("intermediate_weight", c.intermediate_weight, "of the target layers' losses, beside the last layer's");
+  v("intermediate_decay", c.intermediate_decay, "the share of that weight which is gone, linearly, by the end");
   v("kl_matrix_every", c.kl_matrix_every, "iterations between logged matrices of the pairs' losses");
   v("on_policy", c.on_policy, "what both models read is the student's own answer");
+  v("gradient_norms_every", c.gradient_norms_every,
+    "iterations between logged gradient norms of the target layers' and of the last layer's loss; 0: never");
   v("optimizer", c.optimizer, "over the general `optimizer`");
   v("data", c.data, "over the general `data`");
 }

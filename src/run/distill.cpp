@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -214,7 +215,19 @@ class Run {
     if (teacher_is_read(settings)) step.prepare = teacher.prepare;
     std::optional<OnPolicyAnswers> drawn;
     if (settings.on_policy.share > 0) step.rewriting = &drawn.emplace(config_, speaker, teacher.shared_rows);
-    step.loss = [&](const Batch& batch) { return interact(interaction, batch); };
+    int64_t now = 0;
+    bool measures = false;
+    step.begin = [&](int64_t iteration) {
+      now = iteration;
+      const auto every = settings.gradient_norms_every;
+      measures = every > 0 && (now == 0 || (now + 1) % every == 0);
+    };
+    step.loss = [&](const Batch& batch) {
+      auto current = interaction;
+      current.intermediate_weight = intermediate_weight(settings, now, step.iterations);
+      if (std::exchange(measures, false)) current.measured = &step.parameters;  // of the first micro-batch
+      return interact(current, batch);
+    };
     return train_student(StepKind::kInteract, step);
   }
 

@@ -197,6 +197,7 @@ class Training {
     std::optional<Vote> vote;
     const auto num_mine = std::ssize(work.batches);
     skip_draws(work.num_before);
+    if (step_.begin) step_.begin(iteration_);
     if (step_.prepare) step_.prepare(work.batches);
     for (auto& batch : work.batches) {
       ranks_.check();

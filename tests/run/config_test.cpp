@@ -179,6 +179,13 @@ TEST(Check, RefusesValuesOutOfRange) {
                "key 'dtype' is 'float16', expected float32 or bfloat16 (float16 overflows in training)");
   EXPECT_ERROR(check_with({"device=abacus"}), "key 'device' is 'abacus', expected cpu, cuda or cuda:N");
   EXPECT_ERROR(check_with({"interact.kl_matrix_every=0"}), "key 'interact.kl_matrix_every' must be 1 or more");
+  EXPECT_ERROR(check_with({"interact.gradient_norms_every=-1"}),
+               "key 'interact.gradient_norms_every' is -1, expected 0 or more");
+  EXPECT_ERROR(check_with({"interact.intermediate_weight=-1"}),
+               "key 'interact.intermediate_weight' is -1, expected 0 to 1000000");
+  EXPECT_ERROR(check_with({"interact.intermediate_weight=.nan"}), "interact.intermediate_weight");
+  EXPECT_ERROR(check_with({"interact.intermediate_decay=1.5"}),
+               "key 'interact.intermediate_decay' is 1.5, expected 0 to 1");
   EXPECT_ERROR(check_with({"data.batch_tokens=0"}), "token budgets must be 1 or more");
   EXPECT_ERROR(check_with({"data.workers=0"}), "workers' is 0, expected 1 to 256");
   EXPECT_ERROR(check_with({"student.lora.rank=-1"}), "student.lora wants a rank");

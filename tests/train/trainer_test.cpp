@@ -84,6 +84,23 @@ TEST(Trainer, TellsOfAnIterationsMicroBatchesBeforeTheFirstLoss) {
   EXPECT_EQ(prepared, task.sizes);
 }
 
+TEST(Trainer, TellsOfEveryIterationAlsoWhereItGoesOn) {
+  const Folder folder;
+  std::vector<int64_t> begun;
+  const auto train_some = [&] {
+    Task task;
+    task.step.begin = [&, losses = &task.losses, before = begun.size()](int64_t iteration) {
+      EXPECT_EQ(losses->size(), 2 * (begun.size() - before)) << "before the iteration's first loss";
+      begun.push_back(iteration);
+    };
+    train_in(folder / "run", task, 4);
+  };
+  train_some();
+  fs::remove_all(folder / "run/checkpoints/pull-6");
+  train_some();
+  EXPECT_EQ(begun, (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 4, 5}));
+}
+
 TEST(Trainer, JoinsListsAndLogsARareMetricRarely) {
   const Folder folder;
   Task task;
