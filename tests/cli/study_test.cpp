@@ -113,6 +113,22 @@ TEST(Study, ThatIsStoppedPassesItOnAndGoesOn) {
   expect_the_undisturbed_end(folder);
 }
 
+TEST(Study, AsksNoQuestionAgainOfAnEvaluationThatWasStopped) {
+  const Folder folder;
+  const auto study = write_study(folder);
+  ASSERT_EQ(vlsi_program({"study", study}).status, 0);
+  // As if it had been killed before it judged the answers.
+  const auto evaluation = fs::canonical(folder / "out/seed-1/student-train");
+  fs::remove(evaluation / "stage.json");
+  fs::remove(evaluation / "results.json");
+  const auto asked = fs::last_write_time(evaluation / "answers/000000.json");
+  const auto result = vlsi_program({"study", study});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(content_of(evaluation / "log.txt").find("questions are answered in"), std::string::npos);
+  EXPECT_TRUE(fs::last_write_time(evaluation / "answers/000000.json") == asked);
+  expect_the_undisturbed_end(folder);
+}
+
 TEST(Study, GoesOnBesideARunThatFails) {
   const Folder folder;
   // Which layers there are is known when the model is read.

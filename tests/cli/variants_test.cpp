@@ -263,6 +263,32 @@ TEST(ExpectedMatching, RunsFromEndToEnd) {
 const Arguments kWithoutHead{"--set", "interact.head=false",    "--set", "interact.intermediate_loss=l2",
                              "--set", "verbalize.iterations=0", "--set", "checkpoint.every=1"};
 
+TEST(FadingWeight, GoesOnFromACheckpointWhereItWas) {
+  const Folder whole, parts;
+  const Arguments fading{"--set", "interact.intermediate_weight=0.5",
+                         "--set", "interact.intermediate_decay=0.9",
+                         "--set", "interact.gradient_norms_every=2",
+                         "--set", "interact.iterations=4",
+                         "--set", "finetune.iterations=0"};
+  ASSERT_EQ(distill(whole, fading).status, 0);
+  std::vector<std::pair<int64_t, bool>> measured;
+  for (const auto& line : metrics_of(whole / "run")) {
+    if (line.at("step") != "interact") continue;
+    const bool has_norm = line.contains("intermediate_gradient_norm");
+    EXPECT_EQ(line.contains("last_gradient_norm"), has_norm);
+    measured.emplace_back(line.at("iteration").get<int64_t>(), has_norm);
+  }
+  EXPECT_EQ(measured, (std::vector<std::pair<int64_t, bool>>{{1, true}, {2, true}, {3, false}, {4, true}}));
+
+  ASSERT_EQ(distill(parts, fading).status, 0);
+  // As if it had been killed in the middle of the interaction.
+  ASSERT_TRUE(fs::remove_all(parts / "run/checkpoints/interact-4"));
+  fs::remove_all(parts / "run/model");
+  const auto result = distill(parts, with(fading, {"--resume"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_same_run(parts / "run", whole / "run");
+}
+
 TEST(WithoutHead, GoesOnFromACheckpointWithTheVerbFfnsThatItLearned) {
   const Folder whole, stopped;
   Arguments arguments = kWithoutHead;
