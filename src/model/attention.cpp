@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "model/cpu/full_attention.h"
+#include "model/varied_attention.h"
 
 namespace vlsi {
 
@@ -22,6 +23,7 @@ std::vector<SequenceRun> find_runs(const std::vector<int64_t>& starts) {
 at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<SequenceRun>& runs, bool causal) {
   if (!causal && has_full_attention(q, k, v)) return full_attention(q, k, v, runs);
+  if (has_varied_attention(q, k, v)) return varied_attention(q, k, v, runs, causal);
   const int64_t head_dim = q.size(2);
   const bool grouped = q.size(1) != k.size(1);
   std::vector<int64_t> sizes;
