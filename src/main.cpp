@@ -1,4 +1,6 @@
 // argv to command; the only place that exits.
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -70,6 +72,10 @@ int main(int argc, char** argv) {
   } catch (const Error& error) {
     std::cerr << "vlsi: " << error.what() << "\n";
     return 2;
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    std::cerr << "vlsi: the run failed: " << text.substr(0, text.find('\n')) << "\n";
+    return 1;
   } catch (const std::exception& error) {
     std::cerr << "vlsi: the run failed: " << error.what() << "\n";
     return 1;

@@ -68,7 +68,7 @@ OrderedJson asked(const EvaluateOptions& options, const ChosenBenchmark& chosen)
   if (const auto drafting = options.decoding.draft.files(model.model).verbalizers; !drafting.empty()) {
     asked["verbalizers"] = fingerprint_of_directory(drafting);
   }
-  asked["device"] = model.device.value.is_cuda() ? "cuda" : "cpu";
+  asked["device"] = c10::DeviceTypeName(model.device.value.type(), /*lower_case=*/true);
   asked["dtype"] = text_of(*model.dtype);
   asked["quantize"] = text_of(model.quantize);
   return asked;

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/present_device.h"
 
 namespace vlsi {
 
@@ -83,7 +84,7 @@ Speaker load(const ModelOptions& options, SpecialText special_text, SpeakerFiles
   more.model = options.model;
   more.adapter = options.adapter;
   more.quantize = options.quantize;
-  if (more.quantize != Quantization::kNone && options.device.value.is_cuda()) {
+  if (more.quantize != Quantization::kNone && !options.device.value.is_cpu()) {
     fail("--quantize is '", text_of(more.quantize), "', which is for the CPU, and --device is '", options.device.text(),
          "'");
   }
@@ -97,8 +98,10 @@ void require_empty(const std::filesystem::path& folder, const char* action) {
 }
 
 void check_device(const DeviceName& device) {
-  if (device.value.is_cuda() && !at::globalContext().hasCUDA())
-    fail("--device is '", device.text(), "', but there is no GPU here that LibTorch can use");
+  if (is_here(device)) return;
+  const int64_t number = num_devices(device.value.type());
+  fail("--device is '", device.text(), "', but there is ",
+       number == 0 ? "no GPU here that LibTorch can use" : concat("none beyond number ", number - 1, " here"));
 }
 
 }  // namespace vlsi

@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "base/send.h"
+
 namespace vlsi {
 namespace {
 
@@ -139,9 +141,9 @@ Batch pack_pairs(const std::vector<SamplePair>& pairs) {
 }
 
 Batch to_device(Batch batch, at::Device device) {
-  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.label_weights,
-                       &batch.patches, &batch.image_token_positions}) {
-    if (tensor->defined()) *tensor = tensor->to(device);
+  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.patches,
+                       &batch.image_token_positions}) {
+    if (tensor->defined()) *tensor = send(*tensor, device);
   }
   if (batch.teachers) batch.teachers = std::make_shared<const Batch>(to_device(*batch.teachers, device));
   return batch;

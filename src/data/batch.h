@@ -46,7 +46,8 @@ Batch pack(const std::vector<Sample>& samples);
 /// The same of the models' own samples, with the teacher's beside them where there are any: for all pairs or for none.
 Batch pack_pairs(const std::vector<SamplePair>& pairs);
 
-/// The same batch with its tensors, the teacher's among them, on `device`.
+/// The same batch with its tensors, the teacher's among them, on `device`; but for the labels' weights, whose sum the
+/// host needs.
 Batch to_device(Batch batch, at::Device device);
 
 }  // namespace vlsi

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "base/send.h"
 #include "model/fused.h"
 
 namespace vlsi {
@@ -76,7 +77,10 @@ RotaryTable vision_rotary_table(std::span<const PictureShape> pictures, int64_t 
   const auto frequencies = inverse_frequencies(head_dim / 2, 10000.0, at::kCPU);
   const auto angles =
       (at::cat(places).unsqueeze(-1).to(at::kFloat) * frequencies).flatten(1);  // [P, 2, d/4] -> [P, d/2]
-  return {angles.cos().to(options), angles.sin().to(options)};
+  const auto there = [&](const at::Tensor& x) {
+    return send(x, options.device()).to(c10::typeMetaToScalarType(options.dtype()));
+  };
+  return {there(angles.cos()), there(angles.sin())};
 }
 
 QwenPatchEmbedding::QwenPatchEmbedding(const QwenVision& config, bool with_bias) {

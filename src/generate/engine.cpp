@@ -31,6 +31,14 @@ std::span<float> values_of(const at::Tensor& logits) {
   return {logits.mutable_data_ptr<float>(), static_cast<size_t>(logits.numel())};
 }
 
+/// The largest of each row of logits [rows, V] and its place, read from a device in one copy.
+std::pair<at::Tensor, at::Tensor> largest_on_host(const at::Tensor& logits) {
+  const auto [highest, likeliest] = logits.max(-1);
+  if (logits.is_cpu()) return {highest, likeliest};
+  const auto both = at::stack({highest.to(at::kDouble), likeliest.to(at::kDouble)}).cpu();  // a token's id is exact
+  return {both[0].to(at::kFloat), both[1].to(at::kLong)};
+}
+
 }  // namespace
 
 class Engine::State {
@@ -301,8 +309,10 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
     fail_jobs(jobs, std::current_exception());
     return;
   }
-  const auto [highest, likeliest] = logits.max(-1);
-  const auto values = highest.cpu(), tokens = likeliest.cpu();
+  const bool needs_logits =
+      std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job->takes_logits() || job->num_beams() > 1; });
+  if (needs_logits) logits = logits.cpu();  // once for all of them
+  const auto [values, tokens] = largest_on_host(logits);
   int64_t next = 0;
   for (const auto& job : jobs) {
     const int64_t first = next;

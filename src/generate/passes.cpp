@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/send.h"
 
 namespace vlsi {
 namespace {
@@ -85,7 +86,7 @@ class PassBuilder {
     batch.answer_positions = at::tensor(wanted_rows_, at::kLong);
     batch.image_token_positions = at::tensor(image_tokens_, at::kLong);
     for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.image_token_positions}) {
-      *tensor = tensor->to(model_.device());
+      *tensor = send(*tensor, model_.device());
     }
     const CachedPass pass(cache, std::move(sequences_), new_tokens_);
     return model_.forward_cached(batch, join(picture_rows_), pass, request, lower);
@@ -115,7 +116,7 @@ std::vector<size_t> extend_drafts(const Draft& draft, const std::vector<PassPiec
   }
   if (asked.empty()) return {};
   const auto logits =
-      draft.logits(rows.index_select(0, at::tensor(places, at::kLong).to(rows.device())));  // [asked, V]
+      draft.logits(rows.index_select(0, send(at::tensor(places, at::kLong), rows.device())));  // [asked, V]
   const auto likeliest = logits.argmax(-1).cpu();
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto& [job, branch, count, max_draft] = pieces[asked[i]];
@@ -140,7 +141,7 @@ at::Tensor run_pass(const Vlm& model, PictureFeatures* pictures, KvCache& cache,
   const auto rows = builder.run(cache).final_rows;
   for (const auto& piece : pieces) piece.branch->num_known += piece.count;
   if (std::is_sorted(order.begin(), order.end())) return rows;
-  return at::empty_like(rows).index_copy_(0, at::tensor(order, at::kLong).to(rows.device()), rows);
+  return at::empty_like(rows).index_copy_(0, send(at::tensor(order, at::kLong), rows.device()), rows);
 }
 
 at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft,

@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include "base/send.h"
+
 namespace vlsi {
 
 at::Tensor weighted(const at::Tensor& values, const Batch& batch) {
-  return batch.label_weights.defined() ? values * batch.label_weights : values;
+  return batch.label_weights.defined() ? values * send(batch.label_weights, values.device()) : values;
 }
 
 void add_answer_means(std::map<std::string, Mean>& means, const std::string& name, const at::Tensor& losses,
@@ -13,7 +15,14 @@ void add_answer_means(std::map<std::string, Mean>& means, const std::string& nam
   const auto is_word = batch.labels.ne(end_of_turn);
   const auto values = weighted(losses.detach(), batch);
   means[name] = {values.sum(-1), batch.sum_of_weights()};
-  means[name + "_words"] = {(values * is_word).sum(-1), weighted(is_word, batch).sum().item<double>()};
+  const auto weight = weighted(is_word, batch).sum();
+  auto& words = means[name + "_words"];
+  words.sum = (values * is_word).sum(-1);
+  if (weight.is_cpu()) {
+    words.weight = weight.item<double>();
+  } else {
+    words.weight_there = weight;
+  }
 }
 
 }  // namespace vlsi

@@ -11,9 +11,10 @@ namespace vlsi {
 StepOutput verbalize(FrozenRows& backbone, const Verbalizers& verbalizers, const Batch& batch, int32_t end_of_turn) {
   const auto u = verbalizers.forward(backbone.read(batch).layers, batch);                // [t, N, D]
   const auto losses = cross_entropy(u, backbone.model().head().detach(), batch.labels);  // [t, N]
-  check_finite(losses, "loss", layer_names("verbalized", verbalizers.layers(), /*with_last=*/false), batch);
 
   StepOutput output;
+  check_finite(losses, "loss", layer_names("verbalized", verbalizers.layers(), /*with_last=*/false), batch,
+               output.checks);
   output.loss = weighted(losses, batch).sum();
   add_answer_means(output.means, "layer_loss", losses, batch, end_of_turn);
   return output;

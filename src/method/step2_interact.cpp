@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/send.h"
 #include "method/answer_means.h"
 #include "objective/cross_entropy.h"
 #include "objective/finite.h"
@@ -30,7 +31,7 @@ struct TeacherView {
 /// [layers, N]
 at::Tensor row_sums(const at::Tensor& rows) { return rows.detach().sum(-1, /*keepdim=*/false, at::kFloat); }
 
-TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) {
+TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch, StepOutput& output) {
   const auto& config = interaction.config;
   const auto& teacher = interaction.teacher;
   const bool all_layers = config.intermediate_loss == LossKind::kKl;
@@ -39,7 +40,8 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
     if (!takes(config, LossKind::kKl)) return view;
     view.summary = teacher.summarize(batch);
     view.advantage = view.summary.advantage;
-    check_finite(view.summary.entropy, "entropy", layer_names("teacher", teacher.layers, /*with_last=*/true), batch);
+    check_finite(view.summary.entropy, "entropy", layer_names("teacher", teacher.layers, /*with_last=*/true), batch,
+                 output.checks);
     if (!all_layers) {
       const int64_t last = view.summary.entropy.size(0) - 1;
       view.summary = {view.summary.expected_row.narrow(0, last, 1), view.summary.entropy.narrow(0, last, 1)};
@@ -50,7 +52,8 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
   view.rows = teacher.running->read(batch);
   view.advantage = view.rows.advantage;
   if (config.last_loss == LossKind::kDivergence) {
-    check_finite(row_sums(view.rows.last), "sum of a row", layer_names("teacher", {}, /*with_last=*/true), batch);
+    check_finite(row_sums(view.rows.last), "sum of a row", layer_names("teacher", {}, /*with_last=*/true), batch,
+                 output.checks);
   }
   if (takes(config, LossKind::kKl)) {
     const auto u = all_layers ? joined(view.rows) : view.rows.last;
@@ -59,13 +62,14 @@ TeacherView look_at_teacher(const Interaction& interaction, const Batch& batch) 
   return view;
 }
 
-VerbalRows look_at_student(const Interaction& interaction, const Batch& batch) {
+VerbalRows look_at_student(const Interaction& interaction, const Batch& batch, StepOutput& output) {
   auto rows = read_layers(interaction.student, interaction.verbalizers, batch, interaction.pictures);
   if (rows.layers.defined()) {
     check_finite(row_sums(rows.layers), "sum of a row",
-                 layer_names("student", interaction.verbalizers->layers(), /*with_last=*/false), batch);
+                 layer_names("student", interaction.verbalizers->layers(), /*with_last=*/false), batch, output.checks);
   }
-  check_finite(row_sums(rows.last), "sum of a row", layer_names("student", {}, /*with_last=*/true), batch);
+  check_finite(row_sums(rows.last), "sum of a row", layer_names("student", {}, /*with_last=*/true), batch,
+               output.checks);
   return rows;
 }
 
@@ -120,15 +124,15 @@ Batch weigh_positions(const Interaction& interaction, const TeacherView& teacher
   if (!weighting.is_on()) return batch;
   TORCH_CHECK(teacher.advantage.defined(), "the teacher gives no visual advantage");
   check_finite(teacher.advantage.unsqueeze(0), "visual advantage", layer_names("teacher", {}, /*with_last=*/true),
-               batch);
+               batch, output.checks);
   add_answer_means(output.means, "visual_advantage", teacher.advantage, batch, interaction.end_of_turn);
   return weighed_by_advantage(batch, teacher.advantage, weighting.strength);
 }
 
 InteractionLosses interaction_losses(const Interaction& interaction, const Batch& given, StepOutput& output) {
   const auto& config = interaction.config;
-  const auto student = look_at_student(interaction, given);
-  const auto teacher = look_at_teacher(interaction, given);
+  const auto student = look_at_student(interaction, given, output);
+  const auto teacher = look_at_teacher(interaction, given, output);
   const auto batch = weigh_positions(interaction, teacher, given, output);
   const double weight = batch.sum_of_weights();
 
@@ -168,6 +172,8 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
   const int64_t num_student = pairs.size(0), num_teacher = pairs.size(1);
   const auto values = pairs.detach().to(at::kCPU, at::kDouble).contiguous();
   const std::span matrix(values.const_data_ptr<double>(), static_cast<size_t>(values.numel()));
+  // On a device this is the first time that the host sees anything of the micro-batch.
+  if (!output.checks.empty() && !values.isfinite().all().item<bool>()) settle(output.checks);
   const auto& matching = interaction.config.matching;
   const auto matches = match_layers(matrix, num_student, num_teacher, matching, interaction.random);
 
@@ -185,7 +191,7 @@ at::Tensor matched_loss(const Interaction& interaction, const at::Tensor& pairs,
     output.lists = {{"matches", std::move(matched)}, {name, std::move(losses)}};
   }
   output.means[name + "_matrix"] = {pairs.detach() * weight, weight};
-  return (weights.to(pairs.options().requires_grad(false)) * pairs).sum();
+  return (send(weights, pairs.device()).to(pairs.scalar_type()) * pairs).sum();
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "base/send.h"
 #include "model/attention.h"
 
 namespace vlsi {
@@ -64,7 +65,7 @@ CachedPass::CachedPass(KvCache& cache, std::vector<CachedSequence> sequences, Ne
     num_tokens_ += sequence.num_new;
     is_decoding_ = is_decoding_ && (sequence.num_new == 1 || new_tokens == NewTokens::kOneByOne);
   }
-  slots_ = at::tensor(slots, at::kLong).to(example.device());
+  slots_ = send(at::tensor(slots, at::kLong), example.device());
   if (is_decoding_ && has_cached_attention(example, example)) {
     for (const auto& sequence : sequences_) {
       for (int64_t token = 1; token <= sequence.num_new; ++token) {
@@ -94,7 +95,7 @@ at::Tensor CachedPass::slots_of(const Run& run) const {
       slots.push_back(slot_of(sequence, token));
     }
   }
-  return at::tensor(slots, at::kLong).to(slots_.device());
+  return send(at::tensor(slots, at::kLong), slots_.device());
 }
 
 at::Tensor CachedPass::attend(const Run& run, const KvCache::Layer& layer, const at::Tensor& q, const at::Tensor& k,

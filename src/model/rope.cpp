@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "base/send.h"
+
 namespace vlsi {
 namespace {
 
@@ -26,13 +28,13 @@ std::vector<int64_t> axes_of_frequencies(const TextConfig& config) {
 
 at::Tensor inverse_frequencies(int64_t width, double base, at::Device device) {
   const auto exponents = at::arange(0, width, 2, at::TensorOptions(at::kFloat)) / static_cast<double>(width);
-  return (1.0 / at::pow(at::scalar_tensor(base, at::kFloat), exponents)).to(device);
+  return send(1.0 / at::pow(at::scalar_tensor(base, at::kFloat), exponents), device);
 }
 
 RotaryTable rotary_table(const at::Tensor& positions, const TextConfig& config, at::ScalarType dtype) {
   const auto frequencies = inverse_frequencies(config.head_dim(), config.rope_theta, positions.device());
   const auto all = positions.to(at::kFloat).unsqueeze(-1) * frequencies;  // [A, T, d/2]
-  const auto axes = at::tensor(axes_of_frequencies(config), at::kLong).to(positions.device());
+  const auto axes = send(at::tensor(axes_of_frequencies(config), at::kLong), positions.device());
   const auto angles =
       all.gather(0, axes.view({1, 1, -1}).expand({1, all.size(1), -1})).squeeze(0);  // [A, T, d/2] -> [T, d/2]
   return {angles.cos().to(dtype), angles.sin().to(dtype)};

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,18 @@ std::vector<std::string> layer_names(const std::string& whose, const std::vector
 /// they are.
 void check_finite(const at::Tensor& values, const std::string& what, const std::vector<std::string>& names,
                   const Batch& batch);
+
+/// A check of values on a device whose outcome the host has not waited for.
+struct PendingCheck {
+  at::Tensor passed;             // [] bool, on the device
+  std::function<void()> report;  // throws the Error of a check that failed
+};
+
+/// The same of values on the CPU. On a device, the check is put behind `pending`, and nobody waits.
+void check_finite(const at::Tensor& values, const std::string& what, const std::vector<std::string>& names,
+                  const Batch& batch, std::vector<PendingCheck>& pending);
+
+/// Waits for the checks. The Error of the first one that failed.
+void settle(const std::vector<PendingCheck>& pending);
 
 }  // namespace vlsi

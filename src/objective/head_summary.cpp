@@ -107,14 +107,13 @@ at::Tensor head_gradient(const at::Tensor& u, const at::Tensor& head, const at::
     if (has_tile_products(input)) return vocabulary_gradient(input, *tile_products(input), c, weight, label);
   }
   auto gradient = at::empty_like(head);
-  const auto position = at::arange(flat.size(0), label.options());
   for (int64_t first = 0; first < head.size(0); first += kTileRows) {
     const int64_t count = std::min(kTileRows, head.size(0) - first);
     const auto z = wide_product(flat, head.narrow(0, first, count).t());  // [M, tile]
     auto q = (z - c.unsqueeze(-1)).exp_();
-    const auto here = (label.ge(first) & label.lt(first + count)).nonzero().squeeze(-1);
-    q.index_put_({position.index_select(0, here), label.index_select(0, here) - first}, at::full({}, -1.0, q.options()),
-                 /*accumulate=*/true);
+    const auto is_here = label.ge(first) & label.lt(first + count);
+    q.scatter_add_(1, (label - first).clamp(0, count - 1).unsqueeze(-1),
+                   is_here.to(q.scalar_type()).neg_().unsqueeze(-1));
     q.mul_(weight.unsqueeze(-1));
     gradient.narrow(0, first, count).copy_(at::mm(q.t(), flat.to(q.scalar_type())));
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/send.h"
 #include "objective/cpu/tile_products.h"
 
 namespace vlsi {
@@ -20,7 +21,7 @@ at::Tensor squared_differences(const at::Tensor& own, const at::Tensor& u, const
   const auto agreement = at::einsum("snd,lnd->sln", {u, row});                   // [S, L, N]
   const auto difference = own.unsqueeze(1) - 2 * agreement + norm.unsqueeze(0);  // [S, L, N]
   if (weights.defined() && weights.numel() > 0) {
-    const auto wide = weights.to(difference.scalar_type());
+    const auto wide = send(weights, difference.device()).to(difference.scalar_type());
     return (difference * wide).sum(-1) / (wide.sum() * divisor);
   }
   return difference.sum(-1) / static_cast<double>(std::max<int64_t>(1, u.size(1)) * divisor);

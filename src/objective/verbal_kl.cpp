@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/send.h"
 #include "objective/head_summary.h"
 
 namespace vlsi {
@@ -30,7 +31,8 @@ struct Positions {
   /// `values` [layers, N] or [layers, N, D], each times its position's weight.
   at::Tensor weigh(const at::Tensor& values) const {
     if (!weights.defined()) return values;
-    return values * (values.dim() == 3 ? weights.unsqueeze(-1) : weights).to(values.scalar_type());
+    const auto there = send(weights, values.device()).to(values.scalar_type());
+    return values * (values.dim() == 3 ? there.unsqueeze(-1) : there);
   }
 };
 

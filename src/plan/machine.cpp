@@ -18,22 +18,26 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 }  // namespace
 
-double measure_products(at::ScalarType dtype, int64_t width, int64_t inner_width, double seconds) {
+double measure_products(at::ScalarType dtype, int64_t width, int64_t inner_width, double seconds, at::Device device) {
   // More rows where the product is narrow: in a short one, waiting for the other threads is most of the time on a busy
   // machine.
   constexpr int64_t kLeastRows = 512, kMostRows = 1 << 16, kMultiplications = int64_t{1} << 29;
   const int64_t num_rows = std::clamp(kMultiplications / (width * inner_width), kLeastRows, kMostRows);
   at::NoGradGuard no_grad;
-  const auto options = at::TensorOptions().dtype(dtype);
+  const auto options = at::TensorOptions(device).dtype(dtype);
   const auto x = at::ones({num_rows, width}, options), weight = at::ones({inner_width, width}, options);
   const double flops =
       2.0 * static_cast<double>(num_rows) * static_cast<double>(width) * static_cast<double>(inner_width);
-  at::linear(x, weight);  // what a first call alone sets up
+  const auto multiply = [&] {
+    const auto product = at::linear(x, weight);
+    if (!device.is_cpu()) product[0][0].item();  // waits for it
+  };
+  multiply();  // what a first call alone sets up
   const auto start = Clock::now();
   double best = 0;
   for (int i = 0; i < 2 || seconds_since(start) < seconds; ++i) {
     const auto began = Clock::now();
-    at::linear(x, weight);
+    multiply();
     best = std::max(best, flops / std::max(1e-9, seconds_since(began)));
   }
   return best;

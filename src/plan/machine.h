@@ -18,7 +18,8 @@ struct MachineRates {
 
 /// Multiplications and additions a second of [rows, width] x [width, inner_width] in `dtype`, with 512 rows or more:
 /// the best of the products that fit into `seconds`, at least two.
-double measure_products(at::ScalarType dtype, int64_t width, int64_t inner_width, double seconds);
+double measure_products(at::ScalarType dtype, int64_t width, int64_t inner_width, double seconds,
+                        at::Device device = at::kCPU);
 
 /// Bytes a second of reading pieces of 8 MiB that are spread over `files`, for `seconds` at most. 0 for no bytes; Error
 /// for a file that cannot be read.

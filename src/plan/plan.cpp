@@ -9,6 +9,7 @@
 #include "base/disk_space.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/present_device.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
 #include "checkpoint/load.h"
@@ -69,9 +70,9 @@ class Planner {
         dtype_(config.dtype),
         done_(done_by(config, options.resume)),
         steps_(steps_left(config, options.among, done_)) {
-    if (!config.device.value.is_cpu()) {
+    if (!is_here(config.device)) {
       fail(config.out.string(), ": key 'device' is ", config.device.text(),
-           "; a plan counts the memory of a run on the cpu (--device cpu)");
+           ", which is not here; a plan needs the device that it is for");
     }
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.model->config(), "student.layers", config.out.string());
@@ -103,7 +104,7 @@ class Planner {
                                      step == StepKind::kVerbalizeTeacher ? of_teacher : of_student, of_teacher);
     }
     constexpr double kTokenizers = 512 << 20;
-    program_bytes_ = program_bytes_now() + kTokenizers;
+    program_bytes_ = program_bytes_now() + (config_.device.value.is_cpu() ? kTokenizers : 0);
   }
 
   /// The steps of `config`, which differs from the planned one in what the models, steps and records do not depend on.
@@ -144,7 +145,7 @@ class Planner {
     if (!config_.activation_checkpointing) {
       attempt("activation_checkpointing: true", [](RunConfig& config) { config.activation_checkpointing = true; });
     }
-    if (teacher_ && config_.teacher.residency != Residency::kSharded && !config_.device.value.is_cuda()) {
+    if (teacher_ && config_.teacher.residency != Residency::kSharded && config_.device.value.is_cpu()) {
       attempt("teacher.quantize: int8", [](RunConfig& config) { config.teacher.quantize = Quantization::kInt8; });
     }
     if (teacher_ && config_.teacher.residency == Residency::kResident) {
@@ -190,10 +191,12 @@ class Planner {
     constexpr double kSeconds = 0.3;
     const auto& text = student_.text();
     MachineRates rates;
-    rates.model_flops_per_second = measure_products(dtype_, text.hidden_size, text.intermediate_size, kSeconds);
+    rates.model_flops_per_second =
+        measure_products(dtype_, text.hidden_size, text.intermediate_size, kSeconds, config_.device);
     rates.float32_flops_per_second =
-        dtype_ == at::kFloat ? rates.model_flops_per_second
-                             : measure_products(at::kFloat, text.hidden_size, text.intermediate_size, kSeconds);
+        dtype_ == at::kFloat
+            ? rates.model_flops_per_second
+            : measure_products(at::kFloat, text.hidden_size, text.intermediate_size, kSeconds, config_.device);
     if (!teacher_) return rates;
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator(config_.teacher.model)) {
@@ -238,6 +241,7 @@ class Planner {
 
  private:
   double program_bytes_now() const {
+    if (!config_.device.value.is_cpu()) return given_program_bytes_.value_or(0);  // what is on it is not free already
     return given_program_bytes_.value_or(static_cast<double>(resident_memory()) + kProgramBytes);
   }
 
@@ -299,7 +303,7 @@ const StepPlan& Plan::largest_step() const {
 
 bool Plan::fits_disk() const { return folder_bytes(disk) <= static_cast<double>(free_disk_bytes + own_disk_bytes); }
 
-Room room_for(const RunConfig& config) { return {available_memory(), free_bytes(config)}; }
+Room room_for(const RunConfig& config) { return {free_memory(config.device), free_bytes(config)}; }
 
 Plan make_plan(const RunConfig& config, const PlanOptions& options) {
   Planner planner(config, options);
@@ -307,7 +311,7 @@ Plan make_plan(const RunConfig& config, const PlanOptions& options) {
   check_given_verbalizers(config);
   planner.look_at_data();
   Plan plan;
-  plan.available_bytes = available_memory();
+  plan.available_bytes = free_memory(config.device);
   plan.steps = planner.plan_steps(config);
   plan.disk = planner.disk();
   plan.free_disk_bytes = free_bytes(config);

@@ -33,7 +33,7 @@ struct Advice {
 
 struct Plan {
   std::vector<StepPlan> steps;
-  std::optional<int64_t> available_bytes;  // of memory, now
+  std::optional<int64_t> available_bytes;  // of the device's memory, now
   std::vector<MemoryPart> disk;            // what the run writes
   int64_t free_disk_bytes = 0;             // where it writes it
   int64_t own_disk_bytes = 0;              // what a run that is continued has there already
@@ -51,12 +51,13 @@ struct PlanOptions {
   bool measures = true;                      // the machine's rates
   bool resume = false;                       // what is left of the run in its folder, from its newest checkpoint on
   int64_t num_ranks = 1;                     // memory, work and time are those of one of them, on a machine of its own
-  std::optional<double> program_bytes = {};  // of memory before the run begins; if not given, those of this process
+  std::optional<double> program_bytes = {};  // of memory before the run begins; if not given, those of this process,
+                                             // which on another device than the CPU are none
 };
 
 /// The plan of `config` (checked by check()) on this machine. Reads configurations, headers, tokenizers and the first
-/// records of the data. Error for what the run itself would refuse of these, for a device that is not the CPU, and for
-/// a run without steps.
+/// records of the data. Memory is that of the device. Error for what the run itself would refuse of these, for a device
+/// that is not here, and for a run without steps.
 Plan make_plan(const RunConfig& config, const PlanOptions& options);
 
 /// {"peak_bytes", "available_bytes", "fits", "steps", "disk", "rates", "advice"}; docs/formats.md.
@@ -72,7 +73,7 @@ struct Room {
 };
 Room room_for(const RunConfig& config);
 
-/// Error naming step, need and remedies when the planned part of a run on the CPU needs more memory or disk than there
+/// Error naming step, need and remedies when the planned part of a run needs more memory or disk than there
 /// is. The data is only looked at where the largest micro-batches that the configuration allows would not fit.
 void check_fits(const RunConfig& config, const PlanOptions& options, const Room& room);
 

@@ -43,6 +43,7 @@ class Step {
         b_(element_size(run)),
         accumulate_(micro_batches_of_a_rank(run, kind)),
         ranks_(static_cast<double>(run.num_ranks)),
+        is_on_device_(!run.config.device.value.is_cpu()),
         runs_student_(kind != StepKind::kVerbalizeTeacher),
         runs_teacher_(step_runs_teacher(run, kind)),
         trained_(trained_values(run, kind)) {}
@@ -82,6 +83,7 @@ class Step {
 
   /// Converted weights are memory from loading on; views are so once they are read.
   double resident_weights(const ModelSizes& model) const {
+    if (is_on_device_) return model.all.bytes();
     double viewed = model.part("decoder").viewed_bytes + model.table.viewed_bytes;
     if (!model.text().tie_word_embeddings) viewed += touched_rows(model);
     if (shown(model).patches > 0) viewed += model.part("vision").viewed_bytes + model.part("projector").viewed_bytes;
@@ -90,7 +92,7 @@ class Step {
 
   /// The student is not read while the teacher is verbalized: its views leave memory.
   double student_weights() const {
-    return runs_student_ ? resident_weights(run_.student) : run_.student.all.converted_bytes;
+    return runs_student_ || is_on_device_ ? resident_weights(run_.student) : run_.student.all.converted_bytes;
   }
 
   /// Where the teacher is; a rank alone holds all of a sharded one.
@@ -136,6 +138,7 @@ class Step {
       }
     }
     const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base / ranks_;
+    if (is_on_device_) base = 0;  // the weights there are copies already
     return b_ * base + masters + kFloatBytes * adapter_values(run_);
   }
 
@@ -173,6 +176,7 @@ class Step {
 
   /// While a model is loaded, what is converted is in memory as it is stored, too.
   double loading() const {
+    if (is_on_device_) return 0;  // it passes through the host's
     const auto stored = [](const ModelSizes& model) {
       return model.all.stored_bytes - model.all.viewed_bytes + model.all.converted_bytes;
     };
@@ -361,7 +365,7 @@ class Step {
   const DataShape& data_;
   const BatchShape &batch_, &teacher_batch_;
   const double iterations_, b_, accumulate_, ranks_;
-  const bool runs_student_, runs_teacher_;
+  const bool is_on_device_, runs_student_, runs_teacher_;
   const TrainedValues trained_;
 };
 

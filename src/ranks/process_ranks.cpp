@@ -79,18 +79,23 @@ class C10dRanks : public ProcessRanks {
 
   std::unique_ptr<Exchange> start_all_gather(const at::Tensor& share, const at::Tensor& whole) const override {
     auto input = share.view(-1), output = whole.view(-1);  // Gloo wants shares of the input's own shape
-    return start([&] { return backend(share)->_allgather_base(output, input); });
+    if (!goes_by_host(whole)) return start([&] { return backend(share)->_allgather_base(output, input); });
+    auto host_input = input.cpu(), host_output = at::empty_like(output, at::kCPU);
+    return start([&] { return gloo_->_allgather_base(host_output, host_input); },
+                 [output, host_output] { output.copy_(host_output); });
   }
 
   std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& share) const override {
     auto input = whole, output = share;
     if (whole.is_cuda()) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
+    input = input.cpu();
     // Gloo would reduce everything on every rank: twice the way for the data, and a copy.
-    auto received = at::empty_like(whole);
+    auto received = at::empty_like(input);
     std::vector<int64_t> evenly;
     const auto add_up = [output, received]() mutable {
-      output.copy_(received[0]);
-      for (int64_t i = 1; i < received.size(0); ++i) output.add_(received[i]);
+      const auto sum = output.is_cpu() ? output.copy_(received[0]) : received[0];
+      for (int64_t i = 1; i < received.size(0); ++i) sum.add_(received[i]);
+      if (!output.is_cpu()) output.copy_(sum);
     };
     return start([&] { return gloo_->alltoall_base(received, input, evenly, evenly); }, add_up);
   }
@@ -114,6 +119,8 @@ class C10dRanks : public ProcessRanks {
   }
 
  private:
+  /// Gloo reads the CPU's memory alone.
+  static bool goes_by_host(const at::Tensor& tensor) { return !tensor.is_cuda() && !tensor.is_cpu(); }
   c10d::Backend* backend(const at::Tensor& tensor) const { return tensor.is_cuda() ? nccl_.get() : gloo_.get(); }
 
   /// Runs `action`, of which every error is one of the ranks.

@@ -238,7 +238,7 @@ void check_quantized(const RunConfig& config, const std::string& place) {
     fail(found(), "', which needs teacher.residency resident or streamed, found '", text_of(config.teacher.residency),
          "'");
   }
-  if (config.device.value.is_cuda())
+  if (!config.device.value.is_cpu())
     fail(found(), "', which is for the CPU, and 'device' is '", config.device.text(), "'");
 }
 

@@ -1,5 +1,6 @@
 #include "run/distill.h"
 
+#include <c10/util/Exception.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -325,7 +327,16 @@ class Run {
 }  // namespace
 
 Outcome distill(const RunConfig& config, const DistillOptions& options, const Ranks& ranks) {
-  return Run(config, options, ranks).run();
+  try {
+    return Run(config, options, ranks).run();
+  } catch (const c10::OutOfMemoryError& error) {
+    const std::string text = error.what_without_backtrace();
+    const auto found = newest_checkpoint(config.out);
+    fail("running ", config.out.string(), ": ", config.device.text(),
+         " is out of memory: ", text.substr(0, text.find('\n')), "; ",
+         found ? concat("go on from ", found->path.filename().string(), " by --resume") : "there is no checkpoint yet",
+         "; what takes less: a smaller batch_tokens, activation_checkpointing: true, and what vlsi plan names");
+  }
 }
 
 }  // namespace vlsi

@@ -23,10 +23,12 @@ OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
       const auto batch = to_device(std::move(part->batch), model.device());
       const auto output = finetune(model, batch, processor.end_of_turn(), speaker.pictures.get());
       for (const auto& [name, mean] : output.means) sums.add(name, mean);
+      settle(output.checks);
       progress.update(pass.num_done());
     }
     pass.finish("validating");
   }
+  sums.to_host();
   const auto means = sums.means();
   return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/send.h"
 
 namespace vlsi {
 namespace {
@@ -80,7 +81,7 @@ TeacherSummary TeacherCache::load(const Batch& batch, const std::vector<int64_t>
     if (weighs) advantage.narrow(0, start, length).copy_(values[2]);
   }
   const auto device = batch.tokens.device();
-  return {rows.to(device), entropy.to(device), weighs ? advantage.to(device) : advantage};
+  return {send(rows, device), send(entropy, device), weighs ? send(advantage, device) : advantage};
 }
 
 void TeacherCache::read_ahead(const Sample& sample) const {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -30,9 +31,38 @@ OrderedJson nested_list(const at::Tensor& values) {
 
 void MetricSums::add(const std::string& name, const Mean& mean) {
   auto& total = sums_[name];
-  const auto sum = mean.sum.detach().to(at::kCPU, at::kDouble);
+  const auto sum = mean.sum.detach().to(at::kDouble);
   total.sum = total.sum.defined() ? total.sum + sum : sum;
   total.weight += mean.weight;
+  if (!mean.weight_there.defined()) return;
+  const auto weight = mean.weight_there.detach().to(at::kDouble);
+  total.weight_there = total.weight_there.defined() ? total.weight_there + weight : weight;
+}
+
+std::vector<double> MetricSums::to_host(const std::vector<at::Tensor>& more) {
+  std::vector<at::Tensor*> there;
+  std::vector<at::Tensor> values;
+  for (auto& [name, mean] : sums_) {
+    for (auto* tensor : {&mean.sum, &mean.weight_there}) {
+      if (!tensor->defined() || tensor->is_cpu()) continue;
+      there.push_back(tensor);
+      values.push_back(tensor->flatten());
+    }
+  }
+  for (const auto& number : more) values.push_back(number.to(at::kDouble).view(1));
+  if (values.empty()) return {};
+  const auto all = at::cat(values).cpu();
+  int64_t first = 0;
+  for (auto* sum : there) {
+    const int64_t count = sum->numel();
+    *sum = all.narrow(0, std::exchange(first, first + count), count).view(sum->sizes());
+  }
+  for (auto& [name, mean] : sums_) {
+    if (auto weight = std::exchange(mean.weight_there, at::Tensor()); weight.defined())
+      mean.weight += weight.item<double>();
+  }
+  const std::span numbers(all.const_data_ptr<double>(), static_cast<size_t>(all.numel()));
+  return {numbers.begin() + first, numbers.end()};
 }
 
 void MetricSums::add(const OrderedJson& packed) {

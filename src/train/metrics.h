@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -16,12 +17,16 @@ namespace vlsi {
 struct Mean {
   at::Tensor sum;
   double weight = 0;
+  at::Tensor weight_there = {};  // [], on a device; undefined: `weight` is all
 };
 
 /// Adds up over the micro-batches of an iteration.
 class MetricSums {
  public:
   void add(const std::string& name, const Mean& mean);
+  /// Brings the sums that are on a device to the host, in one copy, with the numbers `more` [] there behind them, whose
+  /// values are returned.
+  std::vector<double> to_host(const std::vector<at::Tensor>& more = {});
   /// Of another rank: what its packed() gave.
   void add(const OrderedJson& packed);
   /// The sums, with every bit: {name: {"shape", "values", "weight"}}; for MessagePack, not for text, since values may

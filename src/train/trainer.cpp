@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -195,6 +197,7 @@ class Training {
   /// before its last micro-batch, or when it is interrupted before, and counts the votes when it has the loss.
   std::optional<Account> run_batches(Work& work, Account account) {
     std::optional<Vote> vote;
+    std::vector<PendingCheck> checks;
     const auto num_mine = std::ssize(work.batches);
     skip_draws(work.num_before);
     if (step_.begin) step_.begin(iteration_);
@@ -215,12 +218,24 @@ class Training {
       account.sums.add("loss", {output.loss, batch_weight});
       for (const auto& [name, mean] : output.means) account.sums.add(name, mean);
       join(account.lists, output.lists);
+      std::move(output.checks.begin(), output.checks.end(), std::back_inserter(checks));
     }
     if (!vote) vote.emplace(ranks_, !interrupted());  // there is no micro-batch for this rank
     if (!vote->is_unanimous()) return std::nullopt;
+    read_together(account.sums, checks);
     optimizer_.start_sums();
     skip_draws(work.num_all - work.num_before - num_mine);
     return account;
+  }
+
+  /// Brings sums and outcomes of checks to the host: what an iteration computes on a device is waited for once.
+  static void read_together(MetricSums& sums, const std::vector<PendingCheck>& checks) {
+    std::vector<at::Tensor> passed;
+    for (const auto& check : checks) passed.push_back(check.passed);
+    const auto outcomes = sums.to_host(passed);
+    for (size_t i = 0; i < checks.size(); ++i) {
+      if (outcomes[i] == 0) checks[i].report();
+    }
   }
 
   /// Goes past the draws of other ranks' micro-batches, so that the generator is the same everywhere, whatever their

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "data/loader.h"
+#include "objective/finite.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/rewriting.h"
@@ -36,6 +37,7 @@ struct StepOutput {
   at::Tensor loss;                            // scalar with gradient: weighted sum over the micro-batch's answers
   std::map<std::string, Mean> means;          // for the log, averaged over the iteration
   OrderedJson lists = OrderedJson::object();  // {name: list}, for the log, joined over the iteration
+  std::vector<PendingCheck> checks = {};      // of values on a device; looked at once an iteration
 };
 
 /// One step of the method, as the trainer sees it.

@@ -44,13 +44,14 @@ struct Surroundings {
   std::string out_file = {};                            // where stdout goes instead
   bool obeys_permissions = false;                       // also when the tests run as root
   std::map<std::string, std::string> environment = {};  // more variables
+  std::string program = std::string(VLSI_BUILD_DIR) + "/vlsi";
 };
 
 /// A started program.
 class Program {
  public:
   explicit Program(const Arguments& arguments, const Surroundings& surroundings = {}) {
-    const std::string program = std::string(VLSI_BUILD_DIR) + "/vlsi";
+    const auto& program = surroundings.program;
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);

@@ -11,11 +11,11 @@ namespace vlsi::cli_test {
 using Processes = std::vector<std::unique_ptr<Program>>;
 
 /// Two ranks with `arguments`, the second with more of its own.
-inline Processes start_two_ranks(const Arguments& arguments, const Arguments& second = {}) {
+inline Processes start_two_ranks(const Arguments& arguments, const Arguments& second = {},
+                                 Surroundings surroundings = {}) {
   const uint16_t port = free_port();
   Processes ranks;
   for (const std::string rank : {"0", "1"}) {
-    Surroundings surroundings;
     surroundings.environment = {{"RANK", rank},
                                 {"LOCAL_RANK", rank},
                                 {"WORLD_SIZE", "2"},

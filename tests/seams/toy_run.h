@@ -13,6 +13,14 @@
 
 namespace vlsi::toy_run {
 
+/// The lines of a run's metrics.jsonl.
+inline std::vector<Json> metrics_in(const std::filesystem::path& run) {
+  std::vector<Json> lines;
+  std::ifstream file(run / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
+  return lines;
+}
+
 /// Random models "student" and "teacher" of tests/data/tiny in a folder, and runs of theirs.
 class TinyPair {
  public:
@@ -41,10 +49,7 @@ class TinyPair {
     const auto config = load_run_config(folder_ / "run.yaml", overrides);
     check(config, "run.yaml");
     EXPECT_EQ(distill(config, {}, one_rank()), Outcome::kFinished);
-    std::vector<Json> lines;
-    std::ifstream file(folder_ / "run/metrics.jsonl");
-    for (std::string line; std::getline(file, line);) lines.push_back(Json::parse(line));
-    return lines;
+    return metrics_in(config.out);
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/send.h"
 #include "family/qwen2_5_vl/windows.h"
 #include "model/fused.h"
 
@@ -47,7 +48,7 @@ bool Qwen25VlTower::sees_whole_frames(int64_t block) const {
 
 at::Tensor Qwen25VlTower::encode(const at::Tensor& patches, std::span<const PictureShape> pictures) const {
   const auto order = window_order(pictures, config_.spatial_merge_size, config_.window_cells());
-  const auto cells = at::tensor(order.cells, at::kLong).to(patches.device());
+  const auto cells = send(at::tensor(order.cells, at::kLong), patches.device());
   const int64_t cell = config_.spatial_merge_size * config_.spatial_merge_size;
   const auto in_order = [&](const at::Tensor& rows, const at::Tensor& of_cells) {
     return rows.view({-1, cell, rows.size(1)}).index_select(0, of_cells).view({rows.size(0), rows.size(1)});
