@@ -31,14 +31,6 @@ std::span<float> values_of(const at::Tensor& logits) {
   return {logits.mutable_data_ptr<float>(), static_cast<size_t>(logits.numel())};
 }
 
-/// The largest of each row of logits [rows, V] and its place, read from a device in one copy.
-std::pair<at::Tensor, at::Tensor> largest_on_host(const at::Tensor& logits) {
-  const auto [highest, likeliest] = logits.max(-1);
-  if (logits.is_cpu()) return {highest, likeliest};
-  const auto both = at::stack({highest.to(at::kDouble), likeliest.to(at::kDouble)}).cpu();  // a token's id is exact
-  return {both[0].to(at::kFloat), both[1].to(at::kLong)};
-}
-
 }  // namespace
 
 class Engine::State {

@@ -170,6 +170,13 @@ at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft
   return builder.run(cache, {}, {draft.layer, at::cat(rows)}).final_rows;
 }
 
+std::pair<at::Tensor, at::Tensor> largest_on_host(const at::Tensor& logits) {
+  const auto [highest, likeliest] = logits.max(-1);
+  if (logits.is_cpu()) return {highest, likeliest};
+  const auto both = at::stack({highest.to(at::kDouble), likeliest.to(at::kDouble)}).cpu();  // a token's id is exact
+  return {both[0].to(at::kFloat), both[1].to(at::kLong)};
+}
+
 std::string describe_not_finite(const Vlm& model, PictureFeatures* pictures, Answering& job, const Branch& branch) {
   Sample whole = job.prompt();
   whole.tokens = branch.tokens;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "data/batch.h"
@@ -32,5 +33,8 @@ at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft
 
 /// Why the token behind a branch has no finite logits: the first decoder layer whose rows are not, or the head.
 std::string describe_not_finite(const Vlm& model, PictureFeatures* pictures, Answering& job, const Branch& branch);
+
+/// The largest of each row of logits [rows, V] and its place, read from a device in one copy.
+std::pair<at::Tensor, at::Tensor> largest_on_host(const at::Tensor& logits);
 
 }  // namespace vlsi
