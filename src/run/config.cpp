@@ -224,6 +224,7 @@ const std::vector<std::string>& free_keys() {
                                    "teacher.check_sight",
                                    "checkpoint.every",
                                    "checkpoint.keep",
+                                   "metrics.tensorboard",
                                    "data.workers"};
     for (const auto& step : step_table()) known.push_back(concat(step.key, '.', step.data_key, ".workers"));
     return known;

@@ -218,6 +218,15 @@ void fields(Visitor& v, FinetuneConfig& c) {
   v("data", c.data, "over the general `data`");
 }
 
+struct MetricsConfig {
+  bool tensorboard = false;
+};
+
+template <class Visitor>
+void fields(Visitor& v, MetricsConfig& c) {
+  v("tensorboard", c.tensorboard, "event files for TensorBoard, too, in the run directory's tensorboard/");
+}
+
 struct RunConfig {
   std::filesystem::path out;
   uint64_t seed = 1;
@@ -234,6 +243,7 @@ struct RunConfig {
   InteractConfig interact;
   FinetuneConfig finetune;
   CheckpointConfig checkpoint;
+  MetricsConfig metrics;
 };
 
 template <class Visitor>
@@ -255,6 +265,7 @@ void fields(Visitor& v, RunConfig& c) {
   v("interact", c.interact, "step 2");
   v("finetune", c.finetune, "step 3");
   v("checkpoint", c.checkpoint, "saving");
+  v("metrics", c.metrics, "beside metrics.jsonl");
 }
 
 /// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative

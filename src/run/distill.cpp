@@ -43,6 +43,7 @@ class Run {
         steps_(planned_steps(config, options.among)),
         stands_at_(directory_.checkpoint() ? std::optional(step_of(*directory_.checkpoint())) : std::nullopt),
         pair_(config, ranks, shows_teacher()) {
+    if (config.metrics.tensorboard) directory_.add_event_files();
     student().set_activation_checkpointing(config.activation_checkpointing);
     check_before_training();
     count_iterations();

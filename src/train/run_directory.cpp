@@ -177,8 +177,13 @@ void RunDirectory::follow_first(const std::string& config) {
   checkpoint_ = open_checkpoint(read_state(path / kState), path);
 }
 
+void RunDirectory::add_event_files() {
+  if (ranks_.is_first()) events_ = std::make_unique<EventFiles>(path_ / "tensorboard");
+}
+
 void RunDirectory::append_metrics(const OrderedJson& line) {
   if (metrics_) metrics_->append(line);
+  if (events_) events_->append(line);
 }
 
 void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep) {

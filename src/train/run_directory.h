@@ -13,6 +13,7 @@
 #include "base/safetensors_writer.h"
 #include "data/loader.h"
 #include "ranks/ranks.h"
+#include "train/event_files.h"
 #include "train/metrics.h"
 
 namespace vlsi {
@@ -67,6 +68,8 @@ class RunDirectory {
   const Ranks& ranks() const { return ranks_; }
   /// How many ranks the run began with, whatever they are now.
   int64_t ranks_at_start() const { return checkpoint_ ? checkpoint_->state.ranks : ranks_.size(); }
+  /// From now on lines of metrics also go into TensorBoard's event files, tensorboard/<step>/.
+  void add_event_files();
   /// A line of metrics.jsonl; other ranks than the first write none.
   void append_metrics(const OrderedJson& line);
   /// The checkpoint to continue from; none for a new run, or one stopped before its first.
@@ -87,6 +90,7 @@ class RunDirectory {
   std::unique_ptr<DirectoryLock> lock_;
   std::optional<FoundCheckpoint> checkpoint_;
   std::unique_ptr<MetricsFile> metrics_;
+  std::unique_ptr<EventFiles> events_;
 };
 
 }  // namespace vlsi
