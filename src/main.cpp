@@ -6,13 +6,11 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <sstream>
 #include <string>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/process.h"
-#include "run/version.h"
 
 namespace {
 
@@ -24,14 +22,6 @@ std::string describe(const CLI::ParseError& error, const CLI::App& program) {
                          : error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text + "; vlsi --help and vlsi COMMAND --help say what there is";
-}
-
-/// The end of a command's help, behind what else the command says there by a callback.
-std::string examples_text(const std::string& examples) {
-  std::string text = "Examples:";
-  std::istringstream lines(examples);
-  for (std::string line; std::getline(lines, line);) text += "\n  " + line;
-  return text;
 }
 
 /// Ends the program without the destructors of LibTorch's tables of operations, which take a tenth of a second.
@@ -48,26 +38,16 @@ int leave(int status) {
 int main(int argc, char** argv) {
   using namespace vlsi;
   keep_freed_memory();
-  CLI::App program("Distil a large vision-language model into a small one by Verbalized Layers-to-Interactions.",
-                   "vlsi");
-  program.require_subcommand(1);
-  program.fallthrough();
-  program.set_version_flag(
-      "--version", [] { return version_text(); }, "Version, LibTorch, and what is used of this processor");
   Action action;
-  for (const auto& entry : commands()) {
-    auto* command = program.add_subcommand(entry.name, entry.meaning);
-    command->footer(examples_text(entry.examples));
-    command->callback([&action, work = entry.add(*command)] { action = work; });
-  }
+  const auto program = make_program(action);
   try {
-    program.parse(argc, argv);
+    program->parse(argc, argv);
     const int status = action();
     if (!std::cout.flush()) fail("writing to standard output failed");
     return leave(status);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);
-    std::cerr << "vlsi: " << describe(error, program) << "\n";
+    if (error.get_exit_code() == 0) return program->exit(error);
+    std::cerr << "vlsi: " << describe(error, *program) << "\n";
     return 2;
   } catch (const Error& error) {
     std::cerr << "vlsi: " << error.what() << "\n";

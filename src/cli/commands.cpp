@@ -1,5 +1,9 @@
 #include "cli/commands.h"
 
+#include <sstream>
+
+#include "run/version.h"
+
 namespace vlsi {
 
 /// A command whose options and work are Action add_<name>(CLI::App&), of src/cli/.
@@ -57,8 +61,33 @@ Table<Command>& commands() {
               "vlsi study study.yaml --dry-run\n"
               "vlsi study study.yaml --page study.html"),
       COMMAND(report, "A page about one or several runs: curves, matches, what the layers say",
-              "vlsi report run --out report.html")};
+              "vlsi report run --out report.html"),
+      COMMAND(completion, "What a shell reads to complete vlsi's commands and options",
+              "vlsi completion bash > vlsi.bash"),
+      COMMAND(man, "The manual page of vlsi and its commands", "vlsi man > vlsi.1")};
   return table;
+}
+
+std::string examples_text(const Command& command) {
+  std::string text = "Examples:";
+  std::istringstream lines(command.examples);
+  for (std::string line; std::getline(lines, line);) text += "\n  " + line;
+  return text;
+}
+
+std::unique_ptr<CLI::App> make_program(Action& action) {
+  auto program = std::make_unique<CLI::App>(
+      "Distil a large vision-language model into a small one by Verbalized Layers-to-Interactions.", "vlsi");
+  program->require_subcommand(1);
+  program->fallthrough();
+  program->set_version_flag(
+      "--version", [] { return version_text(); }, "Version, LibTorch, and what is used of this processor");
+  for (const auto& entry : commands()) {
+    auto* command = program->add_subcommand(entry.name, entry.meaning);
+    command->footer(examples_text(entry));
+    command->callback([&action, work = entry.add(*command)] { action = work; });
+  }
+  return program;
 }
 
 }  // namespace vlsi

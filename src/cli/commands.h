@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/table.h"
@@ -19,5 +20,11 @@ struct Command {
 };
 
 Table<Command>& commands();
+
+/// The end of a command's help, behind what else the command says there by a callback.
+std::string examples_text(const Command& command);
+
+/// The whole command line; when it has been parsed, `action` is the chosen command's.
+std::unique_ptr<CLI::App> make_program(Action& action);
 
 }  // namespace vlsi

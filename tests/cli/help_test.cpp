@@ -57,6 +57,8 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"lens",
        {"--model", "--verbalizers", "--head", "--image", "--prompt", "--answer", "--blank", "--json", "--html"}},
       {"study", {"study", "--set", "--dry-run", "--merge", "--format", "--out", "--page", "baseline", "memory_gib"}},
+      {"completion", {"shell", "bash | zsh | fish", "bash-completion"}},
+      {"man", {"--help"}},
       {"report", {"runs", "--out", "--serve", "--host", "--samples", "--sample-id", "--results", "--with-paper"}}};
   for (const auto& command : commands()) EXPECT_TRUE(options.contains(command.name)) << command.name;
   for (const auto& [command, names] : options) {
