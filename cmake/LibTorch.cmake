@@ -2,7 +2,11 @@
 #
 # Not find_package(Torch): with the CUDA wheel it demands the CUDA compiler at configure time, which nothing here needs.
 set(VLSI_TORCH cpu CACHE STRING "Which LibTorch to build against: cpu or cuda")
+set(VLSI_LIBTORCH "" CACHE PATH "Another one: the folder torch of an installed wheel")
 set(torch_root ${CMAKE_SOURCE_DIR}/.deps/libtorch-${VLSI_TORCH})
+if(VLSI_LIBTORCH)
+  set(torch_root ${VLSI_LIBTORCH})
+endif()
 if(NOT EXISTS ${torch_root}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "LibTorch is not at ${torch_root}; run cmake/setup.sh first")
 endif()

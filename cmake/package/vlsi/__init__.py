@@ -1,0 +1,1 @@
+"""The program vlsi, built against one version of PyTorch's C++ library."""
