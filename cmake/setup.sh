@@ -1,27 +1,38 @@
 #!/usr/bin/env bash
-# Installs what the build needs: Debian packages (the only system-wide change), the wheels of LibTorch and of Arrow into
+# Installs what the build needs: packages of Debian 12, Debian 13 or Ubuntu 24.04 (the only system-wide change), the wheels of LibTorch and of Arrow into
 # .deps/, and the packages of the pages into web/node_modules. `setup.sh tests` also installs the browser that tests the pages.
 # Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
 # command that would install them and exits with 2.
 #
-#   VLSI_TORCH=cpu    (default) whatever `pip install torch==2.13.0` gives under this machine's pip settings
+#   VLSI_TORCH=cpu    (default) the CPU wheel, from where this machine's pip looks, or from PyTorch's own index; else what is called 2.13.0
 #   VLSI_TORCH=cuda   the CUDA wheel, into .deps/python-cuda, with the NVIDIA libraries that it depends on
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+system=$(. /etc/os-release && echo "$ID $VERSION_ID")
+jpeg=libjpeg62-turbo-dev browser=chromium
+case "$system" in
+  "debian 12"|"debian 13") ;;
+  "ubuntu 24.04") jpeg=libjpeg-turbo8-dev browser= ;;  # (Ubuntu's Chromium is a snap, which containers do not run.)
+  "ubuntu 22.04")
+    echo "setup: Ubuntu 22.04's CMake, nlohmann-json and simdjson are too old for the build, expected 3.25, 3.11 and 3.0;" \
+      "install the wheel that cmake/wheel.sh makes on Debian 12, or build there" >&2
+    exit 2 ;;
+  *) echo "setup: this is '$system', of which no package names are known; trying Debian's" >&2 ;;
+esac
 packages=(
   build-essential cmake ninja-build pkg-config ccache mold
   python3 python3-venv
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
-  libjpeg62-turbo-dev libpng-dev libwebp-dev libgif-dev
+  $jpeg libpng-dev libwebp-dev libgif-dev
   libxxhash-dev libsimdjson-dev libgloo-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
   libcpp-httplib-dev libssl-dev ca-certificates libedit-dev
 )
 case "${1:-}" in
   "") ;;
-  tests) packages+=(chromium) ;;
+  tests) packages+=($browser) ;;
   *) echo "setup: unknown argument '$1', expected tests" >&2; exit 2 ;;
 esac
 case "${VLSI_TORCH:-cpu}" in
@@ -38,11 +49,11 @@ if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ]; then as_root=()
   elif sudo -n true 2>/dev/null; then as_root=(sudo -n)
   else
-    echo "setup: these Debian packages are missing and may not be installed here; run this once, then start again:" >&2
+    echo "setup: these packages are missing and may not be installed here; run this once, then start again:" >&2
     echo "  sudo apt-get install -y ${missing[*]}" >&2
     exit 2
   fi
-  echo "setup: installing ${#missing[@]} Debian packages: ${missing[*]}" >&2
+  echo "setup: installing ${#missing[@]} packages: ${missing[*]}" >&2
   log=$(mktemp)
   if ! { "${as_root[@]}" apt-get update -qq && DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
@@ -56,9 +67,16 @@ fi
 installed=$("$python/bin/pip" show torch 2>/dev/null | awk '/^Version:/ { print $2 }' || true)
 if [ "${installed%%+*}" != "$torch_version" ]; then
   echo "setup: installing LibTorch $torch_version into $python" >&2
-  dependencies=(--no-deps)
-  [ "${VLSI_TORCH:-cpu}" = cpu ] || dependencies=()
-  "$python/bin/pip" install -q --disable-pip-version-check "${dependencies[@]}" "torch==$torch_version"
+  install=("$python/bin/pip" install -q --disable-pip-version-check)
+  if [ "${VLSI_TORCH:-cpu}" != cpu ]; then
+    "${install[@]}" "torch==$torch_version"
+  elif ! "${install[@]}" --no-deps "torch==$torch_version+cpu" 2>/dev/null &&
+      ! "${install[@]}" --no-deps --retries 0 --timeout 20 --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version+cpu" 2>/dev/null; then
+    "${install[@]}" --no-deps "torch==$torch_version"
+    # A wheel for GPUs does not start without the libraries that it depends on.
+    [ ! -e "$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/torch/lib/libtorch_cuda.so" ] ||
+      "${install[@]}" "torch==$torch_version"
+  fi
 fi
 arrow_version=26.0.1
 installed=$("$python/bin/pip" show pyarrow 2>/dev/null | awk '/^Version:/ { print $2 }' || true)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/error.h"
@@ -54,7 +55,11 @@ class RequestStream final : public httplib::Stream {
 /// Runs every task at once: the server only hands connections on.
 class NoQueue final : public httplib::TaskQueue {
  public:
-  void enqueue(std::function<void()> task) override { task(); }
+  using Taken = decltype(std::declval<httplib::TaskQueue&>().enqueue(nullptr));  // bool since httplib 0.15, else void
+  Taken enqueue(std::function<void()> task) override {
+    task();
+    return Taken(true);
+  }
   void shutdown() override {}
 };
 
@@ -70,6 +75,11 @@ HttpRequest request_of(const httplib::Request& given) {
     request.headers.emplace(key, value);
   }
   return request;
+}
+
+/// (httplib's own reader of numbers has another name from 0.12 on.)
+uint64_t content_length(const httplib::Request& given) {
+  return std::strtoull(given.get_header_value("Content-Length").c_str(), nullptr, 10);
 }
 
 /// An answer that no page gives, without httplib.
@@ -194,13 +204,21 @@ void App::Server::serve(Connection& connection) {
     send_status(connection, "431 Request Header Fields Too Large");
   } else {
     bool is_closed = false;
-    process_request(stream, /*close_connection=*/true, is_closed, [&connection](httplib::Request& request) {
+    const auto set_up = [&connection](httplib::Request& request) {
       // httplib has no place for this in a request that is served; a client's own it calls while sending.
       request.progress = [&connection](uint64_t, uint64_t) { return connection.is_open(); };
       // httplib would send parts of an answer, and compress it in a second or two.
       request.ranges.clear();
       request.headers.erase("Accept-Encoding");
-    });
+    };
+    const auto process = [&](auto& server) {
+      if constexpr (requires { server.process_request(stream, true, is_closed, set_up); }) {
+        server.process_request(stream, /*close_connection=*/true, is_closed, set_up);
+      } else {  // httplib 0.16 and later want both ends' addresses
+        server.process_request(stream, connection.peer(), 0, {}, 0, /*close_connection=*/true, is_closed, set_up);
+      }
+    };
+    process(*this);
   }
   connection.finish(config_.request_timeout);
 }
@@ -239,7 +257,7 @@ httplib::Server::HandlerResponse App::Server::respond_without_body(const httplib
     return HandlerResponse::Handled;
   }
   if (!given.has_header("Content-Length")) return refuse(411, "the request does not say how long it is");
-  if (given.get_header_value<uint64_t>("Content-Length") > config_.max_body_bytes)
+  if (content_length(given) > config_.max_body_bytes)
     return refuse(413, concat("the request has more than ", config_.max_body_bytes, " bytes"));
   if (given.has_header("Transfer-Encoding") || given.has_header("Content-Encoding") || given.is_multipart_form_data())
     return refuse(415, "the request is encoded");
@@ -248,7 +266,7 @@ httplib::Server::HandlerResponse App::Server::respond_without_body(const httplib
 
 void App::Server::respond_to_post(const httplib::Request& given, httplib::Response& response,
                                   const httplib::ContentReader& reader) {
-  const size_t size = given.get_header_value<uint64_t>("Content-Length");
+  const size_t size = content_length(given);
   struct Held {
     std::atomic<size_t>& sum;
     size_t size;
