@@ -26,7 +26,7 @@ packages=(
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
   $jpeg libpng-dev libwebp-dev libgif-dev
-  libxxhash-dev libsimdjson-dev libgloo-dev
+  libxxhash-dev libsimdjson-dev libgloo-dev libarchive-dev
   libgtest-dev librapidcheck-dev libbenchmark-dev clang-format
   libcpp-httplib-dev libssl-dev ca-certificates libedit-dev
 )

@@ -45,9 +45,10 @@ Json with_answer(Json record, const std::string& answer) {
 
 int run(const AnswerOptions& options) {
   catch_interrupts();
-  if (const auto ending = options.data.data.extension(); ending == ".tsv" || ending == ".parquet")
-    fail("--data ", options.data.data.string(), ": is a table, expected JSON or JSONL");
-  const RecordFile file(options.data.data, options.data.images);
+  const auto path = options.data.file();
+  if (const auto ending = path.extension(); ending == ".tsv" || ending == ".parquet" || ending == ".tar")
+    fail("--data ", path.string(), ": is a table or a tar, expected JSON or JSONL");
+  const RecordFile file(path, options.data.images);
   const auto labelled = read_labelled(options.labelled);
   AtomicFile out(options.out);
   const auto& draft = options.decoding.draft;

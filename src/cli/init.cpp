@@ -1,4 +1,5 @@
 // vlsi init: a complete model directory with random weights.
+#include "base/hub_cache.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "checkpoint/initialize.h"
@@ -26,7 +27,9 @@ struct InitOptions {
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
-int run(const InitOptions& options) {
+int run(InitOptions options) {
+  options.tokenizer = model_directory(options.tokenizer);
+  options.vision_from = model_directory(options.vision_from);
   const auto config = parse_model_config(read_json(options.config), options.config.string());
   const auto tokenizer = Tokenizer::load(options.tokenizer);
   if (tokenizer.size() > config.text.vocab_size) {

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "base/dtype.h"
+#include "base/hub_cache.h"
 #include "base/json.h"
 #include "base/safetensors.h"
 #include "base/size_text.h"
@@ -168,8 +169,9 @@ int run(const fs::path& directory) {
 
 Action add_inspect(CLI::App& command) {
   auto directory = std::make_shared<fs::path>();
-  command.add_option("directory", *directory, "the directory")->required();
-  return [directory] { return run(*directory); };
+  command.add_option("directory", *directory, "the directory, or a model org/name in the hub's local cache")
+      ->required();
+  return [directory] { return run(model_directory(*directory)); };
 }
 
 }  // namespace vlsi

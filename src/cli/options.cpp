@@ -7,12 +7,28 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/hub_cache.h"
 #include "base/present_device.h"
+#include "data/data_source.h"
 
 namespace vlsi {
 
+namespace {
+
+/// What is there, else what the hub's cache has of this name, else what was given, for the message about it.
+std::filesystem::path path_of_data(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path)) return path;
+  return find_in_hub_cache(path, HubKind::kDataset).value_or(path);
+}
+
+}  // namespace
+
 void add_model_options(CLI::App& command, ModelOptions& options) {
-  command.add_option("--model", options.model, "Hugging Face directory")->required();
+  command
+      .add_option_function<std::string>(
+          "--model", [&options](const std::string& text) { options.model = model_directory(text); },
+          "Hugging Face directory, or org/name in the hub's local cache")
+      ->required();
   command.add_option("--adapter", options.adapter, "PEFT directory of a LoRA adapter for the model");
   add_word_option(command, "--device", options.device, "");
   add_word_option(command, "--dtype", options.dtype, "");
@@ -21,7 +37,12 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 }
 
 void add_data_options(CLI::App& command, DataOptions& options) {
-  command.add_option("--data", options.data, "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv) or Parquet")
+  command
+      .add_option_function<std::string>(
+          "--data", [&options](const std::string& text) { options.data = path_of_data(text); },
+          "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv), Parquet or a webdataset (.tar); or one of the "
+          "hub's "
+          "local cache, org/name/file")
       ->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
   command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")
@@ -29,6 +50,12 @@ void add_data_options(CLI::App& command, DataOptions& options) {
       ->check(whole_number_from(1));
   command.add_flag("--skip-bad-records", options.skip_bad_records,
                    "count and list broken records instead of stopping at the first");
+}
+
+std::filesystem::path DataOptions::file() const {
+  const auto files = files_of(data);
+  if (files.size() > 1) fail("--data ", data.string(), ": has ", files.size(), " data files, expected one of them");
+  return files[0];
 }
 
 Conversation PromptOptions::conversation() const {

@@ -35,6 +35,8 @@ struct DataOptions {
   int64_t batch_tokens = 4096;
   bool skip_bad_records = false;
 
+  /// The one file that `data` is or has. Error for a folder with several.
+  std::filesystem::path file() const;
   OnError on_error() const { return skip_bad_records ? OnError::kSkip : OnError::kStop; }
 };
 

@@ -16,7 +16,7 @@ struct ScoreOptions {
 
 int run(const ScoreOptions& options) {
   catch_interrupts();
-  const RecordFile file(options.data.data, options.data.images);
+  const RecordFile file(options.data.file(), options.data.images);
   AtomicFile out(options.out);
   const auto speaker = load(options.model);
   score_all(speaker, file, options.data.batch_tokens, options.data.on_error(), [&](const Score& score) {

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "base/hub_cache.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -65,6 +66,7 @@ AppConfig app_config(const ServeOptions& options) {
 
 std::string name_of(const ServeOptions& options) {
   if (!options.name.empty()) return options.name;
+  if (const auto name = hub_name_of(options.model.model)) return *name;
   const auto path = std::filesystem::absolute(options.model.model).lexically_normal();
   return (path.has_filename() ? path : path.parent_path()).filename();
 }

@@ -10,7 +10,7 @@
 namespace vlsi {
 namespace {
 
-constexpr std::string_view kMarker = "<image>";
+constexpr std::string_view kMarker = "<image>", kOtherMarker = "<|image|>";
 constexpr double kLeastWeight = 1e-6, kLargestWeight = 1e6;  // so that sums of them stay numbers
 
 /// The names that a format gives to the parts of a turn.
@@ -24,6 +24,14 @@ struct Format {
 constexpr Format kShareGpt{"conversations", "from", "value", true};
 constexpr Format kMessages{"messages", "role", "content", false};
 constexpr const char* kPairs = "texts";
+constexpr const char* kInstruction = "instruction";
+
+/// Whether a text anywhere in the value has `part`.
+bool has_text(const Json& value, std::string_view part) {
+  if (value.is_string()) return value.get_ref<const std::string&>().find(part) != std::string::npos;
+  return value.is_structured() &&
+         std::any_of(value.begin(), value.end(), [&](const Json& one) { return has_text(one, part); });
+}
 
 bool has(const Json& object, const char* key) {
   const auto entry = object.find(key);
@@ -77,10 +85,12 @@ class Reader {
   Reader(const Json& record, const std::filesystem::path& images, const std::string& place)
       : record_(record), images_(images), place_(place) {
     read_pictures();
+    if (!pictures_.empty() && !has_text(record_, kMarker) && has_text(record_, kOtherMarker)) marker_ = kOtherMarker;
   }
 
   std::vector<Turn> turns() {
     if (has(record_, kPairs)) return pairs();
+    if (has(record_, kInstruction)) return instruction();
     const Format& format = this->format();
     const Json& list = record_[format.turns];
     if (!list.is_array()) fail(place_, ", ", format.turns, ": is ", describe(list), ", expected an array of turns");
@@ -133,6 +143,27 @@ class Reader {
       turns.push_back(std::move(assistant));
     }
     place_pictures(turns, all);
+    return turns;
+  }
+
+  /// A question `instruction`, with `input` behind it, and its answer `output`.
+  std::vector<Turn> instruction() {
+    for (const auto* other : {&kShareGpt, &kMessages}) {
+      if (has(record_, other->turns)) {
+        fail(place_, ": has both '", kInstruction, "' and '", other->turns, "', expected one of them");
+      }
+    }
+    auto question = require<std::string>(record_, kInstruction, place_);
+    if (const auto input = find<std::string>(record_, "input", place_).value_or(""); !input.empty()) {
+      question += "\n" + input;
+    }
+    Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
+    add_text(question, true, user.contents);
+    add_text(find<std::string>(record_, "output", place_).value_or(""), false, assistant.contents);
+    auto turns = system_turn();
+    turns.push_back(std::move(user));
+    turns.push_back(std::move(assistant));
+    place_pictures(turns, concat(place_, ", ", kInstruction));
     return turns;
   }
 
@@ -242,10 +273,10 @@ class Reader {
       if (!piece.empty()) result.push_back({Content::Kind::kText, std::string(piece), {}});
     };
     while (has_markers) {
-      const size_t marker = text.find(kMarker);
+      const size_t marker = text.find(marker_);
       if (marker == std::string_view::npos) break;
       auto before = text.substr(0, marker);
-      text.remove_prefix(marker + kMarker.size());
+      text.remove_prefix(marker + marker_.size());
       if (const size_t behind = text.starts_with("\r\n") ? 2 : text.starts_with('\n'); behind > 0) {
         text.remove_prefix(behind);
       } else {
@@ -282,6 +313,7 @@ class Reader {
   std::vector<Content> pictures_;  // of the keys `image` and `images`
   size_t num_placed_ = 0, num_named_ = 0;
   std::string named_by_;  // the last part's key
+  std::string_view marker_ = kMarker;
 };
 
 bool has_answer(const std::vector<Turn>& turns) {

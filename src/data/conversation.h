@@ -50,18 +50,19 @@ struct Conversation {
 /// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
 /// or `images`: a picture, a list of pictures, or null; and `system`, the text of a system turn. In the place of turns
-/// there may be `texts`, a list of questions with their answers {user, assistant}. What may stand for a
-/// picture: picture_of_value in data/picture_source.h. Relative paths are under `images`. A `video` is an Error.
+/// there may be `texts`, a list of questions with their answers {user, assistant}, or `instruction`, with `input`
+/// behind it, and `output`. What may stand for a picture: picture_of_value in data/picture_source.h. Relative paths are
+/// under `images`. A `video` is an Error.
 ///
-/// `<image>` markers are taken from user turns only, in order, each standing for the next picture, as does {type:
-/// image}; beside such parts a text has no markers. One newline (or carriage return and newline) next to a marker goes
-/// with it. A part that names its picture by `image`, `image_url` (a text or {url}), `path`, `url` or `base64` takes
-/// none of the record's; its limits are PictureLimits. Pictures without any marker go in front of the first user turn.
-/// Text-only records have neither. An assistant turn before the first user turn is dropped. An empty answer stays as a
-/// turn without contents. `loss`, `weight` and `train` of an assistant turn, each false, true or a number, multiply to
-/// its weight.
-/// Errors name `place` and key: wrong types, unknown roles, no user turn, roles that do not alternate, marker and
-/// picture counts that differ, no non-empty assistant answer of a weight above 0 (unless `answers_required` is false).
+/// `<image>` markers (in a record with pictures and without these, `<|image|>`) are taken from user turns only, in
+/// order, each standing for the next picture, as does {type: image}; beside such parts a text has no markers. One
+/// newline (or carriage return and newline) next to a marker goes with it. A part that names its picture by `image`,
+/// `image_url` (a text or {url}), `path`, `url` or `base64` takes none of the record's; its limits are PictureLimits.
+/// Pictures without any marker go in front of the first user turn. Text-only records have neither. An assistant turn
+/// before the first user turn is dropped. An empty answer stays as a turn without contents. `loss`, `weight` and
+/// `train` of an assistant turn, each false, true or a number, multiply to its weight. Errors name `place` and key:
+/// wrong types, unknown roles, no user turn, roles that do not alternate, marker and picture counts that differ, no
+/// non-empty assistant answer of a weight above 0 (unless `answers_required` is false).
 Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,
                                 const std::string& default_id, bool answers_required = true);
 

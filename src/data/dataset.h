@@ -1,18 +1,17 @@
-// Data files indexed by record, mixtures of them, and the seeded order in which an epoch visits their records.
+// Data files indexed by record, whatever their format.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "base/mapped_file.h"
 #include "data/conversation.h"
-#include "data/parquet_file.h"
-#include "data/tsv_file.h"
+#include "data/decoded_rows.h"
+#include "data/keep.h"
+#include "data/stored_records.h"
+#include "data/stretch.h"
 
 namespace vlsi {
 
@@ -35,76 +34,50 @@ struct FileFingerprint {
   std::string checksum;  // XXH3, in hexadecimal
 };
 
-/// One JSON array or JSONL file of records, or a table (.tsv or .parquet, conversation_of_row in data/table_record.h),
-/// mapped and indexed: 8 bytes of memory a record, whatever its length; for Parquet see ParquetFile.
+/// One data file of a format of data_formats(), mapped and indexed, of which records may be left out.
 class RecordFile : public Records {
  public:
-  /// Finds the records without parsing them. Error for an empty file, a file that is neither an array of objects nor a
-  /// line of JSON a record, or a cut-off array; a byte-order mark is passed over. `images`: where relative picture
-  /// paths start; empty for the data file's own folder. `cache`: of the rows of Parquet files that are read together;
-  /// null for an own.
+  /// Finds the records without reading them; with `keep`, those that it is true of. Errors are those of the format and
+  /// of `keep`, and one where that leaves nothing. `images`: where relative picture paths start; empty for the data
+  /// file's own folder. `cache`: of the rows of Parquet files that are read together; null for an own.
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {},
-                      std::shared_ptr<DecodedRowsCache> cache = nullptr);
+                      std::shared_ptr<DecodedRowsCache> cache = nullptr, const Keep& keep = {});
 
-  const std::filesystem::path& path() const override { return file_->path(); }
+  const std::filesystem::path& path() const override { return records_->file()->path(); }
   /// By which the file is known again: its size and the checksum of its bytes; of a Parquet file, which may have many
-  /// gigabytes, that of its footer, where the place, size and statistics of all its parts stand.
+  /// gigabytes, that of its footer, where the place, size and statistics of all its parts stand, and of a tar that of
+  /// its members' names, places, sizes and times.
   FileFingerprint fingerprint() const;
-  int64_t size() const override;
-  /// "path, record 12 (line 40)", records and lines counted from 1.
-  std::string place(int64_t record) const override;
+  int64_t size() const override { return is_whole_ ? records_->size() : std::ssize(kept_); }
+  /// Records that the file has, left out or not.
+  int64_t size_of_file() const { return records_->size(); }
+  /// "path, record 12 (line 40)", records and lines counted from 1, those that are left out among them.
+  std::string place(int64_t record) const override { return records_->place(number(record)); }
   /// The record's JSON, as it stands in the file; of a table its cells by their columns, pictures among them.
-  Json json(int64_t record) const;
+  Json json(int64_t record) const { return records_->json(number(record)); }
   /// parse_conversation or conversation_of_row of it.
-  Conversation read(int64_t record, bool answers_required = true) const override;
-  /// The runs of records that cost most alone, one after the other (ParquetFile::stretches); none where each is by
-  /// itself.
-  std::vector<ParquetFile::Stretch> stretches() const;
+  Conversation read(int64_t record, bool answers_required = true) const override {
+    return records_->read(number(record), images_, answers_required);
+  }
+  /// StoredRecords::stretches, of those that are kept.
+  std::vector<Stretch> stretches() const;
+  /// Error where the file at this path is not as it was when it was opened, by its size and time.
+  void check_unchanged() const;
 
  private:
-  std::string_view text_of(int64_t record) const;
-
-  std::shared_ptr<const MappedFile> file_;
-  std::shared_ptr<const TsvFile> table_;  // at most one of the two: of a file of this kind
-  std::shared_ptr<const ParquetFile> parquet_;
-  std::filesystem::path images_;
-  bool is_array_ = false;
-  std::vector<uint64_t> offsets_;  // of each record's first byte
-  std::vector<uint64_t> lines_;    // of every 1,024th record, so that a place is found without reading the file again
-};
-
-struct DataSource {
-  std::filesystem::path path, images;
-  double weight = 1.0;
-};
-
-/// Several files, each visited `weight` times an epoch: 2 gives every record twice, 0.5 a random half, anew each epoch.
-class Mixture {
- public:
-  explicit Mixture(const std::vector<DataSource>& sources);
-
-  /// Of decoded stretches that records are mixed over.
-  static constexpr int64_t kMixedBytes = int64_t{96} << 20;
-
-  struct Record {
-    int32_t file;
-    int64_t record;
+  struct Stamp {
+    uintmax_t num_bytes = 0;
+    std::filesystem::file_time_type time;
+    bool operator==(const Stamp&) const = default;
   };
-  /// Records in an epoch.
-  int64_t size() const;
-  const RecordFile& file(int32_t index) const { return files_[index]; }
-  int32_t num_files() const { return static_cast<int32_t>(files_.size()); }
-  /// The order of epoch `epoch`, a function of (seed, epoch) alone; the files' own order without `shuffle`. Records of
-  /// stretches (RecordFile::stretches) are shuffled as far as memory allows: the stretches among all records, and then
-  /// what stands within reach of kMixedBytes of them.
-  std::vector<Record> order(uint64_t seed, int64_t epoch, bool shuffle) const;
+  static Stamp stamp_of(const std::filesystem::path& path);
+  int64_t number(int64_t record) const { return is_whole_ ? record : kept_.at(record); }
 
- private:
-  void shuffle_stretches(std::vector<Record>& order, std::mt19937_64& random) const;
-
-  std::vector<RecordFile> files_;
-  std::vector<double> weights_;
-  std::vector<std::vector<ParquetFile::Stretch>> stretches_;  // of each file
+  Stamp stamp_;  // taken before the file is opened
+  std::shared_ptr<const StoredRecords> records_;
+  std::filesystem::path images_;
+  bool is_whole_ = true;
+  std::vector<int64_t> kept_;  // numbers in the file, where some are left out
 };
 
 }  // namespace vlsi

@@ -62,6 +62,7 @@ void report_skipped(const Skipped& skipped, const std::string& job) {
 struct Loader::State {
   State(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start)
       : mixture_(mixture), maker_(maker), config_(config), epoch_size_(mixture.size()) {
+    source_tokens_.resize(mixture.num_sources());
     check(start);
     claim_ = cursor_ = next_ = normal(start);
     seen_whole_ = claim_.index == 0;
@@ -93,6 +94,7 @@ struct Loader::State {
         const Lengths with_it{num_tokens.own + length.own, num_tokens.teachers + length.teachers};
         if (with_it.longer() > config_.batch_tokens) break;
         num_tokens = with_it;
+        source_tokens_[mixture_.source_of(slot.record.file)] += length.own;
         tokens_ahead_ -= length.longer();
         num_good_ += 1;
         samples.push_back(std::move(slot.sample));
@@ -106,6 +108,7 @@ struct Loader::State {
 
   Cursor cursor_;
   Skipped skipped_;
+  std::vector<int64_t> source_tokens_;
 
  private:
   void check(Cursor start) const {
@@ -165,6 +168,7 @@ struct Loader::State {
     Slot& slot = window_.emplace_back();
     try {
       if (claim_.epoch != order_epoch_) {
+        mixture_.check_unchanged();
         order_ = next_order_.get();
         order_epoch_ = claim_.epoch;
         prepare_next_order();
@@ -243,6 +247,7 @@ Loader::~Loader() = default;
 
 Batch Loader::next() { return state_->next(); }
 Cursor Loader::cursor() const { return state_->cursor_; }
+const std::vector<int64_t>& Loader::source_tokens() const { return state_->source_tokens_; }
 const Skipped& Loader::skipped() const { return state_->skipped_; }
 
 }  // namespace vlsi

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/batch.h"
-#include "data/dataset.h"
+#include "data/mixture.h"
 #include "data/sample_pair.h"
 
 namespace vlsi {
@@ -57,11 +57,14 @@ class Loader {
 
   /// The next batch. Errors of a record (or its pictures) are thrown here, in order, naming file and record; with kSkip
   /// they are counted instead, and an epoch without a single good sample is an Error. A sample above `sample_tokens`,
-  /// or above `batch_tokens`, is an error of that record. After an error every further call throws the same one.
+  /// or above `batch_tokens`, is an error of that record. After an error every further call throws the same one. So is
+  /// a file that has changed an Error, whatever `on_error` says, when an epoch begins.
   Batch next();
 
   /// The cursor after the last batch given out: a loader started there continues with the batch that follows it.
   Cursor cursor() const;
+  /// Tokens of the batches given out, as the model that learns is shown them, of each source of the mixture.
+  const std::vector<int64_t>& source_tokens() const;
   const Skipped& skipped() const;
 
  private:

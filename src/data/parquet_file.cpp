@@ -241,6 +241,32 @@ struct ParquetFile::State {
     }
   }
 
+  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json&)>& visit) const {
+    Decoder chosen(values.number);
+    for (const auto& column : names) {
+      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
+        fail(name(), ": has no column ", quoted(column));
+      }
+      for (size_t i = 0; i < values.leaves.size(); ++i) {
+        if (values.columns[i] != column) continue;
+        chosen.leaves.push_back(values.leaves[i]);
+        chosen.columns.push_back(column);
+      }
+    }
+    std::shared_ptr<const DecodedRows> rows;  // keeps the reader of the group alive
+    for (int64_t row = 0; row < group_ends.back();) {
+      const int group = group_of(row);
+      rows = decode(chosen, group, row - first_row(group));
+      guarded(group_place(group), [&] {
+        for (const int64_t end = first_row(group) + rows->end; row < end; ++row) {
+          Json cells = Json::object();
+          rows->add_values(row - first_row(group), cells);
+          visit(row, cells);
+        }
+      });
+    }
+  }
+
   void release_group(const Decoder& decoder, int group) const {
     const auto about = metadata->RowGroup(group);
     for (const int leaf : decoder.leaves) {
@@ -304,7 +330,12 @@ Json ParquetFile::row(int64_t row, Columns columns) const {
   return values;
 }
 
-std::vector<ParquetFile::Stretch> ParquetFile::stretches() const {
+void ParquetFile::for_each(const std::vector<std::string>& names,
+                           const std::function<void(int64_t, const Json&)>& visit) const {
+  state_->for_each(names, visit);
+}
+
+std::vector<Stretch> ParquetFile::stretches() const {
   std::vector<Stretch> stretches;
   for (int group = 0; group < state_->metadata->num_row_groups(); ++group) {
     const int64_t first = state_->first_row(group), num_rows = state_->group_ends[group] - first;

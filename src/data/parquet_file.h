@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "data/decoded_rows.h"
+#include "data/stretch.h"
 
 namespace vlsi {
 
@@ -47,12 +49,11 @@ class ParquetFile {
   /// A row's values by the names of their columns, as GroupReader::next has them. Error naming file, row group and
   /// column for data that cannot be decoded, end too early, or take more than 2 GiB of memory at once.
   Json row(int64_t row, Columns columns) const;
+  /// Calls `visit` with every row's number and its values of the columns `names`, which alone are decoded, once. Errors
+  /// are those of row, and one for a column that is not there.
+  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json&)>& visit) const;
 
-  /// Rows that are decoded together.
-  struct Stretch {
-    int64_t end;        // its last row + 1
-    int64_t num_bytes;  // decoded, as the footer says
-  };
+  /// Rows that are decoded together, in bytes as the footer says.
   std::vector<Stretch> stretches() const;
 
  private:

@@ -116,11 +116,13 @@ Conversation conversation_of_row(const ParquetFile& file, int64_t row, const std
   const Json values = file.row(row, ParquetFile::Columns::kAll);
   const auto has = [&](const char* column) { return values.contains(column) && !values[column].is_null(); };
   auto id = std::to_string(row + 1);
-  if (has("conversations") || has("messages") || has("texts")) {
+  if (has("conversations") || has("messages") || has("texts") || has("instruction")) {
     return parse_conversation(values, images, place, id, answers_required);
   }
   if (!has("question")) {
-    fail(place, ": columns 'conversations', 'messages', 'texts' and 'question' are missing, expected one of them");
+    fail(place,
+         ": columns 'conversations', 'messages', 'texts', 'instruction' and 'question' are missing, expected one of "
+         "them");
   }
   std::vector<Content> pictures;
   const auto add = [&](const std::string& column) {

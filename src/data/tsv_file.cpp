@@ -7,12 +7,12 @@
 
 #include "base/quoted.h"
 #include "base/utf8.h"
+#include "data/page_giver.h"
 
 namespace vlsi {
 namespace {
 
 constexpr size_t kNowhere = std::string_view::npos;
-constexpr size_t kReleasedAtOnce = size_t{32} << 20;
 constexpr size_t kMappedAround = size_t{64} << 10;  // in front of what is touched, by the system, in one fault
 constexpr size_t kLongRow = size_t{64} << 10;       // whose pages are worth a call of the system
 constexpr std::string_view kMissing[] = {"",     "#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN",
@@ -85,23 +85,6 @@ size_t plain_line_end(std::string_view text, size_t begin) {
 std::string place_at(const MappedFile& file, size_t offset) {
   return concat(file.path().string(), ", line ", count_lines(file.text().substr(0, offset)) + 1);
 }
-
-/// Gives back the pages of a mapped file, from where it did last time up to `end`.
-class PageGiver {
- public:
-  explicit PageGiver(const MappedFile& file) : file_(file) {}
-  void give(size_t end) {
-    constexpr size_t kPage = 4096;
-    end = end / kPage * kPage;
-    if (end < done_ + kReleasedAtOnce) return;
-    release(file_.bytes().subspan(done_, end - done_));
-    done_ = end;
-  }
-
- private:
-  const MappedFile& file_;
-  size_t done_ = 0;
-};
 
 }  // namespace
 

@@ -117,6 +117,7 @@ struct RunMetrics::Content {
       if (key != "seconds" && key != "tokens" && key != "answer_tokens") step.add({key}, value);
     }
     for (const auto& [key, list] : line.lists) {
+      if (key == "source_tokens") continue;
       for (size_t i = 0; i < list.size(); ++i) step.add({key, static_cast<int64_t>(i)}, list[i]);
     }
     step.answer_tokens += line.number("answer_tokens").value_or(0);

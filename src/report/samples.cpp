@@ -100,7 +100,12 @@ void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType
 std::optional<DataSource> data_of(const RunSettings& settings) {
   for (const auto* sources : {&settings.data.validation, &settings.data.train}) {
     for (const auto& source : *sources) {
-      if (fs::exists(source.path)) return source;
+      try {
+        files_of(source.path);
+        return source;
+      } catch (const Error&) {
+        continue;  // it is not there any more
+      }
     }
   }
   return std::nullopt;
@@ -142,7 +147,8 @@ OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const
   } else if (!data) {
     notes.push_back("the run's validation and training data are not there any more, seen from this folder");
   } else {
-    const RecordFile file(data->path, data->images);
+    const auto files = open_files(*data);
+    const auto& file = *std::find_if(files.begin(), files.end(), [](const auto& one) { return one.size() > 0; });
     for (const int64_t record : records_of(file, options)) {
       auto conversation = file.read(record, /*answers_required=*/false);
       auto json = sample_json(conversation);

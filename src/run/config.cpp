@@ -1,6 +1,7 @@
 #include "run/config.h"
 
 #include "base/error.h"
+#include "base/hub_cache.h"
 #include "run/steps.h"
 
 namespace vlsi {
@@ -50,8 +51,12 @@ void check_data(const DataConfig& data, const std::string& key, const std::strin
   // A later step's file is looked for at the start, not when its turn comes.
   for (const auto* sources : {&data.train, &data.validation}) {
     for (const auto& source : *sources) {
-      if (!std::filesystem::exists(source.path))
-        fail(place, ": key '", key, "': there is no file ", source.path.string());
+      try {
+        files_of(source.path);
+        Keep(source.keep);
+      } catch (const Error& error) {
+        fail(place, ": key '", key, "': ", error.what());
+      }
     }
   }
   if (data.batch_tokens < 1 || data.sample_tokens < 1)
@@ -211,7 +216,12 @@ void check_lora(const StudentConfig& student, const std::string& place) {
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   YAML::Node root = load_yaml(path, overrides);
   inherit_general_settings(root);
-  return read_settings<RunConfig>(root, path.string());
+  auto config = read_settings<RunConfig>(root, path.string());
+  for (auto* model : {&config.teacher.model, &config.student.model}) {
+    if (std::filesystem::exists(*model)) continue;
+    if (const auto cached = find_in_hub_cache(*model, HubKind::kModel)) *model = *cached;
+  }
+  return config;
 }
 
 const std::vector<std::string>& free_keys() {

@@ -11,7 +11,7 @@
 #include "base/dtype.h"
 #include "base/settings.h"
 #include "checkpoint/load.h"
-#include "data/dataset.h"
+#include "data/data_source.h"
 #include "data/loader.h"
 #include "method/step2_interact.h"
 #include "model/parts.h"
@@ -41,9 +41,15 @@ struct EnumNames<SpecialText> {
 
 template <class Visitor>
 void fields(Visitor& v, DataSource& c) {
-  v("path", c.path, "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv) or Parquet");
+  v("path", c.path,
+    "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv), Parquet or a webdataset (.tar); a folder or a pattern "
+    "of "
+    "such; or a data set in the hub's local cache, org/name");
   v("images", c.images, "where relative picture paths start; default: the data file's folder");
-  v("weight", c.weight, "how often an epoch visits the file's records");
+  v("weight", c.weight, "how often an epoch visits the records");
+  v("keep", c.keep, "which records are taken, as 'visual_dependency_min >= 3 and source != \"x\"'; empty: all");
+  v("name", c.name, "what tables call it; empty: its path");
+  v("records", c.num_records, "how many it is to have, which vlsi data looks at; 0: any");
 }
 
 struct DataConfig {
@@ -58,7 +64,7 @@ struct DataConfig {
 
 template <class Visitor>
 void fields(Visitor& v, DataConfig& c) {
-  v("train", c.train, "[{path, images, weight}, ...]");
+  v("train", c.train, "[{path, images, weight, keep}, ...]");
   v("validation", c.validation, "the same; the loss on it is logged after each step");
   v("shuffle", c.shuffle, "a new order each epoch");
   v("batch_tokens", c.batch_tokens, "a packed micro-batch holds at most this many tokens");
@@ -91,7 +97,7 @@ struct TeacherConfig {
 
 template <class Visitor>
 void fields(Visitor& v, TeacherConfig& c) {
-  v("model", c.model, "Hugging Face directory");
+  v("model", c.model, "Hugging Face directory, or org/name in the hub's local cache");
   v("layers", c.layers, "target layers, 1-based and ascending");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
   v("cache", c.cache, "what vlsi cache made; step 2 then reads it in the place of the model");
@@ -109,7 +115,7 @@ struct StudentConfig {
 
 template <class Visitor>
 void fields(Visitor& v, StudentConfig& c) {
-  v("model", c.model, "Hugging Face directory");
+  v("model", c.model, "Hugging Face directory, or org/name in the hub's local cache");
   v("adapter", c.adapter, "PEFT directory of adapters to go on with, in place of new ones by `lora`");
   v("layers", c.layers, "target layers, 1-based and ascending; no more than the teacher's");
   v("verbalizers", c.verbalizers, "trained ones; skips their verbalization");
@@ -270,7 +276,7 @@ void fields(Visitor& v, RunConfig& c) {
 
 /// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative
 /// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, and values that
-/// contradict.
+/// contradict. A model that is no path here and is in the hub's local cache becomes its folder there.
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
 /// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by

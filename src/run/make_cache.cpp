@@ -181,7 +181,11 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
   if (!cached_layers(config).empty()) find_verbalizers(config, StepKind::kVerbalizeTeacher);
 
   std::deque<RecordFile> files;
-  for (const auto& source : config.interact.data.train) files.emplace_back(source.path, source.images);
+  for (const auto& source : config.interact.data.train) {
+    for (auto& file : open_files(source)) {
+      if (file.size() > 0) files.push_back(std::move(file));
+    }
+  }
   const auto count = count_positions(files, *processors.student);
   CacheOrigin origin;
   origin.layers = cached_layers(config);

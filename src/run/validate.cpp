@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "base/progress.h"
 #include "data/one_pass.h"
 #include "method/step3_finetune.h"
@@ -16,17 +18,19 @@ OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
   const auto& processor = *speaker.processor;
   MetricSums sums;
   for (const auto& source : config.validation) {
-    const RecordFile file(source.path, source.images);
-    OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
-    Progress progress("validating on " + source.path.filename().string(), "records", file.size());
-    while (auto part = pass.next()) {
-      const auto batch = to_device(std::move(part->batch), model.device());
-      const auto output = finetune(model, batch, processor.end_of_turn(), speaker.pictures.get());
-      for (const auto& [name, mean] : output.means) sums.add(name, mean);
-      settle(output.checks);
-      progress.update(pass.num_done());
+    for (const auto& file : open_files(source)) {
+      if (file.size() == 0) continue;
+      OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
+      Progress progress("validating on " + file.path().filename().string(), "records", file.size());
+      while (auto part = pass.next()) {
+        const auto batch = to_device(std::move(part->batch), model.device());
+        const auto output = finetune(model, batch, processor.end_of_turn(), speaker.pictures.get());
+        for (const auto& [name, mean] : output.means) sums.add(name, mean);
+        settle(output.checks);
+        progress.update(pass.num_done());
+      }
+      pass.finish("validating");
     }
-    pass.finish("validating");
   }
   sums.to_host();
   const auto means = sums.means();
@@ -36,8 +40,9 @@ OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
 void check_validation(const Processor& processor, const DataConfig& config) {
   if (config.on_error == OnError::kSkip) return;
   for (const auto& source : config.validation) {
-    const RecordFile file(source.path, source.images);
-    OnePass(file, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
+    const auto files = open_files(source);
+    const auto first = std::find_if(files.begin(), files.end(), [](const auto& file) { return file.size() > 0; });
+    OnePass(*first, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
   }
 }
 

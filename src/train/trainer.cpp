@@ -162,6 +162,7 @@ class Training {
   /// One optimizer step; false when an interrupt came first, with the state as it was before the iteration.
   bool run_iteration() {
     const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
+    const auto tokens_before = loader_->source_tokens();
     auto work = next_work();
     std::optional<Account> mine(std::in_place);
     if (step_.rewriting != nullptr && !rewrite(work, *mine)) return false;
@@ -186,7 +187,9 @@ class Training {
     cursor_ = loader_->cursor();
     ++iteration_;
     loss_ = means["loss"].get<double>();
-    log(std::move(means), account.lists, rate, norm, work);
+    auto source_tokens = loader_->source_tokens();
+    for (size_t i = 0; i < source_tokens.size(); ++i) source_tokens[i] -= tokens_before[i];
+    log(std::move(means), account.lists, rate, norm, work, source_tokens);
     return true;
   }
 
@@ -273,11 +276,13 @@ class Training {
     return whole;
   }
 
-  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, const Work& work) {
+  void log(OrderedJson means, const OrderedJson& lists, double rate, double norm, const Work& work,
+           const std::vector<int64_t>& source_tokens) {
     if (iteration_ != 1 && iteration_ % step_.sparse_every != 0) means.erase(step_.sparse_metric);
     OrderedJson line{{"step", step_.name},       {"iteration", iteration_}, {"loss", means["loss"]},
                      {"learning_rate", rate},    {"gradient_norm", norm},   {"answer_tokens", work.num_answers},
                      {"tokens", work.num_tokens}};
+    if (source_tokens.size() > 1) line["source_tokens"] = source_tokens;
     line.update(means);
     line.update(lists);
     line["seconds"] = std::chrono::duration<double>(Clock::now() - started_).count();

@@ -313,5 +313,20 @@ TEST(Conversation, WantsAnAnswerOnlyWhenAsked) {
   EXPECT_EQ(shape(parse(question, false)), "user(Q)");
 }
 
+TEST(Conversation, IsAnInstructionWithItsOutput) {
+  EXPECT_EQ(shape(parse(R"({"instruction": "Add.", "input": "1 + 1", "output": "2", "source": "x"})")),
+            "user(Add.\n1 + 1) assistant(2)");
+  EXPECT_EQ(shape(parse(R"({"instruction": "Q", "input": "", "output": "A", "image": "a.jpg"})")),
+            "user(</pictures/a.jpg>|Q) assistant(A)");
+  expect_parsing_error(R"({"instruction": "Q", "output": ""})", "has no answer");
+  expect_parsing_error(R"({"instruction": "Q", "messages": []})", "has both 'instruction' and 'messages'");
+}
+
+TEST(Conversation, TakesTheOtherMarkerOfARecordWithoutTheUsualOne) {
+  EXPECT_EQ(shape(parse(ask("A <|image|>B", R"("image": ["/a"],)"))), "user(A |</a>|B) assistant(yes)");
+  EXPECT_EQ(shape(parse(ask("<image><|image|>", R"("image": ["/a"],)"))), "user(</a>|<|image|>) assistant(yes)");
+  EXPECT_EQ(shape(parse(ask("<|image|>"))), "user(<|image|>) assistant(yes)");
+}
+
 }  // namespace
 }  // namespace vlsi

@@ -1,239 +1,47 @@
+// What a file of any format has in common; each format has a test of its own.
 #include "data/dataset.h"
 
 #include <gtest/gtest.h>
-#include <malloc.h>
-
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <map>
-#include <set>
 
 #include "tests/data/data_files.h"
+#include "tests/data/tar_writer.h"
 
 namespace vlsi {
+namespace dataset_test {
 namespace {
 
-TEST(Dataset, ReadsAnArray) {
+TEST(RecordFile, IsOfTheFormatOfItsName) {
   const Folder folder;
-  const auto path = folder.write("a.json", "\xEF\xBB\xBF\n[\n" + record("one", R"("id": "x",)") + ",\n\n  " +
-                                               record("<image>\\ntwo", R"("image": "p/q.jpg",)") + "\n ]\n");
-  const RecordFile file(path);
-  ASSERT_EQ(file.size(), 2);
-  EXPECT_EQ(file.read(0).id, "x");
-  EXPECT_EQ(file.read(1).id, "2");
-  EXPECT_EQ(file.read(1).turns[0].contents[0].image, folder.path() / "p/q.jpg");
-  EXPECT_EQ(file.place(0), path.string() + ", record 1 (line 3)");
-  EXPECT_EQ(file.place(1), path.string() + ", record 2 (line 5)");
-  EXPECT_EQ(RecordFile(path, "/pictures").read(1).turns[0].contents[0].image, "/pictures/p/q.jpg");
+  EXPECT_EQ(RecordFile(folder.write("a.tar", tar_of({{"0.txt", "x"}}))).place(0),
+            (folder / "a.tar").string() + ", sample 1 (0)");
+  EXPECT_EQ(RecordFile(folder.write("a.anything", record("x"))).place(0),
+            (folder / "a.anything").string() + ", record 1 (line 1)");
 }
 
-TEST(Dataset, ReadsLines) {
+TEST(RecordFile, IsKnownByItsContent) {
   const Folder folder;
-  const auto path = folder.write(
-      "a.jsonl", "\xEF\xBB\xBF" + record("one") + "\r\n\n  \t\r\n " + record("two") + "\n" + record("three"));
-  const RecordFile file(path);
-  ASSERT_EQ(file.size(), 3);
-  EXPECT_EQ(file.read(1).turns[0].contents[0].text, "two");
-  EXPECT_EQ(file.read(2).turns[0].contents[0].text, "three");
-  EXPECT_EQ(file.place(1), path.string() + ", record 2 (line 4)");
-  EXPECT_EQ(file.place(2), path.string() + ", record 3 (line 5)");
-}
-
-TEST(Dataset, FindsRecordsAroundStringsEscapesAndNesting) {
-  const Folder folder;
-  const std::vector<std::string> records{R"({"a": "}],[{"})",
-                                         R"({"a": "\\"})",
-                                         R"({"a": "\"}, {\\\""})",
-                                         R"({"a": {"b": [{"c": [[]]}, "]"]}})",
-                                         R"({})",
-                                         R"({"": ""})",
-                                         R"({"a": "\\\\", "b": "\\\\\""})",
-                                         "{\n\"a\"\n:\n[1,2]\n}"};
-  std::string text = "[";
-  for (const auto& record : records) text += (text.size() > 1 ? " , " : "") + record;
-  const RecordFile file(folder.write("a.json", text + "]"));
-  ASSERT_EQ(file.size(), std::ssize(records));
-  for (size_t i = 0; i < records.size(); ++i) EXPECT_EQ(file.json(i), Json::parse(records[i])) << records[i];
-}
-
-TEST(Dataset, RefusesFilesThatHoldNoRecords) {
-  const Folder folder;
-  const auto expect = [&](const std::string& text, const std::string& part) {
-    const auto path = folder.write("bad.json", text);
-    EXPECT_ERROR(RecordFile{path}, part);
-    EXPECT_ERROR(RecordFile{path}, path.string());
+  const auto print = [&](const std::string& name, const std::string& text) {
+    return RecordFile(folder.write(name, text)).fingerprint();
   };
-  expect("", "the file is empty");
-  expect("\xEF\xBB\xBF", "only blank lines");
-  expect(" \n\n", "only blank lines");
-  expect("[ ]", "the array is empty");
-  expect("hello", "line 1 (byte 0): found 'h', expected '['");
-  expect("\n\n\x01", "line 3 (byte 2): found byte 0x01");
-  expect("{\n  \"data\": []\n}\n", "line 2 (byte 4): found '\"', expected '{' of the next record");
-  expect("{\n}", "line 2 (byte 2)");
-  expect("[\n1]", "line 2 (byte 2): found '1', expected '{'");
-  expect("[[{}]]", "(byte 1): found '['");
-  expect("[", "found the end of the file, expected '{'");
-  expect("[{}", "found the end of the file, expected ',' or ']'");
-  expect("[{}\n{}]", "line 2 (byte 4): found '{', expected ',' or ']'");
-  expect("[{},]", "found ']', expected '{'");
-  expect("[{}, x {}]", "(byte 5): found 'x'");
-  expect("[{}]\n[", "line 2 (byte 5): found '[', expected nothing");
-  expect("[{\"a\": 1},\n{\"a\": [1, 2", "line 2 (byte 11): the file ends inside record 2");
-  expect("[{\"a\": \"b\\\"}]", "the file ends inside record 1");
-  EXPECT_THROW(RecordFile(folder.path() / "missing.json"), Error);
+  const auto first = print("a.jsonl", record("x"));
+  EXPECT_EQ(first.name, "a.jsonl");
+  EXPECT_EQ(first.bytes, std::ssize(record("x")));
+  EXPECT_EQ(first.checksum, print("a.jsonl", record("x")).checksum);
+  EXPECT_NE(first.checksum, print("a.jsonl", record("y")).checksum);
+  const auto tar = print("a.tar", tar_of({{"0.txt", "x"}}));
+  EXPECT_EQ(tar.bytes, 2048);
+  EXPECT_NE(tar.checksum, print("a.tar", tar_of({{"0.txt", "xy"}})).checksum);
 }
 
-TEST(Dataset, KeepsABadLineToItself) {
+TEST(RecordFile, SaysThatItHasChanged) {
   const Folder folder;
-  const auto path = folder.write("a.jsonl", record("one") + "\n" + R"({"id": 3, "conv)" + "\n" + record("b\xFF") +
-                                                "\nnot JSON\n" + R"({"id": 1, "id": 2})" + "\n" + record("two"));
+  const auto path = folder.write("a.jsonl", record("x"));
   const RecordFile file(path);
-  ASSERT_EQ(file.size(), 6);
-  EXPECT_NO_THROW(file.read(0));
-  for (int bad = 1; bad < 5; ++bad) {
-    EXPECT_ERROR(file.read(bad), concat(path.string(), ", record ", bad + 1, " (line ", bad + 1, ")"));
-    EXPECT_ERROR(file.json(bad), concat(path.string(), ", record ", bad + 1, " (line ", bad + 1, ")"));
-  }
-  EXPECT_NO_THROW(file.read(5));
-}
-
-TEST(Dataset, ReadsLinesThatAreCutOffFromTheFirstOn) {
-  const Folder folder;
-  const RecordFile file(folder.write("a.jsonl", "{\"id\": 1,\n" + record("two")));
-  ASSERT_EQ(file.size(), 2);
-  EXPECT_ERROR(file.read(0), "record 1 (line 1)");
-  EXPECT_NO_THROW(file.read(1));
-}
-
-TEST(Dataset, NamesTheRecordOfWrongContent) {
-  const Folder folder;
-  const auto path =
-      folder.write("a.json", "[" + record("one") + ",\n" + R"({"conversations": [{"from": "bot", "value": ""}]}])");
-  EXPECT_ERROR(RecordFile(path).read(1), path.string() + ", record 2 (line 2), conversations[0].from: role 'bot'");
-}
-
-TEST(Dataset, AsksForAnswersUnlessTold) {
-  const Folder folder;
-  const RecordFile file(folder.write("a.jsonl", R"({"messages": [{"role": "user", "content": "Q"}]})"));
-  EXPECT_ERROR(file.read(0), "has no answer");
-  EXPECT_EQ(file.read(0, false).turns.size(), 1u);
-}
-
-TEST(Dataset, IndexesAMillionRecordsInEightMegabytes) {
-  const Folder folder;
-  constexpr int kNumRecords = 1'000'000;
-  std::string text;
-  for (int i = 0; i < kNumRecords; ++i) text += "{\"id\": " + std::to_string(i) + "}\n";
-  const auto path = folder.write("a.jsonl", text);
-  const auto allocated = [] {
-    const auto info = mallinfo2();
-    return static_cast<double>(info.uordblks + info.hblkhd);
-  };
-  const double before = allocated();
-  const RecordFile file(path);
-  // 8 bytes a record and a fixed rest; an allocator of another kind reports nothing here.
-  EXPECT_LT(allocated() - before, 8.0 * kNumRecords + 100'000);
-  ASSERT_EQ(file.size(), kNumRecords);
-  for (const int record : {0, 1023, 1024, 1025, 777'777, kNumRecords - 1}) {
-    EXPECT_EQ(file.json(record)["id"], record);
-    EXPECT_EQ(file.place(record), concat(path.string(), ", record ", record + 1, " (line ", record + 1, ")"));
-  }
-}
-
-TEST(Dataset, FindsLinesInALongArray) {
-  const Folder folder;
-  std::string text = "[\n";
-  for (int i = 0; i < 5000; ++i) text += std::string(i ? ",\n" : "") + "{\n\"id\": " + std::to_string(i) + "}";
-  const auto path = folder.write("a.json", text + "]");
-  const RecordFile file(path);
-  ASSERT_EQ(file.size(), 5000);
-  for (const int record : {0, 1, 1023, 1024, 2049, 4999}) {
-    EXPECT_EQ(file.json(record)["id"], record);
-    EXPECT_EQ(file.place(record), concat(path.string(), ", record ", record + 1, " (line ", 2 * record + 2, ")"));
-  }
-}
-
-/// `count` records in a file of one line each.
-std::filesystem::path lines(const Folder& folder, const std::string& name, int count) {
-  std::string text;
-  for (int i = 0; i < count; ++i) text += record(std::to_string(i)) + "\n";
-  return folder.write(name, text);
-}
-
-std::vector<std::pair<int32_t, int64_t>> order_of(const Mixture& mixture, uint64_t seed, int64_t epoch,
-                                                  bool shuffle = true) {
-  std::vector<std::pair<int32_t, int64_t>> result;
-  for (const auto& record : mixture.order(seed, epoch, shuffle)) result.emplace_back(record.file, record.record);
-  EXPECT_EQ(std::ssize(result), mixture.size());
-  return result;
-}
-
-TEST(Mixture, GivesEveryRecordItsWeight) {
-  const Folder folder;
-  const Mixture mixture(
-      {{lines(folder, "a", 40), {}, 1.0}, {lines(folder, "b", 30), {}, 2.5}, {lines(folder, "c", 20), {}, 0.25}});
-  EXPECT_EQ(mixture.size(), 40 + 75 + 5);
-  std::map<int32_t, std::map<int64_t, int>> counts;
-  for (const auto& [file, record] : order_of(mixture, 1, 0)) counts[file][record] += 1;
-  EXPECT_EQ(counts[0].size(), 40u);
-  for (const auto& [record, count] : counts[0]) EXPECT_EQ(count, 1);
-  EXPECT_EQ(counts[1].size(), 30u);
-  int num_three = 0;
-  for (const auto& [record, count] : counts[1]) {
-    EXPECT_TRUE(count == 2 || count == 3);
-    num_three += count == 3;
-  }
-  EXPECT_EQ(num_three, 15);
-  EXPECT_EQ(counts[2].size(), 5u);
-}
-
-TEST(Mixture, OrdersAnEpochBySeedAndEpochAlone) {
-  const Folder folder;
-  const Mixture mixture({{lines(folder, "a", 50), {}, 1.0}, {lines(folder, "b", 50), {}, 0.5}});
-  EXPECT_EQ(order_of(mixture, 7, 3), order_of(mixture, 7, 3));
-  EXPECT_NE(order_of(mixture, 7, 3), order_of(mixture, 7, 4));
-  EXPECT_NE(order_of(mixture, 7, 3), order_of(mixture, 8, 3));
-  EXPECT_NE(order_of(mixture, 7, 0), order_of(mixture, 7 + (uint64_t{1} << 32), 0));
-}
-
-TEST(Mixture, KeepsTheFilesOrderWithoutShuffle) {
-  const Folder folder;
-  const Mixture mixture({{lines(folder, "a", 3), {}, 2.0}, {lines(folder, "b", 10), {}, 0.5}});
-  const auto order = order_of(mixture, 1, 0, false);
-  const std::vector<std::pair<int32_t, int64_t>> first{{0, 0}, {0, 1}, {0, 2}, {0, 0}, {0, 1}, {0, 2}};
-  ASSERT_EQ(order.size(), 11u);
-  EXPECT_TRUE(std::equal(first.begin(), first.end(), order.begin()));
-  EXPECT_TRUE(std::is_sorted(order.begin() + 6, order.end()));
-  EXPECT_EQ(std::set(order.begin() + 6, order.end()).size(), 5u);
-  EXPECT_NE(order, order_of(mixture, 1, 1, false));
-}
-
-TEST(Mixture, ShufflesEvenly) {
-  const Folder folder;
-  const Mixture mixture({{lines(folder, "a", 4), {}, 1.0}});
-  constexpr int kNumEpochs = 4000;
-  double counts[4][4] = {};
-  for (int64_t epoch = 0; epoch < kNumEpochs; ++epoch) {
-    const auto order = mixture.order(5, epoch, true);
-    for (int place = 0; place < 4; ++place) counts[place][order[place].record] += 1;
-  }
-  // Binomial with p = 1/4: standard deviation 27; five of them for 16 counts.
-  for (const auto& row : counts) {
-    for (const double count : row) EXPECT_NEAR(count, kNumEpochs / 4.0, 137);
-  }
-}
-
-TEST(Mixture, RefusesWeightsThatAreNoneAndNoFiles) {
-  const Folder folder;
-  const auto path = lines(folder, "a", 2);
-  for (const double weight : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
-    EXPECT_ERROR(Mixture({{path, {}, weight}}), "expected a finite number above 0");
-  }
-  EXPECT_ERROR(Mixture({{path, {}, 1e300}}), "expected at most 1e+09");
-  EXPECT_ERROR(Mixture({}), "no files are given");
+  EXPECT_NO_THROW(file.check_unchanged());
+  folder.write("a.jsonl", record("xy"));
+  EXPECT_ERROR(file.check_unchanged(), path.string() + " has changed since it was opened");
 }
 
 }  // namespace
+}  // namespace dataset_test
 }  // namespace vlsi

@@ -287,5 +287,37 @@ TEST_F(LoaderTest, TakesTheEndOfAnEpochAsTheStartOfTheNext) {
   EXPECT_EQ(steps_of(mixture, config_of(1), 6, {0, 12}), steps_of(mixture, config_of(2), 6, {1, 0}));
 }
 
+TEST_F(LoaderTest, CountsTheTokensOfEachSource) {
+  const Mixture mixture({{folder_.write("a", records("a", 20)), {}, 1}, {folder_.write("b", records("b", 5)), {}, 1}});
+  const FakeProcessor processor;
+  Loader loader(mixture, processor, config_of(3));
+  std::vector<int64_t> counted(2, 0);
+  for (int i = 0; i < 10; ++i) {
+    const auto batch = loader.next();
+    for (size_t sample = 0; sample < batch.ids.size(); ++sample) {
+      counted[batch.ids[sample][0] == 'a' ? 0 : 1] += batch.sequence_starts[sample + 1] - batch.sequence_starts[sample];
+    }
+  }
+  EXPECT_EQ(loader.source_tokens(), counted);
+  EXPECT_GT(counted[1], 0);
+}
+
+TEST_F(LoaderTest, StopsWhereAFileChangesBetweenEpochs) {
+  const auto path = folder_.write("data.jsonl", records("a", 6));
+  const Mixture mixture({{path, {}, 1}});
+  const FakeProcessor processor;
+  const auto change = [&] {
+    std::filesystem::last_write_time(path, std::filesystem::last_write_time(path) + std::chrono::seconds(1));
+  };
+  auto config = config_of(1, OnError::kSkip);
+  Loader loader(mixture, processor, config);
+  change();
+  EXPECT_ERROR(
+      {
+        for (int i = 0; i < 2000; ++i) loader.next();
+      },
+      path.string() + " has changed since it was opened");
+}
+
 }  // namespace
 }  // namespace vlsi

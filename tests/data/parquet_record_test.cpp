@@ -7,6 +7,7 @@
 #include <set>
 
 #include "data/dataset.h"
+#include "data/mixture.h"
 #include "data/read_picture.h"
 #include "tests/data/data_files.h"
 
@@ -65,10 +66,10 @@ TEST(ParquetRecord, MayBeAQuestionAndItsAnswer) {
 }
 
 TEST(ParquetRecord, OfAnotherSchemaIsRefused) {
-  EXPECT_ERROR(
-      RecordFile(fixture("other_columns")).read(0),
-      "other_columns.parquet, row 1 (row group 1): columns 'conversations', 'messages', 'texts' and 'question' "
-      "are missing, expected one of them");
+  EXPECT_ERROR(RecordFile(fixture("other_columns")).read(0),
+               "other_columns.parquet, row 1 (row group 1): columns 'conversations', 'messages', 'texts', "
+               "'instruction' and 'question' "
+               "are missing, expected one of them");
   EXPECT_ERROR(RecordFile(fixture("wrong_types")).read(0),
                "row 1 (row group 1), image: is an integer, expected a path");
   EXPECT_ERROR(
