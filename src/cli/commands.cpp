@@ -27,6 +27,10 @@ Table<Command>& commands() {
       COMMAND(plan, "Memory, disk and time of a run, part by part, before anything is loaded",
               "vlsi plan run.yaml\n"
               "vlsi plan run.yaml --set out=elsewhere --only interact --json"),
+      COMMAND(data,
+              "A run's data read through: records, pictures, tokens, lengths, what is there twice, what is broken",
+              "vlsi data run.yaml\n"
+              "vlsi data runs/data/vlsi-2.9m.yaml --set student.model=Qwen/Qwen2-VL-2B-Instruct --set data.workers=8"),
       COMMAND(cache, "The teacher's part of step 2, once, to disk: later runs need no teacher",
               "vlsi cache run.yaml --set teacher.verbalizers=run/teacher-verbalizers --out teacher-cache"),
       COMMAND(score, "Log-probabilities of the answers in a data file, one JSON line a conversation",

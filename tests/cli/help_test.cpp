@@ -28,6 +28,7 @@ TEST(Help, OfEveryCommandNamesItsOptions) {
       {"distill",
        {"--only", "--set", "--resume", "--force", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096",
         "clip_norm"}},
+      {"data", {"--json", "--set", "--threads"}},
       {"plan", {"--only", "--json", "--set", "--device", "batch_tokens: 4096"}},
       {"cache", {"--out", "--shard-bytes", "--set", "--device", "teacher-cache", "cache:"}},
       {"score",
