@@ -9,6 +9,7 @@
 #   bench/run.sh families   [--json FILE] [--rounds 3] [--only KEY,...]   every family's vision tower; training of Qwen3-VL
 #   bench/run.sh evaluation [--json FILE] [--rounds 3] [--only KEY,...] [--old PROGRAM]   tables against pandas, scoring, answering
 #   bench/run.sh study      [--json FILE] [--rounds 3] [--only KEY,...]   step 2 in forms beyond the paper: the student's own answers
+#   bench/run.sh data       [--json FILE] [--rounds 3] [--only KEY,...]   reading training data, against webdataset, pyarrow and transformers
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +42,10 @@ case $what in
     programs=(vlsi evaluation_bench)
     takes="5 minutes on two cores, with 8 GiB of memory for pandas and 2 GB of disk; with --old, after a finished runs/quickstart.sh" ;;
   study) programs=(vlsi) takes="10 minutes on two cores, with 6 GiB of memory and 5 GB of disk" ;;
-  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference, families, evaluation or study" >&2; usage ;;
+  data)
+    programs=(data_bench)
+    takes="15 minutes on two cores, with 4 GiB of memory and 6 GB of disk; without the key mixture, 5 minutes" ;;
+  *) echo "bench/run.sh: found '$what', expected objective, tokenizer, quickstart, chain, true-size, inference, families, evaluation, study or data" >&2; usage ;;
 esac
 echo "$what: takes about $takes; the first time, a build and an installation before it."
 echo "Other work on the machine spoils the numbers."
