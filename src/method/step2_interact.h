@@ -58,8 +58,8 @@ bool teacher_is_read(const InteractionConfig& config);
 /// `matches` [[student layer, teacher layer], ...] and `kl` of each, or `match_weights` [t_s, t_l] where all pairs take
 /// part; `kl_matrix` [t_s, t_l]; `last_kl`. For cross entropy: `layer_loss` [t_s] and `last_loss`; for a divergence
 /// `last_` and its name. Where gradients are measured, the norms of those of the two parts of the mean loss:
-/// `intermediate_gradient_norm` (weight included) and `last_gradient_norm`. Error naming layer and sample where student or
-/// teacher give what is not a number.
+/// `intermediate_gradient_norm` (weight included) and `last_gradient_norm`. Error naming layer and sample where student
+/// or teacher give what is not a number.
 StepOutput interact(const Interaction& interaction, const Batch& batch);
 
 }  // namespace vlsi

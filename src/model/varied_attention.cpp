@@ -22,7 +22,7 @@ bool has_varied_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
   const auto dtype = q.scalar_type();
   return !q.is_cpu() && (dtype == at::kHalf || dtype == at::kBFloat16) && k.scalar_type() == dtype &&
          v.scalar_type() == dtype && q.size(2) <= kWidest && q.size(2) % kMultiple == 0 &&
-         has_kernel(q.key_set().highestBackendKey());
+         has_kernel(c10::legacyExtractDispatchKey(q.key_set()));
 }
 
 at::Tensor varied_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

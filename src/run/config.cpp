@@ -142,9 +142,10 @@ void check_on_policy(const RunConfig& config, const std::string& place) {
          ", but 'teacher.cache' is given: a cache has what the teacher says of the records' own answers, not of ",
          "the student's; expected a teacher that runs");
   }
-  for (const auto& [key, loss] : {std::pair("intermediate_loss", config.interact.intermediate_loss),
-                                  std::pair("last_loss", config.interact.last_loss)}) {
-    if (loss == LossKind::kCrossEntropy) {
+  for (const auto& [key, is_ce] :
+       {std::pair("intermediate_loss", config.interact.intermediate_loss == LossKind::kCrossEntropy),
+        std::pair("last_loss", config.interact.last_loss == LossKind::kCrossEntropy)}) {
+    if (is_ce) {
       fail(found, ", but interact.", key,
            " is ce, which would teach the student its own answers; expected a loss that ",
            "reads the teacher, or none");
