@@ -57,8 +57,8 @@ std::map<std::string, std::vector<int32_t>> labels_of(const std::vector<Batch>& 
 }
 
 double mean(const Rewritten& rewritten, const std::string& name) {
-  const auto& [sum, weight] = rewritten.means.at(name);
-  return sum.item<double>() / weight;
+  const Mean& mean = rewritten.means.at(name);
+  return mean.sum.item<double>() / mean.weight;
 }
 
 TEST(OnPolicyAnswers, AtTemperatureZeroAreWhatTheModelAnswersGreedily) {
