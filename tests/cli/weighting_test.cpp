@@ -57,11 +57,11 @@ TEST(Weighting, FromACacheIsThatOfTheLiveTeacher) {
 }
 
 TEST(Weighting, NeedsACacheThatWasMadeWithIt) {
-  const Folder folder;
-  ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
-  ASSERT_EQ(vlsi_program({"cache", write_run(folder), "--out", folder / "cache"}).status, 0);
-  const Arguments cached{"--resume", "--set", "teacher.cache=" + (folder / "cache").string()};
-  expect_refusal(distill(folder, with(cached, {"--set", "interact.weighting.kind=visual_advantage"})),
+  const Folder plain, weighed;
+  ASSERT_EQ(distill(plain, {"--only", "verbalize"}).status, 0);
+  ASSERT_EQ(vlsi_program({"cache", write_run(plain), "--out", plain / "cache"}).status, 0);
+  const Arguments cached{"--set", "teacher.cache=" + (plain / "cache").string()};
+  expect_refusal(distill(weighed, with(kWeighed, cached)),
                  {"opening teacher cache", "its visual advantage is 'none', the run's is 'patches at zero'"});
 }
 

@@ -141,7 +141,7 @@ TEST(AnswerWeighting, CountsInEveryLoss) {
 TEST(AnswerWeighting, LogsTheMeanAdvantage) {
   const auto batch = load_batch(0);
   const auto teacher = live(true);
-  const auto& mean = step(teacher, weighing(1), batch).means.at("visual_advantage");
+  const auto mean = step(teacher, weighing(1), batch).means.at("visual_advantage");
   EXPECT_NEAR(mean.sum.item<double>() / mean.weight, teacher.summarize(batch).advantage.mean().item<double>(), 1e-6);
 }
 
