@@ -8,10 +8,9 @@ namespace vlsi {
 
 /// A teacher's layers as the student needs them: each is a vector and a number a position.
 struct TeacherSummary {
-  at::Tensor expected_row;  // [L, N, D], the student head's rows averaged under the teacher layer's distribution
-  at::Tensor entropy;       // [L, N], of that distribution, nats
-  at::Tensor advantage =
-      {};  // [N], the last layer's visual advantage (teacher/visual_advantage.h), where it was asked for
+  at::Tensor expected_row;    // [L, N, D], the student head's rows averaged under the teacher layer's distribution
+  at::Tensor entropy;         // [L, N], of that distribution, nats
+  at::Tensor advantage = {};  // [N], where it was asked for: visual_advantage of the last layer
 };
 
 /// TeacherSummary of live hidden rows: u [L, N, Dl] as the teacher's head reads them, teacher_head [V, Dl],
