@@ -97,6 +97,17 @@ TEST(Weighting, OnTwoRanksIsTwiceTheAccumulation) {
   }
 }
 
+TEST(Weighting, ByATeacherInPartsOrFromItsFilesIsThatOfAWholeOne) {
+  const Folder whole, shared, streamed;
+  const Arguments steps = with(kWeighed, {"--set", "finetune.iterations=0"});
+  expect_success(start_two_ranks(with({"distill", write_run(whole)}, steps)));
+  expect_success(
+      start_two_ranks(with({"distill", write_run(shared)}, with(steps, {"--set", "teacher.residency=sharded"}))));
+  EXPECT_EQ(interaction_of(shared / "run"), interaction_of(whole / "run"));
+  ASSERT_EQ(distill(streamed, with(kWeighed, {"--set", "teacher.residency=streamed"})).status, 0);
+  EXPECT_EQ(interaction_of(streamed / "run"), interaction_of(weighed_run().folder / "run"));
+}
+
 TEST(Weighting, IsRefusedWhereNoLossAsksTheTeacher) {
   const Folder folder;
   expect_refusal(
