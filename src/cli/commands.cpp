@@ -30,7 +30,7 @@ Table<Command>& commands() {
       COMMAND(data,
               "A run's data read through: records, pictures, tokens, lengths, what is there twice, what is broken",
               "vlsi data run.yaml\n"
-              "vlsi data runs/data/vlsi-2.9m.yaml --set student.model=Qwen/Qwen2-VL-2B-Instruct --set data.workers=8"),
+              "vlsi data run.yaml --set data.workers=2 --json"),
       COMMAND(cache, "The teacher's part of step 2, once, to disk: later runs need no teacher",
               "vlsi cache run.yaml --set teacher.verbalizers=run/teacher-verbalizers --out teacher-cache"),
       COMMAND(score, "Log-probabilities of the answers in a data file, one JSON line a conversation",
