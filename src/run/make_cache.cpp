@@ -73,10 +73,6 @@ void check_cacheable(const RunConfig& config, const ModelConfig& student) {
     fail(place,
          ": neither interact.intermediate_loss nor interact.last_loss is kl: there is nothing of the teacher to cache");
   }
-  if (interact.on_policy.share > 0) {
-    fail(place, ": key 'interact.on_policy.share' is ", interact.on_policy.share,
-         ": the teacher reads what the student says while it learns, which no cache can have; expected 0");
-  }
   if (config.teacher.model.empty()) fail(place, ": key 'teacher.model' is missing: a cache is made by the teacher");
   check_head_stays(interact, student, place, /*cached_teacher=*/true);
 }

@@ -143,7 +143,7 @@ TEST(OnPolicy, HasNoCache) {
   const Folder folder;
   expect_refusal(
       vlsi_program({"cache", write_run(folder), "--out", folder / "cache", "--set", "interact.on_policy.share=0.5"}),
-      {"interact.on_policy.share", "no cache"});
+      {"interact.on_policy.share", "'teacher.cache' is given"});
 }
 
 }  // namespace

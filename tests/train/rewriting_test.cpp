@@ -27,7 +27,7 @@ class OneByOne : public Rewriting {
       }
     }
     const auto count = static_cast<double>(rewritten.batches.size());
-    rewritten.means["made"] = {at::tensor(count * count), count};
+    rewritten.means["made"] = {at::scalar_tensor(count * count), count};
     return rewritten;
   }
   void remember(const Json& news) override {
