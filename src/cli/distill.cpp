@@ -29,9 +29,8 @@ int run(const DistillCommandOptions& options, bool finetune_alone) {
   const auto config = read_config(options, finetune_alone);
   use_threads(config.threads);
   catch_interrupts();
-  const at::Device device = config.device;
-  return run_as_rank(device, [&](const Ranks& ranks) {
-    if (ranks.is_first() && !options.force && device.is_cpu()) {
+  return run_as_rank(config.device, [&](const Ranks& ranks) {
+    if (ranks.is_first() && !options.force) {
       check_fits(config, {options.among, /*measures=*/false, options.resume, ranks.size()}, room_for(config));
     }
     const auto outcome = distill(config, {options.among, options.resume, options.data_may_differ}, ranks);
