@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-system=$(. /etc/os-release && echo "$ID $VERSION_ID")
+system=$(. /etc/os-release && echo "$ID ${VERSION_ID:-}")
 jpeg=libjpeg62-turbo-dev browser=chromium
 case "$system" in
   "debian 12"|"debian 13") ;;
