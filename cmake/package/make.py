@@ -20,6 +20,8 @@ SOURCE = pathlib.Path(__file__).resolve().parent
 PROJECT = SOURCE.parent.parent
 OF_THE_MACHINE = re.compile(r"(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libstdc\+\+|libgcc_s)\.so\b.*")
 OF_TORCH = re.compile(r"lib(torch|c10|gomp|cu|nv|nccl).*\.so\b.*")
+# What is compiled into the program.
+COMPILED_IN = ["libarchive-dev", "libcli11-dev", "libgloo-dev", "libxxhash-dev", "nlohmann-json3-dev"]
 # Where the program looks: its own libraries, then those of a torch that is installed beside it.
 RUNPATH = ":".join(["$ORIGIN/../lib", "$ORIGIN/../../torch/lib", "$ORIGIN/../../torch.libs"])
 
@@ -77,6 +79,8 @@ def make_folder(program, torch, patchelf, folder):
         files[package / "lib" / name] = "$ORIGIN"
         licence, text = licence_of(library)
         shutil.copy(text, package / "licenses" / f"{licence}.txt")
+    for name in COMPILED_IN:
+        shutil.copy(f"/usr/share/doc/{name}/copyright", package / "licenses" / f"{name}.txt")
     for file, runpath in files.items():
         file.chmod(0o755)
         said("strip", "--strip-unneeded", file)
