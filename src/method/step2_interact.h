@@ -3,7 +3,7 @@
 #pragma once
 
 #include "method/answer_weighting.h"
-#include "method/last_loss.h"
+#include "objective/last_loss.h"
 #include "objective/layer_matching.h"
 #include "objective/logit_l2.h"
 #include "teacher/teacher.h"

@@ -1,5 +1,5 @@
 // Losses of the last layer as configurations name them, and the divergences among them in step 2.
-#include "method/last_loss.h"
+#include "objective/last_loss.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

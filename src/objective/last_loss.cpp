@@ -1,4 +1,4 @@
-#include "method/last_loss.h"
+#include "objective/last_loss.h"
 
 namespace vlsi {
 
