@@ -11,7 +11,7 @@ the rounds. Prints and, with --json, writes {key: value}.
 import statistics
 
 from keys import main
-from true_size import Bench, durations
+from true_size import STUDENT_LAYERS, Bench, durations
 
 ANSWER = 99  # tokens; a student with random weights nearly never ends by itself
 
@@ -19,7 +19,7 @@ ANSWER = 99  # tokens; a student with random weights nearly never ends by itself
 class Study(Bench):
     def on_policy_to_off_policy(self):
         data = self.text_data([388] * 16, ANSWER)
-        settings = {"data.train": f'[{{path: "{data}"}}]', "optimizer.accumulate": 2}
+        settings = {"data.train": f'[{{path: "{data}"}}]', "optimizer.accumulate": 2, "teacher.model": self.model(STUDENT_LAYERS)}
         drawn = {"interact.on_policy.share": 1, "interact.on_policy.max_new_tokens": ANSWER}
         drawing = []
 
