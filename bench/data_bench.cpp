@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/process.h"
 #include "data/loader.h"
 #include "family/family.h"
 
@@ -69,6 +70,7 @@ int main(int argc, char** argv) {
     std::cerr << "data_bench MODEL WORKERS RECORDS START PATH...\n";
     return 2;
   }
+  vlsi::keep_freed_memory();  // as the program does
   at::set_num_threads(1);
   try {
     std::cout << measure({argv + 1, argv + argc}).dump() << "\n";
