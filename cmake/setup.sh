@@ -4,7 +4,7 @@
 # Idempotent: what is there already is left alone. Where packages are missing and may not be installed, it prints the one
 # command that would install them and exits with 2.
 #
-#   VLSI_TORCH=cpu    (default) the CPU wheel, from where this machine's pip looks, or from PyTorch's own index; else what is called 2.13.0
+#   VLSI_TORCH=cpu    (default) whatever `pip install torch==2.13.0` gives under this machine's pip settings
 #   VLSI_TORCH=cuda   the CUDA wheel, into .deps/python-cuda, with the NVIDIA libraries that it depends on
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -70,8 +70,7 @@ if [ "${installed%%+*}" != "$torch_version" ]; then
   install=("$python/bin/pip" install -q --disable-pip-version-check)
   if [ "${VLSI_TORCH:-cpu}" != cpu ]; then
     "${install[@]}" "torch==$torch_version"
-  elif ! "${install[@]}" --no-deps "torch==$torch_version+cpu" 2>/dev/null &&
-      ! "${install[@]}" --no-deps --retries 0 --timeout 20 --index-url https://download.pytorch.org/whl/cpu "torch==$torch_version+cpu" 2>/dev/null; then
+  else
     "${install[@]}" --no-deps "torch==$torch_version"
     # A wheel for GPUs does not start without the libraries that it depends on.
     [ ! -e "$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/torch/lib/libtorch_cuda.so" ] ||
