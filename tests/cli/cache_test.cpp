@@ -1,5 +1,6 @@
 // vlsi cache, and runs that read what it made.
 #include "tests/cli/program.h"
+#include "tests/cli/resumed_run.h"
 
 namespace vlsi::cli_test {
 namespace {
@@ -161,17 +162,7 @@ TEST(Cache, ARunFromItResumesBitForBit) {
   const Folder whole, stopped;
   const auto arguments =
       with(from_cache(live_run().folder / "cache"), {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=100"});
-  ASSERT_EQ(distill(whole, arguments).status, 0);
-  ASSERT_EQ(distill(stopped, arguments).status, 0);
-  // As if it had been killed behind the second iteration of five.
-  for (const char* later :
-       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
-    ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
-  }
-  fs::remove_all(stopped / "run/model");
-  const auto result = distill(stopped, with(arguments, {"--resume"}));
-  ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.err.find("interact-2"), std::string::npos) << result.err;
+  ASSERT_NO_FATAL_FAILURE(resume_in_interaction(whole, stopped, arguments));
   EXPECT_EQ(metrics_of(stopped / "run"), metrics_of(whole / "run"));
   EXPECT_TRUE(content_of(stopped / "run/model/model.safetensors") == content_of(whole / "run/model/model.safetensors"));
 }

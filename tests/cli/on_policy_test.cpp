@@ -1,4 +1,5 @@
 // Runs in which the student's own answers are read: repeated, resumed, on two ranks, and refused.
+#include "tests/cli/resumed_run.h"
 #include "tests/cli/two_ranks.h"
 
 namespace vlsi::cli_test {
@@ -54,16 +55,8 @@ TEST_P(OnPolicyResumed, GoesOnBitForBit) {
   const Folder whole, stopped;
   const auto arguments = with(kDrawn, {"--set", std::string("interact.on_policy.every=") + GetParam(), "--set",
                                        "checkpoint.every=1", "--set", "checkpoint.keep=100"});
-  ASSERT_EQ(distill(whole, arguments).status, 0);
-  ASSERT_EQ(distill(stopped, arguments).status, 0);
-  // As if it had been killed behind the second iteration of five, in the middle of a period of three or four.
-  for (const char* later :
-       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
-    ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
-  }
-  fs::remove_all(stopped / "run/model");
-  const auto result = distill(stopped, with(arguments, {"--resume"}));
-  ASSERT_EQ(result.status, 0) << result.err;
+  // The second iteration is in the middle of a period of three or four.
+  ASSERT_NO_FATAL_FAILURE(resume_in_interaction(whole, stopped, arguments));
   expect_same_run(stopped / "run", whole / "run");
 }
 

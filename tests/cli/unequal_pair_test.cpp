@@ -1,5 +1,6 @@
 // Runs of a teacher with other limits of pictures, another mean and std than the student: resumed, on two ranks, from a
 // cache.
+#include "tests/cli/resumed_run.h"
 #include "tests/cli/two_ranks.h"
 
 namespace vlsi::cli_test {
@@ -32,16 +33,7 @@ const Arguments& pair() {
 TEST(UnequalPair, ResumesBitForBit) {
   const Folder whole, stopped;
   const auto arguments = with(pair(), {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=100"});
-  ASSERT_EQ(distill(whole, arguments).status, 0);
-  ASSERT_EQ(distill(stopped, arguments).status, 0);
-  // As if it had been killed behind the second iteration of five.
-  for (const char* later :
-       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
-    ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
-  }
-  fs::remove_all(stopped / "run/model");
-  const auto result = distill(stopped, with(arguments, {"--resume"}));
-  ASSERT_EQ(result.status, 0) << result.err;
+  ASSERT_NO_FATAL_FAILURE(resume_in_interaction(whole, stopped, arguments));
   expect_same_run(stopped / "run", whole / "run");
 }
 

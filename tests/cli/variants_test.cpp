@@ -1,5 +1,6 @@
 // The same run in bfloat16, with adapters, with other losses.
 #include "tests/cli/program.h"
+#include "tests/cli/resumed_run.h"
 
 namespace vlsi::cli_test {
 namespace {
@@ -293,18 +294,7 @@ TEST(WithoutHead, GoesOnFromACheckpointWithTheVerbFfnsThatItLearned) {
   const Folder whole, stopped;
   Arguments arguments = kWithoutHead;
   arguments.insert(arguments.end(), {"--set", "checkpoint.keep=100"});
-  ASSERT_EQ(distill(whole, arguments).status, 0);
-  ASSERT_EQ(distill(stopped, arguments).status, 0);
-  // As if it had been killed behind the second iteration of five.
-  for (const char* later :
-       {"interact-3", "interact-4", "interact-5", "finetune-1", "finetune-2", "finetune-3", "finetune-4"}) {
-    ASSERT_GT(fs::remove_all(stopped / "run/checkpoints" / later), 0U) << later;
-  }
-  fs::remove_all(stopped / "run/model");
-  arguments.emplace_back("--resume");
-  const auto resumed = distill(stopped, arguments);
-  ASSERT_EQ(resumed.status, 0) << resumed.err;
-  EXPECT_NE(resumed.err.find("interact-2"), std::string::npos) << resumed.err;
+  ASSERT_NO_FATAL_FAILURE(resume_in_interaction(whole, stopped, arguments));
   EXPECT_EQ(metrics_of(stopped / "run"), metrics_of(whole / "run"));
   EXPECT_TRUE(content_of(stopped / "run/model/model.safetensors") == content_of(whole / "run/model/model.safetensors"));
 }
