@@ -1,7 +1,8 @@
-// vlsi init: a complete model directory with random weights.
+// vlsi init: a complete model directory with random weights, or with a larger model's.
 #include "base/hub_cache.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "checkpoint/cut_down.h"
 #include "checkpoint/initialize.h"
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
@@ -21,7 +22,7 @@ struct EnumNames<Initializer> {
 namespace {
 
 struct InitOptions {
-  std::filesystem::path config, tokenizer, out, vision_from;
+  std::filesystem::path config, tokenizer, out, vision_from, cut_from;
   Initializer initializer = Initializer::kFanIn;
   StoredDtype dtype;
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
@@ -30,6 +31,7 @@ struct InitOptions {
 int run(InitOptions options) {
   options.tokenizer = model_directory(options.tokenizer);
   options.vision_from = model_directory(options.vision_from);
+  options.cut_from = model_directory(options.cut_from);
   const auto config = parse_model_config(read_json(options.config), options.config.string());
   const auto tokenizer = Tokenizer::load(options.tokenizer);
   if (tokenizer.size() > config.text.vocab_size) {
@@ -51,9 +53,11 @@ int run(InitOptions options) {
   require_empty(options.out, "initialising");
   auto weights = random_weights(config, options.initializer, options.seed, options.dtype);
   if (!options.vision_from.empty()) take_vision_tower(weights, options.vision_from);
+  if (!options.cut_from.empty()) cut_down(weights, config, options.cut_from);
   write_model(options.out, config, std::move(weights), options.tokenizer, options.max_shard_bytes);
-  log_info(concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_values(*make_vlm(config))),
-                  " random parameters"));
+  log_info(
+      concat("wrote ", options.out.string(), ": ", static_cast<int64_t>(num_values(*make_vlm(config))),
+             options.cut_from.empty() ? " random parameters" : " parameters, cut from " + options.cut_from.string()));
   return 0;
 }
 
@@ -67,7 +71,12 @@ Action add_init(CLI::App& command) {
                   "directory with tokenizer.json and preprocessor_config.json or processor_config.json")
       ->required();
   command.add_option("--out", options->out, "the new directory")->required();
-  command.add_option("--vision-from", options->vision_from, "take the vision tower (without its merger) of this model");
+  auto* vision_from = command.add_option("--vision-from", options->vision_from,
+                                         "take the vision tower (without its merger) of this model");
+  command
+      .add_option("--cut-from", options->cut_from,
+                  "start from this larger model of the same family and tower, cut down to the new widths and layers")
+      ->excludes(vision_from);
   add_word_option(command, "--initializer", options->initializer, "");
   add_word_option(command, "--dtype", options->dtype, "of the written weights");
   command.add_option("--seed", options->seed, "of the weights")->capture_default_str()->check(whole_number_from(0));

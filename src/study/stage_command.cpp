@@ -13,7 +13,7 @@ Table<StageCommand>& stage_commands() {
        "a model with random weights",
        "model",
        false,
-       {"config", "tokenizer", "vision-from", "initializer", "dtype", "seed"}},
+       {"config", "tokenizer", "vision-from", "cut-from", "initializer", "dtype", "seed"}},
       {"answer",
        "a data file with a model's answers",
        "answers.json",
@@ -31,8 +31,9 @@ Table<StageCommand>& stage_commands() {
 }
 
 bool names_input(const std::string& key) {
-  static const std::vector<std::string> inputs{"path",   "model",     "adapter",     "verbalizers", "cache",
-                                               "config", "tokenizer", "vision-from", "data",        "labelled"};
+  static const std::vector<std::string> inputs{"path",     "model",  "adapter",   "verbalizers",
+                                               "cache",    "config", "tokenizer", "vision-from",
+                                               "cut-from", "data",   "labelled"};
   return std::find(inputs.begin(), inputs.end(), key) != inputs.end();
 }
 

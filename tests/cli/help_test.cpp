@@ -23,7 +23,8 @@ TEST(Version, SaysWhatTheProgramIsAndUses) {
 
 TEST(Help, OfEveryCommandNamesItsOptions) {
   const std::map<std::string, std::vector<std::string>> options{
-      {"init", {"--config", "--tokenizer", "--out", "--vision-from", "--initializer", "--dtype", "--seed"}},
+      {"init",
+       {"--config", "--tokenizer", "--out", "--vision-from", "--cut-from", "--initializer", "--dtype", "--seed"}},
       {"finetune", {"--set", "--resume", "--device", "--dtype", "--threads", "--seed", "peak of the schedule"}},
       {"distill",
        {"--only", "--set", "--resume", "--force", "--device", "--seed", "kl_matrix_every", "batch_tokens: 4096",

@@ -1,0 +1,138 @@
+#include "checkpoint/cut_down.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <numeric>
+#include <string>
+
+#include "base/error.h"
+#include "base/safetensors.h"
+#include "checkpoint/initialize.h"
+#include "checkpoint/load.h"
+#include "model/parts.h"
+
+namespace vlsi {
+namespace {
+
+using Channels = std::vector<int64_t>;
+
+Channels first_channels(int64_t count) {
+  Channels channels(count);
+  std::iota(channels.begin(), channels.end(), 0);
+  return channels;
+}
+
+/// Of a head of `from` those that a head of `to` has. Channel i of a head's first half turns with channel i of its
+/// second; where the sections do not take turns, each keeps its first frequencies.
+Channels head_channels(const TextConfig& from, const TextConfig& to) {
+  Channels frequencies;
+  if (from.rope_is_interleaved) frequencies = first_channels(to.head_dim() / 2);
+  for (size_t section = 0, start = 0; !from.rope_is_interleaved && section < to.rope_sections.size(); ++section) {
+    for (int64_t i = 0; i < to.rope_sections[section]; ++i) frequencies.push_back(static_cast<int64_t>(start) + i);
+    start += from.rope_sections[section];
+  }
+  Channels channels = frequencies;
+  for (const auto frequency : frequencies) channels.push_back(from.head_dim() / 2 + frequency);
+  return channels;
+}
+
+/// The rows of `count` heads.
+Channels rows_of_heads(int64_t count, int64_t source_head_dim, const Channels& of_one) {
+  Channels rows;
+  for (int64_t head = 0; head < count; ++head)
+    for (const auto channel : of_one) rows.push_back(head * source_head_dim + channel);
+  return rows;
+}
+
+class Cut {
+ public:
+  Cut(const ModelConfig& from, const ModelConfig& to, std::string where)
+      : from_(from.text), to_(to.text), where_(std::move(where)) {
+    check(from.family == to.family, "the family", from.family, to.family);
+    check(from_.num_axes() == to_.num_axes(), "the axes of positions", from_.num_axes(), to_.num_axes());
+    const auto at_most = [&](int64_t TextConfig::*field, const char* what) {
+      check(to_.*field <= from_.*field, what, from_.*field, to_.*field);
+    };
+    at_most(&TextConfig::num_hidden_layers, "num_hidden_layers");
+    at_most(&TextConfig::num_attention_heads, "num_attention_heads");
+    at_most(&TextConfig::num_key_value_heads, "num_key_value_heads");
+    for (size_t axis = 0; axis < to_.rope_sections.size(); ++axis) {
+      check(to_.rope_sections[axis] <= from_.rope_sections[axis], "a rotary section", from_.rope_sections[axis],
+            to_.rope_sections[axis]);
+    }
+    head_ = head_channels(from_, to_);
+  }
+
+  /// The name in the source of what is `name` here.
+  std::string source_name(const std::string& name) const {
+    constexpr std::string_view kLayers = "decoder.layers.";
+    if (!name.starts_with(kLayers)) return name;
+    const auto dot = name.find('.', kLayers.size());
+    const int64_t layer = std::stoll(name.substr(kLayers.size(), dot - kLayers.size()));
+    const double step = to_.num_hidden_layers == 1 ? 0
+                                                   : static_cast<double>(from_.num_hidden_layers - 1) /
+                                                         static_cast<double>(to_.num_hidden_layers - 1);
+    return concat(kLayers, std::llround(static_cast<double>(layer) * step), name.substr(dot));
+  }
+
+  at::Tensor of(const std::string& name, at::Tensor source, const std::vector<int64_t>& shape) const {
+    check(source.dim() == static_cast<int64_t>(shape.size()), name + ", the number of axes", source.dim(),
+          static_cast<int64_t>(shape.size()));
+    const bool is_map = source.dim() == 2 && part_of(name) != "embeddings";
+    const double scale = is_map ? std::sqrt(static_cast<double>(source.size(1)) / static_cast<double>(shape[1])) : 1;
+    for (int64_t axis = 0; axis < source.dim(); ++axis) {
+      const auto kept = channels(name, axis, shape[axis]);
+      check(kept.back() < source.size(axis), name + ", axis " + std::to_string(axis), source.size(axis), shape[axis]);
+      source = source.index_select(axis, at::tensor(kept));
+    }
+    return source * scale;
+  }
+
+ private:
+  Channels channels(const std::string& name, int64_t axis, int64_t size) const {
+    const auto of_heads = [&](int64_t count) { return rows_of_heads(count, from_.head_dim(), head_); };
+    const auto is = [&](std::string_view module) { return name.find(module) != std::string::npos; };
+    if (part_of(name) != "decoder") return first_channels(size);
+    if (axis == 0 && is(".q_proj.")) return of_heads(to_.num_attention_heads);
+    if (axis == 0 && (is(".k_proj.") || is(".v_proj."))) return of_heads(to_.num_key_value_heads);
+    if (axis == 1 && is(".o_proj.")) return of_heads(to_.num_attention_heads);
+    return is("q_norm.") || is("k_norm.") ? head_ : first_channels(size);
+  }
+
+  template <typename Value>
+  void check(bool holds, const std::string& what, const Value& from, const Value& to) const {
+    if (!holds) fail("cutting down ", where_, ": ", what, " is ", from, " there and ", to, " in the new model");
+  }
+
+  TextConfig from_, to_;
+  std::string where_;
+  Channels head_;
+};
+
+}  // namespace
+
+void cut_down(std::vector<TensorSource>& weights, const ModelConfig& config, const std::filesystem::path& directory) {
+  const auto from = load_model_config(directory);
+  const Cut cut(from, config, directory.string());
+  take_vision_tower(weights, directory);
+  const auto checkpoint = Checkpoint::open(directory);
+  Problems problems;
+  const auto names = stored_names(checkpoint, family_of(from), problems);
+  problems.fail_if_any("cutting down ", directory.string(), ": ", problems.count(), " problem(s): ");
+  for (auto& weight : weights) {
+    if (part_of(weight.name) == "vision") continue;
+    auto source = cut.source_name(weight.name);
+    if (part_of(source) == "head" && from.text.tie_word_embeddings) source = "embeddings.weight";
+    const auto found = names.find(source);
+    if (found == names.end() || !at::isFloatingType(checkpoint.info(found->second).dtype)) {
+      fail("cutting down ", directory.string(), ": it has no ", family_of(from).written_name(source));
+    }
+    weight.make = [=, name = weight.name, shape = weight.shape, dtype = weight.dtype,
+                   tensor = checkpoint.tensor(found->second)] {
+      return cut.of(name, tensor.to(at::kFloat), shape).to(dtype);
+    };
+  }
+}
+
+}  // namespace vlsi

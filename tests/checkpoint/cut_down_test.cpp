@@ -1,0 +1,91 @@
+// A smaller model from a larger one's weights: which values it takes.
+#include "checkpoint/cut_down.h"
+
+#include <cmath>
+
+#include "checkpoint/initialize.h"
+#include "tests/checkpoint/model_directory.h"
+
+namespace vlsi {
+namespace {
+
+std::vector<TensorSource> cut(const ModelConfig& config) {
+  auto weights = random_weights(config, Initializer::kFanIn, 3, at::kFloat);
+  cut_down(weights, config, fixtures::directory("untied"));
+  return weights;
+}
+
+std::map<std::string, at::Tensor> values(const std::vector<TensorSource>& weights) {
+  std::map<std::string, at::Tensor> made;
+  for (const auto& weight : weights) {
+    made[weight.name] = weight.make();
+    EXPECT_EQ(made[weight.name].sizes(), at::IntArrayRef(weight.shape)) << weight.name;
+  }
+  return made;
+}
+
+TEST(CutDown, ToTheSameSizesIsTheModelItself) {
+  const auto source = load_vlm(fixtures::directory("untied"), at::kFloat);
+  const auto wanted = fixtures::by_name(source->named_parameters());
+  for (const auto& [name, value] : values(cut(source->config())))
+    EXPECT_TRUE(at::equal(value, wanted.at(name))) << name;
+}
+
+TEST(CutDown, TakesEvenlySpacedLayersAndTheFirstValuesOfEachAxis) {
+  const auto source = load_vlm(fixtures::directory("untied"), at::kFloat);
+  const auto wide = fixtures::by_name(source->named_parameters());
+  auto config = source->config();
+  auto& text = config.text;
+  const auto from = text;
+  ASSERT_GE(from.num_hidden_layers, 2);
+  text.num_attention_heads = from.num_key_value_heads;
+  text.num_key_value_heads = 1;
+  text.head_size = 2 * (from.head_dim() / 2 - 1);
+  text.rope_sections[0] -= 1;
+  text.intermediate_size -= 3;
+  const auto narrow = values(cut(config));
+
+  // By hand: channel c of head h; section 0 lost its last frequency, in both halves.
+  const int64_t half = from.head_dim() / 2;
+  std::vector<int64_t> channels;
+  for (const int64_t start : {int64_t{0}, half})
+    for (int64_t i = 0; i < half; ++i)
+      if (i != from.rope_sections[0] - 1) channels.push_back(start + i);
+  const std::string layer = "decoder.layers.1.";
+  const auto& wide_q = wide.at(layer + "self_attn.q_proj.weight");
+  const auto& q = narrow.at(layer + "self_attn.q_proj.weight");
+  for (int64_t head = 0; head < text.num_attention_heads; ++head)
+    for (int64_t c = 0; c < text.head_dim(); ++c)
+      EXPECT_TRUE(at::equal(q[head * text.head_dim() + c], wide_q[head * from.head_dim() + channels[c]]));
+  const auto down =
+      wide.at(layer + "mlp.down_proj.weight").slice(1, 0, text.intermediate_size) *
+      std::sqrt(static_cast<double>(from.intermediate_size) / static_cast<double>(text.intermediate_size));
+  EXPECT_TRUE(at::equal(narrow.at(layer + "mlp.down_proj.weight"), down));
+}
+
+TEST(CutDown, KeepsTheFirstAndTheLastLayer) {
+  const auto source = load_vlm(fixtures::directory("untied"), at::kFloat);
+  const auto wide = fixtures::by_name(source->named_parameters());
+  auto config = source->config();
+  const auto last = std::to_string(config.text.num_hidden_layers - 1);
+  config.text.num_hidden_layers = 2;
+  const auto narrow = values(cut(config));
+  const std::string weight = ".mlp.up_proj.weight";
+  EXPECT_TRUE(at::equal(narrow.at("decoder.layers.0" + weight), wide.at("decoder.layers.0" + weight)));
+  EXPECT_TRUE(at::equal(narrow.at("decoder.layers.1" + weight), wide.at("decoder.layers." + last + weight)));
+}
+
+TEST(CutDown, RefusesALargerModelAndAnotherTower) {
+  auto config = load_model_config(fixtures::directory("untied"));
+  config.text.intermediate_size += 1;
+  const auto wider = message_of([&] { values(cut(config)); });
+  EXPECT_NE(wider.find("mlp.gate_proj.weight, axis 0"), std::string::npos) << wider;
+  config = load_model_config(fixtures::directory("untied"));
+  config.text.num_hidden_layers += 1;
+  const auto deeper = message_of([&] { cut(config); });
+  EXPECT_NE(deeper.find("num_hidden_layers is"), std::string::npos) << deeper;
+  EXPECT_NE(message_of([&] { cut(load_model_config(fixtures::directory("tied"))); }), "");
+}
+
+}  // namespace
+}  // namespace vlsi
