@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <future>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "ranks/monitor.h"
 #include "ranks/nccl.h"
+#include "ranks/own_address.h"
 
 namespace vlsi {
 namespace {
@@ -26,6 +28,12 @@ constexpr auto kMeeting = 5min;
 constexpr auto kExchange = std::chrono::milliseconds(24h);
 /// How often an exchange is looked at: far below what one takes that moves gradients.
 constexpr auto kPoll = 100us;
+/// How often a rank that connects looks at the others.
+constexpr auto kLook = 10ms;
+
+c10::intrusive_ptr<c10d::Store> prefixed(const std::string& prefix, const c10::intrusive_ptr<c10d::Store>& store) {
+  return c10::make_intrusive<c10d::PrefixStore>(prefix, store);
+}
 
 c10::intrusive_ptr<c10d::Store> open_store(const Launch& launch) {
   c10d::TCPStoreOptions options;
@@ -34,20 +42,38 @@ c10::intrusive_ptr<c10d::Store> open_store(const Launch& launch) {
   options.timeout = kMeeting;
   if (!launch.launcher_has_store) options.numWorkers = static_cast<size_t>(launch.size);
   const auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
-  return c10::make_intrusive<c10d::PrefixStore>("vlsi-" + launch.attempt, store);
+  return prefixed("vlsi-" + launch.attempt, store);
 }
 
 std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
+
+std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
 
 SharedTable table_on(const c10::intrusive_ptr<c10d::Store>& store) {
   SharedTable table;
   table.add = [store](const std::string& key, int64_t amount) { return store->add(key, amount); };
   table.set = [store](const std::string& key, const std::string& text) { store->set(key, bytes_of(text)); };
-  table.get = [store](const std::string& key) {
-    const auto bytes = store->get(key);
-    return std::string(bytes.begin(), bytes.end());
-  };
+  table.get = [store](const std::string& key) { return text_of(store->get(key)); };
   return table;
+}
+
+/// Waits until all ranks are there. The address by which the others reach this one.
+std::string meet(const Launch& launch, c10d::Store& store) {
+  const auto key = [](int64_t rank) { return concat("address-", rank); };
+  const auto found = address_towards(launch.address, launch.port);
+  store.set(key(launch.rank), bytes_of(found));
+  return own_address(found, launch.size, launch.port, [&](int64_t rank) { return text_of(store.get(key(rank))); });
+}
+
+/// At `address`, unless the interface is named: left to itself, Gloo takes what the host's own name resolves to, which
+/// is the loopback on many.
+c10::intrusive_ptr<c10d::ProcessGroupGloo::Options> gloo_options(const std::string& address) {
+  if (std::getenv("GLOO_SOCKET_IFNAME") != nullptr) {
+    return c10d::ProcessGroupGloo::Options::create_default(kMeeting);
+  }
+  auto options = c10d::ProcessGroupGloo::Options::create(kMeeting);
+  options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
+  return options;
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -56,25 +82,29 @@ class C10dRanks : public ProcessRanks {
  public:
   C10dRanks(const Launch& launch, at::Device device, const c10::intrusive_ptr<c10d::Store>& store)
       : ProcessRanks(launch.rank, launch.size), local_rank_(launch.local_rank) {
-    const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
-    const auto options = c10d::ProcessGroupGloo::Options::create_default(kMeeting);
-    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store), rank,
-                                                        size, options);
-    gloo_->setTimeout(kExchange);
-    if (device.is_cuda()) nccl_ = make_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", store), rank, size);
+    const auto address = meet(launch, *store);
     RankMonitorConfig config{.rank = launch.rank,
                              .size = launch.size,
                              .holds_table = launch.rank == 0 && !launch.launcher_has_store,
                              .table_holder = launch.launcher_has_store ? "the launcher" : "rank 0"};
     monitor_ = std::make_unique<RankMonitor>(table_on(store->clone()), config);
+    const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
+    try {
+      gloo_ = connect([=, gloo_store = prefixed("gloo", store)] {
+        return c10::make_intrusive<c10d::ProcessGroupGloo>(gloo_store, rank, size, gloo_options(address));
+      });
+      gloo_->setTimeout(kExchange);
+      if (device.is_cuda()) nccl_ = make_nccl(prefixed("nccl", store), rank, size);
+    } catch (const std::exception& error) {
+      monitor_->report_failure(first_line(error.what()));
+      leave();
+      throw;
+    }
   }
 
   /// After a failure the connections stay as they are: taking them down would wait for exchanges that never end.
   ~C10dRanks() override {
-    if (finished_) return;
-    gloo_.release();
-    nccl_.release();
-    if (!monitor_->stop()) static_cast<void>(monitor_.release());
+    if (!finished_) leave();
   }
 
   std::unique_ptr<Exchange> start_all_gather(const at::Tensor& share, const at::Tensor& whole) const override {
@@ -119,6 +149,26 @@ class C10dRanks : public ProcessRanks {
   }
 
  private:
+  void leave() {
+    gloo_.release();
+    nccl_.release();
+    if (!monitor_->stop()) static_cast<void>(monitor_.release());
+  }
+
+  /// What `make` returns. It waits without end for a rank that never connects, so a thread of its own calls it, which
+  /// stays behind when the others are found to be gone.
+  c10::intrusive_ptr<c10d::Backend> connect(std::function<c10::intrusive_ptr<c10d::Backend>()> make) const {
+    std::packaged_task<c10::intrusive_ptr<c10d::Backend>()> task(std::move(make));
+    auto made = task.get_future();
+    std::thread(std::move(task)).detach();
+    const auto end = std::chrono::steady_clock::now() + kMeeting;
+    while (made.wait_for(kLook) != std::future_status::ready) {
+      check();
+      if (std::chrono::steady_clock::now() > end) throw RanksError("not all ranks connected within 5 minutes");
+    }
+    return made.get();
+  }
+
   /// Gloo reads the CPU's memory alone.
   static bool goes_by_host(const at::Tensor& tensor) { return !tensor.is_cuda() && !tensor.is_cpu(); }
   c10d::Backend* backend(const at::Tensor& tensor) const { return tensor.is_cuda() ? nccl_.get() : gloo_.get(); }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -43,6 +44,7 @@ struct Surroundings {
   int64_t file_size_limit = -1;                         // bytes; as a full disk
   std::string out_file = {};                            // where stdout goes instead
   bool obeys_permissions = false;                       // also when the tests run as root
+  int network = -1;                                     // the descriptor of a network namespace
   std::map<std::string, std::string> environment = {};  // more variables
   std::string program = std::string(VLSI_BUILD_DIR) + "/vlsi";
 };
@@ -67,6 +69,7 @@ class Program {
       ::signal(SIGXFSZ, SIG_IGN);
       ::setrlimit(RLIMIT_FSIZE, &limit);
     }
+    if (surroundings.network >= 0 && ::setns(surroundings.network, CLONE_NEWNET) != 0) ::_exit(126);
     for (const auto& [name, value] : surroundings.environment) ::setenv(name.c_str(), value.c_str(), 1);
     // Fails where the process has no such right to lose.
     if (surroundings.obeys_permissions) ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);

@@ -168,6 +168,47 @@ TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
 INSTANTIATE_TEST_SUITE_P(Killed, KilledRank, testing::Values(0, 1),
                          [](const auto& rank) { return rank.param == 0 ? "First" : "Second"; });
 
+TEST(TwoRanks, OnTwoHostsGiveTheNumbersOfOne) {
+  const TwoHosts hosts;
+  if (hosts.trouble()) GTEST_SKIP() << *hosts.trouble();
+  const Folder folder;
+  expect_success(start_two_ranks(with({"distill", write_run(folder)}, kTwenty), {}, {}, &hosts));
+  expect_same_run(folder / "run", two_rank_run());
+}
+
+TEST(TwoRanks, CutOffFromEachOtherStopWithALineEachAndOneGoesOn) {
+  const TwoHosts hosts;
+  if (hosts.trouble()) GTEST_SKIP() << *hosts.trouble();
+  const Folder folder;
+  const auto ranks = start_two_ranks(with({"distill", write_run(folder)}, kTwenty), {}, {}, &hosts);
+  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 37; });
+  hosts.cut();
+  const auto before = std::chrono::steady_clock::now();
+  const auto results = wait(ranks);
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(30));
+  for (const auto& result : results) EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_TRUE(results[0].err.ends_with("\nvlsi: the run failed: rank 0: rank 1 is gone: no sign of life for 20 s\n"))
+      << results[0].err;
+  EXPECT_TRUE(results[1].err.starts_with("vlsi: the run failed: rank 1: rank 0 is gone")) << results[1].err;
+  EXPECT_EQ(std::count(results[1].err.begin(), results[1].err.end(), '\n'), 1) << results[1].err;
+
+  const auto result = distill(folder, with(kTwenty, {"--resume"}));
+  EXPECT_EQ(result.status, 0) << result.err;
+  expect_same_losses(folder / "run", one_rank_run());
+}
+
+TEST(TwoRanks, OfWhichOneCannotReachTheOtherEndAtTheirMeeting) {
+  const TwoHosts hosts;
+  if (hosts.trouble()) GTEST_SKIP() << *hosts.trouble();
+  const Folder folder;
+  Surroundings surroundings;
+  surroundings.environment = {{"GLOO_SOCKET_IFNAME", "lo"}};
+  for (const auto& result : wait(start_two_ranks({"distill", write_run(folder)}, {}, surroundings, &hosts))) {
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.err.find("vlsi: the run failed: meeting 2 ranks at "), std::string::npos) << result.err;
+  }
+}
+
 TEST(OneRank, GoesOnAsTwo) {
   const Folder folder;
   const auto settings = with(kTwenty, {"--set", "optimizer.accumulate=4"});
