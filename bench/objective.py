@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The verbal objective against its peers: times, accuracy, memory. `bench/run.sh objective` builds all and calls it.
 
-    objective.py [--rounds 3] [--json FILE] [--build build/release] [--peer-python PYTHON] [--vocab-size 151936]
+    objective.py [--rounds 1] [--json FILE] [--build build/release] [--peer-python PYTHON] [--vocab-size 151936]
                  [--only PART,...]
 
-The parts are accuracy, memory, times (of what runs in LibTorch), peers (those in Python) and cached; without --only,
-all. Every round runs our program, in random order of its parts, and then the peers; a number is the median of its rounds,
+The parts are accuracy, memory, times (of what runs in LibTorch), peers (those in Python), cached, and readings, which adds to times and
+peers what has no target: other ways to have all logits, and to sum in chunks; slopes of the time. Without --only, all but readings. It says
+first how long it takes here. Every round runs our program, in random order of its parts, and then the peers; a number is the median of its rounds,
 and a ratio one of two medians. A smaller vocabulary is for a quick look: the targets are meant for 151,936 rows. --json
 writes {key: value}; a value that was not measured, or cannot be here, is null.
 """
@@ -24,7 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG_ROUNDS = 2  # of what takes most of a minute
 POSITIONS, STUDENT_LAYERS, STUDENT_WIDTH = 256, 8, 1536  # of the steps
 MEMORY_POSITIONS = 1024
-PARTS = ("accuracy", "memory", "times", "peers", "cached")
+PARTS = ("accuracy", "memory", "times", "peers", "cached", "readings")
+# Minutes of each part, those of times and peers a round, where at::mm multiplies at that rate (GFLOP/s).
+MINUTES, MINUTES_RATE = {"accuracy": 0.5, "memory": 1.5, "times": 3, "peers": 2, "cached": 1, "readings": 6}, 790
 MATERIALISED_BYTES = 18 * 2**30  # that the peer takes there, heads included
 
 # Key, target or None where it is information, meaning. at::mm multiplies 512 x 1536 x 8192 in bf16, in the same run.
@@ -159,24 +162,34 @@ class Times:
         return slope(points) if points[0][1] else None
 
 
+def say_how_long(options):
+    found = run([options.build / "bench/objective_bench", "--benchmark_filter=^mm/real_time", "--benchmark_format=json"])
+    rate = found["benchmarks"][0]["GFLOP/s"]
+    minutes = sum(MINUTES[part] * (options.rounds if part in ("times", "peers") else 1) for part in options.only)
+    minutes *= options.vocab_size / 151936 * MINUTES_RATE / rate
+    print(f"takes about {math.ceil(minutes)} minutes here, where at::mm multiplies at {rate / 1e3:.2f} TFLOP/s", flush=True)
+
+
 def measure_times(options):
     times = Times(options.vocab_size)
+    readings = "readings" in options.only
     ours = "^(cross_entropy|step/8x8/256/ours)/real_time"  # what the peers are divided by
-    step = "^step/8x8/256/(ours|materialised|materialised_shared)/real_time"
-    short = "^(mm|head_pass/.*|tile_products/.*|cross_entropy|pairs/.*)/real_time"
+    ways_kept, ways_by_default = ("ours|materialised|materialised_shared",) * 2 if readings else ("ours", "materialised")
+    short = f"^(mm|head_pass/.*|cross_entropy|pairs/.*{'|tile_products/.*' if readings else ''})/real_time"
     for index in range(options.rounds):
-        steps, parts, peers = [step], [short], ["cut_cross_entropy"]
-        if index < LONG_ROUNDS:
-            steps.append("^step/8x21/")
-            peers.append("chunked")
-        by_default = list(steps)
-        if index == 0:
-            parts.append("^growth/")
+        sizes = ["8x8/256", "8x21/256"] if index < LONG_ROUNDS else ["8x8/256"]
+        kept, by_default = ([f"^step/{size}/({ways})/real_time" for size in sizes] for ways in (ways_kept, ways_by_default))
+        kept.append(short)
+        peers = ["chunked"] if index < LONG_ROUNDS else []
+        if readings:
+            peers.append("cut_cross_entropy")
+        if readings and index == 0:
+            kept.append("^growth/")
             by_default.append("^step/8x8/256/materialised_float32")
             peers += ["chunked_bfloat16", "trl"]
         print(f"round {index + 1} of {options.rounds}", flush=True)
         if "times" in options.only:
-            times.run_ours(options, "|".join(f"({part})" for part in parts + steps))
+            times.run_ours(options, "|".join(f"({part})" for part in kept))
             times.run_ours(options, "|".join(f"({part})" for part in by_default), DEFAULT_MEMORY, DEFAULT)
         elif "peers" in options.only:
             times.run_ours(options, ours)
@@ -288,15 +301,16 @@ def print_table(values):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--peer-python", type=Path, default=ROOT / ".deps/bench-python/bin/python")
     parser.add_argument("--vocab-size", type=int, default=151936)
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS), metavar="PART,...")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[part for part in PARTS if part != "readings"], metavar="PART,...")
     options = parser.parse_args()
     if unknown := set(options.only) - set(PARTS):
         parser.error(f"--only: found {', '.join(sorted(unknown))}, expected some of {', '.join(PARTS)}")
+    say_how_long(options)
     values = measure(options)
     print_table(values)
     if options.json:

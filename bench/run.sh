@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures a part of the program against its peers and prints a table:
-#   bench/run.sh objective  [--json FILE] [--rounds 3] [--only PART,...]   the verbal objective: times, accuracy, memory
+#   bench/run.sh objective  [--json FILE] [--rounds 1] [--only PART,...]   the verbal objective: times, accuracy, memory
 #   bench/run.sh tokenizer  [--json FILE] [--rounds 7]   encoding, against the `tokenizers` library
 #   bench/run.sh quickstart [--json FILE] [--rounds 3]   the quickstart's training, against plain PyTorch
 #   bench/run.sh chain OLD NEW [--json FILE] [--rounds 3]   the quickstart's whole chain, two builds of the program
@@ -27,7 +27,8 @@ fi
 case $what in
   objective)
     programs=(objective_bench objective_accuracy cached_teacher_bench)
-    takes="20 minutes on two cores; without 20 GiB of free memory, that of the peer is not measured" ;;
+    takes="8 minutes on two cores of an AMD Zen 5, twice that on Zen 4, as it says itself when it starts; more with --rounds 3, or with the
+part readings; without 20 GiB of free memory, that of the peer is not measured" ;;
   tokenizer) programs=(tokenizer_bench) takes="2 minutes" ;;
   quickstart) programs=(vlsi) takes="15 minutes, after a finished runs/quickstart.sh" ;;
   true-size)
