@@ -25,6 +25,7 @@ target_include_directories(LibTorch SYSTEM INTERFACE
   ${torch_include} ${torch_real}/include/torch/csrc/api/include)
 target_link_directories(LibTorch INTERFACE ${torch_real}/lib)
 target_link_libraries(LibTorch INTERFACE -Wl,--no-as-needed torch torch_cpu c10)
+file(GLOB torch_libraries ${torch_real}/lib/libtorch.so ${torch_real}/lib/libtorch_cpu.so ${torch_real}/lib/libtorch_cuda.so ${torch_real}/lib/libc10*.so)
 if(EXISTS ${torch_root}/lib/libtorch_cuda.so)
   target_link_libraries(LibTorch INTERFACE torch_cuda c10_cuda)
   set(nccl_include ${torch_real}/../nvidia/nccl/include ${torch_real}/../nvidia/cu13/include)  # of pip packages, for one source

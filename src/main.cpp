@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/loaded_torch.h"
 #include "cli/commands.h"
 #include "cli/process.h"
 
@@ -32,6 +33,9 @@ int leave(int status) {
 #endif
   return status;
 }
+
+/// What the dynamic linker calls first, before the libraries' constructors.
+[[gnu::section(".preinit_array"), gnu::used]] void (*const kCalledFirst)() = &vlsi::require_own_torch;
 
 }  // namespace
 

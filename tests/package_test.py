@@ -1,9 +1,10 @@
-"""The wheel's entry point and its making, without a wheel: Python's standard library alone.
+"""The wheel's entry point and its making, without a wheel, and the program beside another LibTorch: Python's standard library alone.
 
-    python3 tests/package_test.py
+    VLSI=build/release/vlsi python3 tests/package_test.py      without VLSI, nothing of the program
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,32 @@ class EntryPoint(unittest.TestCase):
         self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
         for part in ("vlsi: starting the program: ", what, "expected torch 2.13.0", "pip install torch==2.13.0"):
             self.assertIn(part, result.stderr)
+
+
+@unittest.skipUnless("VLSI" in os.environ, "the program is not named")
+class Program(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.torch = pathlib.Path(temporary.name).resolve() / "torch"
+        (self.torch / "lib").mkdir(parents=True)
+        wanted = subprocess.run(["objdump", "-p", os.environ["VLSI"]], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for name in re.findall(r"NEEDED +(lib(?:torch|c10)\w*\.so)", wanted):  # without a single symbol
+            subprocess.run([os.environ.get("CC", "cc"), "-shared", "-nostdlib", "-x", "c", "/dev/null", "-o", self.torch / "lib" / name],
+                           check=True)
+
+    def start(self):
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(self.torch / "lib")}
+        return subprocess.run([os.environ["VLSI"], "--version"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_names_the_version_of_another_torch(self):
+        for file, text in (("build-version", "2.1.0+cpu\n"), ("version.py", "__all__ = []\n__version__ = '2.99.0+cu130'\ndebug = False\n")):
+            (self.torch / file).write_text(text)
+            result = self.start()
+            self.assertEqual((result.returncode, result.stdout), (2, ""), result.stderr)
+            version = re.search(r"2\.\d+\.0\+\w+", text).group()
+            self.assertRegex(result.stderr, rf"\Avlsi: starting the program: torch at {self.torch} is {re.escape(version)}, "
+                             r"expected torch (\d+\.\d+\.\d+), which it was built against; pip install torch==\1\n\Z")
 
 
 class Wheel(unittest.TestCase):
