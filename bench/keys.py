@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -10,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VLSI = ROOT / "build/release/vlsi"
+BUNDLE = ROOT / "run"  # a bundle's program
+VLSI = Path(os.environ.get("VLSI", BUNDLE if BUNDLE.exists() else ROOT / "build/release/vlsi"))
 
 
 def run(*command):

@@ -10,6 +10,7 @@
 #   bench/run.sh evaluation [--json FILE] [--rounds 3] [--only KEY,...] [--old PROGRAM]   tables against pandas, scoring, answering
 #   bench/run.sh study      [--json FILE] [--rounds 3] [--only KEY,...]   step 2 in forms beyond the paper: the student's own answers
 #   bench/run.sh data       [--json FILE] [--rounds 3] [--only KEY,...]   reading training data, against webdataset, pyarrow and transformers
+# bench/gpu.sh is what proves and measures the program on a GPU.
 # Builds what it needs in build/release, and makes the peers' Python in .deps/bench-python. --json writes {key: value}.
 set -euo pipefail
 cd "$(dirname "$0")/.."

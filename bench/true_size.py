@@ -90,15 +90,18 @@ class Bench(Keys):
             for i, n in enumerate(lengths)]))
         return path
 
+    def write_picture(self, path, side, rows):
+        """A PNG file of side x side pixels."""
+        chunks = (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), \
+            (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows), 1)), (b"IEND", b"")
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks))
+
     def picture_data(self, count, side, answers):
         """Conversations about a picture each, of random bytes, side x side."""
         (self.folder / "pictures").mkdir(exist_ok=True)
         for i in range(count):
-            rows = b"".join(b"\0" + random.Random(i * side + y).randbytes(3 * side) for y in range(side))
-            chunks = (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")
-            png = b"\x89PNG\r\n\x1a\n" + b"".join(
-                struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
-            (self.folder / f"pictures/{i}.png").write_bytes(png)
+            self.write_picture(self.folder / f"pictures/{i}.png", side, (random.Random(i * side + y).randbytes(3 * side) for y in range(side)))
         path = self.folder / "pictures.json"
         path.write_text(json.dumps([
             {"id": str(i), "image": f"{i}.png",

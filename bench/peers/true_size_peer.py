@@ -3,11 +3,14 @@
 object.
 
     true_size_peer.py step --model DIR --tokens 506 --answers 100 [--steps 6] [--threads 2]
+    true_size_peer.py distill --model DIR --teacher DIR --samples 4 --tokens 1000 --answers 100 [--steps 6] [--device cuda]
     true_size_peer.py tower --model DIR --side 1000 [--threads 2]
     true_size_peer.py rate [--threads 2]
 
 `step`: adapters of rank and alpha 64 on every linear map of the decoder (float32 beside bfloat16 weights, as PEFT makes them),
 gradient checkpointing, AdamW; one text of random tokens whose last ones are the answer. seconds: median of the later half of the steps.
+`distill`: the same of so many texts at once, whose answers are to say what another model's last layer says, by the KL divergence.
+peak_bytes: of the device's memory.
 `tower`: from patches to the rows that the decoder is given, of one picture of side x side pixels, for the architecture of
 DIR/config.json with random weights. seconds: median of passes.
 `rate`: FLOP/s of `torch.mm` at the shapes of the 2B's and the 7B's widest decoder product, 1,024 rows; the larger of them.
@@ -33,16 +36,21 @@ def timed(action, count):
     return statistics.median(seconds[count // 2:])
 
 
-def step(options):
+def with_adapters(directory, device):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForImageTextToText
 
-    model = AutoModelForImageTextToText.from_pretrained(options.model, dtype=torch.bfloat16)
+    model = AutoModelForImageTextToText.from_pretrained(directory, dtype=torch.bfloat16).to(device)
     model = get_peft_model(model, LoraConfig(r=64, lora_alpha=64, target_modules=TARGETS, exclude_modules=r".*visual.*"))
     model.gradient_checkpointing_enable()
     model.enable_input_require_grads()
     model.train()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+    return model, [p for p in model.parameters() if p.requires_grad]
+
+
+def step(options):
+    model, trained = with_adapters(options.model, "cpu")
+    optimizer = torch.optim.AdamW(trained, lr=1e-4)
     torch.manual_seed(1)
     tokens = torch.randint(0, 150000, (1, options.tokens))
     labels = tokens.clone()
@@ -50,12 +58,42 @@ def step(options):
 
     def train():
         model(input_ids=tokens, labels=labels, use_cache=False).loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return {"seconds": timed(train, options.steps), "trained_parameters": trained}
+    return {"seconds": timed(train, options.steps), "trained_parameters": sum(p.numel() for p in trained)}
+
+
+def distill(options):
+    from transformers import AutoModelForImageTextToText
+
+    device = torch.device(options.device)
+    model, trained = with_adapters(options.model, device)
+    teacher = AutoModelForImageTextToText.from_pretrained(options.teacher, dtype=torch.bfloat16).to(device).eval()
+    optimizer = torch.optim.AdamW(trained, lr=1e-4)
+    torch.manual_seed(1)
+    tokens = torch.randint(0, 150000, (options.samples, options.tokens)).to(device)
+
+    def logits_of(model):
+        logits = model(input_ids=tokens, use_cache=False, logits_to_keep=options.answers + 1).logits[:, :-1].float()
+        return logits.flatten(0, 1)
+
+    def train():
+        with torch.no_grad():
+            wanted = logits_of(teacher)
+        own = logits_of(model)
+        shared = min(own.shape[1], wanted.shape[1])
+        log_p, log_q = wanted[:, :shared].log_softmax(-1), own[:, :shared].log_softmax(-1)
+        torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="batchmean").backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    seconds = timed(train, options.steps)
+    return {"seconds": seconds, "peak_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0}
 
 
 @torch.no_grad()
@@ -101,8 +139,11 @@ def rate(_):
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["step", "tower", "rate"])
+parser.add_argument("what", choices=["step", "distill", "tower", "rate"])
 parser.add_argument("--model")
+parser.add_argument("--teacher")
+parser.add_argument("--device", default="cpu")
+parser.add_argument("--samples", type=int, default=1)
 parser.add_argument("--tokens", type=int, default=506)
 parser.add_argument("--answers", type=int, default=100)
 parser.add_argument("--side", type=int, default=1000)
@@ -110,4 +151,4 @@ parser.add_argument("--steps", type=int, default=6)
 parser.add_argument("--threads", type=int, default=2)
 arguments = parser.parse_args()
 torch.set_num_threads(arguments.threads)
-print(json.dumps({"step": step, "tower": tower, "rate": rate}[arguments.what](arguments)))
+print(json.dumps({"step": step, "distill": distill, "tower": tower, "rate": rate}[arguments.what](arguments)))

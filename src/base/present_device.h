@@ -15,4 +15,7 @@ bool is_here(at::Device device);
 /// Bytes that are free on `device` now, which is_here(); of the CPU, available_memory(). Nothing where it does not say.
 std::optional<int64_t> free_memory(at::Device device);
 
+/// Most bytes that tensors took on `device`, which is no CPU, at any time so far. Nothing where it does not say.
+std::optional<int64_t> peak_memory(at::Device device);
+
 }  // namespace vlsi

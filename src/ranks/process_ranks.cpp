@@ -2,11 +2,14 @@
 
 #include <ATen/ATen.h>
 #include <c10/util/Logging.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <future>
+#include <set>
 #include <thread>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -76,7 +79,29 @@ c10::intrusive_ptr<c10d::ProcessGroupGloo::Options> gloo_options(const std::stri
   return options;
 }
 
+/// The machine and the GPU, as this process counts those that it is shown.
+std::string gpu_text(at::Device device) {
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  const char* const shown = std::getenv("CUDA_VISIBLE_DEVICES");
+  return concat(host, " ", shown == nullptr ? "all" : shown, " ", std::max<int>(0, device.index()));
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// NCCL, or nothing where two of the ranks have the same GPU, which it refuses.
+c10::intrusive_ptr<c10d::Backend> nccl_between_gpus(const Launch& launch, at::Device device,
+                                                    const c10::intrusive_ptr<c10d::Store>& store) {
+  const auto place = [](int64_t rank) { return concat("gpu/", rank); };
+  store->set(place(launch.rank), bytes_of(gpu_text(device)));
+  std::set<std::vector<uint8_t>> all;
+  for (int64_t rank = 0; rank < launch.size; ++rank) all.insert(store->get(place(rank)));
+  if (std::ssize(all) < launch.size) {
+    log_info("ranks share a GPU: what they exchange goes through the host");
+    return nullptr;
+  }
+  return make_nccl(prefixed("nccl", store), static_cast<int>(launch.rank), static_cast<int>(launch.size));
+}
 
 class C10dRanks : public ProcessRanks {
  public:
@@ -94,7 +119,7 @@ class C10dRanks : public ProcessRanks {
         return c10::make_intrusive<c10d::ProcessGroupGloo>(gloo_store, rank, size, gloo_options(address));
       });
       gloo_->setTimeout(kExchange);
-      if (device.is_cuda()) nccl_ = make_nccl(prefixed("nccl", store), rank, size);
+      if (device.is_cuda()) nccl_ = nccl_between_gpus(launch, device_for(device), store);
     } catch (const std::exception& error) {
       monitor_->report_failure(first_line(error.what()));
       leave();
@@ -117,7 +142,7 @@ class C10dRanks : public ProcessRanks {
 
   std::unique_ptr<Exchange> start_reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& share) const override {
     auto input = whole, output = share;
-    if (whole.is_cuda()) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
+    if (whole.is_cuda() && nccl_) return start([&] { return nccl_->_reduce_scatter_base(output, input); });
     input = input.cpu();
     // Gloo would reduce everything on every rank: twice the way for the data, and a copy.
     auto received = at::empty_like(input);
@@ -170,7 +195,9 @@ class C10dRanks : public ProcessRanks {
   }
 
   /// Gloo reads the CPU's memory alone.
-  static bool goes_by_host(const at::Tensor& tensor) { return !tensor.is_cuda() && !tensor.is_cpu(); }
+  bool goes_by_host(const at::Tensor& tensor) const {
+    return !tensor.is_cpu() && !(tensor.is_cuda() && nccl_ != nullptr);
+  }
   c10d::Backend* backend(const at::Tensor& tensor) const { return tensor.is_cuda() ? nccl_.get() : gloo_.get(); }
 
   /// Runs `action`, of which every error is one of the ranks.

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/present_device.h"
 #include "base/random.h"
 #include "method/step1_verbalize.h"
 #include "method/step2_interact.h"
@@ -308,7 +309,12 @@ class Run {
     if (student_changed) save_student(student(), config_, takes_step(StepKind::kFinetune));
     struct rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
-    write_json(config_.out / "summary.json", {{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}});
+    OrderedJson summary{{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}};
+    const auto device = student().device();
+    if (!device.is_cpu()) {
+      if (const auto peak = peak_memory(device)) summary["peak_device_memory_bytes"] = *peak;
+    }
+    write_json(config_.out / "summary.json", summary);
     log_info("done: " + (student_changed ? (config_.out / "model").string() : config_.out.string()));
   }
 
