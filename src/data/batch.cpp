@@ -141,10 +141,12 @@ Batch pack_pairs(const std::vector<SamplePair>& pairs) {
 }
 
 Batch to_device(Batch batch, at::Device device) {
-  for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.labels, &batch.patches,
-                       &batch.image_token_positions}) {
-    if (tensor->defined()) *tensor = send(*tensor, device);
-  }
+  const std::vector<at::Tensor*> places{&batch.tokens, &batch.positions, &batch.answer_positions,
+                                        &batch.labels, &batch.patches,   &batch.image_token_positions};
+  std::vector<at::Tensor> tensors;
+  for (const auto* place : places) tensors.push_back(*place);
+  tensors = Upload(tensors, device).receive();
+  for (size_t i = 0; i < places.size(); ++i) *places[i] = tensors[i];
   if (batch.teachers) batch.teachers = std::make_shared<const Batch>(to_device(*batch.teachers, device));
   return batch;
 }

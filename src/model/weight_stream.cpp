@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/mapped_file.h"
+#include "base/send.h"
 
 namespace vlsi {
 namespace {
@@ -17,7 +18,8 @@ std::span<const std::byte> bytes_of(const at::Tensor& view) {
 
 class StoredWeights : public WeightSource {
  public:
-  StoredWeights(StoredParts parts, at::TensorOptions options) : parts_(std::move(parts)), options_(options) {
+  StoredWeights(StoredParts parts, at::TensorOptions options)
+      : parts_(std::move(parts)), options_(options), on_their_way_(parts_.size()) {
     for (const auto& part : parts_) {
       for (const auto& weight : part) weight.parameter.set_data(weight.stored);
     }
@@ -25,13 +27,17 @@ class StoredWeights : public WeightSource {
 
   void fetch(size_t part) override {
     for (const auto& weight : parts_[part]) read_now(bytes_of(weight.stored));
+    if (!options_.device().is_cpu()) upload(part);
   }
 
   void show(size_t part) override {
     at::NoGradGuard no_grad;
-    for (const auto& weight : parts_[part]) {
+    auto copies = on_their_way_[part] ? on_their_way_[part]->receive() : std::vector<at::Tensor>();
+    on_their_way_[part].reset();
+    for (size_t i = 0; i < parts_[part].size(); ++i) {
+      const auto& weight = parts_[part][i];
       if (is_read_in_place(weight)) continue;
-      weight.parameter.set_data(weight.stored.to(options_));
+      weight.parameter.set_data(copies.empty() ? weight.stored.to(options_) : copies[i]);
       release(bytes_of(weight.stored));
     }
   }
@@ -55,6 +61,17 @@ class StoredWeights : public WeightSource {
   bool is_exchange() const override { return false; }
 
  private:
+  /// Starts copying what is not read in place to the device.
+  void upload(size_t part) {
+    at::NoGradGuard no_grad;
+    std::vector<at::Tensor> tensors;
+    for (const auto& weight : parts_[part]) {
+      tensors.push_back(is_read_in_place(weight) ? at::Tensor()
+                                                 : weight.stored.to(c10::typeMetaToScalarType(options_.dtype())));
+    }
+    on_their_way_[part].emplace(tensors, options_.device());
+  }
+
   bool is_read_in_place(const StoredWeight& weight) const {
     const auto& stored = weight.stored;
     return weight.parameter.is_same(stored) ||
@@ -63,6 +80,7 @@ class StoredWeights : public WeightSource {
 
   StoredParts parts_;
   const at::TensorOptions options_;
+  std::vector<std::optional<Upload>> on_their_way_;  // of the parts that were fetched to another device
 };
 
 }  // namespace

@@ -124,7 +124,9 @@ class Step {
     // The tower comes when the head of the losses before is still there.
     const double tower =
         teacher_batch_.patches > 0 ? teacher.part("vision").bytes() + teacher.part("projector").bytes() : 0;
-    return kept + std::max(layers, tower + teacher.table.viewed_bytes);
+    // Beside it, a device has the first layer already.
+    const double first = is_on_device_ ? teacher.largest_layer.bytes() : 0;
+    return kept + std::max(layers, tower + first + teacher.table.viewed_bytes);
   }
 
   /// Copies of what learns, which must not be a view of a file, and a rank's share of their float32 masters; and all

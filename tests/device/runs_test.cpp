@@ -47,6 +47,18 @@ TEST(RunsOnADevice, TakeOtherLossesAndRules) {
 
 TEST(RunsOnADevice, StreamTheTeacher) { expect_same_run({"teacher.residency=streamed"}); }
 
+TEST(RunsOnADevice, SendBatchesAndStreamedLayersOnAStreamOfTheirOwn) {
+  const auto copies_with = [](const std::string& residency) {
+    const TinyPair pair;
+    const auto before = stand_in::counts().copies_beside;
+    pair.run({kOnDevice, "teacher.residency=" + residency});
+    return stand_in::counts().copies_beside - before;
+  };
+  const auto resident = copies_with("resident");
+  EXPECT_GT(resident, 0);
+  EXPECT_GT(copies_with("streamed"), resident + 50);  // the weights of a tower and two layers, an iteration
+}
+
 TEST(RunsOnADevice, ReadATeacherCacheThatWasMadeThere) {
   const TinyPair there, here;
   const auto run_from_cache = [](const TinyPair& pair, const Overrides& device) {

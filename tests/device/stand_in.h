@@ -3,7 +3,8 @@
 //
 // Its tensors' addresses belong to pages without any access, so that a host that reads or writes one ends by SIGSEGV,
 // whatever else is going on. The same memory is mapped a second time, readable, for the operations alone. They are the
-// CPU's, on tensors that name that second mapping. An operation on tensors of two devices is an error, as on a GPU.
+// CPU's, on tensors that name that second mapping. An operation on tensors of two devices is an error, as on a GPU; so
+// is one on memory that another stream may still be working on (stand_in_streams.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,6 +19,7 @@ inline at::Device device() { return {at::kPrivateUse1, 0}; }
 struct Counts {
   int64_t operations = 0;
   int64_t copies_to_device = 0;
+  int64_t copies_beside = 0;  // of these, on another stream than that which computes
   int64_t allocations = 0;
   /// Of the host for the device: copies to the host, copies from it that are not sent from pinned memory, and
   /// operations whose result the host needs.

@@ -4,11 +4,12 @@
 
 #include "tests/device/stand_in.h"
 #include "tests/device/stand_in_memory.h"
+#include "tests/device/stand_in_streams.h"
 
 namespace vlsi::stand_in {
 namespace {
 
-/// One device with one stream, whose work is done when it has been asked for.
+/// One device with two streams, whose work is done when it has been asked for.
 class Guard final : public c10::impl::DeviceGuardImplInterface {
  public:
   c10::DeviceType type() const override { return at::kPrivateUse1; }
@@ -16,18 +17,28 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
   at::Device getDevice() const override { return device(); }
   void setDevice(at::Device wanted) const override { TORCH_CHECK(wanted.index() <= 0); }
   void uncheckedSetDevice(at::Device) const noexcept override {}
-  c10::Stream getStream(at::Device) const override { return stream(); }
-  c10::Stream getDefaultStream(at::Device) const override { return stream(); }
-  c10::Stream exchangeStream(c10::Stream) const override { return stream(); }
+  c10::Stream getStream(at::Device) const override { return stream(current_stream()); }
+  c10::Stream getDefaultStream(at::Device) const override { return stream(0); }
+  c10::Stream getStreamFromGlobalPool(at::Device, bool) const override { return stream(1); }
+  c10::Stream exchangeStream(c10::Stream wanted) const override { return stream(exchange_stream(wanted.id())); }
   c10::DeviceIndex deviceCount() const noexcept override { return 1; }
-  void record(void**, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {}
-  void block(void*, const c10::Stream&) const override {}
+  void record(void** event, const c10::Stream& stream, c10::DeviceIndex, c10::EventFlag) const override {
+    if (*event == nullptr) *event = new Clock();
+    *static_cast<Clock*>(*event) = clock_of(stream.id());
+  }
+  void block(void* event, const c10::Stream& stream) const override {
+    wait_for(stream.id(), *static_cast<const Clock*>(event));
+  }
+  void destroyEvent(void* event, c10::DeviceIndex) const noexcept override { delete static_cast<Clock*>(event); }
+  void recordDataPtrOnStream(const c10::DataPtr& data, const c10::Stream& stream) const override {
+    announce_use(data.get(), stream.id());
+  }
   bool queryEvent(void*) const override { return true; }
   bool queryStream(const c10::Stream&) const override { return true; }
   void synchronizeStream(const c10::Stream&) const override {}
 
  private:
-  static c10::Stream stream() { return c10::Stream(c10::Stream::DEFAULT, device()); }
+  static c10::Stream stream(int64_t number) { return c10::Stream(c10::Stream::UNSAFE, device(), number); }
 };
 
 class Hooks final : public at::PrivateUse1HooksInterface {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "tests/device/stand_in.h"
+#include "tests/device/stand_in_streams.h"
 
 namespace vlsi::stand_in {
 namespace {
@@ -53,8 +54,9 @@ class Memory {
     const auto [offset, length] = *found;
     free_.erase(found);
     if (length > size) free_[offset + size] = length - size;
-    taken_[offset] = size;
+    taken_[offset] = {size, begin_uses()};
     allocated_ += size;
+    peak_ = std::max(peak_, allocated_);
     std::memset(readable_ + offset, 0xFF, std::min(size, kMarkedBytes));
     return guarded_ + offset;
   }
@@ -62,8 +64,9 @@ class Memory {
   void give_back(const void* address) {
     const std::lock_guard lock(mutex_);
     const auto taken = taken_.find(static_cast<size_t>(static_cast<const char*>(address) - guarded_));
-    allocated_ -= taken->second;
-    auto piece = free_.emplace(taken->first, taken->second).first;
+    end(taken->second.uses);
+    allocated_ -= taken->second.bytes;
+    auto piece = free_.emplace(taken->first, taken->second.bytes).first;
     taken_.erase(taken);
     if (const auto next = std::next(piece); next != free_.end() && piece->first + piece->second == next->first) {
       piece->second += next->second;
@@ -76,7 +79,22 @@ class Memory {
     }
   }
 
-  void* readable(const void* guarded) const { return readable_ + (static_cast<const char*>(guarded) - guarded_); }
+  /// For a use by the current stream.
+  void* readable(const void* guarded) {
+    const std::lock_guard lock(mutex_);
+    use(piece_at(guarded).uses);
+    return readable_ + (static_cast<const char*>(guarded) - guarded_);
+  }
+
+  void announce_use(const void* guarded, int64_t stream) {
+    const std::lock_guard lock(mutex_);
+    if (guarded != nullptr) piece_at(guarded).uses.announced.set(stream);
+  }
+
+  size_t peak() const {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
 
   size_t allocated() const {
     const std::lock_guard lock(mutex_);
@@ -104,6 +122,15 @@ class Memory {
   }
 
  private:
+  struct Taken {
+    size_t bytes = 0;
+    Uses uses = {};
+  };
+
+  Taken& piece_at(const void* guarded) {
+    return std::prev(taken_.upper_bound(static_cast<size_t>(static_cast<const char*>(guarded) - guarded_)))->second;
+  }
+
   static char* map(int file, int access) {
     void* const place = ::mmap(nullptr, kBytes, access, MAP_SHARED | MAP_NORESERVE, file, 0);
     TORCH_CHECK(place != MAP_FAILED, "no address space for the stand-in device");
@@ -112,8 +139,9 @@ class Memory {
 
   mutable std::mutex mutex_;
   char *guarded_ = nullptr, *readable_ = nullptr;
-  std::map<size_t, size_t> free_, taken_;  // offset -> bytes
-  size_t allocated_ = 0, limit_ = first_limit();
+  std::map<size_t, size_t> free_;  // offset -> bytes
+  std::map<size_t, Taken> taken_;
+  size_t allocated_ = 0, peak_ = 0, limit_ = first_limit();
   int64_t num_allocations_ = 0, failing_ = 0;
 };
 
@@ -132,7 +160,11 @@ class StandInAllocator : public c10::DeviceAllocator {
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {}
   void recordStream(const c10::DataPtr&, c10::Stream) override {}
-  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override { return {}; }
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override {
+    c10::CachingDeviceAllocator::DeviceStats stats;
+    stats.allocated_bytes[0].peak = static_cast<int64_t>(memory().peak());  // of all kinds
+    return stats;
+  }
   void resetAccumulatedStats(c10::DeviceIndex) override {}
   void resetPeakStats(c10::DeviceIndex) override {}
   std::pair<size_t, size_t> getMemoryInfo(c10::DeviceIndex) override { return {memory().left(), kBytes}; }
@@ -188,6 +220,7 @@ c10::Allocator& allocator() {
 }
 
 void* readable(const void* guarded) { return memory().readable(guarded); }
+void announce_use(const void* guarded, int64_t stream) { memory().announce_use(guarded, stream); }
 int64_t allocated_bytes() { return static_cast<int64_t>(memory().allocated()); }
 void limit_memory(int64_t bytes) { memory().limit(static_cast<size_t>(bytes)); }
 int64_t memory_bytes() { return static_cast<int64_t>(kBytes); }

@@ -12,6 +12,8 @@ c10::Allocator& allocator();
 /// Where an operation reads and writes what a tensor's address `guarded` names.
 void* readable(const void* guarded);
 int64_t num_allocations();
+/// The memory at a tensor's address is used by this stream, too.
+void announce_use(const void* guarded, int64_t stream);
 
 /// Memory of the host that copies need not wait for.
 c10::Allocator& pinned_allocator();

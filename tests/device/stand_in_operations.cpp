@@ -18,11 +18,12 @@
 
 #include "tests/device/stand_in.h"
 #include "tests/device/stand_in_memory.h"
+#include "tests/device/stand_in_streams.h"
 
 namespace vlsi::stand_in {
 namespace {
 
-std::atomic<int64_t> num_operations, num_copies_to_device, num_waits;
+std::atomic<int64_t> num_operations, num_copies_to_device, num_copies_beside, num_waits;
 
 bool is_here(const at::Tensor& tensor) { return tensor.is_privateuseone(); }
 
@@ -59,6 +60,7 @@ namespace {
 
 at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   ++(is_here(from) ? num_operations : num_copies_to_device);
+  if (!is_here(from) && current_stream() != 0) ++num_copies_beside;
   const bool is_sent = is_here(to) && (from.numel() == 0 || (non_blocking && is_pinned(from.const_data_ptr())));
   if (is_here(from) != is_here(to) && !is_sent) ++num_waits;
   const auto target = is_here(to) ? on_host(to) : to;
@@ -207,6 +209,6 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, library) {
 
 }  // namespace
 
-Counts counts() { return {num_operations, num_copies_to_device, num_allocations(), num_waits}; }
+Counts counts() { return {num_operations, num_copies_to_device, num_copies_beside, num_allocations(), num_waits}; }
 
 }  // namespace vlsi::stand_in

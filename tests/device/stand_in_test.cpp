@@ -2,6 +2,9 @@
 #include "tests/device/stand_in.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -74,6 +77,53 @@ TEST(StandInDevice, HoldsNoNumbersWhereNoneWereWritten) {
   EXPECT_TRUE(at::empty({3}, stand_in::device()).isnan().all().item<bool>());
 }
 
+/// The stream for copies.
+c10::Stream other_stream() {
+  const c10::impl::VirtualGuardImpl guard(at::kPrivateUse1);
+  return guard.getStreamFromGlobalPool(stand_in::device());
+}
+
+TEST(StandInDevice, CatchesWorkThatDoesNotWaitForAnotherStream) {
+  at::Tensor x;
+  c10::Event event(at::kPrivateUse1);
+  {
+    const c10::StreamGuard guard(other_stream());
+    x = on_device({1, 2, 3});
+    event.record(other_stream());
+  }
+  EXPECT_THROW(x + 1, c10::Error);
+  const c10::impl::VirtualGuardImpl guard(at::kPrivateUse1);
+  event.block(guard.getStream(stand_in::device()));
+  EXPECT_EQ((x + 1).sum().item<float>(), 9);
+  guard.recordDataPtrOnStream(x.storage().data_ptr(), guard.getStream(stand_in::device()));
+}
+
+TEST(StandInDeviceDeathTest, CatchesMemoryThatIsFreedWhileAnotherStreamUsesIt) {
+  const auto use_and_free = [] {
+    auto x = on_device({1, 2, 3});
+    c10::Event event(at::kPrivateUse1);
+    event.record(c10::impl::VirtualGuardImpl(at::kPrivateUse1).getStream(stand_in::device()));
+    event.block(other_stream());
+    const c10::StreamGuard guard(other_stream());
+    x.sum();
+    x.reset();
+  };
+  EXPECT_DEATH(use_and_free(), "freed while another stream may use it");
+}
+
+TEST(StandInDevice, IsSentCopiesOnAStreamOfTheirOwn) {
+  const auto before = stand_in::counts();
+  Upload upload({at::arange(3), {}, at::ones({2})}, stand_in::device());
+  EXPECT_EQ(stand_in::counts().copies_beside, before.copies_beside + 2);
+  auto copies = upload.receive();
+  EXPECT_FALSE(copies.at(1).defined());
+  EXPECT_TRUE(at::equal((copies[0] + 1).cpu(), at::arange(1, 4)));
+  EXPECT_TRUE(at::equal((copies[2] + 1).cpu(), at::full({2}, 2.0F)));
+  copies.clear();  // the allocator knows that another stream used them
+  EXPECT_EQ(stand_in::counts().waits, before.waits + 2);
+  EXPECT_TRUE(at::equal(Upload({at::arange(3)}, at::kCPU).receive().at(0), at::arange(3)));
+}
+
 TEST(StandInDevice, RunsOutOfMemory) {
   const int64_t before = stand_in::allocated_bytes();
   {
@@ -93,6 +143,7 @@ TEST(StandInDevice, IsADeviceOfTheProgram) {
   const auto before = free_memory(*device);
   const auto tensor = at::empty({16}, stand_in::device());
   EXPECT_EQ(free_memory(*device), *before - 64);
+  EXPECT_GE(*peak_memory(*device), stand_in::allocated_bytes());
 }
 
 }  // namespace
