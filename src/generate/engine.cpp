@@ -290,10 +290,10 @@ void Engine::State::decode() {
 /// several where they were drafted.
 void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiece>& pieces) {
   const bool drafts = std::any_of(pieces.begin(), pieces.end(), [](const auto& piece) { return piece.max_draft > 0; });
-  at::Tensor logits;
+  at::Tensor logits, unread;
   try {
-    const auto rows =
-        drafts ? run_drafted_pass(model_, cache_, config_.draft, pieces) : run_pass(model_, pictures_, cache_, pieces);
+    const auto rows = drafts ? run_drafted_pass(model_, cache_, config_.draft, pieces, unread)
+                             : run_pass(model_, pictures_, cache_, pieces);
     const RowMap head = model_.head_map();
     logits = has_row_products(rows, head) ? row_products(rows, head, at::kFloat)
                                           : at::linear(rows, head.weight).to(at::kFloat);  // [P, V]
@@ -304,7 +304,8 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
   const bool needs_logits =
       std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job->takes_logits() || job->num_beams() > 1; });
   if (needs_logits) logits = logits.cpu();  // once for all of them
-  const auto [values, tokens] = largest_on_host(logits);
+  const auto [values, tokens, drafted] = largest_on_host(logits, unread);
+  if (drafted.defined()) name_drafts(pieces, drafted);
   int64_t next = 0;
   for (const auto& job : jobs) {
     const int64_t first = next;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "base/error.h"
 #include "base/send.h"
@@ -76,6 +77,13 @@ class PassBuilder {
     sequences_.push_back({branch.blocks, first, count});
   }
 
+  /// The last tokens that were added are these, [1] each, which lie on the device.
+  void replace_last(std::span<const at::Tensor> tokens) {
+    const int64_t first = std::ssize(tokens_) - std::ssize(tokens);
+    for (int64_t i = 0; i < std::ssize(tokens); ++i) unread_places_.push_back(first + i);
+    unread_.insert(unread_.end(), tokens.begin(), tokens.end());
+  }
+
   Hidden run(KvCache& cache, const HiddenRequest& request = {}, const LowerRows& lower = {}) {
     Batch batch;
     batch.tokens = at::tensor(tokens_, at::kLong);
@@ -88,6 +96,9 @@ class PassBuilder {
     for (auto* tensor : {&batch.tokens, &batch.positions, &batch.answer_positions, &batch.image_token_positions}) {
       *tensor = send(*tensor, model_.device());
     }
+    if (!unread_.empty()) {
+      batch.tokens.index_copy_(0, send(at::tensor(unread_places_, at::kLong), model_.device()), at::cat(unread_));
+    }
     const CachedPass pass(cache, std::move(sequences_), new_tokens_);
     return model_.forward_cached(batch, join(picture_rows_), pass, request, lower);
   }
@@ -96,16 +107,21 @@ class PassBuilder {
   const Vlm& model_;
   PictureFeatures* const pictures_;
   const NewTokens new_tokens_;
-  std::vector<int64_t> tokens_, image_tokens_, wanted_rows_, starts_{0};
+  std::vector<int64_t> tokens_, image_tokens_, wanted_rows_, unread_places_, starts_{0};
+  std::vector<at::Tensor> unread_;
   std::vector<std::vector<int64_t>> positions_;
   std::vector<PictureRows> picture_rows_;
   std::vector<CachedSequence> sequences_;
 };
 
+/// Tokens of each piece's draft on the device, [1] each.
+using UnreadDrafts = std::vector<std::vector<at::Tensor>>;
+
 /// Lets the branches of the pieces `open`, whose last tokens have the rows [open, D] after the draft's layer, each
-/// draft one token more. Returns the pieces that did.
+/// draft one token more; into `unread`, if there is one, with a place in the branch's draft. Returns the pieces that
+/// did.
 std::vector<size_t> extend_drafts(const Draft& draft, const std::vector<PassPiece>& pieces,
-                                  const std::vector<size_t>& open, const at::Tensor& rows) {
+                                  const std::vector<size_t>& open, const at::Tensor& rows, UnreadDrafts* unread) {
   std::vector<size_t> asked, extended;
   std::vector<int64_t> places;
   for (size_t i = 0; i < open.size(); ++i) {
@@ -117,7 +133,15 @@ std::vector<size_t> extend_drafts(const Draft& draft, const std::vector<PassPiec
   if (asked.empty()) return {};
   const auto logits =
       draft.logits(rows.index_select(0, send(at::tensor(places, at::kLong), rows.device())));  // [asked, V]
-  const auto likeliest = logits.argmax(-1).cpu();
+  auto likeliest = logits.argmax(-1);
+  if (unread != nullptr) {
+    for (size_t i = 0; i < asked.size(); ++i) {
+      (*unread)[asked[i]].push_back(likeliest.narrow(0, static_cast<int64_t>(i), 1));
+      pieces[asked[i]].branch->draft.push_back(0);
+    }
+    return asked;
+  }
+  likeliest = likeliest.cpu();
   for (size_t i = 0; i < asked.size(); ++i) {
     const auto& [job, branch, count, max_draft] = pieces[asked[i]];
     const auto token = job->has_rules() ? job->expect(logits[static_cast<int64_t>(i)])
@@ -144,8 +168,12 @@ at::Tensor run_pass(const Vlm& model, PictureFeatures* pictures, KvCache& cache,
   return at::empty_like(rows).index_copy_(0, send(at::tensor(order, at::kLong), rows.device()), rows);
 }
 
-at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft,
-                            const std::vector<PassPiece>& pieces) {
+at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft, const std::vector<PassPiece>& pieces,
+                            at::Tensor& unread) {
+  const bool defers = !model.device().is_cpu() && std::none_of(pieces.begin(), pieces.end(), [](const auto& piece) {
+    return piece.job->takes_logits();
+  });
+  UnreadDrafts drafts(pieces.size());
   for (const auto& piece : pieces) piece.branch->draft.clear();
   std::vector<std::vector<at::Tensor>> lower(pieces.size());  // [1, D] of each token of a piece and its draft
   std::vector<size_t> open(pieces.size());                    // pieces with a token that has no lower row yet
@@ -155,26 +183,42 @@ at::Tensor run_drafted_pass(const Vlm& model, KvCache& cache, const Draft& draft
     for (const size_t index : open) {
       const auto& [job, branch, count, max_draft] = pieces[index];
       builder.add(*job, *branch, branch->num_known + std::ssize(branch->draft), 1);
+      if (!drafts[index].empty()) builder.replace_last({&drafts[index].back(), 1});
     }
     const auto rows = builder.run(cache, {{draft.layer}, /*final_rows=*/false}).layers[0];  // [open, D]
     for (size_t i = 0; i < open.size(); ++i) lower[open[i]].push_back(rows.narrow(0, static_cast<int64_t>(i), 1));
-    open = extend_drafts(draft, pieces, open, rows);
+    open = extend_drafts(draft, pieces, open, rows, defers ? &drafts : nullptr);
   }
   PassBuilder builder(model, nullptr, NewTokens::kOneByOne);
-  std::vector<at::Tensor> rows;
+  std::vector<at::Tensor> rows, tokens;
   for (size_t i = 0; i < pieces.size(); ++i) {
     auto& branch = *pieces[i].branch;
     builder.add(*pieces[i].job, branch, branch.num_known++, 1 + std::ssize(branch.draft));
+    builder.replace_last(drafts[i]);
+    tokens.insert(tokens.end(), drafts[i].begin(), drafts[i].end());
     rows.insert(rows.end(), lower[i].begin(), lower[i].end());
   }
+  if (!tokens.empty()) unread = at::cat(tokens);
   return builder.run(cache, {}, {draft.layer, at::cat(rows)}).final_rows;
 }
 
-std::pair<at::Tensor, at::Tensor> largest_on_host(const at::Tensor& logits) {
+void name_drafts(const std::vector<PassPiece>& pieces, const at::Tensor& tokens) {
+  const auto* next = tokens.const_data_ptr<int64_t>();
+  for (const auto& piece : pieces) {
+    for (auto& token : piece.branch->draft) token = static_cast<int32_t>(*next++);
+  }
+}
+
+Largest largest_on_host(const at::Tensor& logits, const at::Tensor& unread) {
   const auto [highest, likeliest] = logits.max(-1);
-  if (logits.is_cpu()) return {highest, likeliest};
-  const auto both = at::stack({highest.to(at::kDouble), likeliest.to(at::kDouble)}).cpu();  // a token's id is exact
-  return {both[0].to(at::kFloat), both[1].to(at::kLong)};
+  if (logits.is_cpu()) return {highest, likeliest, unread.defined() ? unread.cpu() : at::Tensor()};
+  std::vector<at::Tensor> all{highest.to(at::kDouble), likeliest.to(at::kDouble)};  // a token's id is exact
+  if (unread.defined()) all.push_back(unread.to(at::kDouble));
+  const auto read = at::cat(all).cpu();
+  const int64_t count = highest.size(0);
+  const auto tokens = read.narrow(0, count, read.size(0) - count).to(at::kLong);
+  return {read.narrow(0, 0, count).to(at::kFloat), tokens.narrow(0, 0, count),
+          unread.defined() ? tokens.narrow(0, count, unread.size(0)) : at::Tensor()};
 }
 
 std::string describe_not_finite(const Vlm& model, PictureFeatures* pictures, Answering& job, const Branch& branch) {

@@ -1,6 +1,9 @@
 // Answers on the stand-in device are transformers' tokens, and the host waits once for a token of all sequences.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "model/fused.h"
 #include "tests/device/stand_in.h"
 #include "tests/generate/engine_fixture.h"
 
@@ -15,8 +18,8 @@ class GenerationOnADevice : public testing::TestWithParam<std::string> {
   const Tokenizer tokenizer_ = Tokenizer::load(VLSI_TEST_DATA "/tiny/tokenizer");
 
   /// The tokens of all prompts, asked together. Expects at most one wait a pass.
-  std::vector<std::vector<int32_t>> answers(const Decoding& decoding) const {
-    Engine engine(*model_, tokenizer_, nullptr, {.cache_bytes = 1 << 20});
+  std::vector<std::vector<int32_t>> answers(const Decoding& decoding, const Draft& draft = {}) const {
+    Engine engine(*model_, tokenizer_, nullptr, {.cache_bytes = 1 << 20, .draft = draft});
     std::vector<std::vector<int32_t>> tokens;
     for (const auto& stored : fixtures::cases(GetParam())) {
       const size_t place = tokens.size();
@@ -38,6 +41,30 @@ TEST_P(GenerationOnADevice, GivesTheGreedyTokens) {
   const auto found = answers(of_length(12));
   size_t i = 0;
   for (const auto& stored : fixtures::cases(GetParam())) EXPECT_EQ(found[i++], stored.integers("greedy"));
+}
+
+TEST_P(GenerationOnADevice, DraftsWithOneWaitAPass) {
+  const auto expected_by_itself = [&](const at::Tensor& rows) {
+    const auto normed = rms_norm(rows, model_->final_norm(), model_->config().text.rms_norm_eps);
+    return at::linear(normed, model_->head_map().weight);
+  };
+  // All of them right, with the layers of the whole model; and hardly any, by the first layer.
+  for (const int64_t layer : {model_->num_layers(), int64_t{1}}) {
+    const auto found = answers(of_length(12), {layer, 3, expected_by_itself});
+    size_t i = 0;
+    for (const auto& stored : fixtures::cases(GetParam())) EXPECT_EQ(found[i++], stored.integers("greedy"));
+  }
+}
+
+TEST_P(GenerationOnADevice, EndsAtAStopTokenInTheMiddleOfADraft) {
+  const auto greedy = answers(of_length(12)).front();
+  const Draft draft{model_->num_layers(), 4, [&](const at::Tensor& rows) {
+                      const auto normed = rms_norm(rows, model_->final_norm(), model_->config().text.rms_norm_eps);
+                      return at::linear(normed, model_->head_map().weight);
+                    }};
+  const auto stop = greedy[6];
+  const auto end = std::find(greedy.begin(), greedy.end(), stop);
+  EXPECT_EQ(answers(of_length(12, {stop}), draft).front(), std::vector<int32_t>(greedy.begin(), end));
 }
 
 TEST_P(GenerationOnADevice, DrawsAndSearchesWithOneWaitAToken) {
