@@ -240,9 +240,9 @@ class Gpu(Bench):
         data = self.text_data([tokens - 21] * 64, answers - 1)
         lines, summary = self.train(RECIPE, "interact", self.device, **{
             "student.model": student, "teacher.model": teacher, "teacher.residency": "resident", "student.layers": "[]",
-            "teacher.layers": "[]", "data.train": self.source(data), "data.batch_tokens": samples * tokens, "data.sample_tokens": tokens, "optimizer.accumulate": 1,
-            "interact.intermediate_loss": "none", "interact.iterations": 8, **NO_EPOCHS, "verbalize.iterations": 0,
-            "finetune.iterations": 0})
+            "teacher.layers": "[]", "data.train": self.source(data), "data.batch_tokens": samples * tokens, "data.sample_tokens": tokens,
+            "optimizer.accumulate": 1, "interact.intermediate_loss": "none", "interact.iterations": 8, **NO_EPOCHS,
+            "verbalize.iterations": 0, "finetune.iterations": 0})
         ours = sum(durations(lines)[3:]) / len(durations(lines)[3:])
         found = json.loads(run(
             sys.executable, ROOT / "bench/peers/true_size_peer.py", "distill", "--model", student, "--teacher", teacher,

@@ -4,6 +4,6 @@
 #   bench/gpu.sh --device cpu --tiny                                                 the same in a minute, on small shapes
 # PYTHON=…/bin/python names the Python whose torch the program takes, and that runs the peer where it has transformers and PEFT.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 export PYTHON=${PYTHON:-python3}
-exec "$PYTHON" bench/gpu.py "$@"
+case $PYTHON in */*) PYTHON=$(cd "$(dirname "$PYTHON")" && pwd)/$(basename "$PYTHON") ;; esac
+exec "$PYTHON" "$(dirname "$0")/gpu.py" "$@"

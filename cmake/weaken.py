@@ -3,14 +3,16 @@
 
     weaken.py PROGRAM LIBRARY...
 
-A library of another version lacks some of it, and the dynamic linker would end the program with the name of the first symbol before anything
-in the program runs. A program so treated can say itself what is the matter (src/base/loaded_torch.h). ELF of 64 bits, little-endian.
+A library of another version lacks some of it, and the dynamic linker would end the program with the name of the first symbol before
+anything in the program runs. A program so treated can say itself what is the matter (src/base/loaded_torch.h). ELF of 64 bits,
+little-endian.
 """
 import mmap
 import struct
 import sys
 
 DYNSYM, GLOBAL, WEAK = 11, 1, 2
+MORE_ROOM = 512
 SYMBOL = struct.Struct("<IBBHQQ")  # name, binding and type, visibility, section, value, size
 
 
@@ -36,10 +38,13 @@ def main(program, *libraries):
     with open(program, "r+b") as file, mmap.mmap(file.fileno(), 0) as image:
         if image[:6] != b"\x7fELF\x02\x01":
             sys.exit(f"weaken.py: {program} is no ELF file of 64 bits, little-endian")
-        # Those that are copied into the program have a section there.
-        for place, name, info, _ in list(symbols_of(image)):
-            if info >> 4 == GLOBAL and name in exported:
-                image[place + 4] = WEAK << 4 | info & 15
+        for place, name, info, section in list(symbols_of(image)):
+            if info >> 4 != GLOBAL or name not in exported:
+                continue
+            image[place + 4] = WEAK << 4 | info & 15
+            if section != 0:  # is copied into the program, as much as the library has; the linker would warn of less room
+                size, = struct.unpack_from("<Q", image, place + 16)
+                struct.pack_into("<Q", image, place + 16, size + MORE_ROOM)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     VLSI=build/release/vlsi python3 tests/package_test.py      without VLSI, nothing of the program
 """
+import lzma
 import os
 import pathlib
 import re
@@ -25,7 +26,8 @@ class EntryPoint(unittest.TestCase):
         self.root = pathlib.Path(temporary.name).resolve()
         self.site = self.root / "site"
         shutil.copytree(PACKAGE / "vlsi", self.site / "vlsi")
-        (self.site / "vlsi" / "built_for.py").write_text('TORCH = "2.13.0"\n')
+        (self.site / "vlsi" / "lib").mkdir()
+        (self.site / "vlsi" / "built_for.py").write_text('TORCH = "2.13.0"\nLIBRARIES = ["libtorch_cpu.so"]\n')
         program = self.site / "vlsi" / "bin" / "vlsi"
         program.parent.mkdir()
         program.write_text('#!/bin/sh\necho "$@"\necho "libraries: $LD_LIBRARY_PATH"\nexit 7\n')
@@ -59,6 +61,33 @@ class EntryPoint(unittest.TestCase):
         paths = f"{elsewhere}/torch/lib:{elsewhere}/torch.libs"
         self.assertEqual(self.start(self.site, elsewhere).stdout, f"plan run.yaml\nlibraries: {paths}\n")
         self.assertEqual(self.start(self.site, elsewhere, libraries="/mine").stdout, f"plan run.yaml\nlibraries: {paths}:/mine\n")
+
+    def test_unpacks_libraries_at_the_first_start(self):
+        self.add_torch(self.site, "2.13.0")
+        lib = self.site / "vlsi" / "lib"
+        (lib / "libbig.so.1.xz").write_bytes(lzma.compress(b"big" * 1000))
+        for _ in range(2):
+            self.assertEqual(self.start(self.site).stdout, "plan run.yaml\nlibraries: \n")
+            self.assertEqual((lib / "libbig.so.1").read_bytes(), b"big" * 1000)
+            self.assertEqual(len(list(lib.iterdir())), 2)
+
+    def test_unpacks_into_the_cache_where_nothing_may_be_written(self):
+        lib = self.root / "lib"
+        lib.mkdir()
+        (lib / "libbig.so.1.xz").write_bytes(lzma.compress(b"big"))
+        check = (f"import os, pathlib, sys; sys.path.insert(0, '{self.site}'); from vlsi import __main__; os.access = lambda *_: False; "
+                 f"print(__main__.unpacked(pathlib.Path('{lib}')))")
+        found = subprocess.run([sys.executable, "-c", check], env={**os.environ, "XDG_CACHE_HOME": str(self.root / "cache")},
+                               stdout=subprocess.PIPE, text=True, check=True)
+        folder = pathlib.Path(found.stdout.strip())
+        self.assertEqual(folder.parent, self.root / "cache" / "vlsi")
+        self.assertEqual([file.read_bytes() for file in folder.iterdir()], [b"big"])
+        self.assertEqual(len(list(lib.iterdir())), 1)
+
+    def test_refuses_a_torch_without_a_library_that_is_wanted(self):
+        self.add_torch(self.site, "2.13.0+cpu")
+        (self.site / "vlsi" / "built_for.py").write_text('TORCH = "2.13.0"\nLIBRARIES = ["libtorch_cuda.so"]\n')
+        self.assert_refused(f"torch at {self.site}/torch, 2.13.0+cpu, has no libtorch_cuda.so")
 
     def test_refuses_another_version_and_none(self):
         self.assert_refused("there is no torch for " + sys.executable)

@@ -1,6 +1,7 @@
 """The installed program as a folder or a pip wheel with the shared libraries that it needs, but for those of torch.
 
-    make.py PREFIX --torch FOLDER --patchelf PROGRAM --folder DIR     DIR/vlsi: bin/, lib/, licenses/ and the entry point
+    make.py PREFIX --torch FOLDER --patchelf PROGRAM --folder DIR     DIR/vlsi: bin/, lib/, licenses/ and the entry point,
+                                                                      the largest libraries packed for it to unpack
     make.py PREFIX --torch FOLDER --patchelf PROGRAM --wheel DIR      DIR/vlsi-….whl of that, the manual page and completions
 
 PREFIX is that of `cmake --install`, FOLDER the torch that the program was built against. Left to the machine are glibc and GCC's libraries; the newest versions of their symbols
@@ -9,15 +10,20 @@ that are needed are printed, and name the wheel's platform.
 import argparse
 import base64
 import hashlib
+import lzma
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 
 SOURCE = pathlib.Path(__file__).resolve().parent
 PROJECT = SOURCE.parent.parent
+sys.path.insert(0, str(SOURCE.parent))
+import weaken  # noqa: E402
+
 OF_THE_MACHINE = re.compile(r"(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libstdc\+\+|libgcc_s)\.so\b.*")
 OF_TORCH = re.compile(r"lib(torch|c10|gomp|cu|nv|nccl).*\.so\b.*")
 # What is compiled into the program.
@@ -57,6 +63,14 @@ def licence_of(library):
     raise SystemExit(f"make.py: no package has {library}, whose licence is wanted")
 
 
+def pack(folder, least_bytes=4 << 20):
+    """Packs the libraries of `folder` that have so many bytes."""
+    for library in folder.iterdir():
+        if library.stat().st_size >= least_bytes:
+            library.with_name(library.name + ".xz").write_bytes(lzma.compress(library.read_bytes(), preset=9))
+            library.unlink()
+
+
 def newest_symbols(files):
     """The newest version of each kind that `files` want of the machine's libraries: {"GLIBC": (2, 34), …}."""
     newest = {}
@@ -66,14 +80,16 @@ def newest_symbols(files):
     return newest
 
 
-def make_folder(program, torch, patchelf, folder):
-    """`folder`/vlsi, a Python package; returns the symbols that it needs."""
+def make_folder(program, torch, patchelf, folder, more_programs=()):
+    """`folder`/vlsi, a Python package; returns the version of torch that it is for, and the symbols that it needs."""
     package = folder / "vlsi"
     shutil.copytree(SOURCE / "vlsi", package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("bin", "lib", "licenses"):
         (package / name).mkdir()
-    files = {package / "bin" / "vlsi": RUNPATH}
-    shutil.copy(program, package / "bin" / "vlsi")
+    files = {}
+    for one in (program, *more_programs):
+        files[package / "bin" / one.name] = RUNPATH
+        shutil.copy(one, package / "bin" / one.name)
     for name, library in libraries_of(program).items():
         shutil.copy(library, package / "lib" / name)
         files[package / "lib" / name] = "$ORIGIN"
@@ -84,10 +100,18 @@ def make_folder(program, torch, patchelf, folder):
     for file, runpath in files.items():
         file.chmod(0o755)
         said("strip", "--strip-unneeded", file)
-        said(patchelf, "--set-rpath", runpath, file)
+        if file.parent.name == "bin":
+            weaken.main(file, *(torch / "lib").glob("libtorch_c*.so"), *(torch / "lib").glob("libc10*.so"))
+        # (LibTorch for GPUs brings these itself, and one for CPUs has none.)
+        said(patchelf, "--set-rpath", runpath, "--remove-needed", "libtorch_cuda.so", "--remove-needed", "libc10_cuda.so", file)
     version = re.search(r"__version__ = '([^'+]+)", (torch / "version.py").read_text()).group(1)
-    (package / "built_for.py").write_text(f'TORCH = "{version}"\n')
+    libraries = sorted(set(re.findall(r"NEEDED +(lib(?:torch|c10)\w*\.so)", said("objdump", "-p", package / "bin" / "vlsi"))))
+    (package / "built_for.py").write_text(f'TORCH = "{version}"\nLIBRARIES = {libraries}\n')
     return version, newest_symbols(files)
+
+
+def names_of(symbols):
+    return ", ".join(f"{kind} {'.'.join(map(str, symbols[kind]))}" for kind in sorted(symbols))
 
 
 def platform_of(symbols):
@@ -120,8 +144,7 @@ def make_wheel(prefix, torch, patchelf, out):
         out.mkdir(parents=True, exist_ok=True)
         wheel = out / f"vlsi-{version}-py3-none-{platform}.whl"
         write_wheel(root, info / "RECORD", wheel)
-    print(f"{wheel}: {wheel.stat().st_size / 2**20:.1f} MiB, for torch {built_for}; needs",
-          ", ".join(f"{kind} {'.'.join(map(str, symbols[kind]))}" for kind in sorted(symbols)))
+    print(f"{wheel}: {wheel.stat().st_size / 2**20:.1f} MiB, for torch {built_for}; needs {names_of(symbols)}")
 
 
 def write_wheel(root, record, wheel):
@@ -145,6 +168,7 @@ if __name__ == "__main__":
     parser.add_argument("prefix", type=pathlib.Path)
     parser.add_argument("--torch", type=pathlib.Path, required=True)
     parser.add_argument("--patchelf", required=True)
+    parser.add_argument("--also", type=pathlib.Path, action="append", default=[], metavar="PROGRAM", help="beside vlsi, in a folder")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--folder", type=pathlib.Path)
     where.add_argument("--wheel", type=pathlib.Path)
@@ -153,4 +177,6 @@ if __name__ == "__main__":
         make_wheel(given.prefix, given.torch, given.patchelf, given.wheel)
     else:
         given.folder.mkdir(parents=True)
-        print(make_folder(given.prefix / "bin" / "vlsi", given.torch, given.patchelf, given.folder))
+        version, symbols = make_folder(given.prefix / "bin" / "vlsi", given.torch, given.patchelf, given.folder, given.also)
+        pack(given.folder / "vlsi" / "lib")
+        print(f"{given.folder}: for torch {version}; needs {names_of(symbols)}")
