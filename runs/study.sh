@@ -31,7 +31,7 @@ cmake --build --preset release --target vlsi >build/build.log 2>&1 || { tail -n 
 out=runs/out/study
 mkdir -p $out/tables $out/pages
 [ -f $out/data/walks.json ] || python3 runs/study/scenes.py $out/data
-[ -f $out/tokenizer/tokenizer.json ] || python3 runs/make_tokenizer.py $out/data/validation.json $out/tokenizer --size 384
+[ -f $out/tokenizer/tokenizer.json ] || python3 runs/make_tokenizer.py $out/data/validation.json $out/tokenizer --size 448
 python3 runs/study/models.py $out/tokenizer $out/models
 
 failed=()

@@ -3,10 +3,13 @@
 
     models.py TOKENIZER_DIR OUT_DIR
 
-Of Qwen2-VL's architecture: vision.json (2 layers, below which the tower learns), teacher.json (8 layers x 128), teacher-64.json and
-teacher-192.json of other widths, teacher-16.json and teacher-24.json of more layers, student.json (8 x 48) and student-32.json. Of
+Of Qwen2-VL's architecture: vision.json (2 layers, below which the tower learns), teacher.json (6 layers x 64), teacher-48.json and
+teacher-96.json of other widths, teacher-12.json and teacher-18.json of more layers, student.json (6 x 48) and student-32.json. Of
 Qwen3-VL's: qwen3-vision.json, qwen3-teacher.json and qwen3-student.json, with a tokenizer directory of their own,
-OUT_DIR/qwen3-tokenizer. Writes preprocessor_config.json into both tokenizer directories. Needs the standard library only.
+OUT_DIR/qwen3-tokenizer. Every cell of a picture is one patch and one token.
+
+Writes into both tokenizer directories preprocessor_config.json, and a chat template that has no system prompt and no names of roles:
+a question, <|im_start|>, its answer, <|im_end|>. Needs the standard library only.
 """
 
 import json
@@ -15,13 +18,33 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "quickstart"))
-from prepare import MERGE, PATCH, TOWER_WIDTH, model_config, prepare_models, write  # noqa: E402
+from prepare import model_config, prepare_models, write  # noqa: E402
 
 SIZES = {  # width, layers, width of the FFN
-    "vision": (128, 2, 256), "teacher": (128, 8, 256), "teacher-64": (64, 8, 128), "teacher-192": (192, 8, 384),
-    "teacher-16": (128, 16, 256), "teacher-24": (128, 24, 256), "student": (48, 8, 96), "student-32": (32, 8, 64),
+    "vision": (64, 2, 128), "teacher": (64, 6, 128), "teacher-48": (48, 6, 96), "teacher-96": (96, 6, 192),
+    "teacher-12": (64, 12, 128), "teacher-18": (64, 18, 128), "student": (48, 6, 96), "student-32": (32, 6, 64),
 }
 QWEN3 = ("vision", "teacher", "student")
+PATCH, MERGE, TOWER_WIDTH, TOWER_BLOCKS = 8, 1, 64, 1
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] == 'assistant' %}<|im_start|>{{ message['content'] }}<|im_end|>"
+    "{% elif message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>{% endif %}"
+)
+
+
+def study_config(ids, vocab_size, width, layers, inner):
+    """As the quickstart's, but for the tower."""
+    config = model_config(ids, vocab_size, width, layers, inner)
+    config["vision_config"] |= {"depth": TOWER_BLOCKS, "embed_dim": TOWER_WIDTH, "patch_size": PATCH, "spatial_merge_size": MERGE}
+    return config
+
+
+def set_chat_template(tokenizer):
+    path = tokenizer / "tokenizer_config.json"
+    write(path, json.loads(path.read_text()) | {"chat_template": CHAT_TEMPLATE})
+    write(tokenizer / "chat_template.json", {"chat_template": CHAT_TEMPLATE})
 
 
 def qwen3_config(qwen2):
@@ -44,7 +67,7 @@ def qwen3_config(qwen2):
         "tie_word_embeddings": qwen2["tie_word_embeddings"],
         "text_config": text,
         "vision_config": {
-            "model_type": "qwen3_vl", "depth": 2, "deepstack_visual_indexes": [0], "hidden_act": "gelu_pytorch_tanh",
+            "model_type": "qwen3_vl", "depth": TOWER_BLOCKS, "deepstack_visual_indexes": [0], "hidden_act": "gelu_pytorch_tanh",
             "hidden_size": TOWER_WIDTH, "in_channels": 3, "intermediate_size": 2 * TOWER_WIDTH, "num_heads": 4,
             "num_position_embeddings": 64, "out_hidden_size": text["hidden_size"], "patch_size": PATCH,
             "spatial_merge_size": MERGE, "temporal_patch_size": 2,
@@ -54,12 +77,15 @@ def qwen3_config(qwen2):
 
 def main(tokenizer, out):
     out.mkdir(parents=True, exist_ok=True)
-    prepare_models(tokenizer, out)  # and preprocessor_config.json
+    prepare_models(tokenizer, out)
+    path = tokenizer / "preprocessor_config.json"
+    write(path, json.loads(path.read_text()) | {"patch_size": PATCH, "merge_size": MERGE})
+    set_chat_template(tokenizer)
     vocabulary = json.loads((tokenizer / "tokenizer.json").read_text())
     ids = {token["content"]: token["id"] for token in vocabulary["added_tokens"]}
     vocab_size = -(-(max(ids.values()) + 1) // 32) * 32
     for name, (width, layers, inner) in SIZES.items():
-        config = model_config(ids, vocab_size, width, layers, inner)
+        config = study_config(ids, vocab_size, width, layers, inner)
         write(out / f"{name}.json", config)
         if name in QWEN3:
             write(out / f"qwen3-{name}.json", qwen3_config(config))

@@ -3,7 +3,6 @@
 import collections
 import json
 import random
-import re
 import struct
 import sys
 import tempfile
@@ -17,54 +16,21 @@ import scenes  # noqa: E402
 COUNT = 300
 
 
-def plain_step(objects, start, relation):
-    """The definition, by looking into every cell; `nearest` by the distances of cells alone."""
-    if relation == "nearest":
-        distances = collections.defaultdict(list)
-        for o in objects:
-            if o is not start:
-                distances[(o.row - start.row) ** 2 + (o.column - start.column) ** 2].append(o)
-        (found,) = distances[min(distances)]
-        return found
-    down, right = {"left": (0, -1), "right": (0, 1), "above": (-1, 0), "below": (1, 0)}[relation]
-    row, column = start.row + down, start.column + right
-    while 0 <= row < 4 and 0 <= column < 4:
-        for o in objects:
-            if (o.row, o.column) == (row, column):
-                return o
-        row, column = row + down, column + right
-    raise AssertionError(f"nothing is {relation} of {start.name}")
+ROWS, COLUMNS = ["top", "middle", "bottom"], ["left", "centre", "right"]
 
 
 def plain_answer(objects, question):
     """What a reader of the picture's objects answers; fails where the question is not about them."""
-    by_name = {o.name: o for o in objects}
-    if found := re.fullmatch(r"Where is the (.+)\?", question):
-        return f"row {by_name[found[1]].row + 1}, column {by_name[found[1]].column + 1}"
-    if found := re.fullmatch(r"What is (left|right|above|below|nearest)(?: of| to)? the (.+)\?", question):
-        return plain_step(objects, by_name[found[2]], found[1]).name
-    if found := re.fullmatch(r"From the (.+): (.+)\. Name (each|the last)\.", question):
-        at, path = by_name[found[1]], []
-        for relation in found[2].split(", "):
-            at = plain_step(objects, at, relation)
-            path.append(at.name)
-        assert len({found[1], *path}) == len(path) + 1, "an object comes twice"
-        return ", ".join(path) if found[3] == "each" else path[-1]
-    if found := re.fullmatch(r"Count the (.+) by size\.", question):
-        what = found[1]
-        if relative := re.fullmatch(r"things (left of|right of|above|below) the (.+)", what):
-            one = by_name[relative[2]]
-            test = {"left of": lambda o: o.column < one.column, "right of": lambda o: o.column > one.column,
-                    "above": lambda o: o.row < one.row, "below": lambda o: o.row > one.row}[relative[1]]
-        elif what.endswith(" things"):
-            test = lambda o: o.color == what.split()[0]  # noqa: E731
-        else:
-            test = lambda o: what in (o.shape + "s", o.shape + "es")  # noqa: E731
-        sizes = [o.size for o in objects if test(o)]
-        return f"{sizes.count('small')} small, {sizes.count('large')} large"
-    kind, number = re.fullmatch(r"Describe (row|column) (\d)\.", question).groups()
-    line = sorted((o for o in objects if getattr(o, kind) == int(number) - 1), key=lambda o: (o.row, o.column))
-    return ", ".join(f"{o.size} {o.name}" for o in line)
+    by_color = {o.color: o for o in objects}
+    word, color, *rest = question.split()
+    one = by_color[color]
+    if word == "where":
+        return f"{ROWS[one.row]} {COLUMNS[one.column]}"
+    assert word in ("end", "each", "round") and set(rest) <= {"next"}, question
+    path = []
+    for _ in rest or range(len(objects) - 1):
+        path.append(by_color[(path[-1] if path else one).next])
+    return path[-1].color if word == "end" else " ".join(o.color for o in path)
 
 
 def decode(png):
@@ -92,48 +58,47 @@ class Scenes(unittest.TestCase):
             for question, answer in asked.values():
                 self.assertEqual(plain_answer(objects, question), answer, question)
 
-    def test_have_every_kind_alike_and_three_to_nine_objects(self):
+    def test_have_every_kind_alike_and_six_to_nine_objects(self):
         for objects, asked in self.made:
-            self.assertEqual(list(asked), ["where", "hop", "chain", "end", "count", "describe"])
-            self.assertEqual(len({o.name for o in objects}), len(objects))
+            self.assertEqual(list(asked), ["where", "hop", "chain", "end-2", "end-3", "end-4"])
+            for kind, steps in (("hop", 1), ("end-2", 2), ("end-3", 3), ("end-4", 4)):
+                self.assertEqual(asked[kind][0].count("next"), steps)
+            self.assertEqual(len({o.color for o in objects}), len(objects))
             self.assertEqual(len({(o.row, o.column) for o in objects}), len(objects))
-        self.assertEqual({len(objects) for objects, _ in self.made}, set(range(3, 10)))
+        self.assertEqual({len(objects) for objects, _ in self.made}, set(range(6, 10)))
 
-    def test_use_every_relation_alike(self):
-        relations = collections.Counter()
-        for _, asked in self.made:
-            relations.update(re.findall(r"left|right|above|below|nearest", asked["chain"][0]))
-        self.assertEqual(set(relations), {"left", "right", "above", "below", "nearest"})
-        for relation, count in relations.items():  # a fifth each, were all of them always possible
-            self.assertGreater(count, sum(relations.values()) / 10, relation)
-
-    def test_leave_ties_out(self):
-        def at(row, column, dx=4, dy=4):
-            return scenes.Object(row, column, "red", "circle", "small", dx, dy)
-
-        start, beside, below = at(1, 1), at(1, 2), at(2, 1)
-        self.assertIsNone(scenes.step([start, beside, below], start, "nearest"), "two cells are as near")
-        self.assertIs(scenes.step([start, beside, at(2, 2)], start, "nearest"), beside)
-        for diagonal in (at(2, 2, 0, 0), at(2, 2, 1, 1)):  # nearer by centres, or further by less than two pixels
-            self.assertIsNone(scenes.step([start, at(1, 2, 5, 4), diagonal], start, "nearest"))
-        self.assertIsNone(scenes.step([start, beside], start, "left"))
+    def test_lead_round_all_of_their_objects(self):
+        for objects, _ in self.made:
+            self.assertEqual(sorted(o.next for o in objects), sorted(o.color for o in objects))
+            start, path = scenes.walk(random.Random(1), objects, len(objects))
+            self.assertEqual(len({o.color for o in path}), len(objects))
+            self.assertIs(path[-1], start)
 
     def test_are_drawn_where_they_are(self):
         for objects, _ in self.made[:50]:
-            rows, palette = decode(scenes.png(random.Random(1), objects))
-            self.assertEqual((len(rows), len(rows[0]), len(palette)), (64, 64, 3 * (6 + 16)))
+            rows, palette = decode(scenes.png(objects))
+            self.assertEqual((len(rows), len(rows[0]), len(palette)), (24, 24, 3 * (9 + 9)))
             by_cell = {(o.row, o.column): o for o in objects}
-            for row in range(4):
-                for column in range(4):
-                    cell = collections.Counter(b for line in rows[16 * row:16 * row + 16] for b in line[16 * column:16 * column + 16])
-                    ground = 6 + 4 * row + column
+            for row in range(3):
+                for column in range(3):
+                    cell = collections.Counter(b for line in rows[8 * row:8 * row + 8] for b in line[8 * column:8 * column + 8])
+                    ground = 9 + 3 * row + column
                     drawn = by_cell.get((row, column))
-                    wanted = {ground} | ({list(scenes.COLORS).index(drawn.color)} if drawn else set())
+                    wanted = {ground} | ({list(scenes.COLORS).index(drawn.color), list(scenes.COLORS).index(drawn.next)} if drawn else set())
                     self.assertEqual(set(cell), wanted)
 
-    def test_shapes_and_sizes_look_different(self):
-        sprites = {tuple(rows) for rows in scenes.SPRITES.values()}
-        self.assertEqual(len(sprites), len(scenes.SHAPES) * len(scenes.RADII))
+    def test_are_talked_about_in_conversations_of_true_answers(self):
+        rng = random.Random(9)
+        for (objects, _), ask in zip(self.made[:50], (scenes.ASK, scenes.BASICS) * 25):
+            talks = scenes.conversations(rng, "pictures/1.png", objects, ask)
+            self.assertEqual([len(talk["conversations"]) for talk in talks], [2 * scenes.TURNS] * scenes.TALKS)
+            questions = []
+            for said in (talk["conversations"] for talk in talks):
+                self.assertTrue(said[0]["value"].startswith("<image>\n"))
+                for question, answer in zip(said[::2], said[1::2]):
+                    questions.append(question["value"].removeprefix("<image>\n"))
+                    self.assertEqual(plain_answer(objects, questions[-1]), answer["value"], questions[-1])
+            self.assertEqual(len(set(questions)), scenes.TALKS * scenes.TURNS)
 
 
 class Files(unittest.TestCase):
@@ -147,19 +112,18 @@ class Files(unittest.TestCase):
                 self.assertEqual((Path(one) / name).read_bytes(), (Path(two) / name).read_bytes(), name)
             self.assertNotEqual((Path(one) / "test.json").read_bytes(), (Path(three) / "test.json").read_bytes())
             splits = {split: json.loads((Path(one) / f"{split}.json").read_text()) for split in ("train", "validation", "test")}
-            self.assertEqual({split: len(items) for split, items in splits.items()}, {"train": 288, "validation": 36, "test": 36})
+            self.assertEqual({split: len(items) for split, items in splits.items()}, {"train": 144, "validation": 36, "test": 36})
             pictures = {split: {item["image"] for item in items} for split, items in splits.items()}
             for split, of in pictures.items():
                 for picture in of:
                     self.assertEqual(Path(picture).parent.name, split)
                     self.assertTrue((Path(one) / picture).is_file())
             parts = {name: json.loads((Path(one) / f"{name}.json").read_text())
-                     for name in ("pool", "few", "labelled", "look", "walks")}
+                     for name in ("basics", "pool", "few", "labelled", "walks")}
             for name, items in parts.items():
-                self.assertTrue(all(item in splits["train"] for item in items), name)
-            self.assertEqual({item["category"] for item in parts["look"]}, {"where", "describe"})
-            self.assertEqual({item["category"] for item in parts["walks"]}, {"hop", "chain", "end"})
-            self.assertEqual(len(parts["walks"]), 144)  # a half of the kinds
+                self.assertLessEqual({item["image"] for item in items}, pictures["train"], name)
+            self.assertEqual({item["category"] for item in parts["walks"]}, {"hop", "chain", "end-2", "end-3", "end-4"})
+            self.assertEqual((len(parts["pool"]), len(parts["walks"])), (6 * 48, 5 * 48))
 
     def test_give_a_student_few_labels_among_the_pools(self):
         pool, few, labelled = scenes.POOL, scenes.FEW, scenes.LABELLED
@@ -168,10 +132,10 @@ class Files(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder:
                 scenes.make(Path(folder), 20, 1)
                 sets = [{item["id"] for item in json.loads((Path(folder) / f"{name}.json").read_text())}
-                        for name in ("labelled", "few", "pool", "train")]
+                        for name in ("labelled", "few", "pool")]
         finally:
             scenes.POOL, scenes.FEW, scenes.LABELLED = pool, few, labelled
-        self.assertEqual([len(ids) for ids in sets], [10, 20, 40, 96])
+        self.assertEqual([len(ids) for ids in sets], [10, 20, 40])
         for smaller, larger in zip(sets, sets[1:]):
             self.assertLess(smaller, larger)
 

@@ -72,7 +72,7 @@ class StudyFiles(unittest.TestCase):
             self.assertRegex(script, rf"\b{path.stem}\b")
 
     def test_models_are_accepted(self):
-        for model, tokenizer in (("teacher-24", "tokenizer"), ("student-32", "tokenizer"),
+        for model, tokenizer in (("teacher-18", "tokenizer"), ("student-32", "tokenizer"),
                                  ("qwen3-teacher", "models/qwen3-tokenizer"), ("qwen3-student", "models/qwen3-tokenizer")):
             made = run(VLSI, "init", "--config", f"runs/out/study/models/{model}.json", "--tokenizer",
                        f"runs/out/study/{tokenizer}", "--out", model, cwd=self.folder)
