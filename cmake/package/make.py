@@ -24,7 +24,7 @@ PROJECT = SOURCE.parent.parent
 sys.path.insert(0, str(SOURCE.parent))
 import weaken  # noqa: E402
 
-OF_THE_MACHINE = re.compile(r"(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libstdc\+\+|libgcc_s)\.so\b.*")
+OF_THE_MACHINE = re.compile(r"(linux-vdso|ld-linux.*|libc|libm|libdl|libpthread|librt|libutil|libstdc\+\+|libgcc_s)\.so\b.*")
 OF_TORCH = re.compile(r"lib(torch|c10|gomp|cu|nv|nccl).*\.so\b.*")
 # What is compiled into the program.
 COMPILED_IN = ["libarchive-dev", "libcli11-dev", "libgloo-dev", "libxxhash-dev", "nlohmann-json3-dev"]
