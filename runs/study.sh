@@ -48,11 +48,12 @@ if ! python3 runs/study/gate.py $out | tee $out/gate.txt && [ $closed_gate = 0 ]
 fi
 files=(main)
 if [ $quick = 0 ]; then
-  files+=(table-4a table-4b table-4c table-4d table-4e table-4f figure-4 figure-5 appendix-b
-          search-a search-b search-c search-d search-e search-f search-g peers)
+  files+=(table-4d table-4e search-c figure-5 appendix-b peers table-4b table-4c table-4f search-b search-d search-e search-g search-a
+          figure-4 table-4a search-f)
 fi
 for file in "${files[@]}"; do run "$file"; done
 python3 runs/study/page.py $out
+python3 runs/study/collect.py $out $out/collected.json  # runs/study/results.json is such a file
 echo "study: the page is $out/study.html"
 if [ ${#failed[@]} -gt 0 ]; then
   echo "study: not everything was made of: ${failed[*]}; the same command tries again" >&2

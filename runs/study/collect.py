@@ -39,12 +39,11 @@ def row_of(row):
 
 
 def power_of(table):
-    """From variants whose difference has a deviation."""
-    of = [(row["difference"]["deviation"], row["difference"]["count"]) for row in table["rows"]
-          if row["difference"] and row["difference"]["deviation"] is not None]
-    if not of:
-        return None
-    return rounded(least_seen(statistics.median(deviation for deviation, _ in of), min(count for _, count in of)), 2)
+    """From variants with as many seeds as the baseline."""
+    seeds = max(row["score"]["count"] for row in table["rows"])
+    deviations = [row["difference"]["deviation"] for row in table["rows"]
+                  if row["difference"] and row["difference"]["deviation"] is not None and row["difference"]["count"] == seeds]
+    return rounded(least_seen(statistics.median(deviations), seeds), 2) if deviations else None
 
 
 def collect(out):
