@@ -24,7 +24,8 @@ add_library(LibTorch INTERFACE IMPORTED)
 target_include_directories(LibTorch SYSTEM INTERFACE
   ${torch_include} ${torch_real}/include/torch/csrc/api/include)
 target_link_directories(LibTorch INTERFACE ${torch_real}/lib)
-target_link_libraries(LibTorch INTERFACE -Wl,--no-as-needed torch torch_cpu c10)
+# The C++ library comes first: some wheels export parts of an older one, which work with their own code alone.
+target_link_libraries(LibTorch INTERFACE -Wl,--no-as-needed stdc++ torch torch_cpu c10)
 file(GLOB torch_libraries ${torch_real}/lib/libtorch.so ${torch_real}/lib/libtorch_cpu.so ${torch_real}/lib/libtorch_cuda.so ${torch_real}/lib/libc10*.so)
 if(EXISTS ${torch_root}/lib/libtorch_cuda.so)
   target_link_libraries(LibTorch INTERFACE torch_cuda c10_cuda)
