@@ -3,9 +3,15 @@
 #include <glob.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <future>
 #include <iterator>
 #include <string_view>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hub_cache.h"
@@ -76,6 +82,33 @@ std::vector<fs::path> matches_or_cached(const fs::path& pattern) {
   return cached ? matches_of((*cached / pattern.lexically_relative(repository)).string()) : matches;
 }
 
+/// The files in their order, opened on threads: of some all records are looked for, and their pages waited for. The
+/// first file's error is thrown.
+std::deque<RecordFile> open_side_by_side(const std::vector<fs::path>& paths,
+                                         const std::function<RecordFile(const fs::path&)>& open) {
+  constexpr size_t kMostThreads = 16;
+  std::vector<std::promise<RecordFile>> promises(paths.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i = next++; i < paths.size(); i = next++) {
+      try {
+        promises[i].set_value(open(paths[i]));
+      } catch (...) {
+        promises[i].set_exception(std::current_exception());
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    const size_t num_threads = std::min<size_t>({paths.size(), std::thread::hardware_concurrency(), kMostThreads});
+    for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(work);
+    work();
+  }
+  std::deque<RecordFile> files;
+  for (auto& promise : promises) files.push_back(promise.get_future().get());
+  return files;
+}
+
 }  // namespace
 
 std::vector<fs::path> files_of(const fs::path& path) {
@@ -100,12 +133,9 @@ std::vector<fs::path> files_of(const fs::path& path) {
 std::deque<RecordFile> open_files(const DataSource& source, const std::shared_ptr<DecodedRowsCache>& cache) {
   const auto paths = files_of(source.path);
   const Keep keep(source.keep);
-  std::deque<RecordFile> files;
+  auto files = open_side_by_side(paths, [&](const auto& path) { return RecordFile(path, source.images, cache, keep); });
   int64_t num_records = 0;
-  for (const auto& path : paths) {
-    files.emplace_back(path, source.images, cache, keep);
-    num_records += files.back().size();
-  }
+  for (const auto& file : files) num_records += file.size();
   if (num_records == 0) {
     fail("data: keep '", printable(source.keep), "' leaves none of the records of ", source.path.string());
   }
