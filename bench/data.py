@@ -6,6 +6,7 @@
 PYTHON is an interpreter with torch, transformers 5.23, webdataset, pyarrow and Pillow. tar_to_peer, parquet_to_peer: samples a second of
 questions about pictures of 640 x 480, read, decoded, resized and tokenized by 4 workers: ours ÷ webdataset or pyarrow with Pillow and
 transformers' processor in a DataLoader. The two sides take turns; a ratio is that of their medians, printed with its range over the rounds.
+outlines: the same tars as a rank reads what others train on, of pictures the headers alone, ÷ as it reads its own.
 mixture: of a mixture of --records small records in tars, Parquet and JSONL, the seconds from the opening to the first batch at the first
 record and at two thirds of them, and the GiB of memory at most beside the pages of files. Prints and, with --json, writes {key: value}.
 """
@@ -30,13 +31,16 @@ class Data(Keys):
     def peer(self, *arguments):
         return json.loads(run(self.options.peer_python, ROOT / "bench/peers/data_peer.py", *arguments).splitlines()[-1])
 
-    def ours(self, records, start, *paths):
-        return json.loads(run(ROOT / "build/release/bench/data_bench", self.model, WORKERS, records, start, *paths))
+    def ours(self, records, start, *paths, options=()):
+        return json.loads(run(ROOT / "build/release/bench/data_bench", *options, self.model, WORKERS, records, start, *paths))
 
-    def to_peer(self, kind):
+    def samples(self, kind):
         if not (self.folder / kind).exists():
             print(f"pictures of {self.peer('samples', self.folder, SAMPLES)['bytes'] // 1024} KiB")
-        folder = self.folder / kind
+        return self.folder / kind
+
+    def to_peer(self, kind):
+        folder = self.samples(kind)
         ours, theirs = self.rounds(lambda: self.ours(SAMPLES, 0, folder)["samples_per_second"],
                                    lambda: self.peer(kind, self.model, folder, WORKERS)["samples_per_second"])
         print(f"{kind}: ours {ours:.0f} samples/s, peer {theirs:.0f}")
@@ -47,6 +51,13 @@ class Data(Keys):
 
     def parquet_to_peer(self):
         return self.to_peer("parquet")
+
+    def outlines(self):
+        folder = self.samples("tar")
+        others, own = self.rounds(lambda: self.ours(4 * SAMPLES, 0, folder, options=["--outlines"])["samples_per_second"],
+                                  lambda: self.ours(SAMPLES, 0, folder)["samples_per_second"])
+        print(f"outlines: {others:.0f} a second, samples {own:.0f}")
+        return {"outlines_to_samples": others / own}
 
     def mixture(self):
         folder, records = self.folder / "mixture", self.options.records
@@ -66,4 +77,4 @@ def add_options(parser):
 
 
 if __name__ == "__main__":
-    main(Data, __doc__, "tar_to_peer,parquet_to_peer,mixture", add_options)
+    main(Data, __doc__, "tar_to_peer,parquet_to_peer,outlines,mixture", add_options)

@@ -1,6 +1,7 @@
 // Training data read by a loader: samples a second, the time to the first batch, and memory.
 //   data_bench MODEL WORKERS RECORDS START PATH...    MODEL has config.json, tokenizer and picture settings; RECORDS
 //   are read from record START of the first epoch on, of a mixture of the PATHs
+//   data_bench --outlines MODEL ...    the same of batches that other ranks train on: of pictures the headers alone
 // Prints one JSON object: seconds from the opening to the first batch, samples a second behind it, the mixture's
 // records, and MiB of memory at most, without and with the pages of files.
 #include <ATen/Parallel.h>
@@ -34,8 +35,9 @@ double mib_of(const std::string& name) {
   return 0;
 }
 
-OrderedJson measure(const std::vector<std::string>& arguments) {
+OrderedJson measure(const std::vector<std::string>& arguments, const BatchShare& share) {
   LoaderConfig config;
+  config.share = share;
   config.num_workers = std::stoi(arguments[1]);
   config.batch_tokens = config.sample_tokens = 16384;
   const int64_t num_records = std::stoll(arguments[2]), start_record = std::stoll(arguments[3]);
@@ -66,14 +68,18 @@ OrderedJson measure(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 6) {
-    std::cerr << "data_bench MODEL WORKERS RECORDS START PATH...\n";
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const bool are_outlines = !words.empty() && words[0] == "--outlines";
+  const std::vector<std::string> arguments(words.begin() + (are_outlines ? 1 : 0), words.end());
+  if (arguments.size() < 5) {
+    std::cerr << "data_bench [--outlines] MODEL WORKERS RECORDS START PATH...\n";
     return 2;
   }
   vlsi::keep_freed_memory();  // as the program does
   at::set_num_threads(1);
   try {
-    std::cout << measure({argv + 1, argv + argc}).dump() << "\n";
+    const vlsi::BatchShare others{nullptr, 1, 0, 0};
+    std::cout << measure(arguments, are_outlines ? others : vlsi::BatchShare{}).dump() << "\n";
   } catch (const vlsi::Error& error) {
     std::cerr << error.what() << "\n";
     return 2;

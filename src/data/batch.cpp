@@ -100,16 +100,20 @@ Batch lay(const std::vector<const Sample*>& samples, std::vector<int64_t> order)
     append(sample->image_token_positions, start, image_tokens);
     std::vector<uint64_t> pictures;
     for (const auto& image : sample->images) {
-      rows.push_back(image.rows);
       batch.pictures.push_back(image.shape);
+      if (!image.rows.defined()) continue;
+      rows.push_back(image.rows);
       pictures.push_back(fingerprint_of(image));
     }
     batch.fingerprints.insert(batch.fingerprints.end(), pictures.begin(), pictures.end());
-    batch.sample_fingerprints.push_back(fingerprint_of(*sample, pictures));
+    if (pictures.size() == sample->images.size()) {
+      batch.sample_fingerprints.push_back(fingerprint_of(*sample, pictures));
+    }
     batch.sequence_starts.push_back(start + std::ssize(sample->tokens));
     batch.answer_starts.push_back(batch.answer_starts.back() + std::ssize(sample->answer_positions));
   }
   batch.label_weights = pack_weights(samples, batch.order);
+  TORCH_CHECK(rows.empty() || rows.size() == batch.pictures.size(), "outlines and whole samples do not mix in a batch");
   if (!rows.empty()) batch.patches = rows.size() == 1 ? rows.front() : at::cat(rows);
   return batch;
 }

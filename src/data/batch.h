@@ -24,7 +24,7 @@ struct Batch {
   at::Tensor label_weights;                   // [N] f32, of each label's loss; undefined: 1 each
   std::vector<int32_t> next_positions;        // [B], of the token after each sample, on every axis
   std::vector<int64_t> answer_starts;         // [B + 1], offsets into the N answer positions
-  at::Tensor patches;                         // [P, C] f32, of all pictures; undefined without pictures
+  at::Tensor patches;                         // [P, C] f32, of all pictures; undefined without, and of outlines
   std::vector<PictureShape> pictures;         // of each picture
   std::vector<uint64_t> fingerprints;         // of each picture's patches: equal pictures have equal ones
   at::Tensor image_token_positions;           // [M] int64, offsets into the T tokens
@@ -41,7 +41,8 @@ struct Batch {
 };
 
 /// Lays the samples end to end, ordered by length (stable), so that equally long ones are neighbours and share one
-/// attention call. Tensors are on the CPU. At least one sample.
+/// attention call. Tensors are on the CPU. At least one sample. A batch of outlines has no patches and no fingerprints:
+/// it can be counted, not computed on.
 Batch pack(const std::vector<Sample>& samples);
 /// The same of the models' own samples, with the teacher's beside them where there are any: for all pairs or for none.
 Batch pack_pairs(const std::vector<SamplePair>& pairs);

@@ -1,43 +1,60 @@
 #include "data/loader.h"
 
 #include <algorithm>
-#include <condition_variable>
+#include <atomic>
 #include <deque>
 #include <exception>
 #include <future>
-#include <mutex>
-#include <stop_token>
+#include <iterator>
+#include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
+#include "base/error.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "data/sample_stream.h"
+#include "ranks/ranks.h"
 
 namespace vlsi {
 namespace {
 
-constexpr size_t kMaxRecordsAhead = 1024;
-constexpr int64_t kBatchesAhead = 2;
+constexpr int64_t kFilledAhead = 2;  // batches of this rank
 
-/// Tokens of a batch as either model is shown it.
-struct Lengths {
-  int64_t own = 0, teachers = 0;
-
-  int64_t longer() const { return std::max(own, teachers); }
+/// How a loader stands between two batches.
+struct Standing {
+  Cursor next;                             // of the next record
+  bool seen_whole = false;                 // its epoch was entered at the first record
+  int64_t num_good = 0;                    // good samples of that epoch
+  std::vector<std::string> first_reasons;  // why records of that epoch were left out
+  std::vector<int64_t> source_tokens;
+  Skipped skipped;
 };
 
-Lengths lengths_of(const SamplePair& sample) {
-  return {std::ssize(sample.own.tokens), sample.teachers ? std::ssize(sample.teachers->tokens) : 0};
+/// The records of a batch, those that were left out among them, and how the loader stands behind it.
+struct FormedBatch {
+  std::vector<StreamedSample> records;
+  Standing behind;
+};
+using Iteration = std::vector<FormedBatch>;
+
+/// Makes outlines of samples that were filled before they became another rank's.
+void drop_rows(FormedBatch& batch) {
+  for (auto& record : batch.records) {
+    for (auto& image : record.sample.own.images) image.rows.reset();
+    if (!record.sample.teachers) continue;
+    for (auto& image : record.sample.teachers->images) image.rows.reset();
+  }
 }
 
-/// A record on its way: claimed by a worker, then `done`, then taken in its turn.
-struct Slot {
-  Cursor at;
-  Mixture::Record record{};
-  bool done = false;
-  SamplePair sample;
-  std::string error;         // of the record; empty if it is good
-  std::exception_ptr fault;  // not the record's: thrown on whatever `on_error` says
-};
+Batch packed(FormedBatch formed) {
+  std::vector<SamplePair> samples;
+  for (auto& record : formed.records) {
+    if (record.error.empty()) samples.push_back(std::move(record.sample));
+  }
+  return pack_pairs(samples);
+}
 
 }  // namespace
 
@@ -61,54 +78,29 @@ void report_skipped(const Skipped& skipped, const std::string& job) {
 
 struct Loader::State {
   State(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start)
-      : mixture_(mixture), maker_(maker), config_(config), epoch_size_(mixture.size()) {
-    source_tokens_.resize(mixture.num_sources());
+      : mixture_(mixture), config_(config), epoch_size_(mixture.size()) {
     check(start);
-    claim_ = cursor_ = next_ = normal(start);
-    seen_whole_ = claim_.index == 0;
-    order_epoch_ = claim_.epoch;
-    order_ = mixture_.order(config_.seed, order_epoch_, config_.shuffle);
-    prepare_next_order();
-    for (int i = 0; i < config_.num_workers; ++i) {
-      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
-    }
+    standing_.next = normal(start, epoch_size_);
+    standing_.seen_whole = standing_.next.index == 0;
+    standing_.source_tokens.resize(mixture.num_sources());
+    given_ = standing_;
+    stream_.emplace(mixture, maker, config, start);
+    if (is_shared()) begin_ahead();
   }
 
-  ~State() {
-    for (auto& worker : workers_) worker.request_stop();  // all before the first is waited for
-  }
+  ~State() { is_ending_ = true; }
 
-  Batch next() {
+  Batch next(bool with_all_rows) {
     if (!failure_.empty()) throw Error(failure_);
-    std::vector<SamplePair> samples;
-    Lengths num_tokens;
-    std::unique_lock lock(mutex_);
-    while (num_tokens.longer() < config_.batch_tokens) {
-      ready_.wait(lock, [&] { return !window_.empty() && window_.front().done; });
-      Slot& slot = window_.front();
-      if (slot.fault) std::rethrow_exception(slot.fault);
-      if (!slot.error.empty()) {
-        skip(slot);
-      } else {
-        const auto length = lengths_of(slot.sample);
-        const Lengths with_it{num_tokens.own + length.own, num_tokens.teachers + length.teachers};
-        if (with_it.longer() > config_.batch_tokens) break;
-        num_tokens = with_it;
-        source_tokens_[mixture_.source_of(slot.record.file)] += length.own;
-        tokens_ahead_ -= length.longer();
-        num_good_ += 1;
-        samples.push_back(std::move(slot.sample));
-      }
-      pass();
+    try {
+      return packed(take(with_all_rows));
+    } catch (const Error& error) {
+      failure_ = error.what();
+      throw;
     }
-    cursor_ = next_;
-    lock.unlock();
-    return pack_pairs(samples);
   }
 
-  Cursor cursor_;
-  Skipped skipped_;
-  std::vector<int64_t> source_tokens_;
+  Standing given_;  // behind the last batch that was given out
 
  private:
   void check(Cursor start) const {
@@ -122,122 +114,202 @@ struct Loader::State {
     }
   }
 
-  /// The cursor behind an epoch's last record is the next epoch's first.
-  Cursor normal(Cursor cursor) const { return cursor.index < epoch_size_ ? cursor : Cursor{cursor.epoch + 1, 0}; }
+  bool is_shared() const { return !config_.share.is_all(); }
+  bool skips() const { return config_.on_error == OnError::kSkip; }
 
-  void prepare_next_order() {
-    next_order_ = std::async(std::launch::async, [this, epoch = order_epoch_ + 1] {
-      return mixture_.order(config_.seed, epoch, config_.shuffle);
+  bool is_mine(int64_t number) const { return number >= config_.share.first && number < config_.share.end; }
+
+  FormedBatch take(bool with_all_rows) {
+    FormedBatch formed;
+    if (!is_shared()) {
+      formed = form();
+    } else {
+      if (place_ == iteration_.size()) begin_iteration();
+      if (with_all_rows) fill({&iteration_[place_]});
+      formed = std::move(iteration_[place_]);
+      if (!with_all_rows && !is_mine(place_)) drop_rows(formed);
+      ++place_;
+    }
+    given_ = formed.behind;
+    return formed;
+  }
+
+  /// The next record, which stays until it is taken.
+  StreamedSample& front() {
+    if (pending_.empty()) pending_.push_back(stream_->next());
+    if (pending_.front().fault) std::rethrow_exception(pending_.front().fault);
+    return pending_.front();
+  }
+
+  FormedBatch form() {
+    FormedBatch formed;
+    Lengths num_tokens;
+    while (num_tokens.longer() < config_.batch_tokens) {
+      StreamedSample& record = front();
+      if (!record.error.empty()) {
+        skip(record.error);
+      } else {
+        const auto length = lengths_of(record.sample);
+        const Lengths with_it{num_tokens.own + length.own, num_tokens.teachers + length.teachers};
+        if (with_it.longer() > config_.batch_tokens) break;
+        num_tokens = with_it;
+        standing_.source_tokens[mixture_.source_of(record.record.file)] += length.own;
+        standing_.num_good += 1;
+      }
+      formed.records.push_back(std::move(record));
+      pending_.pop_front();
+      pass(formed.records.back().at);
+    }
+    formed.behind = standing_;
+    return formed;
+  }
+
+  /// Counts a bad record, or stops at it.
+  void skip(const std::string& error) {
+    if (!skips()) throw Error(error);
+    standing_.skipped.add(error);
+    if (standing_.first_reasons.size() < 3) standing_.first_reasons.push_back(error);
+  }
+
+  /// Goes on behind the record at `at`.
+  void pass(Cursor at) {
+    standing_.next = normal({at.epoch, at.index + 1}, epoch_size_);
+    if (standing_.next.epoch == at.epoch) return;
+    if (standing_.seen_whole && standing_.num_good == 0) {
+      auto text = concat("data: every one of the ", epoch_size_, " records of epoch ", at.epoch, " was left out:");
+      for (const auto& reason : standing_.first_reasons) text += " [" + reason + "]";
+      throw Error(text);
+    }
+    standing_.seen_whole = true;
+    standing_.num_good = 0;
+    standing_.first_reasons.clear();
+  }
+
+  // ---- with a share ----
+
+  void begin_ahead() {
+    ahead_ = std::async(std::launch::async, [this] {
+      auto iteration = form_iteration();
+      fill(mine_of(iteration, kFilledAhead));
+      return iteration;
     });
   }
 
-  /// Counts a bad record, or stops at it for good: a later call throws the same.
-  void skip(const Slot& slot) {
-    if (config_.on_error == OnError::kStop) {
-      failure_ = slot.error;
-      throw Error(failure_);
+  /// The next iteration's batches, those of this rank filled, of records that all ranks found good.
+  void begin_iteration() {
+    auto iteration = ahead_.valid() ? ahead_.get() : form_iteration();
+    fill(mine_of(iteration, config_.share.num_batches));
+    while (skips() && config_.share.ranks != nullptr) {
+      fill_next();
+      const auto broken = gather_broken(iteration);
+      if (broken.empty()) break;
+      put_back(std::move(iteration), broken);
+      iteration = form_iteration();
+      fill(mine_of(iteration, config_.share.num_batches));
     }
-    skipped_.add(slot.error);
-    if (first_reasons_.size() < 3) first_reasons_.push_back(slot.error);
+    iteration_ = std::move(iteration);
+    place_ = 0;
+    begin_ahead();
   }
 
-  /// Takes the front record out of the window.
-  void pass() {
-    const Cursor at = window_.front().at;
-    window_.pop_front();
-    room_.notify_all();
-    next_ = normal({at.epoch, at.index + 1});
-    if (next_.epoch == at.epoch) return;
-    if (seen_whole_ && num_good_ == 0) {
-      failure_ = concat("data: every one of the ", epoch_size_, " records of epoch ", at.epoch, " was left out:");
-      for (const auto& reason : first_reasons_) failure_ += " [" + reason + "]";
-      throw Error(failure_);
-    }
-    seen_whole_ = true;
-    num_good_ = 0;
-    first_reasons_.clear();
+  Iteration form_iteration() {
+    Iteration iteration;
+    while (std::ssize(iteration) < config_.share.num_batches && !is_ending_) iteration.push_back(form());
+    return iteration;
   }
 
-  bool has_room() const {
-    return window_.size() < kMaxRecordsAhead && tokens_ahead_ / kBatchesAhead < config_.batch_tokens;
+  /// At most so many.
+  std::vector<FormedBatch*> mine_of(Iteration& iteration, int64_t at_most) const {
+    std::vector<FormedBatch*> mine;
+    const auto end = std::min<int64_t>(std::ssize(iteration), config_.share.end);
+    for (int64_t i = config_.share.first; i < end && std::ssize(mine) < at_most; ++i) mine.push_back(&iteration[i]);
+    return mine;
   }
 
-  /// Under the lock: the next record in order, put at the window's end. References to a deque's elements outlive pushes
-  /// and pops of others.
-  Slot& claim() {
-    Slot& slot = window_.emplace_back();
-    try {
-      if (claim_.epoch != order_epoch_) {
-        mixture_.check_unchanged();
-        order_ = next_order_.get();
-        order_epoch_ = claim_.epoch;
-        prepare_next_order();
+  /// Reads the rows of the pictures in the batches' outlines, on threads. Where nothing is skipped, the first error is
+  /// thrown.
+  void fill(const std::vector<FormedBatch*>& batches) {
+    std::vector<StreamedSample*> outlines;
+    for (auto* batch : batches) {
+      for (auto& record : batch->records) {
+        if (record.error.empty() && !record.is_filled) outlines.push_back(&record);
       }
-      slot.at = claim_;
-      slot.record = order_[claim_.index];
-      claim_ = normal({claim_.epoch, claim_.index + 1});
-    } catch (...) {
-      slot.fault = std::current_exception();  // no memory or no thread for an order
     }
-    return slot;
-  }
-
-  void work(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    while (room_.wait(lock, stop, [&] { return has_room(); }) && !stop.stop_requested()) {
-      Slot& slot = claim();
-      lock.unlock();
-      load(slot);
-      lock.lock();
-      slot.done = true;
-      tokens_ahead_ += lengths_of(slot.sample).longer();
-      ready_.notify_one();
-    }
-  }
-
-  void load(Slot& slot) const {
-    if (slot.fault) return;
-    const RecordFile& file = mixture_.file(slot.record.file);
-    try {
-      const Conversation conversation = file.read(slot.record.record);
-      try {
-        slot.sample = maker_.encode(conversation, config_.sample_tokens, config_.batch_tokens);
-        if (config_.announce) config_.announce(slot.sample.own);
-      } catch (const Error& error) {
-        slot.error = concat(file.place(slot.record.record), ": ", error.what());
+    std::atomic<size_t> next = 0;
+    {
+      std::vector<std::jthread> threads;
+      const auto num_threads = std::min<int64_t>(config_.num_workers, std::ssize(outlines));
+      for (int64_t i = 0; i < num_threads; ++i) {
+        threads.emplace_back([&] {
+          for (size_t at = next++; at < outlines.size() && !is_ending_; at = next++) stream_->fill(*outlines[at]);
+        });
       }
-    } catch (const Error& error) {
-      slot.error = error.what();  // has its place
-    } catch (...) {
-      slot.fault = std::current_exception();
     }
-    if (!slot.error.empty()) slot.sample = {};
+    for (const auto* outline : outlines) {
+      if (outline->fault) std::rethrow_exception(outline->fault);
+      if (!outline->error.empty() && !skips()) throw Error(outline->error);
+    }
+  }
+
+  /// The last rank reads the pictures of the record that did not fit into the iteration: if it is bad, another may fit.
+  void fill_next() {
+    if (config_.share.end < config_.share.num_batches || pending_.empty()) return;
+    auto& record = pending_.front();
+    if (record.error.empty() && !record.is_filled) stream_->fill(record);
+  }
+
+  using Reasons = std::map<Cursor, std::string>;
+
+  /// What the ranks found broken when they filled their batches of the iteration, and looked at the record behind it.
+  Reasons gather_broken(const Iteration& iteration) const {
+    OrderedJson mine = OrderedJson::array();
+    const auto add = [&](const StreamedSample& record) {
+      if (record.is_filled && !record.error.empty()) {
+        mine.push_back({record.at.epoch, record.at.index, record.error});
+      }
+    };
+    for (const auto& batch : iteration) std::for_each(batch.records.begin(), batch.records.end(), add);
+    if (!pending_.empty()) add(pending_.front());
+    const auto bytes = OrderedJson::to_msgpack(mine);
+    Reasons reasons;
+    for (const auto& text : config_.share.ranks->all_gather(std::string(bytes.begin(), bytes.end()))) {
+      for (const auto& one : OrderedJson::from_msgpack(text)) {
+        reasons[{one[0].get<int64_t>(), one[1].get<int64_t>()}] = one[2].get<std::string>();
+      }
+    }
+    return reasons;
+  }
+
+  /// Has the iteration's records taken once more, those that were found broken as bad ones.
+  void put_back(Iteration iteration, const Reasons& broken) {
+    const auto mark = [&](StreamedSample& record) {
+      const auto found = broken.find(record.at);
+      if (found == broken.end()) return;
+      record.error = found->second;
+      record.sample = {};
+      record.is_filled = false;
+    };
+    if (!pending_.empty()) mark(pending_.front());
+    for (auto batch = iteration.rbegin(); batch != iteration.rend(); ++batch) {
+      for (auto record = batch->records.rbegin(); record != batch->records.rend(); ++record) {
+        mark(*record);
+        pending_.push_front(std::move(*record));
+      }
+    }
+    standing_ = given_;
   }
 
   const Mixture& mixture_;
-  const SampleMaker maker_;
   const LoaderConfig config_;
   const int64_t epoch_size_;
-
-  // The consumer's.
-  Cursor next_;                             // of the record at the window's front
-  std::string failure_;                     // what ended the loader
-  bool seen_whole_ = false;                 // the epoch at the front was entered at its first record
-  int64_t num_good_ = 0;                    // good samples of that epoch
-  std::vector<std::string> first_reasons_;  // why records of that epoch were left out
-
-  // Shared, under the mutex.
-  std::mutex mutex_;
-  std::condition_variable_any room_;
-  std::condition_variable ready_;
-  std::deque<Slot> window_;
-  int64_t tokens_ahead_ = 0;
-  Cursor claim_;  // the next record to claim
-  int64_t order_epoch_ = 0;
-  std::vector<Mixture::Record> order_;  // of `order_epoch_`
-  std::future<std::vector<Mixture::Record>> next_order_;
-
-  std::vector<std::jthread> workers_;  // last: they end before what they use
+  std::optional<SampleStream> stream_;
+  std::deque<StreamedSample> pending_;  // records to be taken before the stream's
+  Standing standing_;                   // behind the last batch that was formed
+  std::string failure_;                 // what ended the loader: every later call throws it
+  Iteration iteration_;                 // whose batches are being given out
+  size_t place_ = 0;                    // of the next of them
+  std::atomic<bool> is_ending_ = false;
+  std::future<Iteration> ahead_;  // last: it ends before what it uses
 };
 
 Loader::Loader(const Mixture& mixture, const SampleMaker& maker, const LoaderConfig& config, Cursor start)
@@ -245,9 +317,10 @@ Loader::Loader(const Mixture& mixture, const SampleMaker& maker, const LoaderCon
 
 Loader::~Loader() = default;
 
-Batch Loader::next() { return state_->next(); }
-Cursor Loader::cursor() const { return state_->cursor_; }
-const std::vector<int64_t>& Loader::source_tokens() const { return state_->source_tokens_; }
-const Skipped& Loader::skipped() const { return state_->skipped_; }
+Batch Loader::next() { return state_->next(/*with_all_rows=*/false); }
+Batch Loader::next_whole() { return state_->next(/*with_all_rows=*/true); }
+Cursor Loader::cursor() const { return state_->given_.next; }
+const std::vector<int64_t>& Loader::source_tokens() const { return state_->given_.source_tokens; }
+const Skipped& Loader::skipped() const { return state_->given_.skipped; }
 
 }  // namespace vlsi

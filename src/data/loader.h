@@ -2,36 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "data/batch.h"
+#include "data/loader_config.h"
 #include "data/mixture.h"
 #include "data/sample_pair.h"
 
 namespace vlsi {
-
-enum class OnError { kStop, kSkip };
-
-struct LoaderConfig {
-  uint64_t seed = 1;
-  bool shuffle = true;
-  int64_t batch_tokens = 4096;   // a packed batch holds at most this many tokens, and so does the teacher's
-  int64_t sample_tokens = 4096;  // a longer sample is an error, or skipped and counted
-  OnError on_error = OnError::kStop;
-  int num_workers = 1;
-  /// Called for every good sample of the model that learns, ahead of its batch, by the worker threads at once; an Error
-  /// of it is one of the record. May be empty.
-  std::function<void(const Sample&)> announce = {};
-};
-
-/// Where a loader stands: the next record to be delivered is number `index` of epoch `epoch`.
-struct Cursor {
-  int64_t epoch = 0, index = 0;
-};
 
 /// What was left out, for the log and the run's summary.
 struct Skipped {
@@ -49,6 +29,10 @@ void report_skipped(const Skipped& skipped, const std::string& job);
 /// Endless: epoch after epoch. The batches are a function of (config, cursor) alone, whatever the worker threads do:
 /// each takes the next samples in order, on into the next epoch, until one more would exceed `batch_tokens`, the
 /// model's or the teacher's.
+///
+/// With a share of them, the batches are the same for all ranks, and each gets those of others without their pictures'
+/// rows: it reads the headers of these pictures alone. Where records are skipped, the ranks tell each other before each
+/// iteration which of its pictures turned out to be broken when they were decoded, so that all leave out the same.
 class Loader {
  public:
   /// `mixture` and the processors of `maker` must outlive the loader.
@@ -58,8 +42,11 @@ class Loader {
   /// The next batch. Errors of a record (or its pictures) are thrown here, in order, naming file and record; with kSkip
   /// they are counted instead, and an epoch without a single good sample is an Error. A sample above `sample_tokens`,
   /// or above `batch_tokens`, is an error of that record. After an error every further call throws the same one. So is
-  /// a file that has changed an Error, whatever `on_error` says, when an epoch begins.
+  /// a file that has changed an Error, whatever `on_error` says, when an epoch begins. With a share, all ranks call it
+  /// for every batch, from the same cursor on; the first of an iteration may throw what an exchange of ranks does.
   Batch next();
+  /// The same with the pictures' rows, whosever batch it is.
+  Batch next_whole();
 
   /// The cursor after the last batch given out: a loader started there continues with the batch that follows it.
   Cursor cursor() const;

@@ -14,6 +14,9 @@ namespace vlsi {
 /// naming the picture, on one line.
 Image read_picture(const Content& content, const std::filesystem::path& images);
 
+/// The size of what read_picture gives, from the picture's headers.
+ImageSize measure_picture(const Content& content, const std::filesystem::path& images);
+
 /// What messages call the picture of `content`, on one line.
 std::string name_of_picture(const Content& content);
 

@@ -15,10 +15,12 @@ struct PictureShape {
   int64_t num_patches = 0;          // rows of patches
   int64_t num_rows = 0;             // rows that the projector makes of them: tokens of the picture
   std::array<int64_t, 4> layout{};  // the family's own numbers, such as rows and columns of patches
+
+  bool operator==(const PictureShape&) const = default;
 };
 
 struct PicturePatches {
-  at::Tensor rows;  // [num_patches, C] f32, values and order as the family's tower reads them
+  at::Tensor rows;  // [num_patches, C] f32, values and order as the family's tower reads them; undefined in an outline
   PictureShape shape;
 };
 

@@ -18,12 +18,31 @@ std::string label_text(const Sample& sample, size_t index, const Processor& proc
 }  // namespace
 
 SamplePair SampleMaker::encode(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const {
+  return make(conversation, sample_tokens, batch_tokens, &Processor::encode);
+}
+
+SamplePair SampleMaker::outline(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const {
+  return make(conversation, sample_tokens, batch_tokens, &Processor::outline);
+}
+
+void SampleMaker::fill(const Conversation& conversation, SamplePair& outlines) const {
+  own_->fill(conversation, outlines.own);
+  if (!outlines.teachers) return;
+  try {
+    teacher_->fill(conversation, *outlines.teachers);
+  } catch (const Error& error) {
+    fail("for the teacher: ", error.what());
+  }
+}
+
+SamplePair SampleMaker::make(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens,
+                             Make how) const {
   SamplePair pair;
-  pair.own = own_->encode(conversation);
+  pair.own = (own_->*how)(conversation);
   check_length(pair.own, sample_tokens, batch_tokens);
   if (teacher_ == nullptr) return pair;
   try {
-    pair.teachers = teacher_->encode(conversation);
+    pair.teachers = (teacher_->*how)(conversation);
     check_length(*pair.teachers, sample_tokens, batch_tokens);
   } catch (const Error& error) {
     fail("for the teacher: ", error.what());

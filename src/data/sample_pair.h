@@ -30,12 +30,18 @@ class SampleMaker {
   /// two samples do not have the same answer tokens in order, or one of these is not shared. It has both counts and the
   /// texts of the first tokens that differ.
   SamplePair encode(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const;
+  /// The same of outlines (Processor::outline).
+  SamplePair outline(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const;
+  /// Reads the rows that both outlines lack (Processor::fill).
+  void fill(const Conversation& conversation, SamplePair& outlines) const;
 
   const Processor& own() const { return *own_; }
   /// Null where all are shown the same.
   const Processor* teacher() const { return teacher_; }
 
  private:
+  using Make = Sample (Processor::*)(const Conversation&) const;
+  SamplePair make(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens, Make how) const;
   void check_same_answers(const Sample& student, const Sample& teacher) const;
 
   const Processor* own_;

@@ -113,7 +113,41 @@ void ChatProcessor::probe_roles() {
 }
 
 Sample ChatProcessor::encode(const Conversation& conversation) const {
-  return tokenize(conversation, conversation.turns.size(), render_marked(conversation));
+  return tokenize(conversation, conversation.turns.size(), render_marked(conversation), &ChatProcessor::read_patches);
+}
+
+Sample ChatProcessor::outline(const Conversation& conversation) const {
+  return tokenize(conversation, conversation.turns.size(), render_marked(conversation), &ChatProcessor::read_shape);
+}
+
+void ChatProcessor::fill(const Conversation& conversation, Sample& outline) const {
+  const auto pictures = pictures_of(conversation, conversation.turns.size());
+  const auto refuse = [&](const std::string& what) {
+    fail("conversation '", conversation.id, "': ", what, ", expected the same as when it was read before");
+  };
+  if (pictures.size() != outline.images.size()) refuse("its pictures are others");
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    auto patches = read_patches(pictures[i], conversation, pictures.size());
+    if (patches.shape != outline.images[i].shape) {
+      refuse(concat("the picture ", name_of_picture(pictures[i]), " has another size"));
+    }
+    outline.images[i] = std::move(patches);
+  }
+}
+
+PicturePatches ChatProcessor::read_patches(const Content& content, const Conversation& conversation,
+                                           size_t num_pictures) const {
+  return recent_pictures_.of(content, num_pictures, [&] {
+    return settings_.pictures->read(read_picture(content, conversation.images), content.limits, num_pictures,
+                                    name_of_picture(content));
+  });
+}
+
+PicturePatches ChatProcessor::read_shape(const Content& content, const Conversation& conversation,
+                                         size_t num_pictures) const {
+  return {{},
+          settings_.pictures->shape(measure_picture(content, conversation.images), content.limits, num_pictures,
+                                    name_of_picture(content))};
 }
 
 Sample ChatProcessor::encode_prompt(const Conversation& conversation) const {
@@ -124,7 +158,8 @@ Sample ChatProcessor::encode_prompt(const Conversation& conversation) const {
     fail("conversation '", conversation.id, "': found no user turn, expected one to answer");
   }
   const auto num_turns = static_cast<size_t>(turns.rend() - last_user);
-  Sample sample = tokenize(conversation, num_turns, {render(conversation, num_turns, /*generation_prompt=*/true), {}});
+  Sample sample = tokenize(conversation, num_turns, {render(conversation, num_turns, /*generation_prompt=*/true), {}},
+                           &ChatProcessor::read_patches);
   sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
   return sample;
 }
@@ -265,7 +300,8 @@ void ChatProcessor::mark_turn_ends(const Conversation& conversation, Marked& mar
   }
 }
 
-Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const {
+Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked,
+                               TakePicture take) const {
   const auto& [text, origins, generated] = marked.rendering;
   const std::string place = "conversation '" + conversation.id + "'";
   const auto pictures = pictures_of(conversation, num_turns);
@@ -288,10 +324,7 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
              pictures.size(), ")");
       }
       const auto& content = pictures[num_shown++];
-      auto patches = recent_pictures_.of(content, pictures.size(), [&] {
-        return settings_.pictures->read(read_picture(content, conversation.images), content.limits, pictures.size(),
-                                        name_of_picture(content));
-      });
+      auto patches = (this->*take)(content, conversation, pictures.size());
       const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(patches.shape) : std::array<int64_t, 3>{};
       builder.add_picture(std::move(patches), grid);
     } else if (const auto& others = settings_.other_placeholders;

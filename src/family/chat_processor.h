@@ -26,6 +26,9 @@ class PictureReader {
   /// `num_pictures`: of the whole conversation. Error naming `place` for a picture that cannot be used.
   virtual PicturePatches read(const Image& image, const PictureLimits& limits, size_t num_pictures,
                               const std::string& place) const = 0;
+  /// The shape of what `read` makes of a picture of this size. Errors are those of `read`.
+  virtual PictureShape shape(const ImageSize& size, const PictureLimits& limits, size_t num_pictures,
+                             const std::string& place) const = 0;
   /// {frames, rows, columns} of the picture's tokens, where positions have three axes.
   virtual std::array<int64_t, 3> token_grid(const PictureShape& picture) const = 0;
   /// All that `read` depends on, in words.
@@ -51,6 +54,8 @@ class ChatProcessor : public Processor {
                 ChatSettings settings);
 
   Sample encode(const Conversation& conversation) const override;
+  Sample outline(const Conversation& conversation) const override;
+  void fill(const Conversation& conversation, Sample& outline) const override;
   Sample encode_prompt(const Conversation& conversation) const override;
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   int32_t end_of_turn() const override { return end_of_turn_; }
@@ -67,7 +72,12 @@ class ChatProcessor : public Processor {
   Marked render_marked(const Conversation& conversation) const;
   void mark_turn_ends(const Conversation& conversation, Marked& marked) const;
   size_t begin_of_empty_answer(const Conversation& conversation, size_t turn, const Rendering& whole) const;
-  Sample tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const;
+  /// Of a picture of the conversation's first turns, which have so many.
+  using TakePicture = PicturePatches (ChatProcessor::*)(const Content& content, const Conversation& conversation,
+                                                        size_t num_pictures) const;
+  PicturePatches read_patches(const Content& content, const Conversation& conversation, size_t num_pictures) const;
+  PicturePatches read_shape(const Content& content, const Conversation& conversation, size_t num_pictures) const;
+  Sample tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked, TakePicture take) const;
   TemplateValue message_of(const Turn& turn, int32_t origin) const;
   bool shows_lists(Role role) const;
   void probe_roles();

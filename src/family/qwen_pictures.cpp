@@ -33,7 +33,7 @@ int64_t round_to_multiple(int64_t side, int64_t factor) {
 }
 
 /// smart_resize for a picture with limits of its own.
-std::pair<int64_t, int64_t> size_of(const Image& image, const QwenImageConfig& config, const std::string& place,
+std::pair<int64_t, int64_t> size_of(const ImageSize& stored, const QwenImageConfig& config, const std::string& place,
                                     const PictureLimits& limits) {
   if (limits.resized_height && limits.resized_width)
     return smart_resize(*limits.resized_height, *limits.resized_width, config, place);
@@ -45,7 +45,11 @@ std::pair<int64_t, int64_t> size_of(const Image& image, const QwenImageConfig& c
          limits.min_pixels ? "" : " (the model's)", ", expected at most its max_pixels, ", own.max_pixels,
          limits.max_pixels ? "" : " (the model's)");
   }
-  return smart_resize(image.height, image.width, own, place);
+  return smart_resize(stored.height, stored.width, own, place);
+}
+
+PatchGrid patch_grid(std::pair<int64_t, int64_t> size, const QwenImageConfig& config) {
+  return {1, size.first / config.patch_size, size.second / config.patch_size};
 }
 
 }  // namespace
@@ -95,12 +99,13 @@ std::pair<int64_t, int64_t> smart_resize(int64_t height, int64_t width, const Qw
 
 PicturePatches cut_patches(const Image& image, const QwenImageConfig& config, const std::string& place,
                            const PictureLimits& limits) {
-  const auto [height, width] = size_of(image, config, place, limits);
+  const auto size = size_of({image.height, image.width}, config, place, limits);
+  const auto [height, width] = size;
   const Image resized = resize_bicubic(image, height, width);
   const auto values = config.normalisation.byte_values();
   const int64_t patch = config.patch_size, merge = config.merge_size;
 
-  const PatchGrid grid{1, height / patch, width / patch};
+  const auto grid = patch_grid(size, config);
   PicturePatches patches;
   patches.shape = shape_of(grid, merge);
   const int64_t row_size = 3 * config.temporal_patch_size * patch * patch;
@@ -149,6 +154,11 @@ QwenPictureReader::QwenPictureReader(const std::filesystem::path& directory, con
 PicturePatches QwenPictureReader::read(const Image& image, const PictureLimits& limits, size_t,
                                        const std::string& place) const {
   return cut_patches(image, config_, place, limits);
+}
+
+PictureShape QwenPictureReader::shape(const ImageSize& size, const PictureLimits& limits, size_t,
+                                      const std::string& place) const {
+  return shape_of(patch_grid(size_of(size, config_, place, limits), config_), config_.merge_size);
 }
 
 std::array<int64_t, 3> QwenPictureReader::token_grid(const PictureShape& picture) const {

@@ -44,6 +44,8 @@ class QwenPictureReader : public PictureReader {
 
   PicturePatches read(const Image& image, const PictureLimits& limits, size_t num_pictures,
                       const std::string& place) const override;
+  PictureShape shape(const ImageSize& size, const PictureLimits& limits, size_t num_pictures,
+                     const std::string& place) const override;
   std::array<int64_t, 3> token_grid(const PictureShape& picture) const override;
   std::string settings_text() const override;
 

@@ -16,11 +16,19 @@ struct DecodedImage {
   int orientation = 1;  // EXIF's 1..8
 };
 
+/// A picture's size as stored, not yet turned, and EXIF's 1..8.
+struct StoredSize {
+  ImageSize size;
+  int orientation = 1;
+};
+
 struct PictureCodec {
   std::string name, mime_type;  // "JPEG", "image/jpeg"
   bool (*recognises)(std::string_view file);
   /// Reads the whole picture, or throws an Error naming `place`.
   DecodedImage (*read)(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+  /// Size and orientation of what `read` gives, from the headers; throws where these make `read` throw.
+  StoredSize (*measure)(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 };
 
 Table<PictureCodec>& picture_codecs();
@@ -36,11 +44,17 @@ DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place
 DecodedImage decode_gif(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
 
+StoredSize measure_jpeg(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+StoredSize measure_png(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+StoredSize measure_gif(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+StoredSize measure_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
+
 /// A JPEG file of quality 85. Error for a picture without pixels, or of more than 65,500 on a side.
 std::string encode_jpeg(const Image& image);
 
-/// An Image of this size, all zero. Error, before anything is allocated, when it has no pixels or more than
-/// `max_pixels`.
+/// Error naming `place` for a picture of this size that has no pixels or more than `max_pixels`.
+void check_size(int64_t height, int64_t width, const std::string& place, int64_t max_pixels);
+/// An Image of this size, all zero. Errors are check_size's, before anything is allocated.
 Image allocate_image(int64_t height, int64_t width, const std::string& place, int64_t max_pixels);
 
 }  // namespace vlsi

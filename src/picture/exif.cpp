@@ -87,9 +87,11 @@ std::optional<int> xmp_orientation(std::string_view xmp) {
   return std::nullopt;
 }
 
+bool is_transposed(int orientation) { return orientation >= 5 && orientation <= 8; }
+
 Image apply_orientation(Image image, int orientation) {
   if (orientation < 2 || orientation > 8) return image;
-  const bool transposed = orientation >= 5;
+  const bool transposed = is_transposed(orientation);
   const bool flip_rows = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool flip_columns = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
 

@@ -22,6 +22,9 @@ std::vector<uint8_t> raw_profile(std::string_view text);
 /// The `tiff:Orientation` attribute or element of an XMP packet; PIL's fallback when EXIF has none.
 std::optional<int> xmp_orientation(std::string_view xmp);
 
+/// Whether a picture of this orientation lies on its side: height and width change places.
+bool is_transposed(int orientation);
+
 /// The picture as its orientation (EXIF's 1..8) means it to be seen; other values change nothing.
 Image apply_orientation(Image image, int orientation);
 

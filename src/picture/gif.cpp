@@ -76,21 +76,43 @@ std::vector<GifColorType> colours_of(const GifFileType& gif) {
   return colours;
 }
 
+/// A file whose first frame's rows come next.
+struct OpenedGif {
+  Gif gif;
+  uint8_t background = 0;
+  ImageSize size;  // of the canvas, which holds the frame
+};
+
+OpenedGif open_gif(Source& source, const std::string& place) {
+  int error = 0;
+  OpenedGif opened;
+  opened.gif.reset(DGifOpen(&source, Source::read, &error));
+  if (!opened.gif) fail("cannot read GIF picture ", place, ": ", GifErrorString(error));
+  opened.background = find_frame(opened.gif, place);
+  const auto& frame = opened.gif->Image;
+  if (frame.Width < 1 || frame.Height < 1)
+    fail("cannot read GIF picture ", place, ": its first frame has ", frame.Width, "x", frame.Height, " pixels");
+  opened.size = {std::max<int64_t>(opened.gif->SHeight, int64_t{frame.Top} + frame.Height),
+                 std::max<int64_t>(opened.gif->SWidth, int64_t{frame.Left} + frame.Width)};
+  return opened;
+}
+
 }  // namespace
+
+StoredSize measure_gif(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  Source source{bytes};
+  const auto size = open_gif(source, place).size;
+  check_size(size.height, size.width, place, max_pixels);
+  return {size};
+}
 
 DecodedImage decode_gif(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
   Source source{bytes};
-  int error = 0;
-  const Gif gif(DGifOpen(&source, Source::read, &error));
-  if (!gif) fail("cannot read GIF picture ", place, ": ", GifErrorString(error));
-  const uint8_t background = find_frame(gif, place);
+  const auto [gif, background, size] = open_gif(source, place);
   const auto& frame = gif->Image;
-  if (frame.Width < 1 || frame.Height < 1)
-    fail("cannot read GIF picture ", place, ": its first frame has ", frame.Width, "x", frame.Height, " pixels");
   DecodedImage decoded;
   Image& image = decoded.image;
-  image = allocate_image(std::max<int64_t>(gif->SHeight, int64_t{frame.Top} + frame.Height),
-                         std::max<int64_t>(gif->SWidth, int64_t{frame.Left} + frame.Width), place, max_pixels);
+  image = allocate_image(size.height, size.width, place, max_pixels);
   const auto colours = colours_of(*gif);
   const auto set_pixel = [&](uint8_t* pixel, uint8_t index) {
     const auto& colour = colours[index];

@@ -244,6 +244,14 @@ DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& plac
   return decoded;
 }
 
+StoredSize measure_jpeg(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  JpegReader reader(bytes, place);
+  reader.read_header();
+  const ImageSize size{reader.info().image_height, reader.info().image_width};
+  check_size(size.height, size.width, place, max_pixels);
+  return {size, read_orientation(reader.info())};
+}
+
 std::string encode_jpeg(const Image& image) { return JpegWriter(image).write(); }
 
 }  // namespace vlsi

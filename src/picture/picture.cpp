@@ -54,16 +54,26 @@ std::string_view describe_unknown(std::string_view file) {
   return std::all_of(head.begin(), head.end(), is_text) ? "a text file" : "bytes of no known picture format";
 }
 
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::span<const uint8_t> data_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
 }  // namespace
 
 Table<PictureCodec>& picture_codecs() {
   static Table<PictureCodec> codecs{
-      {"JPEG", "image/jpeg", [](std::string_view file) { return has(file, 0, "\xff\xd8\xff"); }, decode_jpeg},
-      {"PNG", "image/png", [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); }, decode_png},
+      {"JPEG", "image/jpeg", [](std::string_view file) { return has(file, 0, "\xff\xd8\xff"); }, decode_jpeg,
+       measure_jpeg},
+      {"PNG", "image/png", [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); }, decode_png,
+       measure_png},
       {"WebP", "image/webp", [](std::string_view file) { return has(file, 0, "RIFF") && has(file, 8, "WEBP"); },
-       decode_webp},
+       decode_webp, measure_webp},
       {"GIF", "image/gif", [](std::string_view file) { return has(file, 0, "GIF87a") || has(file, 0, "GIF89a"); },
-       decode_gif},
+       decode_gif, measure_gif},
   };
   return codecs;
 }
@@ -82,21 +92,28 @@ const PictureCodec& picture_codec_of(std::string_view file, const std::string& p
   fail("cannot read picture ", place, ": found ", describe_unknown(file), ", expected ", names);
 }
 
-Image allocate_image(int64_t height, int64_t width, const std::string& place, int64_t max_pixels) {
+void check_size(int64_t height, int64_t width, const std::string& place, int64_t max_pixels) {
   if (height < 1 || width < 1)
     fail("cannot read picture ", place, ": found ", width, "x", height, " pixels, expected at least 1x1");
   if (height > max_pixels / width) {
     fail("cannot read picture ", place, ": found ", width, "x", height, " pixels, expected at most ", max_pixels,
          " in all");
   }
+}
+
+Image allocate_image(int64_t height, int64_t width, const std::string& place, int64_t max_pixels) {
+  check_size(height, width, place, max_pixels);
   return {height, width, std::vector<uint8_t>(static_cast<size_t>(height * width * 3))};
 }
 
 Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels) {
-  const std::string_view file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const std::span<const uint8_t> data(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  DecodedImage decoded = picture_codec_of(file, place).read(data, place, max_pixels);
+  DecodedImage decoded = picture_codec_of(text_of(bytes), place).read(data_of(bytes), place, max_pixels);
   return apply_orientation(std::move(decoded.image), decoded.orientation);
+}
+
+ImageSize measure_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels) {
+  const auto [size, orientation] = picture_codec_of(text_of(bytes), place).measure(data_of(bytes), place, max_pixels);
+  return is_transposed(orientation) ? ImageSize{size.width, size.height} : size;
 }
 
 Image read_image(const std::filesystem::path& path) {

@@ -16,11 +16,25 @@ struct Image {
   std::vector<uint8_t> rgb;  // [height, width, 3]
 };
 
+struct ImageSize {
+  int64_t height = 0, width = 0;
+
+  bool operator==(const ImageSize&) const = default;
+};
+
+/// Pixels that a picture may have.
+inline constexpr int64_t kMostImagePixels = 178'956'970;
+
 /// Decodes JPEG, PNG, WebP or GIF by content (of an animation the first frame), applies the EXIF orientation, converts
 /// to RGB as PIL's `convert("RGB")`: alpha and tRNS dropped, palette looked up, gray repeated, 16-bit gray saturated at
 /// 255, CMYK (and Adobe's inverted CMYK, YCCK) as PIL. Error naming `place` for anything truncated, broken or of
 /// another format, or above `max_pixels` (checked from the header, before anything is allocated).
-Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels = 178'956'970);
+Image decode_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels = kMostImagePixels);
+
+/// The size of what decode_image gives, from the file's headers: no pixel is decoded. Errors are decode_image's, as far
+/// as the headers show them.
+ImageSize measure_image(std::span<const std::byte> bytes, const std::string& place,
+                        int64_t max_pixels = kMostImagePixels);
 
 /// decode_image of a file.
 Image read_image(const std::filesystem::path& path);

@@ -145,6 +145,36 @@ class PngReader {
   char message_[256];
 };
 
+uint32_t read_big_endian(std::span<const uint8_t> bytes, size_t at) {
+  return uint32_t{bytes[at]} << 24 | uint32_t{bytes[at + 1]} << 16 | uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
+}
+
+/// A file's chunks up to the first with pixels, and before this the texts and profiles that stand behind the pixels:
+/// the orientation may be in them. Empty without such.
+std::vector<uint8_t> with_metadata_in_front(std::span<const uint8_t> file) {
+  constexpr size_t kSignatureBytes = 8, kFrameBytes = 12;  // a chunk's length, name and checksum
+  size_t pixels = 0;                                       // where the first of them are
+  std::vector<uint8_t> front;
+  for (size_t at = kSignatureBytes; at + kFrameBytes <= file.size();) {
+    const std::string_view name(reinterpret_cast<const char*>(file.data()) + at + 4, 4);
+    const size_t size = read_big_endian(file, at) + kFrameBytes;
+    if (size > file.size() - at || name == "IEND") break;
+    if (name == "IDAT" && pixels == 0) {
+      pixels = at;
+      front.assign(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    if (pixels > 0 && (name == "eXIf" || name == "tEXt" || name == "zTXt" || name == "iTXt")) {
+      front.insert(front.end(), file.begin() + static_cast<std::ptrdiff_t>(at),
+                   file.begin() + static_cast<std::ptrdiff_t>(at + size));
+    }
+    at += size;
+  }
+  if (front.size() == pixels) return {};
+  front.insert(front.end(), file.begin() + static_cast<std::ptrdiff_t>(pixels),
+               file.begin() + static_cast<std::ptrdiff_t>(pixels + kFrameBytes));
+  return front;
+}
+
 void set_pixel(uint8_t* pixel, uint8_t red, uint8_t green, uint8_t blue) {
   pixel[0] = red;
   pixel[1] = green;
@@ -190,6 +220,14 @@ DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place
     }
   }
   return decoded;
+}
+
+StoredSize measure_png(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  const auto front = with_metadata_in_front(bytes);
+  PngReader reader(front.empty() ? bytes : std::span<const uint8_t>(front), place);
+  reader.read_header();
+  check_size(reader.height(), reader.width(), place, max_pixels);
+  return {{reader.height(), reader.width()}, reader.orientation()};
 }
 
 }  // namespace vlsi

@@ -72,9 +72,8 @@ void read_first_frame(std::span<const uint8_t> bytes, Image& image, const std::s
   for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = canvas[i / 3 * 4 + i % 3];
 }
 
-}  // namespace
-
-DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+/// Of a file that is there as a whole.
+WebPDecoderConfig read_features(std::span<const uint8_t> bytes, const std::string& place) {
   const size_t file_bytes = read_u32(bytes, 4) + kChunkHeaderBytes;
   if (file_bytes > bytes.size()) {
     fail("cannot read WebP picture ", place, ": found ", bytes.size(), " bytes, expected ", file_bytes);
@@ -82,6 +81,13 @@ DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& plac
   WebPDecoderConfig config;
   if (WebPInitDecoderConfig(&config) == 0) fail("cannot read WebP picture ", place, ": libwebp has another interface");
   check(WebPGetFeatures(bytes.data(), bytes.size(), &config.input), place);
+  return config;
+}
+
+}  // namespace
+
+DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  auto config = read_features(bytes, place);
   DecodedImage decoded;
   Image& image = decoded.image;
   image = allocate_image(config.input.height, config.input.width, place, max_pixels);
@@ -97,6 +103,12 @@ DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& plac
   config.output.u.RGBA.size = image.rgb.size();
   check(WebPDecode(bytes.data(), bytes.size(), &config), place);
   return decoded;
+}
+
+StoredSize measure_webp(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels) {
+  const auto features = read_features(bytes, place).input;
+  check_size(features.height, features.width, place, max_pixels);
+  return {{features.height, features.width}, read_orientation(bytes)};
 }
 
 }  // namespace vlsi

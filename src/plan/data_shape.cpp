@@ -52,7 +52,7 @@ void add_drawn_answers(const InteractConfig& config, DataShape& data) {
 
 DataShape look_at_data(const RunConfig& config, StepKind step, const SampleMaker& maker) {
   const auto open = open_training_data(config, step, maker).open;  // outlives its loaders
-  const auto loader = open({});
+  const auto loader = open({}, {});
   DataShape data;
   std::set<int64_t> tokens;
   int64_t num_batches = 0;

@@ -30,9 +30,11 @@ TrainingData open_training_data(const RunConfig& config, StepKind step, const Sa
   TrainingData data;
   for (int32_t file = 0; file < mixture->num_files(); ++file) data.files.push_back(mixture->file(file).fingerprint());
   // The function holds the mixture that its loaders borrow.
-  data.open = [mixture, loader, maker](Cursor start) {
+  data.open = [mixture, loader, maker](Cursor start, const BatchShare& share) {
+    auto shared = loader;
+    shared.share = share;
     if (start.index > mixture->size()) start = {start.epoch + 1, 0};
-    return std::make_unique<Loader>(*mixture, maker, loader, start);
+    return std::make_unique<Loader>(*mixture, maker, shared, start);
   };
   return data;
 }

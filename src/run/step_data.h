@@ -16,7 +16,7 @@ struct TrainingData {
   std::vector<FileFingerprint> files;
   /// Loaders over it, in the order that the seed and the step determine. A start behind the end of an epoch, in files
   /// that have become shorter, is the next epoch's.
-  std::function<std::unique_ptr<Loader>(Cursor)> open;
+  std::function<std::unique_ptr<Loader>(Cursor, const BatchShare&)> open;
 };
 
 /// Opens it. The processors of `maker` and `open` itself must outlive the loaders. `announce` is LoaderConfig's.

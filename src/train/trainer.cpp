@@ -55,7 +55,8 @@ class Training {
         end_(num_batches_ * (ranks_.rank() + 1) / ranks_.size()),
         optimizer_(step.parameters, step.optimizer, ranks_) {
     resume();
-    loader_ = step_.open_data(cursor_);
+    loader_ =
+        step_.open_data(cursor_, ranks_.size() == 1 ? BatchShare{} : BatchShare{&ranks_, num_batches_, first_, end_});
   }
 
   Outcome run() {
@@ -114,8 +115,8 @@ class Training {
   Work next_work() {
     Work work{{}, first_, num_batches_};
     for (int64_t i = 0; i < num_batches_; ++i) {
-      auto batch = loader_->next();
       // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
+      auto batch = step_.checks.empty() ? loader_->next() : loader_->next_whole();
       std::erase_if(step_.checks, [&](const auto& check) { return check(batch); });
       work.count(batch);
       if (i >= first_ && i < end_) work.batches.push_back(std::move(batch));

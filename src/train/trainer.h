@@ -56,7 +56,7 @@ struct TrainingStep {
   int64_t iterations = 0;
   const FoundCheckpoint* resumed = nullptr;  // the run's checkpoint, where that is of this step
   OptimizerConfig optimizer;
-  std::function<std::unique_ptr<Loader>(Cursor)> open_data;
+  std::function<std::unique_ptr<Loader>(Cursor, const BatchShare&)> open_data;
   std::vector<FileFingerprint> data = {};  // of the files behind open_data
   bool data_may_differ = false;            // from those of `resumed`; the cursor then counts in other records
   Random* random = nullptr;                // the step's generator, if it draws

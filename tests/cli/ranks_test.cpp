@@ -86,6 +86,42 @@ TEST(TwoRanks, SkipBrokenRecordsAsOneDoes) {
   expect_same_losses(two / "run", one / "run");
 }
 
+/// The training data with two pictures that are cut off behind their headers, in `folder`, as a setting.
+std::string cut_pictures(const Folder& folder) {
+  fs::copy(tiny("../images"), folder / "images", fs::copy_options::recursive);
+  for (const char* name : {"rgb_8.png", "gray_8.png"}) {
+    const auto path = folder / "images" / name;
+    fs::resize_file(path, fs::file_size(path) - 30);
+  }
+  fs::create_directory(folder / "tiny");
+  fs::copy_file(tiny("train.json"), folder / "tiny/train.json");
+  return "data.train=[{path: " + (folder / "tiny/train.json").string() + "}]";
+}
+
+TEST(TwoRanks, SkipPicturesThatOneFindsBrokenAsOneDoes) {
+  const Folder one, two;
+  const auto arguments = [](const Folder& folder, const std::string& accumulate) {
+    return with(kTwenty, {"--set", cut_pictures(folder), "--set", "data.on_error=skip", "--set",
+                          "optimizer.accumulate=" + accumulate});
+  };
+  const auto alone = distill(one, arguments(one, "4"));
+  EXPECT_EQ(alone.status, 0) << alone.err;
+  const auto results = wait(start_ranks(two, arguments(two, "2")));
+  for (const auto& result : results) EXPECT_EQ(result.status, 0) << result.err;
+  // Of each step, how many were left out.
+  const auto said = [](const std::string& err) {
+    std::vector<std::string> counts;
+    for (size_t end = err.find(" records were skipped"); end != err.npos; end = err.find(" records", end + 1)) {
+      const auto begin = err.rfind(' ', end - 1) + 1;
+      if (err.substr(end).starts_with(" records were skipped")) counts.push_back(err.substr(begin, end - begin));
+    }
+    return counts;
+  };
+  EXPECT_GE(said(alone.err).size(), 3);
+  EXPECT_EQ(said(results[0].err), said(alone.err));
+  expect_same_losses(two / "run", one / "run");
+}
+
 TEST(TwoRanks, StopTogetherAtABrokenRecord) {
   const Folder folder;
   for (const auto& result : wait(start_ranks(folder, {"--set", broken_data(folder)}))) {

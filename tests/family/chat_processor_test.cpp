@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "family/family.h"
+#include "picture/codecs.h"
 #include "tests/picture/test_pictures.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -88,6 +89,22 @@ TEST(ChatProcessor, PutsPicturesWhereTheTemplateShowsThem) {
             "<|im_start|>user <|image_pad|>\na\nb<|im_end|><|im_start|>assistant \n[d][<|im_end|>]");
   ASSERT_EQ(sample.images.size(), 1);
   EXPECT_EQ(std::ssize(sample.image_token_positions), sample.images[0].shape.num_rows);
+}
+
+TEST(ChatProcessor, RefusesToFillTheOutlineOfOtherPictures) {
+  const auto processor = processor_with(kOwn);
+  const Folder folder;
+  const auto conversation = [&](const std::vector<Content>& contents) {
+    return Conversation{"c3", "", {{Role::kUser, contents}, {Role::kAssistant, {text("d")}}}};
+  };
+  fs::copy(picture_folder() / "gray.jpg", folder / "it.jpg");
+  const Content it{Content::Kind::kImage, {}, folder / "it.jpg"};
+  const auto first = conversation({it});
+  auto outline = processor->outline(first);
+  write_text(folder / "it.jpg", encode_jpeg({64, 64, std::vector<uint8_t>(64 * 64 * 3)}));
+  expect_error([&] { processor->fill(first, outline); },
+               {"conversation 'c3': the picture ", "it.jpg has another size"});
+  expect_error([&] { processor->fill(conversation({text("a")}), outline); }, {"'c3': its pictures are others"});
 }
 
 TEST(ChatProcessor, LearnsNothingThatTheTemplateWrites) {

@@ -62,6 +62,22 @@ inline void expect_sample(const Sample& sample, const Json& expected) {
   }
 }
 
+/// That an outline of the conversation has all of `sample` but its pictures' rows, and becomes it.
+inline void expect_outline(const Processor& processor, const Conversation& conversation, const Sample& sample) {
+  auto outline = processor.outline(conversation);
+  EXPECT_EQ(outline.tokens, sample.tokens);
+  EXPECT_EQ(outline.positions, sample.positions);
+  EXPECT_EQ(outline.labels, sample.labels);
+  EXPECT_EQ(outline.image_token_positions, sample.image_token_positions);
+  ASSERT_EQ(outline.images.size(), sample.images.size());
+  for (size_t i = 0; i < sample.images.size(); ++i) {
+    EXPECT_EQ(outline.images[i].shape, sample.images[i].shape);
+    EXPECT_FALSE(outline.images[i].rows.defined());
+  }
+  processor.fill(conversation, outline);
+  EXPECT_EQ(fingerprint_of(outline), fingerprint_of(sample));
+}
+
 inline void expect_picture_positions(const Sample& sample, int32_t picture_token) {
   std::vector<int32_t> positions;
   for (size_t i = 0; i < sample.tokens.size(); ++i) {

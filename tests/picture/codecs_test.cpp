@@ -14,14 +14,17 @@ DecodedImage read_toy(std::span<const uint8_t> bytes, const std::string& place, 
   return decoded;
 }
 
+StoredSize measure_toy(std::span<const uint8_t>, const std::string&, int64_t) { return {{1, 2}, 6}; }
+
 TEST(PictureCodecs, TakeOneMore) {
   const Folder folder;
   write_text(folder / "toy", "TOY!abcdef");
   expect_error([&] { read_image(folder / "toy"); }, {"toy", "a text file", "expected JPEG, PNG, WebP or GIF"});
-  picture_codecs().add(
-      {"toy pixels", "image/x-toy", [](std::string_view file) { return file.starts_with("TOY!"); }, read_toy});
+  picture_codecs().add({"toy pixels", "image/x-toy", [](std::string_view file) { return file.starts_with("TOY!"); },
+                        read_toy, measure_toy});
   const auto image = read_image(folder / "toy");
   EXPECT_EQ(image.height, 2) << "turned by its orientation";
+  EXPECT_EQ(measure_image(std::as_bytes(std::span(std::string_view("TOY!abcdef"))), "toy"), (ImageSize{2, 1}));
   EXPECT_EQ(std::string(image.rgb.begin(), image.rgb.end()), "abcdef");
   EXPECT_EQ(picture_uri(folder / "toy"), "data:image/x-toy;base64," + base64("TOY!abcdef"));
   write_text(folder / "none", "none");

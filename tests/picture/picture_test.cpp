@@ -27,7 +27,7 @@ std::vector<fs::path> pictures() {
   return paths;
 }
 
-std::string decoding_error(const std::string& file, int64_t max_pixels = 178'956'970) {
+std::string decoding_error(const std::string& file, int64_t max_pixels = kMostImagePixels) {
   try {
     decode_image(as_bytes(file), "here.jpg", max_pixels);
   } catch (const Error& error) {
@@ -41,6 +41,8 @@ void expect_decoding_error(const std::string& file, std::string_view part) {
   EXPECT_NE(error.find(part), std::string::npos) << error;
   EXPECT_NE(error.find("here.jpg"), std::string::npos) << error;
 }
+
+ImageSize size_of(const Image& image) { return {image.height, image.width}; }
 
 uint32_t crc32(std::string_view bytes) {
   uint32_t crc = 0xffffffff;
@@ -80,6 +82,19 @@ TEST(Image, EqualsPilOnEveryKindOfPicture) {
   }
 }
 
+TEST(Image, HasTheSizeThatItsHeadersSay) {
+  for (const auto& path : pictures()) {
+    EXPECT_EQ(measure_image(as_bytes(read_text(path)), path.string()), size_of(read_image(path))) << path;
+  }
+  const std::string file = read_text(picture_folder() / "rgb_444.jpg");
+  EXPECT_EQ(measure_image(as_bytes(file.substr(0, file.size() - 20)), "cut"),
+            size_of(read_image(picture_folder() / "rgb_444.jpg")))
+      << "pixels are not looked at";
+  EXPECT_THROW(measure_image(as_bytes(file), "large", 100), Error);
+  EXPECT_THROW(measure_image(as_bytes(file.substr(0, 20)), "cut"), Error);
+  EXPECT_THROW(measure_image(as_bytes("text"), "text"), Error);
+}
+
 TEST(Image, IsReadByContentNotByExtension) {
   const Folder folder;
   const auto path = folder / "a.jpg";
@@ -98,6 +113,7 @@ TEST(Image, IsWholeOrRefusedWhereItIsCutAnywhere) {
       try {
         const Image image = decode_image(as_bytes(file.substr(0, size)), "cut");
         EXPECT_TRUE(image.rgb == whole.rgb) << path << " cut to " << size;
+        EXPECT_EQ(measure_image(as_bytes(file.substr(0, size)), "cut"), size_of(whole)) << path << " cut to " << size;
         ++num_whole;
       } catch (const Error&) {
       }
@@ -152,6 +168,8 @@ TEST(Image, DamagedBytesGiveAPictureOrAnErrorAndNothingElse) {
       try {
         const Image image = decode_image(as_bytes(damaged), "damaged", 1 << 16);
         EXPECT_EQ(image.rgb.size(), static_cast<size_t>(image.height * image.width * 3));
+        EXPECT_EQ(measure_image(as_bytes(damaged), "damaged", 1 << 16), size_of(image))
+            << path << " in trial " << trial;
       } catch (const Error&) {
       }
     }

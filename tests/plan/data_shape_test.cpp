@@ -27,7 +27,7 @@ TEST(DataShape, IsThatOfTheBatchesThatTheStepBeginsWith) {
 
   const auto shape = look_at_data(config, StepKind::kInteract, *processor);
   const auto open = open_training_data(config, StepKind::kInteract, *processor).open;
-  const auto loader = open({});
+  const auto loader = open({}, {});
   double samples = 0, tokens = 0, most_tokens = 0, most_answers = 0;
   int num_batches = 0;
   for (; num_batches < 4; ++num_batches) {

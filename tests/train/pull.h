@@ -31,9 +31,10 @@ struct Task {
     step.draws = 1;
     step.sparse_metric = "rare";
     step.sparse_every = 3;
-    step.open_data = [this](Cursor start) {
+    step.open_data = [this](Cursor start, const BatchShare& share) {
       LoaderConfig config;
       config.batch_tokens = 120;
+      config.share = share;
       return std::make_unique<Loader>(mixture, *processor, config, start);
     };
     step.loss = [this](const Batch& batch) {

@@ -139,8 +139,8 @@ TEST(TrainerOnRanks, StopsWhenTheyReadDifferentData) {
   const auto errors = in_ranks(2, [&](const Ranks& ranks) {
     Task task;
     const auto open = task.step.open_data;
-    task.step.open_data = [&](Cursor start) {
-      return open(ranks.rank() == 0 ? start : Cursor{start.epoch, start.index + 1});
+    task.step.open_data = [&](Cursor start, const BatchShare& share) {
+      return open(ranks.rank() == 0 ? start : Cursor{start.epoch, start.index + 1}, share);
     };
     train_in(folder / "run", task, 100, ranks);
   });

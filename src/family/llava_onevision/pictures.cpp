@@ -73,6 +73,18 @@ void check_grids(const Json& settings, const std::string& place, const LlavaOnev
     fail(place, ": key 'image_grid_pinpoints' is not that of config.json, expected the same");
 }
 
+/// shape_of_grid of a picture that is thick enough.
+PictureShape checked_shape(Sides size, const LlavaOnevisionConfig& config, const std::string& place) {
+  const auto shape = shape_of_grid(size, config);
+  const auto filled = layout_of(shape).filled, kept = kept_patches(filled, config);
+  if (kept != filled && (kept.height < 1 || kept.width < 1)) {
+    fail("cannot use picture ", place, ": found ", size.width, "x", size.height, " pixels, whose ", filled.width, "x",
+         filled.height, " patches anyres_max_", config.max_views, " reduces to ", kept.width, "x", kept.height,
+         "; expected a less thin one");
+  }
+  return shape;
+}
+
 }  // namespace
 
 Normalisation load_llava_onevision_normalisation(const std::filesystem::path& directory,
@@ -92,14 +104,7 @@ PicturePatches cut_grid(const Image& image, const LlavaOnevisionConfig& config, 
                         const std::string& place) {
   const Sides size{image.height, image.width}, grid = select_grid(size, config), inside = size_inside(size, grid);
   const int64_t view = config.image_size;
-  const auto shape = shape_of_grid(size, config);
-  const auto filled = layout_of(shape).filled, kept = kept_patches(filled, config);
-  if (kept != filled && (kept.height < 1 || kept.width < 1)) {
-    fail("cannot use picture ", place, ": found ", image.width, "x", image.height, " pixels, whose ", filled.width, "x",
-         filled.height, " patches anyres_max_", config.max_views, " reduces to ", kept.width, "x", kept.height,
-         "; expected a less thin one");
-  }
-  PatchWriter writer(shape, config, normalisation);
+  PatchWriter writer(checked_shape(size, config, place), config, normalisation);
   writer.add_view(resize_bicubic(image, view, view), 0, 0);
   const auto padded = pad(resize_bicubic(image, inside.height, inside.width), grid.height, grid.width, {0, 0, 0});
   for (int64_t top = 0; top < grid.height; top += view) {
@@ -129,6 +134,11 @@ PicturePatches LlavaOnevisionPictureReader::read(const Image& image, const Pictu
     });
   }
   return num_pictures == 1 ? cut_grid(image, config_, normalisation_, place) : cut_view(image, config_, normalisation_);
+}
+
+PictureShape LlavaOnevisionPictureReader::shape(const ImageSize& size, const PictureLimits&, size_t num_pictures,
+                                                const std::string& place) const {
+  return num_pictures == 1 ? checked_shape({size.height, size.width}, config_, place) : shape_of_view(config_);
 }
 
 std::array<int64_t, 3> LlavaOnevisionPictureReader::token_grid(const PictureShape& picture) const {

@@ -44,6 +44,7 @@ TEST(LlavaOnevisionProcessor, EncodesConversationsAsTheReferenceDoes) {
       EXPECT_EQ(image.rows.size(0), image.shape.num_patches);
     }
     EXPECT_EQ(rows, expected["rows"].get<std::vector<int64_t>>());
+    expect_outline(usual_processor(), conversation, sample);
     expect_prompt(usual_processor().encode_prompt(conversation), expected);
   }
 }

@@ -205,6 +205,7 @@ TEST(Qwen2VlProcessor, EncodesConversationsAsTheReferenceDoes) {
     const Sample sample = processor->encode(conversation);
     expect_sample(sample, expected);
     expect_picture_positions(sample, processor->tokenizer().require("<|image_pad|>"));
+    expect_outline(*processor, conversation, sample);
     ASSERT_EQ(sample.images.size(), expected["grids"].size());
     for (size_t i = 0; i < sample.images.size(); ++i) {
       const auto grid = grid_of(sample.images[i].shape);
