@@ -4,13 +4,12 @@
     collect.py STUDY_OUT [RESULTS.json]
 
 Reads STUDY_OUT/tables/*.json (vlsi study --format json), and the gate's text where it is there; writes RESULTS.json, by default
-results.json beside this script. `least_seen` of a file is its power: the difference to the baseline, in points, that it would have
-seen with 80 %, from the median over its variants of the differences' deviation over seeds. Needs the standard library only.
+results.json beside this script. `least_seen` is a row's power: the difference to the baseline, in points, that its
+seeds would have seen with 80 %, were the deviation over seeds that of the differences that were found. Needs the standard library only.
 """
 
 import json
 import math
-import statistics
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ T = {1: (12.706, 1.376), 2: (4.303, 1.061), 3: (3.182, 0.978), 4: (2.776, 0.941)
 
 def least_seen(deviation, count):
     """The difference that a two-sided test at 5 % over `count` seeds sees with a probability of 80 %; None where T does not reach."""
-    return sum(T[count - 1]) * deviation / math.sqrt(count) if count - 1 in T else None
+    return sum(T[count - 1]) * deviation / math.sqrt(count) if deviation is not None and count - 1 in T else None
 
 
 def rounded(value, digits):
@@ -32,25 +31,19 @@ def row_of(row):
     found = {"variant": row["variant"], "title": row["title"], "n": row["score"]["count"], "accuracy": rounded(row["score"]["mean"], 2),
              "deviation": rounded(row["score"]["deviation"], 2),
              "kinds": {name: rounded(value["mean"], 1) for name, value in row["categories"].items()}}
-    if row["difference"] is not None:
-        found |= {"difference": rounded(row["difference"]["mean"], 2), "seeds_interval": rounded(row["difference"]["seeds_interval"], 2),
-                  "questions_interval": rounded(row["difference"]["questions_interval"], 2)}
+    difference = row["difference"]
+    if difference is not None:
+        found |= {"difference": rounded(difference["mean"], 2), "seeds_interval": rounded(difference["seeds_interval"], 2),
+                  "questions_interval": rounded(difference["questions_interval"], 2),
+                  "least_seen": rounded(least_seen(difference["deviation"], difference["count"]), 2)}
     return found | {"seconds": rounded(row["seconds"]["mean"], 1), "mib": round(row["peak_memory_bytes"]["mean"] / 2**20)}
-
-
-def power_of(table):
-    """From variants with as many seeds as the baseline."""
-    seeds = max(row["score"]["count"] for row in table["rows"])
-    deviations = [row["difference"]["deviation"] for row in table["rows"]
-                  if row["difference"] and row["difference"]["deviation"] is not None and row["difference"]["count"] == seeds]
-    return rounded(least_seen(statistics.median(deviations), seeds), 2) if deviations else None
 
 
 def collect(out):
     gate = out / "gate.txt"
     found = {"gate": gate.read_text().splitlines() if gate.exists() else [], "files": {}}
     for path in sorted((out / "tables").glob("*.json")):
-        found["files"][path.stem] = [{"evaluation": table["evaluation"], "baseline": table["baseline"], "least_seen": power_of(table),
+        found["files"][path.stem] = [{"evaluation": table["evaluation"], "baseline": table["baseline"],
                                       "rows": [row_of(row) for row in table["rows"]]} for table in json.loads(path.read_text())]
     return found
 

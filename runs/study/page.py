@@ -18,7 +18,7 @@ ORDER = ["gate", "main", "table", "figure", "appendix", "search", "peers"]
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;margin:1em 0}th,td{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:right}
-th:first-child,td:first-child{text-align:left}pre{background:#f4f4f4;padding:1em;overflow:auto}
+td{white-space:nowrap}th:first-child,td:first-child{text-align:left}pre{background:#f4f4f4;padding:1em;overflow:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}pre{background:#242424}a{color:#8bf}}"""
 
 
