@@ -48,7 +48,7 @@ if ! python3 runs/study/gate.py $out | tee $out/gate.txt && [ $closed_gate = 0 ]
 fi
 files=(main)
 if [ $quick = 0 ]; then
-  files+=(table-4d table-4e search-c figure-5 appendix-b peers table-4b table-4c table-4f search-b search-d search-e search-g search-a
+  files+=(table-4d table-4e search-c figure-5 appendix-b peers table-4b table-4c table-4f search-b search-d search-e search-g search-h search-a
           figure-4 table-4a search-f)
 fi
 for file in "${files[@]}"; do run "$file"; done
