@@ -30,7 +30,7 @@ class Student {
 
   std::vector<Batch> batches(int count) const {
     const auto data = open_training_data(config, StepKind::kInteract, *speaker.processor);
-    const auto loader = data.open({});
+    const auto loader = data.open({}, {});
     std::vector<Batch> found;
     for (int i = 0; i < count; ++i) found.push_back(loader->next());
     return found;

@@ -44,7 +44,7 @@ TEST(IterationsOfEpochs, AreThoseAfterWhichTheLoaderHasPassedThem) {
     config.interact.data.shuffle = shuffle;
     const FakeProcessor processor;
     const auto open = open_training_data(config, StepKind::kInteract, processor).open;
-    const auto loader = open({});
+    const auto loader = open({}, {});
     const int64_t counted = iterations(3, 1, config);
     for (int64_t i = 0; i < counted; ++i) {
       EXPECT_LT(loader->cursor().epoch, 3) << "before iteration " << i;
@@ -64,7 +64,7 @@ TEST(IterationsOfEpochs, EstimatesLongEpochsByTheirFirstRecords) {
   const auto uneven = run_over(folder, 5000, 40, [](int i) { return 1 + i * 7 % 9; });
   const FakeProcessor processor;
   const auto open = open_training_data(uneven, StepKind::kInteract, processor).open;
-  const auto loader = open({});
+  const auto loader = open({}, {});
   int64_t exact = 0;
   while (loader->cursor().epoch < 1) loader->next(), ++exact;
   EXPECT_NEAR(iterations(1, 1, uneven), exact, 0.05 * exact);
