@@ -20,7 +20,7 @@ constexpr const char* kDown = "model.layers.1.mlp.down_proj.weight";
 
 std::shared_ptr<Vlm> changed_model(float value) {
   auto model = load_vlm(fixtures::directory("untied"), at::kFloat);
-  auto& weight = fixtures::by_name(model->named_parameters()).at("decoder.layers.1.mlp.down_proj.weight");
+  auto weight = fixtures::by_name(model->named_parameters()).at("decoder.layers.1.mlp.down_proj.weight");
   weight.set_data(weight.clone());
   weight[3][5] = value;
   return model;
