@@ -27,10 +27,14 @@ Channels first_channels(int64_t count) {
 /// second; where the sections do not take turns, each keeps its first frequencies.
 Channels head_channels(const TextConfig& from, const TextConfig& to) {
   Channels frequencies;
-  if (from.rope_is_interleaved) frequencies = first_channels(to.head_dim() / 2);
-  for (size_t section = 0, start = 0; !from.rope_is_interleaved && section < to.rope_sections.size(); ++section) {
-    for (int64_t i = 0; i < to.rope_sections[section]; ++i) frequencies.push_back(static_cast<int64_t>(start) + i);
-    start += from.rope_sections[section];
+  if (from.rope_is_interleaved) {
+    frequencies = first_channels(to.head_dim() / 2);
+  } else {
+    int64_t start = 0;
+    for (size_t section = 0; section < to.rope_sections.size(); ++section) {
+      for (int64_t i = 0; i < to.rope_sections[section]; ++i) frequencies.push_back(start + i);
+      start += from.rope_sections[section];
+    }
   }
   Channels channels = frequencies;
   for (const auto frequency : frequencies) channels.push_back(from.head_dim() / 2 + frequency);

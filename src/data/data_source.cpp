@@ -3,7 +3,6 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <atomic>
 #include <exception>
 #include <functional>
 #include <future>
@@ -16,6 +15,7 @@
 #include "base/error.h"
 #include "base/hub_cache.h"
 #include "base/quoted.h"
+#include "base/waiting_threads.h"
 
 namespace vlsi {
 namespace {
@@ -86,24 +86,16 @@ std::vector<fs::path> matches_or_cached(const fs::path& pattern) {
 /// first file's error is thrown.
 std::deque<RecordFile> open_side_by_side(const std::vector<fs::path>& paths,
                                          const std::function<RecordFile(const fs::path&)>& open) {
-  constexpr size_t kMostThreads = 16;
+  constexpr int64_t kMostThreads = 16;
   std::vector<std::promise<RecordFile>> promises(paths.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t i = next++; i < paths.size(); i = next++) {
-      try {
-        promises[i].set_value(open(paths[i]));
-      } catch (...) {
-        promises[i].set_exception(std::current_exception());
-      }
+  const auto num_threads = std::min<int64_t>(std::thread::hardware_concurrency(), kMostThreads);
+  for_each_waiting(0, std::ssize(paths), num_threads, [&](int64_t i) {
+    try {
+      promises[i].set_value(open(paths[i]));
+    } catch (...) {
+      promises[i].set_exception(std::current_exception());
     }
-  };
-  {
-    std::vector<std::jthread> threads;
-    const size_t num_threads = std::min<size_t>({paths.size(), std::thread::hardware_concurrency(), kMostThreads});
-    for (size_t i = 1; i < num_threads; ++i) threads.emplace_back(work);
-    work();
-  }
+  });
   std::deque<RecordFile> files;
   for (auto& promise : promises) files.push_back(promise.get_future().get());
   return files;

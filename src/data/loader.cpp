@@ -8,12 +8,12 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/waiting_threads.h"
 #include "data/sample_stream.h"
 #include "ranks/ranks.h"
 
@@ -235,16 +235,9 @@ struct Loader::State {
         if (record.error.empty() && !record.is_filled) outlines.push_back(&record);
       }
     }
-    std::atomic<size_t> next = 0;
-    {
-      std::vector<std::jthread> threads;
-      const auto num_threads = std::min<int64_t>(config_.num_workers, std::ssize(outlines));
-      for (int64_t i = 0; i < num_threads; ++i) {
-        threads.emplace_back([&] {
-          for (size_t at = next++; at < outlines.size() && !is_ending_; at = next++) stream_->fill(*outlines[at]);
-        });
-      }
-    }
+    for_each_waiting(0, std::ssize(outlines), config_.num_workers, [&](int64_t i) {
+      if (!is_ending_) stream_->fill(*outlines[i]);
+    });
     for (const auto* outline : outlines) {
       if (outline->fault) std::rethrow_exception(outline->fault);
       if (!outline->error.empty() && !skips()) throw Error(outline->error);

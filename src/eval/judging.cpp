@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <exception>
 #include <mutex>
 #include <stdexcept>
-#include <thread>
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/waiting_threads.h"
 
 namespace vlsi {
 namespace {
@@ -21,27 +20,6 @@ void stop_judging_if_interrupted() {
   if (interrupted()) {
     throw std::runtime_error("stopped by an interrupt; answers, and what the judge said so far, are kept: start again");
   }
-}
-
-/// Calls body(i) for every i, by so many threads of their own: they wait for others, not for the processor.
-void for_each_waiting(int64_t begin, int64_t end, int64_t num_threads, const std::function<void(int64_t)>& body) {
-  std::atomic<int64_t> next = begin;
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (int64_t i = next++; i < end; i = next++) body(i);
-    } catch (const std::exception&) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = end;
-    }
-  };
-  {
-    std::vector<std::jthread> threads;
-    for (int64_t i = 0; i < std::min(num_threads, end - begin); ++i) threads.emplace_back(work);
-  }
-  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
