@@ -1,18 +1,61 @@
 #include "base/parallel.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/ParallelGuard.h>
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 
-#ifndef INTRA_OP_PARALLEL
-#error "this file must be compiled with OpenMP, or every loop runs on one thread"
-#endif
+// What GCC makes of `#pragma omp parallel`, by its names in the library that LibTorch brings: other compilers call
+// another library's, which would bring a second pool of threads.
+extern "C" void GOMP_parallel(void (*body)(void*), void* data, unsigned num_threads, unsigned flags);
+extern "C" int omp_get_num_threads();
+extern "C" int omp_get_thread_num();
 
 namespace vlsi {
 
-void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
-  at::parallel_for(begin, end, grain, [&](int64_t first, int64_t last) { body(first, last); });
+namespace {
+
+using Body = std::function<void(int64_t, int64_t)>;
+
+/// A loop that every thread of the pool runs a piece of.
+struct Loop {
+  const int64_t begin, end, grain;
+  const Body& body;
+  std::atomic_flag failed = ATOMIC_FLAG_INIT;
+  std::exception_ptr error = nullptr;  // of the first that failed
+
+  void run_piece_of_this_thread() noexcept {
+    const int64_t threads =
+        std::min<int64_t>(omp_get_num_threads(), at::divup(end - begin, std::max<int64_t>(grain, 1)));
+    const int64_t size = at::divup(end - begin, threads), thread = omp_get_thread_num();
+    const int64_t first = begin + thread * size;
+    if (first >= end) return;
+    try {
+      const at::internal::ThreadIdGuard number(static_cast<int>(thread));
+      const c10::ParallelGuard inside(true);
+      body(first, std::min(end, first + size));
+    } catch (...) {
+      if (!failed.test_and_set()) error = std::current_exception();
+    }
+  }
+};
+
+}  // namespace
+
+void parallel_for(int64_t begin, int64_t end, int64_t grain, const Body& body) {
+  if (begin >= end) return;
+  at::internal::lazy_init_num_threads();
+  if (end - begin <= std::max<int64_t>(grain, 1) || at::in_parallel_region() || at::get_num_threads() == 1) {
+    const at::internal::ThreadIdGuard number(0);
+    const c10::ParallelGuard inside(true);
+    body(begin, end);
+    return;
+  }
+  Loop loop{begin, end, grain, body};
+  GOMP_parallel([](void* data) { static_cast<Loop*>(data)->run_piece_of_this_thread(); }, &loop, 0, 0);
+  if (loop.error) std::rethrow_exception(loop.error);
 }
 
 void parallel_for_taken(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {

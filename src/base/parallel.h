@@ -8,8 +8,8 @@ namespace vlsi {
 
 /// Calls body(first, last) for disjoint pieces that together are begin ... end, each of at least `grain` (but for the
 /// last), on the threads of LibTorch's pool; in a parallel region already, or where one piece is enough, on this thread
-/// alone. An exception of a body reaches the caller. at::parallel_for is a template that does the same only in a file
-/// compiled with OpenMP; elsewhere it is a plain loop on one thread.
+/// alone. An exception of a body reaches the caller. (at::parallel_for is a template that does the same in a file that
+/// GCC compiles with OpenMP; elsewhere it is a plain loop on one thread.)
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body);
 
 /// The same of pieces that a thread takes when it is done with the last, large ones first: for loops whose end waits
