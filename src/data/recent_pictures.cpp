@@ -2,8 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <algorithm>
-
 namespace vlsi {
 
 std::optional<RecentPictures::Key> RecentPictures::key_of(const Content& content, size_t num_pictures) {
@@ -20,10 +18,8 @@ PicturePatches RecentPictures::of(const Content& content, size_t num_pictures,
   if (!key) return read();
   {
     const std::scoped_lock lock(mutex_);
-    const auto found =
-        std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.key == *key; });
-    if (found != entries_.end()) {
-      std::rotate(entries_.begin(), found, found + 1);
+    if (const auto found = places_.find(*key); found != places_.end()) {
+      entries_.splice(entries_.begin(), entries_, found->second);
       return entries_.front().patches;
     }
   }
@@ -31,10 +27,13 @@ PicturePatches RecentPictures::of(const Content& content, size_t num_pictures,
   const auto num_bytes = [](const PicturePatches& one) { return static_cast<int64_t>(one.rows.nbytes()); };
   if (num_bytes(patches) > capacity_bytes_) return patches;
   const std::scoped_lock lock(mutex_);
+  if (places_.contains(*key)) return patches;  // another thread was as fast
   entries_.push_front({*key, patches});
+  places_.emplace(*key, entries_.begin());
   size_bytes_ += num_bytes(patches);
   while (size_bytes_ > capacity_bytes_) {
     size_bytes_ -= num_bytes(entries_.back().patches);
+    places_.erase(entries_.back().key);
     entries_.pop_back();
   }
   return patches;

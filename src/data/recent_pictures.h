@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 #include "data/conversation.h"
 #include "data/sample.h"
@@ -35,6 +36,9 @@ class RecentPictures {
     size_t num_pictures;
     bool operator==(const Key&) const = default;
   };
+  struct Hash {
+    size_t operator()(const Key& key) const { return std::hash<std::string>()(key.file.native()); }
+  };
   struct Entry {
     Key key;
     PicturePatches patches;
@@ -43,7 +47,8 @@ class RecentPictures {
 
   const int64_t capacity_bytes_;
   std::mutex mutex_;
-  std::deque<Entry> entries_;  // the one used last in front
+  std::list<Entry> entries_;  // the one used last in front
+  std::unordered_map<Key, std::list<Entry>::iterator, Hash> places_;
   int64_t size_bytes_ = 0;
 };
 
