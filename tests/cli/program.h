@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <functional>
+#include <iostream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -20,6 +22,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json.h"
+#include "cli/run_program.h"
 #include "tests/support/files.h"
 
 namespace vlsi::cli_test {
@@ -46,19 +49,25 @@ struct Surroundings {
   bool obeys_permissions = false;                       // also when the tests run as root
   int network = -1;                                     // the descriptor of a network namespace
   std::map<std::string, std::string> environment = {};  // more variables
-  std::string program = std::string(VLSI_BUILD_DIR) + "/vlsi";
+  std::string program = {};                             // another than the one that was built
+  bool executed = false;                                // loaded anew, also where a fork does
 };
 
-/// A started program.
+/// A started program. It is forked from the tests, which have LibTorch loaded already: that takes a quarter of a
+/// second, a thousand times. A study is executed, for it starts its own executable.
 class Program {
  public:
   explicit Program(const Arguments& arguments, const Surroundings& surroundings = {}) {
-    const auto& program = surroundings.program;
+    const auto program = surroundings.program.empty() ? std::string(VLSI_BUILD_DIR) + "/vlsi" : surroundings.program;
+    const bool executed = surroundings.executed || surroundings.obeys_permissions || !surroundings.program.empty() ||
+                          (!arguments.empty() && arguments[0] == "study");
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     const std::string out = surroundings.out_file.empty() ? (logs_ / "out").string() : surroundings.out_file;
     const std::string err = (logs_ / "err").string();
+    std::cout.flush();
+    std::fflush(nullptr);
     process_ = ::fork();
     if (process_ != 0) return;
     redirect(out, STDOUT_FILENO);
@@ -73,8 +82,13 @@ class Program {
     for (const auto& [name, value] : surroundings.environment) ::setenv(name.c_str(), value.c_str(), 1);
     // Fails where the process has no such right to lose.
     if (surroundings.obeys_permissions) ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE);
-    ::execv(program.c_str(), argv.data());
-    ::_exit(127);
+    if (executed) {
+      ::execv(program.c_str(), argv.data());
+      ::_exit(127);
+    }
+    const int status = run_program(static_cast<int>(arguments.size()) + 1, argv.data());
+    std::fflush(nullptr);
+    ::_exit(status);
   }
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
