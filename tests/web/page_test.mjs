@@ -313,7 +313,8 @@ test("axe finds nothing serious", async () => {
     for (const path of [report, brokenReport, lensPage, overviewPage, studyPage]) {
       const { page } = await open(path, { dark });
       await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => window.axe.run());
+      // In the dark the page is the same but for its colours.
+      const { violations } = await page.evaluate((rules) => window.axe.run(rules), dark ? { runOnly: ["color-contrast"] } : {});
       const serious = violations.filter((violation) => ["serious", "critical"].includes(violation.impact))
         .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html).join(" | ")}`);
       assert.deepEqual(serious, []);
