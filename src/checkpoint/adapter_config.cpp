@@ -90,7 +90,7 @@ void refuse_variants(const Json& json, const std::string& place) {
          ", expected true, false, \"gaussian\", \"orthogonal\" or \"eva\"");
   }
   for (const auto& [key, value] : json.items()) {
-    const auto is_key = [&key = key](const char* known) { return key == known; };
+    const auto is_key = [&key](const char* known) { return key == known; };
     if (std::any_of(kIgnored.begin(), kIgnored.end(), is_key) || std::any_of(kRead.begin(), kRead.end(), is_key))
       continue;
     if (!asks_for_nothing(value))

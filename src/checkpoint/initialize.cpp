@@ -55,7 +55,7 @@ std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer 
   for (const auto& [name, parameter] : make_vlm(config)->named_parameters()) {
     const auto shape = parameter.sizes().vec();
     const auto own_seed = derive_seed(seed, family.written_name(name));
-    const auto make = [=, name = name]() -> at::Tensor {
+    const auto make = [=]() -> at::Tensor {
       if (name.ends_with(".bias")) return at::zeros(shape, dtype);
       if (shape.size() == 1 && name.ends_with(".weight")) return at::ones(shape, dtype);
       return normal_values(shape, deviation_of(name, shape, config, initializer), own_seed, dtype);

@@ -12,7 +12,7 @@
 namespace vlsi {
 namespace {
 
-constexpr size_t kNowhere = std::string_view::npos;
+constexpr size_t kNotFound = std::string_view::npos;
 constexpr size_t kMappedAround = size_t{64} << 10;  // in front of what is touched, by the system, in one fault
 constexpr size_t kLongRow = size_t{64} << 10;       // whose pages are worth a call of the system
 constexpr std::string_view kMissing[] = {"",     "#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN",
@@ -58,7 +58,7 @@ class Cells {
     ++at_;
     for (;;) {
       const size_t quote = text_.find('"', at_);
-      unclosed_ = quote == kNowhere;
+      unclosed_ = quote == kNotFound;
       const size_t end = std::min(quote, text_.size());
       if (cell != nullptr) cell->append(text_.substr(at_, end - at_));
       at_ = unclosed_ ? end : end + 1;
@@ -74,12 +74,12 @@ class Cells {
   bool done_ = false, unclosed_ = false;
 };
 
-/// The line's end, where it has neither quotes nor other line ends; kNowhere where it needs a closer look.
+/// The line's end, where it has neither quotes nor other line ends; kNotFound where it needs a closer look.
 size_t plain_line_end(std::string_view text, size_t begin) {
   const size_t end = std::min(text.find('\n', begin), text.size());
   const auto line = text.substr(begin, end - begin);
-  const bool plain = line.find('"') == kNowhere && line.find('\r') >= line.size() - (line.ends_with('\r') ? 1 : 0);
-  return plain ? end : kNowhere;
+  const bool plain = line.find('"') == kNotFound && line.find('\r') >= line.size() - (line.ends_with('\r') ? 1 : 0);
+  return plain ? end : kNotFound;
 }
 
 std::string place_at(const MappedFile& file, size_t offset) {
@@ -99,7 +99,7 @@ TsvFile::TsvFile(const std::filesystem::path& path) : file_(MappedFile::open(pat
       continue;
     }
     const size_t plain_end = plain_line_end(text, at);
-    Cells cells(plain_end == kNowhere ? text.substr(at) : text.substr(at, plain_end - at));
+    Cells cells(plain_end == kNotFound ? text.substr(at) : text.substr(at, plain_end - at));
     if (header) {
       while (cells.next(nullptr)) continue;
       if (cells.unclosed()) fail(place_at(*file_, at), ": the header opens a quote that is never closed");
@@ -123,7 +123,7 @@ TsvFile::TsvFile(const std::filesystem::path& path) : file_(MappedFile::open(pat
       }
       offsets_.push_back(at);
     }
-    at = plain_end == kNowhere ? at + cells.end() : plain_end + 1;
+    at = plain_end == kNotFound ? at + cells.end() : plain_end + 1;
     pages.give(std::min(at, text.size()));
   }
   if (offsets_.empty()) fail(path.string(), ": holds no rows, expected a header and at least one");
@@ -134,7 +134,7 @@ void TsvFile::read_header(std::string_view line) {
   Cells cells(line);
   std::string name;
   while (cells.next(&name)) {
-    if (find_invalid_utf8(name) != kNowhere) fail(path().string(), ": a column's name is no UTF-8");
+    if (find_invalid_utf8(name) != kNotFound) fail(path().string(), ": a column's name is no UTF-8");
     if (name.empty()) fail(path().string(), ": column ", columns_.size() + 1, " has no name");
     if (column(name)) fail(path().string(), ": column ", quoted(name), " is there twice");
     columns_.push_back(std::move(name));
@@ -196,7 +196,7 @@ Json TsvFile::row(int64_t row, const std::vector<size_t>& left_out) const {
     std::string text;
     if (!cells.next(wanted ? &text : nullptr)) break;
     if (!wanted || is_missing(text)) continue;
-    if (find_invalid_utf8(text) != kNowhere) text = replace_invalid_utf8(text);
+    if (find_invalid_utf8(text) != kNotFound) text = replace_invalid_utf8(text);
     values[columns_[column]] = std::move(text);
   }
   give_back(row);

@@ -40,13 +40,13 @@ TrainingData open_training_data(const RunConfig& config, StepKind step, const Sa
 }
 
 int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const SampleMaker& maker, int64_t num_ranks) {
-  constexpr double kCountedRecords = 1024;
+  constexpr double kMeasuredRecords = 1024;
   const auto settings = settings_of(config, step);
   const Mixture mixture(settings.data.train);
   const double num_records = settings.epochs * static_cast<double>(mixture.size());
   Loader loader(mixture, maker, loader_config(config, step));
   double num_seen = 0, num_batches = 0;
-  while (num_seen < std::min(num_records, kCountedRecords)) {
+  while (num_seen < std::min(num_records, kMeasuredRecords)) {
     loader.next();
     num_batches += 1;
     num_seen = static_cast<double>(loader.cursor().epoch * mixture.size() + loader.cursor().index);

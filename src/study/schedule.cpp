@@ -7,9 +7,9 @@
 namespace vlsi {
 namespace {
 
-class Schedule {
+class Scheduler {
  public:
-  Schedule(const std::vector<Task>& tasks, const CoresAndMemory& room, TaskRunner& runner)
+  Scheduler(const std::vector<Task>& tasks, const CoresAndMemory& room, TaskRunner& runner)
       : tasks_(tasks), room_(room), runner_(runner), states_(tasks.size(), TaskState::kWaiting), needs_(tasks.size()) {
     std::vector<size_t> chains(tasks.size(), 0);  // tasks behind each, one after the other
     for (size_t i = tasks.size(); i-- > 0;) {
@@ -79,7 +79,7 @@ class Schedule {
 std::vector<TaskState> run_tasks(const std::vector<Task>& tasks, const CoresAndMemory& room, TaskRunner& runner,
                                  const std::function<bool()>& wants_stop,
                                  const std::function<void(const std::vector<TaskState>&)>& changed) {
-  Schedule schedule(tasks, room, runner);
+  Scheduler schedule(tasks, room, runner);
   bool is_stopping = false;
   for (;;) {
     if (!is_stopping && wants_stop()) {

@@ -10,8 +10,8 @@
 namespace vlsi {
 namespace {
 
-constexpr const char* kName = "stage.json";
-constexpr int64_t kFormat = 1;
+constexpr const char* kStageFile = "stage.json";
+constexpr int64_t kStageFormat = 1;
 
 /// The processor's name, as the kernel has it.
 std::string processor_name() {
@@ -26,11 +26,11 @@ std::string processor_name() {
 }  // namespace
 
 std::optional<StageRecord> read_stage_record(const Stage& stage) {
-  const auto path = stage.folder / kName;
+  const auto path = stage.folder / kStageFile;
   if (!std::filesystem::exists(path)) return std::nullopt;
   const auto json = read_json(path);
   const auto place = path.string();
-  check_format(json, kFormat, place, "remove the stage's folder, and it is made anew");
+  check_format(json, kStageFormat, place, "remove the stage's folder, and it is made anew");
   const auto found = require<std::string>(json, "fingerprint", place);
   if (found != stage.fingerprint) {
     fail(place, ": is of another stage, whose fingerprint is ", found, ", expected ", stage.fingerprint,
@@ -43,18 +43,19 @@ std::optional<StageRecord> read_stage_record(const Stage& stage) {
 
 void write_stage_record(const Stage& stage, const ChildEnd& end) {
   const auto before = read_stage_record(stage).value_or(StageRecord());
-  write_json(stage.folder / kName, {{"format", kFormat},
-                                    {"done", end.status == 0},
-                                    {"stage", stage.name},
-                                    {"command", stage.command->name},
-                                    {"seed", stage.seed},
-                                    {"fingerprint", stage.fingerprint},
-                                    {"experiment", stage.experiment},
-                                    {"threads", stage.threads},
-                                    {"seconds", before.seconds + end.seconds},
-                                    {"peak_memory_bytes", std::max(before.peak_memory_bytes, end.peak_memory_bytes)},
-                                    {"processor", processor_name()},
-                                    {"program", version_json()}});
+  write_json(stage.folder / kStageFile,
+             {{"format", kStageFormat},
+              {"done", end.status == 0},
+              {"stage", stage.name},
+              {"command", stage.command->name},
+              {"seed", stage.seed},
+              {"fingerprint", stage.fingerprint},
+              {"experiment", stage.experiment},
+              {"threads", stage.threads},
+              {"seconds", before.seconds + end.seconds},
+              {"peak_memory_bytes", std::max(before.peak_memory_bytes, end.peak_memory_bytes)},
+              {"processor", processor_name()},
+              {"program", version_json()}});
 }
 
 bool is_done(const Stage& stage) {

@@ -11,8 +11,8 @@ namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kName = "results.json";
-constexpr int64_t kFormat = 1;
+constexpr const char* kResultsFile = "results.json";
+constexpr int64_t kResultsFormat = 1;
 
 std::optional<double> score_of(const Json& json, const std::string& place) {
   if (const auto score = find<double>(json, "score", place)) return score;
@@ -104,15 +104,15 @@ void write_results(const fs::path& folder, const std::vector<VariantResult>& res
                     {"processor", result.processor},
                     {"evaluations", std::move(evaluations)}});
   }
-  write_json(folder / kName, {{"format", kFormat}, {"runs", std::move(runs)}});
+  write_json(folder / kResultsFile, {{"format", kResultsFormat}, {"runs", std::move(runs)}});
 }
 
 std::vector<VariantResult> load_results(const fs::path& folder) {
-  const auto path = folder / kName;
+  const auto path = folder / kResultsFile;
   const auto place = path.string();
-  if (!fs::exists(path)) fail(folder.string(), ": holds no results of a study: there is no ", kName);
+  if (!fs::exists(path)) fail(folder.string(), ": holds no results of a study: there is no ", kResultsFile);
   const auto json = read_json(path);
-  check_format(json, kFormat, place, "run the study again with this version");
+  check_format(json, kResultsFormat, place, "run the study again with this version");
   std::vector<VariantResult> results;
   for (const auto& run : require<std::vector<Json>>(json, "runs", place)) {
     VariantResult result;

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kFormat = 3;
+constexpr int64_t kCacheFormat = 3;
 
 struct TextField {
   const char* key;
@@ -67,7 +67,7 @@ CacheDescription read_description(const fs::path& cache) {
     fail("opening teacher cache ", cache.string(), ": there is no cache.json; make a cache with vlsi cache RUN.yaml");
   }
   const auto json = read_json(path);
-  check_format(json, kFormat, place, "remove the cache and run vlsi cache again");
+  check_format(json, kCacheFormat, place, "remove the cache and run vlsi cache again");
   CacheDescription description;
   auto& origin = description.origin;
   const auto made_from = require<Json>(json, "made_from", place);
@@ -89,7 +89,7 @@ CacheDescription read_description(const fs::path& cache) {
 }
 
 void write_description(const fs::path& cache, const CacheDescription& description) {
-  write_json(description_path(cache), {{"format", kFormat},
+  write_json(description_path(cache), {{"format", kCacheFormat},
                                        {"complete", description.complete},
                                        {"num_shards", description.num_shards},
                                        {"num_samples", description.num_samples},

@@ -21,7 +21,7 @@ namespace vlsi {
 namespace {
 
 constexpr const char* kDescription = "verbalizers.json";
-constexpr int64_t kFormat = 2;
+constexpr int64_t kVerbalizersFormat = 2;
 constexpr const char* kWeights = "verbalizers.safetensors";
 constexpr const char* kFinalNorm = "norm.weight";
 
@@ -129,7 +129,7 @@ NamedTensors Verbalizers::trained_parameters() const {
 void Verbalizers::save(const std::filesystem::path& directory, const BackboneFingerprint& backbone) const {
   TORCH_CHECK(config_.output_width == 0, "verbalizers without a head are not saved");
   AtomicDirectory out(directory);
-  write_json(out.path() / kDescription, {{"format", kFormat},
+  write_json(out.path() / kDescription, {{"format", kVerbalizersFormat},
                                          {"architecture", config_.architecture.text()},
                                          {"residual", config_.residual},
                                          {"final_norm", config_.final_norm},
@@ -158,7 +158,7 @@ Cost verbalizers_cost(double num_networks, double num_values, double num_rows, d
 VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) {
   const auto description = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();
-  check_format(description, kFormat, place, "train the verbalizers again");
+  check_format(description, kVerbalizersFormat, place, "train the verbalizers again");
   VerbalizerConfig config;
   config.architecture = require<ChosenNetwork>(description, "architecture", place);
   config.residual = find<bool>(description, "residual", place).value_or(false);

@@ -24,7 +24,7 @@ class ModelWithPictureFeatures : public testing::TestWithParam<std::tuple<std::s
 
 TEST_P(ModelWithPictureFeatures, GivesTheSameRowsWhetherItLooksOrReads) {
   const auto& [variant, dtype] = GetParam();
-  const auto load = [&variant = variant, dtype = dtype] {
+  const auto load = [&variant, dtype] {
     auto model = load_vlm(fixtures::directory(variant), dtype);
     make_trainable(*model, {}, "test");
     return model;

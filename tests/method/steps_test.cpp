@@ -131,7 +131,7 @@ TEST(Steps, AreCheckedInFloat64BeforeTheyTrain) {
   const Speaker student = stored_speaker("student"), teacher = stored_speaker("teacher");
   const auto batch = method_fixture::load_batch(0);
   for (const auto& [speaker, whose] : {std::pair(&student, "student"), std::pair(&teacher, "teacher")}) {
-    const auto check = [&, speaker = speaker, whose = whose] {
+    const auto check = [&] {
       check_objective(*speaker->model, speaker->verbalizers.get(), student.model->head(), whose, batch);
     };
     EXPECT_NO_THROW(check());

@@ -124,7 +124,7 @@ TEST_F(ServedModel, StreamsTheSameText) {
     text += piece["choices"][0]["delta"].value("content", "");
     if (piece["choices"][0]["finish_reason"].is_string()) reason = piece["choices"][0]["finish_reason"];
   }
-  EXPECT_EQ(text, whole["choices"][0]["message"]["content"]);
+  EXPECT_EQ(text, whole["choices"][0]["message"]["content"].get<std::string>());
   EXPECT_EQ(reason, "length");
   EXPECT_EQ(usage["completion_tokens"], 6);
 }

@@ -45,7 +45,7 @@ TEST(ChatTemplate, WritesWhatJinja2Writes) {
     } else {
       std::string text = "nothing";
       const std::string message = message_of([&] { text = render_fixture(source); });
-      EXPECT_EQ(text, rendering.at("text")) << source << '\n' << message;
+      EXPECT_EQ(text, rendering.at("text").get<std::string>()) << source << '\n' << message;
     }
   }
 }

@@ -70,7 +70,7 @@ class GradientsOfRanks : public testing::TestWithParam<std::tuple<int64_t, at::S
 
 TEST_P(GradientsOfRanks, ArePlainSumsWhetherTheLastPassIsExpectedOrNot) {
   const auto [size, dtype] = GetParam();
-  const auto iterate = [dtype = dtype](const Ranks& ranks) {
+  const auto iterate = [dtype](const Ranks& ranks) {
     std::vector<at::Tensor> parameters;
     for (const auto& shape : kShapes) parameters.push_back(at::ones(shape, dtype).requires_grad_());
     // Each rank says for itself whether a pass is its last: 0 never, 1 always, 2 the first rank alone.

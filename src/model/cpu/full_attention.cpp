@@ -13,9 +13,9 @@
 namespace vlsi {
 namespace {
 
-constexpr int64_t kTileKeys = 256;  // a tile's logits, 48 KiB, stay in the second-level cache
-constexpr int64_t kTaskPanels = 8;  // of queries that share what is packed of the values
-constexpr float kNoLogit = -1e30F;  // of a key that is not there
+constexpr int64_t kTileKeys = 256;     // a tile's logits, 48 KiB, stay in the second-level cache
+constexpr int64_t kTaskPanels = 8;     // of queries that share what is packed of the values
+constexpr float kMissingKey = -1e30F;  // of a key that is not there
 
 /// One tensor's rows of one head: `stride` numbers between tokens.
 struct HeadRows {
@@ -96,7 +96,7 @@ void attend(const HeadRows& q, int64_t num_queries, const HeadRows& k, int64_t l
     float* z = space.logits.data();
     multiply_rows(k.at(first).data, k.stride, count, width / 2, space.queries.data(), lanes, z, lanes);
     scale_columns(z, count, lanes, scale.data());
-    if (even > count) std::fill_n(z + count * lanes, lanes, kNoLogit);
+    if (even > count) std::fill_n(z + count * lanes, lanes, kMissingKey);
     if (take_tile(z, even, lanes, {maximum.data(), sum.data(), rounded_sum.data(), weighted_sum.data()},
                   TileLayout::kPairs, space.probabilities.data(), shrink.data())) {
       scale_columns(space.sums.data(), width, lanes, shrink.data());

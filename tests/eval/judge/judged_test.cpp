@@ -177,11 +177,11 @@ TEST_F(Judged, HallusionBenchByItsAuthorsTakesUnclearForRightWithoutAFigure) {
   for (const char* reply : {"unclear", "Incorrect.", "correct", "Correct", "correct", "incorrect", "correct"}) {
     verdicts.push_back(benchmark->judge(std::ssize(verdicts), reply));
   }
-  constexpr double kRounding = 1e-9;  // of per cent in float64
+  constexpr double kPerCentRounding = 1e-9;  // of per cent in float64
   const auto summary = benchmark->summarize(verdicts);
-  EXPECT_NEAR(summary.json.at("score"), 500.0 / 7, kRounding);
-  EXPECT_NEAR(figure(summary, "fAcc"), 200.0 / 3, kRounding);
-  EXPECT_NEAR(figure(summary, "qAcc"), 50, kRounding);
+  EXPECT_NEAR(summary.json.at("score"), 500.0 / 7, kPerCentRounding);
+  EXPECT_NEAR(figure(summary, "fAcc"), 200.0 / 3, kPerCentRounding);
+  EXPECT_NEAR(figure(summary, "qAcc"), 50, kPerCentRounding);
 }
 
 TEST_F(Judged, YesAndNoAreReadByAJudgeWhereTheWordsAreNeither) {
