@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "runs" / "study"))
 import collect  # noqa: E402
+import tables  # noqa: E402
 
 
 class Collect(unittest.TestCase):
@@ -43,6 +44,16 @@ class Collect(unittest.TestCase):
         self.assertEqual(kept["rows"][1]["least_seen"], 4.16)
         self.assertEqual(kept["rows"][1]["seeds_interval"], [-1.95, 4.42])
         self.assertIsNone(kept["rows"][1]["questions_interval"])
+
+    def test_prints_a_verdict_where_both_intervals_agree(self):
+        row = {"title": "Other", "n": 6, "accuracy": 51.24, "deviation": 0.5, "kinds": {"chain": 99.6, "end-2": 20.0, "end-3": 9.0},
+               "difference": -1.26, "seeds_interval": [-2.0, -0.5], "questions_interval": [-2.5, -0.1], "least_seen": 1.02, "seconds": 8.1,
+               "mib": 300}
+        self.assertEqual(tables.cells(row), ["Other", "6", "51.2 ± 0.5", "100", "20", "9", "-1.3", "-2.0 to -0.5", "-2.5 to -0.1", "-", "1.0",
+                                             "8", "300"])
+        self.assertEqual(tables.verdict(row | {"questions_interval": [-2.5, 0.1]}), "")
+        self.assertEqual(tables.verdict(row | {"seeds_interval": [0.1, 2.0]}), "")
+        self.assertEqual(tables.verdict(row | {"seeds_interval": [0.1, 2.0], "questions_interval": [0.2, 1.0]}), "+")
 
     def test_needs_tables(self):
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()) as err:

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The tables of docs/study.md: what collect.py keeps, in Markdown, with a verdict on every difference.
+
+    tables.py [RESULTS.json] [FILE...]      by default results.json beside this script, all its files
+
+A difference is "seen" where both 95 % intervals leave out zero: `+` above the baseline, `-` below it. Needs the standard library only.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+KINDS = ("chain", "end-2", "end-3")
+HEAD = ["", "n", "accuracy, %", *(f"`{kind}`" for kind in KINDS), "difference", "95 % over seeds", "over questions", "seen", "least seen",
+        "seconds", "MiB"]
+
+
+def interval(ends):
+    return "–" if ends is None else f"{ends[0]:+.1f} to {ends[1]:+.1f}"
+
+
+def verdict(row):
+    """`+` or `-` where both intervals leave out zero, on the same side."""
+    ends = [row["seeds_interval"], row["questions_interval"]]
+    if None in ends:
+        return ""
+    return "+" if all(low > 0 for low, _ in ends) else "-" if all(high < 0 for _, high in ends) else ""
+
+
+def cells(row):
+    spread = "" if row["deviation"] is None else f" ± {row['deviation']:.1f}"
+    found = [row["title"], str(row["n"]), f"{row['accuracy']:.1f}{spread}", *(f"{row['kinds'][kind]:.0f}" for kind in KINDS)]
+    if "difference" in row:
+        least = row["least_seen"]
+        found += [f"{row['difference']:+.1f}", interval(row["seeds_interval"]), interval(row["questions_interval"]), verdict(row),
+                  "–" if least is None else f"{least:.1f}"]
+    else:
+        found += [""] * 5
+    return found + [f"{row['seconds']:.0f}", str(row["mib"])]
+
+
+def markdown(name, table, several):
+    which = f", {table['evaluation']}" if several else ""
+    lines = [f"`{name}`{which}, differences to *{table['baseline']}*:", "", HEAD, ["---"] * len(HEAD), *map(cells, table["rows"]), ""]
+    return "\n".join(line if isinstance(line, str) else "| " + " | ".join(line) + " |" for line in lines)
+
+
+def main(arguments):
+    path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent / "results.json"
+    files = json.loads(path.read_text())["files"]
+    names = arguments[1:] or list(files)
+    unknown = [name for name in names if name not in files]
+    if unknown:
+        print(f"tables: {path}: has no '{unknown[0]}', expected some of {', '.join(files)}", file=sys.stderr)
+        return 2
+    for name in names:
+        for table in files[name]:
+            print(markdown(name, table, len(files[name]) > 1))
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] in (["--help"], ["-h"]):
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1:]))
