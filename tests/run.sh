@@ -24,5 +24,5 @@ cmake --build --preset "$preset"
 [ "$build_only" = 0 ] || exit 0
 [ "$preset" = asan ] || cmake --build --preset "$preset" --target bench
 python3 tests/headers_alone.py "build/$preset"
-# (More than the cores that there are: many wait, for other programs or for time to pass.)
-ctest --test-dir "build/$preset" --output-on-failure -j $(($(nproc) * 3 / 2))
+# (Twice the cores that there are: many wait, for other programs or for time to pass.)
+ctest --test-dir "build/$preset" --output-on-failure -j $(($(nproc) * 2))

@@ -53,14 +53,19 @@ struct Surroundings {
   bool executed = false;                                // loaded anew, also where a fork does
 };
 
-/// A started program. It is forked from the tests, which have LibTorch loaded already: that takes a quarter of a
-/// second, a thousand times. A study is executed, for it starts its own executable.
+/// A started program. Where the tests themselves do nothing with LibTorch (VLSI_TESTS_FORK), it is forked from them,
+/// who have it loaded already: that takes a quarter of a second, a thousand times. A study is executed, for it starts
+/// its own executable.
 class Program {
  public:
   explicit Program(const Arguments& arguments, const Surroundings& surroundings = {}) {
     const auto program = surroundings.program.empty() ? std::string(VLSI_BUILD_DIR) + "/vlsi" : surroundings.program;
+#ifdef VLSI_TESTS_FORK
     const bool executed = surroundings.executed || surroundings.obeys_permissions || !surroundings.program.empty() ||
                           (!arguments.empty() && arguments[0] == "study");
+#else
+    constexpr bool executed = true;
+#endif
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
