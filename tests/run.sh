@@ -14,7 +14,7 @@ for argument in "$@"; do
   esac
 done
 [ "${VLSI_TORCH:-cpu}" = cpu ] || preset=$VLSI_TORCH
-echo "tests/run.sh: set-up (once, about 2 minutes), build (about 4 minutes the first time), tests (about 3 minutes)"
+echo "tests/run.sh: set-up (once, about 2 minutes), build (4 to 6 minutes the first time), headers, benchmarks and tests (about 7)"
 
 if [ "$build_only" = 0 ]; then bash cmake/setup.sh tests; else bash cmake/setup.sh; fi
 python3 tests/data/qwen2/make_tokenizer.py build/test-data/qwen2
