@@ -108,7 +108,7 @@ const fs::path& middle_model(const std::string& dtype) {
   auto config = Json::parse(content_of(tiny("student.json")));
   config.update({{"hidden_size", 1024},
                  {"intermediate_size", 4096},
-                 {"num_hidden_layers", 2},
+                 {"num_hidden_layers", 4},
                  {"num_attention_heads", 8},
                  {"vocab_size", 4000}});
   config["vision_config"]["hidden_size"] = 1024;
