@@ -66,7 +66,7 @@ def chains(headers):
 
 
 def compiler_of(build):
-    """GCC, which reads headers in half of Clang's time, with the tests' flags, without precompiled headers, optimisation and outputs."""
+    """GCC, which every build has, with the flags of the tests, without precompiled headers, optimisation and outputs."""
     commands = json.loads((build / "compile_commands.json").read_text())
     command = next(shlex.split(c["command"]) for c in commands if "base_tests.dir" in c["command"] and "cmake_pch" not in c["file"])
     start = next(i for i, word in enumerate(command) if re.search(r"(\+\+|clang\+\+)[-0-9.]*$", word))

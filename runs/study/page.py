@@ -33,8 +33,8 @@ def spread(value, digits=1, unit=1):
     return text if value["deviation"] is None else f"{text} ± {value['deviation'] / unit:.{digits}f}"
 
 
-def interval(ends):
-    return "-" if ends is None else f"{ends[0]:+.2f} to {ends[1]:+.2f}"
+def interval(ends, digits=2):
+    return "-" if ends is None else f"{ends[0]:+.{digits}f} to {ends[1]:+.{digits}f}"
 
 
 def table_html(cells):

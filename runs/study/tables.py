@@ -10,13 +10,11 @@ import json
 import sys
 from pathlib import Path
 
+from page import interval
+
 KINDS = ("chain", "end-2", "end-3")
 HEAD = ["", "n", "accuracy, %", *(f"`{kind}`" for kind in KINDS), "difference", "95 % over seeds", "over questions", "seen", "least seen",
         "seconds", "MiB"]
-
-
-def interval(ends):
-    return "–" if ends is None else f"{ends[0]:+.1f} to {ends[1]:+.1f}"
 
 
 def verdict(row):
@@ -32,7 +30,7 @@ def cells(row):
     found = [row["title"], str(row["n"]), f"{row['accuracy']:.1f}{spread}", *(f"{row['kinds'][kind]:.0f}" for kind in KINDS)]
     if "difference" in row:
         least = row["least_seen"]
-        found += [f"{row['difference']:+.1f}", interval(row["seeds_interval"]), interval(row["questions_interval"]), verdict(row),
+        found += [f"{row['difference']:+.1f}", interval(row["seeds_interval"], 1), interval(row["questions_interval"], 1), verdict(row),
                   "–" if least is None else f"{least:.1f}"]
     else:
         found += [""] * 5

@@ -14,10 +14,16 @@ extern "C" int omp_get_num_threads();
 extern "C" int omp_get_thread_num();
 
 namespace vlsi {
-
 namespace {
 
 using Body = std::function<void(int64_t, int64_t)>;
+
+/// Calls the body as the thread of that number, inside a parallel region.
+void run_as(int64_t thread, const Body& body, int64_t first, int64_t last) {
+  const at::internal::ThreadIdGuard number(static_cast<int>(thread));
+  const c10::ParallelGuard inside(true);
+  body(first, last);
+}
 
 /// A loop that every thread of the pool runs a piece of.
 struct Loop {
@@ -33,9 +39,7 @@ struct Loop {
     const int64_t first = begin + thread * size;
     if (first >= end) return;
     try {
-      const at::internal::ThreadIdGuard number(static_cast<int>(thread));
-      const c10::ParallelGuard inside(true);
-      body(first, std::min(end, first + size));
+      run_as(thread, body, first, std::min(end, first + size));
     } catch (...) {
       if (!failed.test_and_set()) error = std::current_exception();
     }
@@ -48,9 +52,7 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, const Body& body) {
   if (begin >= end) return;
   at::internal::lazy_init_num_threads();
   if (end - begin <= std::max<int64_t>(grain, 1) || at::in_parallel_region() || at::get_num_threads() == 1) {
-    const at::internal::ThreadIdGuard number(0);
-    const c10::ParallelGuard inside(true);
-    body(begin, end);
+    run_as(0, body, begin, end);
     return;
   }
   Loop loop{begin, end, grain, body};
@@ -58,7 +60,7 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, const Body& body) {
   if (loop.error) std::rethrow_exception(loop.error);
 }
 
-void parallel_for_taken(int64_t begin, int64_t end, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
+void parallel_for_taken(int64_t begin, int64_t end, int64_t grain, const Body& body) {
   const int64_t workers = std::min(num_threads(), (end - begin + grain - 1) / grain);
   std::atomic<int64_t> next{begin};
   parallel_for(0, workers, 1, [&](int64_t, int64_t) {

@@ -27,9 +27,10 @@ PicturePatches RecentPictures::of(const Content& content, size_t num_pictures,
   const auto num_bytes = [](const PicturePatches& one) { return static_cast<int64_t>(one.rows.nbytes()); };
   if (num_bytes(patches) > capacity_bytes_) return patches;
   const std::scoped_lock lock(mutex_);
-  if (places_.contains(*key)) return patches;  // another thread was as fast
+  const auto [place, is_new] = places_.try_emplace(*key);
+  if (!is_new) return patches;  // another thread was faster
   entries_.push_front({*key, patches});
-  places_.emplace(*key, entries_.begin());
+  place->second = entries_.begin();
   size_bytes_ += num_bytes(patches);
   while (size_bytes_ > capacity_bytes_) {
     size_bytes_ -= num_bytes(entries_.back().patches);
