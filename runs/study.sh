@@ -53,7 +53,7 @@ if [ $quick = 0 ]; then
 fi
 for file in "${files[@]}"; do run "$file"; done
 python3 runs/study/page.py $out
-python3 runs/study/collect.py $out $out/collected.json  # runs/study/results.json is such a file
+python3 runs/study/collect.py $out $out/collected.json  # runs/study/results has such files
 echo "study: the page is $out/study.html"
 if [ ${#failed[@]} -gt 0 ]; then
   echo "study: not everything was made of: ${failed[*]}; the same command tries again" >&2

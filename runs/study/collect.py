@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What was found, small enough to keep: of every file and variant its number of seeds, accuracy, difference, intervals, time and memory.
 
-    collect.py STUDY_OUT [RESULTS.json]
+    collect.py STUDY_OUT RESULTS.json
 
-Reads STUDY_OUT/tables/*.json (vlsi study --format json), and the gate's text where it is there; writes RESULTS.json, by default
-results.json beside this script. `least_seen` is a row's power: the difference to the baseline, in points, that its
+Reads STUDY_OUT/tables/*.json (vlsi study --format json), the gate's text where it is there, and of the stages by which programs they
+were run; writes RESULTS.json (results/ beside this script holds one of each run). `least_seen` is a row's power: the difference to the baseline, in points, that its
 seeds would have seen with 80 %, were the deviation over seeds that of the differences that were found. Needs the standard library only.
 """
 
@@ -39,9 +39,19 @@ def row_of(row):
     return found | {"seconds": rounded(row["seconds"]["mean"], 1), "mib": round(row["peak_memory_bytes"]["mean"] / 2**20)}
 
 
+def programs_of(out):
+    """What ran the stages: compiler, LibTorch, processor features; more than one where a study was made in pieces."""
+    found = set()
+    for path in (out / "stages").glob("*/stage.json"):
+        stage = json.loads(path.read_text())
+        program = stage["program"]
+        found.add(f"{program['compiler']}, LibTorch {program['libtorch']}, {stage['processor']}, {program['vector_instructions']}")
+    return sorted(found)
+
+
 def collect(out):
     gate = out / "gate.txt"
-    found = {"gate": gate.read_text().splitlines() if gate.exists() else [], "files": {}}
+    found = {"programs": programs_of(out), "gate": gate.read_text().splitlines() if gate.exists() else [], "files": {}}
     for path in sorted((out / "tables").glob("*.json")):
         found["files"][path.stem] = [{"evaluation": table["evaluation"], "baseline": table["baseline"],
                                       "rows": [row_of(row) for row in table["rows"]]} for table in json.loads(path.read_text())]
@@ -50,7 +60,7 @@ def collect(out):
 
 def text_of(found):
     """A line a row."""
-    lines = ["{", f' "gate": {json.dumps(found["gate"], indent=2)},', ' "files": {']
+    lines = ["{", f' "programs": {json.dumps(found["programs"])},', f' "gate": {json.dumps(found["gate"], indent=2)},', ' "files": {']
     files = []
     for name, tables in found["files"].items():
         parts = []
@@ -70,6 +80,6 @@ def main(out, results):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) == 3 else Path(__file__).resolve().parent / "results.json"))
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tables of docs/study.md: what collect.py keeps, in Markdown, with a verdict on every difference.
 
-    tables.py [RESULTS.json] [FILE...]      by default results.json beside this script, all its files
+    tables.py RESULTS.json [FILE...]      by default all its files
 
 A difference is "seen" where both 95 % intervals leave out zero: `+` above the baseline, `-` below it. Needs the standard library only.
 """
@@ -44,7 +44,7 @@ def markdown(name, table, several):
 
 
 def main(arguments):
-    path = Path(arguments[0]) if arguments else Path(__file__).resolve().parent / "results.json"
+    path = Path(arguments[0])
     files = json.loads(path.read_text())["files"]
     names = arguments[1:] or list(files)
     unknown = [name for name in names if name not in files]
@@ -58,6 +58,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["--help"], ["-h"]):
+    if sys.argv[1:2] in ([], ["--help"], ["-h"]):
         sys.exit(__doc__)
     sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,5 @@
 #include "train/adamw_update.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 

@@ -114,19 +114,18 @@ TEST(Study, ThatIsStoppedPassesItOnAndGoesOn) {
 }
 
 TEST(Study, AsksNoQuestionAgainOfAnEvaluationThatWasStopped) {
-  const Folder folder;
-  const auto study = write_study(folder);
-  ASSERT_EQ(vlsi_program({"study", study}).status, 0);
+  const auto& folder = undisturbed_study();
+  const auto found = found_in(folder / "out");
   // As if it had been killed before it judged the answers.
   const auto evaluation = fs::canonical(folder / "out/seed-1/student-train");
   fs::remove(evaluation / "stage.json");
   fs::remove(evaluation / "results.json");
   const auto asked = fs::last_write_time(evaluation / "answers/000000.json");
-  const auto result = vlsi_program({"study", study});
+  const auto result = vlsi_program({"study", write_study(folder)});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_NE(content_of(evaluation / "log.txt").find("questions are answered in"), std::string::npos);
   EXPECT_TRUE(fs::last_write_time(evaluation / "answers/000000.json") == asked);
-  expect_the_undisturbed_end(folder);
+  EXPECT_EQ(found_in(folder / "out"), found);
 }
 
 TEST(Study, GoesOnBesideARunThatFails) {

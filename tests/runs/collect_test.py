@@ -33,8 +33,13 @@ class Collect(unittest.TestCase):
             (out / "tables").mkdir()
             (out / "tables" / "main.json").write_text(json.dumps([table]))
             (out / "gate.txt").write_text("seed-1: open\n")
+            for stage, compiler in (("a", "Clang 19.1.7"), ("b", "Clang 19.1.7"), ("c", "GNU 12.2.0")):
+                (out / "stages" / stage).mkdir(parents=True)
+                program = {"compiler": compiler, "libtorch": "2.13.0", "vector_instructions": "AVX512"}
+                (out / "stages" / stage / "stage.json").write_text(json.dumps({"processor": "CPU", "program": program}))
             self.assertEqual(collect.main(out, out / "results.json"), 0)
             found = json.loads((out / "results.json").read_text())
+        self.assertEqual(found["programs"], ["Clang 19.1.7, LibTorch 2.13.0, CPU, AVX512", "GNU 12.2.0, LibTorch 2.13.0, CPU, AVX512"])
         self.assertEqual(found["gate"], ["seed-1: open"])
         (kept,) = found["files"]["main"]
         self.assertEqual(kept["baseline"], "base")
