@@ -63,17 +63,17 @@ def stages(out, here, tenths):
         ("vision tower: init", init("vision")),
         ("vision tower", run("finetune", "vision", "vision", finetune=1000)),
         ("teacher: init", init("teacher", "--vision-from", here / "vision/model")),
-        ("student: init", init("student", "--vision-from", here / "vision/model")),
         ("teacher", run("finetune", "teacher", "teacher", finetune=1000)),
+        ("student: init", init("student", "--cut-from", here / "teacher/model")),
         ("student", run("finetune", "student", "student", finetune=300)),
         ("verbalization", run("distill", "verbalize", "verbalize", verbalize=600)),
         ("teacher's answers", ["answer", "--model", here / "teacher/model", "--data", out / "data/some-train.json", *images,
                                "--out", here / "answers/answers.json", "--max-new-tokens", "4"]),
-        ("VLsI", run("distill", "vlsi", "vlsi", interact=400, finetune=60)),
-        ("fine-tuning only", run("finetune", "vlsi", "sft", finetune=460)),
-        ("last-layer distillation", run("distill", "vlsi", "last-layer", interact=400, finetune=60)
+        ("VLsI", run("distill", "vlsi", "vlsi", interact=700, finetune=60)),
+        ("fine-tuning only", run("finetune", "vlsi", "sft", finetune=760)),
+        ("last-layer distillation", run("distill", "vlsi", "last-layer", interact=700, finetune=60)
          + ["--set", "interact.intermediate_loss=none"]),
-        ("random matches", run("distill", "vlsi", "vlsi-random", interact=400, finetune=60)
+        ("random matches", run("distill", "vlsi", "vlsi-random", interact=700, finetune=60)
          + ["--set", "interact.matching.temperature=1e9"]),
         ("evaluation, teacher", evaluate("teacher")),
         ("evaluation, student", evaluate("vlsi")),

@@ -25,7 +25,7 @@ IMAGES = ROOT / ".deps/easy-vqa/easy_vqa/data"
 PHASES = [
     ("fine-tune the teacher", 1000, "finetune", "teacher", "finetune", {},
      ["--phase", "finetune", "--model", SEED / "teacher-start/model", "--train", "decoder,embeddings", "--data", OUT / "data/train.json"]),
-    ("fine-tune the student", 300 + 460 + 3 * 60, "finetune", "student", "finetune", {},
+    ("fine-tune the student", 300 + 760 + 3 * 60, "finetune", "student", "finetune", {},
      ["--phase", "finetune", "--model", SEED / "student-start/model", "--train", "decoder,embeddings", "--learning-rate", "2e-3",
       "--data", OUT / "data/labelled.json"]),
     ("verbalize the student", 600, "distill", "verbalize", "verbalize-student", {},
@@ -34,7 +34,7 @@ PHASES = [
     ("verbalize the teacher", 600, "distill", "verbalize", "verbalize-teacher", {},
      ["--phase", "verbalize", "--model", SEED / "teacher/model", "--layers", "1,2,3,4,6", "--learning-rate", "2e-3",
       "--data", OUT / "data/train.json"]),
-    ("interact", 2 * 400 + 460, "distill", "vlsi", "interact", {"finetune.iterations": 0},
+    ("interact", 2 * 700 + 760, "distill", "vlsi", "interact", {"finetune.iterations": 0},
      ["--phase", "interact", "--model", SEED / "student/model", "--teacher", SEED / "teacher/model", "--layers", "1,3,5",
       "--teacher-layers", "1,2,3,4,6", "--data", SEED / "answers/answers.json"]),
 ]
