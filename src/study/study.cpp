@@ -66,11 +66,30 @@ void check_seeds(const StudyConfig& study, const std::string& place) {
   if (unique.size() < study.seeds.size()) fail(place, ": key 'seeds' has one of them twice");
 }
 
+/// The file's keys, and those that it leaves to the one that it extends. Each file is read alone first, so that an
+/// error names it.
+StudyConfig read_study(YAML::Node root, const std::string& place) {
+  auto study = read_settings<StudyConfig>(root, place);
+  const auto extended = study.extends;
+  if (extended.empty()) return study;
+  if (!std::filesystem::exists(extended))
+    fail(place, ": key 'extends' is '", extended.string(), "': there is no such file");
+  const auto base = load_yaml(extended, {});
+  if (!read_settings<StudyConfig>(base, extended.string()).extends.empty())
+    fail(place, ": key 'extends' is '", extended.string(),
+         "', which extends another one itself, expected a whole study");
+  for (const auto& item : base) {
+    const auto& key = item.first.Scalar();
+    if (!root[key]) root[key] = item.second;
+  }
+  return read_settings<StudyConfig>(root, place);
+}
+
 }  // namespace
 
 StudyConfig load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   const auto place = path.string();
-  auto study = read_settings<StudyConfig>(load_yaml(path, overrides), place);
+  auto study = read_study(load_yaml(path, overrides), place);
   if (study.out.empty()) fail(place, ": key 'out' is missing: name the study's folder");
   check_seeds(study, place);
   const auto stages = names_of(study.stages, "stages", place);

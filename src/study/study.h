@@ -78,7 +78,7 @@ void fields(Visitor& v, EvaluationConfig& c) {
 }
 
 struct StudyConfig {
-  std::filesystem::path out;
+  std::filesystem::path extends, out;
   std::vector<uint64_t> seeds;
   std::string base, baseline;
   int64_t threads = 0, cores = 0;
@@ -90,6 +90,7 @@ struct StudyConfig {
 
 template <class Visitor>
 void fields(Visitor& v, StudyConfig& c) {
+  v("extends", c.extends, "another study's file, whose keys hold where this one has none");
   v("out", c.out, "the study's folder");
   v("seeds", c.seeds, "every variant is made with each of them");
   v("base", c.base, "the stage that variants are of, where they name no other");
@@ -102,8 +103,9 @@ void fields(Visitor& v, StudyConfig& c) {
   v("evaluate", c.evaluate, "[{name, options}, ...]: of every variant");
 }
 
-/// Reads a study's YAML with `--set` overrides, fills in what is left to defaults, and checks that names are unique and
-/// known. Error for unknown keys, wrong types, and what contradicts.
+/// Reads a study's YAML with `--set` overrides, takes the keys that it has not from the file that it `extends`, fills
+/// in what is left to defaults, and checks that names are unique and known. Error for unknown keys, wrong types, what
+/// contradicts, and a file to extend that extends another itself.
 StudyConfig load_study(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
 /// A value of a setting that begins with the name of a stage, as "$teacher/model".

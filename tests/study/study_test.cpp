@@ -79,6 +79,27 @@ TEST(Study, RefusesAChangeOfAVariantsOwnStage) {
   expect_error([&] { folder.load({variant + "word}]}]"}); }, {"variant 'last'", "'word'", "did you mean 'words'"});
 }
 
+TEST(Study, TakesWhatItLeavesOutFromTheFileThatItExtends) {
+  const StudyFolder folder;
+  folder.write("more.yaml", "extends: DIR/study.yaml\nbaseline: mlp\nvariants: [{name: mlp}, {name: vlsi}]\n");
+  const auto more = (folder / "more.yaml").string();
+  const auto study = load_study(more, {"seeds=[5]"}), base = folder.load();
+  EXPECT_EQ(study.out, base.out);
+  EXPECT_EQ(study.base, "distilled");
+  EXPECT_EQ(study.stages.size(), base.stages.size());
+  EXPECT_EQ(study.evaluate[0].options, base.evaluate[0].options);
+  EXPECT_EQ(study.baseline, "mlp");
+  ASSERT_EQ(study.variants.size(), 2U) << "its own, not added to the other's";
+  EXPECT_EQ(study.variants[1].title, "vlsi");
+  EXPECT_EQ(study.seeds, std::vector<uint64_t>{5});
+
+  expect_error([&] { load_study(more, {"extends=none.yaml"}); }, {"more.yaml", "'extends' is 'none.yaml'", "no such"});
+  expect_error([&] { load_study(more, {"extends=" + more}); },
+               {"more.yaml", "'extends'", "extends another one itself"});
+  folder.change("study.yaml", "cores: 2", "core: 2");
+  expect_error([&] { load_study(more, {}); }, {"study.yaml", "line 6", "'core' is unknown"});
+}
+
 TEST(StageReference, IsWhatBeginsWithADollar) {
   EXPECT_FALSE(StageReference::parse("teacher/model"));
   EXPECT_FALSE(StageReference::parse(""));
