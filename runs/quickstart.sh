@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 [[ "$seeds" =~ ^[1-9][0-9]?$ ]] || { echo "quickstart: --seeds is '$seeds', expected 1 to 99" >&2; exit 2; }
-echo "quickstart: set-up and build take about 6 minutes the first time; then about 9 minutes a seed on two cores" >&2
+echo "quickstart: set-up and build take about 6 minutes the first time; then about 13 minutes a seed on two cores" >&2
 
 bash cmake/setup.sh
 mkdir -p build
