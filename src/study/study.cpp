@@ -72,7 +72,8 @@ StudyConfig read_study(YAML::Node root, const std::string& place) {
   auto study = read_settings<StudyConfig>(root, place);
   const auto extended = study.extends;
   if (extended.empty()) return study;
-  if (!std::filesystem::exists(extended))
+  std::error_code error;  // what is there but cannot be read is told when it is opened
+  if (!std::filesystem::exists(extended, error) && !error)
     fail(place, ": key 'extends' is '", extended.string(), "': there is no such file");
   const auto base = load_yaml(extended, {});
   if (!read_settings<StudyConfig>(base, extended.string()).extends.empty())

@@ -116,8 +116,15 @@ TEST(Study, ThatIsStoppedPassesItOnAndGoesOn) {
 TEST(Study, AsksNoQuestionAgainOfAnEvaluationThatWasStopped) {
   const auto& folder = undisturbed_study();
   const auto found = found_in(folder / "out");
-  // As if it had been killed before it judged the answers.
   const auto evaluation = fs::canonical(folder / "out/seed-1/student-train");
+  // Of every other stage: its model, its metrics, its log.
+  const auto files_of_others = [&] {
+    auto files = files_in(folder / "out/stages");
+    std::erase_if(files, [&](const auto& file) { return file.first.starts_with(evaluation.filename().string()); });
+    return files;
+  };
+  const auto others = files_of_others();
+  // As if it had been killed before it judged the answers.
   fs::remove(evaluation / "stage.json");
   fs::remove(evaluation / "results.json");
   const auto asked = fs::last_write_time(evaluation / "answers/000000.json");
@@ -126,6 +133,8 @@ TEST(Study, AsksNoQuestionAgainOfAnEvaluationThatWasStopped) {
   EXPECT_NE(content_of(evaluation / "log.txt").find("questions are answered in"), std::string::npos);
   EXPECT_TRUE(fs::last_write_time(evaluation / "answers/000000.json") == asked);
   EXPECT_EQ(found_in(folder / "out"), found);
+  EXPECT_FALSE(others.empty());
+  EXPECT_TRUE(files_of_others() == others) << "what was done is done again";
 }
 
 TEST(Study, GoesOnBesideARunThatFails) {

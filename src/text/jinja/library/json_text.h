@@ -10,7 +10,7 @@
 namespace vlsi {
 
 struct JsonTextOptions {
-  bool ensure_ascii = false;          // characters outside ASCII as \uXXXX
+  bool ensure_ascii = false;          // characters outside ASCII are escaped: \u and four digits
   std::optional<std::string> indent;  // of a level; without one, all is one line
   std::string item_separator = ", ", key_separator = ": ";
   bool sort_keys = false;
