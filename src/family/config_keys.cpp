@@ -191,6 +191,21 @@ OrderedJson decoder_sizes_json(const TextConfig& text) {
           {"vocab_size", text.vocab_size}};
 }
 
+OrderedJson qwen2_decoder_json(const ModelConfig& config, const std::string& dtype) {
+  auto json = decoder_sizes_json(config.text);
+  json.update(OrderedJson{{"attention_dropout", 0.0},
+                          {"bos_token_id", config.bos_token_id},
+                          {"eos_token_id", token_ids_json(config.eos_token_ids)},
+                          {"initializer_range", config.initializer_range},
+                          {"max_window_layers", config.text.num_hidden_layers},
+                          {"sliding_window", config.text.max_position_embeddings},
+                          {"tie_word_embeddings", config.text.tie_word_embeddings},
+                          {"torch_dtype", dtype},
+                          {"use_cache", true},
+                          {"use_sliding_window", false}});
+  return json;
+}
+
 OrderedJson number_json(double value) {
   return value == std::floor(value) ? OrderedJson(static_cast<int64_t>(value)) : OrderedJson(value);
 }

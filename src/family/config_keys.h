@@ -77,11 +77,20 @@ std::optional<std::vector<int64_t>> find_token_ids(const Json& json, const std::
 /// The other way round: a single id as a number.
 OrderedJson token_ids_json(const std::vector<int64_t>& ids);
 
+/// What `Own`'s family keeps of `config`; std::bad_cast for a configuration of another family.
+template <class Own>
+const Own& own_config(const ModelConfig& config) {
+  return dynamic_cast<const Own&>(*config.own);
+}
+
 /// The token ids and the initial deviation that every family has.
 void read_general_keys(const ConfigKeys& keys, ModelConfig& config);
 
 /// What every layout calls a decoder's sizes alike: the keys from hidden_act to vocab_size, without rotation and ties.
 OrderedJson decoder_sizes_json(const TextConfig& text);
+/// What the files of families with Qwen2's decoder say of it: its sizes, token ids, ties and number type, and that no
+/// layer attends to a window.
+OrderedJson qwen2_decoder_json(const ModelConfig& config, const std::string& dtype);
 /// As files have it: 4, not 4.0.
 OrderedJson number_json(double value);
 

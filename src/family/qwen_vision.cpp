@@ -34,6 +34,22 @@ void read_qwen_tokens(const ConfigKeys& keys, const ModelConfig& config, QwenVis
   }
 }
 
+OrderedJson qwen_vision_json(const QwenVision& vision) {
+  return {{"depth", vision.depth},
+          {"in_channels", vision.in_channels},
+          {"num_heads", vision.num_heads},
+          {"patch_size", vision.patch_size},
+          {"spatial_merge_size", vision.spatial_merge_size},
+          {"temporal_patch_size", vision.temporal_patch_size}};
+}
+
+OrderedJson qwen_tokens_json(const ModelConfig& config, const QwenVision& vision) {
+  return {{"image_token_id", config.image_token_id},
+          {"video_token_id", vision.video_token_id},
+          {"vision_end_token_id", vision.vision_end_token_id},
+          {"vision_start_token_id", vision.vision_start_token_id}};
+}
+
 void check_qwen_vision(const QwenVision& vision, const TextConfig& text, const char* width_key, const char* out_key,
                        const std::string& place) {
   check_divides(vision.num_heads, "num_heads", vision.width(), width_key, place);

@@ -42,6 +42,9 @@ struct QwenVision : FamilyConfig {
 void read_qwen_vision(const ConfigKeys& keys, QwenVision& vision);
 /// The ids at the top of config.json. Error for ids without a row in the embedding.
 void read_qwen_tokens(const ConfigKeys& keys, const ModelConfig& config, QwenVision& vision, const std::string& place);
+/// The same keys, written.
+OrderedJson qwen_vision_json(const QwenVision& vision);
+OrderedJson qwen_tokens_json(const ModelConfig& config, const QwenVision& vision);
 /// Error unless heads share the width, their halves can be rotated, and the merger gives the decoder's width under the
 /// name `out_key`.
 void check_qwen_vision(const QwenVision& vision, const TextConfig& text, const char* width_key, const char* out_key,

@@ -99,7 +99,7 @@ inline std::vector<PictureShape> picture_shapes(const SafetensorsFile& file, con
     shapes.push_back(shape_of({grids[i], grids[i + 1], grids[i + 2]}, /*merge=*/2));
   if (sizes.empty()) return shapes;
   const auto model = load_model_config(directory);
-  const auto& config = llava_onevision_config(model);
+  const auto& config = own_config<LlavaOnevisionConfig>(model);
   for (size_t i = 0; i < sizes.size(); i += 2)
     shapes.push_back(sizes.size() > 2 ? shape_of_view(config) : shape_of_grid({sizes[i], sizes[i + 1]}, config));
   return shapes;

@@ -101,7 +101,7 @@ int64_t peak_resident_bytes(const std::function<void()>& action) {
 ModelConfig large_config() {
   auto config = load_model_config(fixtures::directory("untied"));
   config.text.hidden_size = 1024;
-  const auto own = std::make_shared<Qwen2VlConfig>(qwen2_vl_config(config));
+  const auto own = std::make_shared<Qwen2VlConfig>(own_config<Qwen2VlConfig>(config));
   own->hidden_size = 1024;
   config.own = own;
   config.text.intermediate_size = 3840;

@@ -1,7 +1,5 @@
 #include "family/llava_onevision/config.h"
 
-#include <c10/util/Exception.h>
-
 #include <charconv>
 
 #include "base/quoted.h"
@@ -128,31 +126,9 @@ void read_nested(const Json& json, const std::string& place, LlavaOnevisionConfi
 }
 
 OrderedJson written_text(const ModelConfig& config, const std::string& dtype) {
-  const auto& text = config.text;
-  return {
-      {"architectures", {"Qwen2ForCausalLM"}},
-      {"attention_dropout", 0.0},
-      {"bos_token_id", config.bos_token_id},
-      {"eos_token_id", token_ids_json(config.eos_token_ids)},
-      {"hidden_act", "silu"},
-      {"hidden_size", text.hidden_size},
-      {"initializer_range", config.initializer_range},
-      {"intermediate_size", text.intermediate_size},
-      {"max_position_embeddings", text.max_position_embeddings},
-      {"max_window_layers", text.num_hidden_layers},
-      {"model_type", "qwen2"},
-      {"num_attention_heads", text.num_attention_heads},
-      {"num_hidden_layers", text.num_hidden_layers},
-      {"num_key_value_heads", text.num_key_value_heads},
-      {"rms_norm_eps", text.rms_norm_eps},
-      {"rope_theta", text.rope_theta},
-      {"sliding_window", text.max_position_embeddings},
-      {"tie_word_embeddings", text.tie_word_embeddings},
-      {"torch_dtype", dtype},
-      {"use_cache", true},
-      {"use_sliding_window", false},
-      {"vocab_size", text.vocab_size},
-  };
+  auto json = qwen2_decoder_json(config, dtype);
+  json.update(OrderedJson{{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}});
+  return json;
 }
 
 OrderedJson written_vision(const LlavaOnevisionConfig& own) {
@@ -176,12 +152,6 @@ OrderedJson written_vision(const LlavaOnevisionConfig& own) {
 std::string LlavaOnevisionConfig::tower_text() const {
   return concat(num_layers, " layers x ", hidden_size, ", heads ", num_heads, ", views of ", image_size,
                 " pixels, patch ", patch_size);
-}
-
-const LlavaOnevisionConfig& llava_onevision_config(const ModelConfig& config) {
-  const auto* own = dynamic_cast<const LlavaOnevisionConfig*>(config.own.get());
-  TORCH_CHECK(own != nullptr, "a configuration of the family ", config.family);
-  return *own;
 }
 
 ModelConfig read_llava_onevision_config(const Json& json, const std::string& place) {
@@ -211,7 +181,7 @@ ModelConfig read_llava_onevision_config(const Json& json, const std::string& pla
 }
 
 OrderedJson write_llava_onevision_config(const ModelConfig& config, const std::string& dtype) {
-  const auto& own = llava_onevision_config(config);
+  const auto& own = own_config<LlavaOnevisionConfig>(config);
   OrderedJson grids = OrderedJson::array();
   for (const auto& [height, width] : own.grid_pixels) grids.push_back({height, width});
   return {

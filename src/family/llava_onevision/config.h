@@ -31,9 +31,6 @@ struct LlavaOnevisionConfig : FamilyConfig {
   std::string tower_text() const override;
 };
 
-/// The family's own part of a configuration that read_llava_onevision_config gave.
-const LlavaOnevisionConfig& llava_onevision_config(const ModelConfig& config);
-
 /// A config.json object: llava-hf's, nested, or pruned to what differs from the class defaults; or lmms-lab's flat one,
 /// whose tower is named and not described. Error naming `place` and key for what read_decoder_config refuses, the same
 /// of the tower, and what asks for other features than the last layer's, all of them, in grids of views.

@@ -1,5 +1,6 @@
 #include "family/llava_onevision/family.h"
 
+#include "family/config_keys.h"
 #include "family/llava_onevision/config.h"
 #include "family/llava_onevision/gguf.h"
 #include "family/llava_onevision/pictures.h"
@@ -85,16 +86,17 @@ Family llava_onevision_family() {
                       {"model.language_model.norm.", "decoder.norm."},
                       {"lm_head.", "head."}}}};
   family.make_tower = [](const ModelConfig& config) -> std::shared_ptr<VisionTower> {
-    return std::make_shared<SiglipTower>(llava_onevision_config(config));
+    return std::make_shared<SiglipTower>(own_config<LlavaOnevisionConfig>(config));
   };
   family.make_projector = [](const ModelConfig& config) -> std::shared_ptr<Projector> {
-    return std::make_shared<LlavaOnevisionProjector>(llava_onevision_config(config));
+    return std::make_shared<LlavaOnevisionProjector>(own_config<LlavaOnevisionConfig>(config));
   };
   family.make_processor = [](const std::filesystem::path& directory, const ModelConfig& model,
                              SpecialText special_text) -> std::unique_ptr<Processor> {
     ChatSettings settings{kPictureToken, {"<video>"}, kTemplate, nullptr};
     settings.template_without_token = kAuthorsTemplate;
-    settings.pictures = std::make_unique<LlavaOnevisionPictureReader>(directory, llava_onevision_config(model));
+    settings.pictures =
+        std::make_unique<LlavaOnevisionPictureReader>(directory, own_config<LlavaOnevisionConfig>(model));
     return std::make_unique<ChatProcessor>(directory, model, special_text, std::move(settings));
   };
   family.gguf_parts = llava_onevision_gguf_parts;

@@ -1,7 +1,5 @@
 #include "family/qwen2_5_vl/config.h"
 
-#include <c10/util/Exception.h>
-
 #include "base/error.h"
 #include "family/config_keys.h"
 
@@ -30,12 +28,6 @@ void read_vision(const Json& json, const TextConfig& text, const std::string& pl
 
 }  // namespace
 
-const Qwen25VlConfig& qwen2_5_vl_config(const ModelConfig& config) {
-  const auto* own = dynamic_cast<const Qwen25VlConfig*>(config.own.get());
-  TORCH_CHECK(own != nullptr, "a configuration of the family ", config.family);
-  return *own;
-}
-
 ModelConfig read_qwen2_5_vl_config(const Json& json, const std::string& place) {
   refuse_quantized(json, place);
   ModelConfig config;
@@ -53,48 +45,27 @@ ModelConfig read_qwen2_5_vl_config(const Json& json, const std::string& place) {
 }
 
 OrderedJson write_qwen2_5_vl_config(const ModelConfig& config, const std::string& dtype) {
-  const auto& text = config.text;
-  const auto& vision = qwen2_5_vl_config(config);
-  OrderedJson json{{"architectures", {"Qwen2_5_VLForConditionalGeneration"}}, {"attention_dropout", 0.0}};
-  json.update(OrderedJson{{"bos_token_id", config.bos_token_id},
-                          {"eos_token_id", token_ids_json(config.eos_token_ids)},
-                          {"vision_start_token_id", vision.vision_start_token_id},
-                          {"vision_end_token_id", vision.vision_end_token_id},
-                          {"vision_token_id", vision.vision_token_id},
-                          {"image_token_id", config.image_token_id},
-                          {"video_token_id", vision.video_token_id}});
-  json.update(decoder_sizes_json(text));
-  json.update(OrderedJson{
-      {"initializer_range", config.initializer_range},
-      {"max_window_layers", text.num_hidden_layers},
-      {"model_type", "qwen2_5_vl"},
-      {"rope_scaling", {{"type", "mrope"}, {"mrope_section", text.rope_sections}}},
-      {"sliding_window", 32768},
-      {"tie_word_embeddings", text.tie_word_embeddings},
-      {"torch_dtype", dtype},
-      {"transformers_version", "4.41.2"},
-      {"use_cache", true},
-      {"use_sliding_window", false},
-      {"vision_config",
-       {
-           {"depth", vision.depth},
-           {"hidden_act", "silu"},
-           {"hidden_size", vision.hidden_size},
-           {"intermediate_size", vision.intermediate_size},
-           {"num_heads", vision.num_heads},
-           {"in_chans", vision.in_channels},
-           {"in_channels", vision.in_channels},
-           {"out_hidden_size", vision.out_hidden_size},
-           {"patch_size", vision.patch_size},
-           {"spatial_merge_size", vision.spatial_merge_size},
-           {"spatial_patch_size", vision.patch_size},
-           {"window_size", vision.window_size},
-           {"fullatt_block_indexes", vision.fullatt_block_indexes},
-           {"tokens_per_second", number_json(vision.tokens_per_second)},
-           {"temporal_patch_size", vision.temporal_patch_size},
-           {"model_type", "qwen2_5_vl"},
-       }},
-  });
+  const auto& vision = own_config<Qwen25VlConfig>(config);
+  auto vision_json = qwen_vision_json(vision);
+  vision_json.update(OrderedJson{{"fullatt_block_indexes", vision.fullatt_block_indexes},
+                                 {"hidden_act", "silu"},
+                                 {"hidden_size", vision.hidden_size},
+                                 {"in_chans", vision.in_channels},
+                                 {"intermediate_size", vision.intermediate_size},
+                                 {"model_type", "qwen2_5_vl"},
+                                 {"out_hidden_size", vision.out_hidden_size},
+                                 {"spatial_patch_size", vision.patch_size},
+                                 {"tokens_per_second", number_json(vision.tokens_per_second)},
+                                 {"window_size", vision.window_size}});
+  auto json = qwen2_decoder_json(config, dtype);
+  json.update(qwen_tokens_json(config, vision));
+  json.update(OrderedJson{{"architectures", {"Qwen2_5_VLForConditionalGeneration"}},
+                          {"model_type", "qwen2_5_vl"},
+                          {"rope_scaling", {{"type", "mrope"}, {"mrope_section", config.text.rope_sections}}},
+                          {"sliding_window", 32768},
+                          {"transformers_version", "4.41.2"},
+                          {"vision_config", vision_json},
+                          {"vision_token_id", vision.vision_token_id}});
   return json;
 }
 

@@ -26,9 +26,6 @@ struct Qwen25VlConfig : QwenVision {
   int64_t window_cells() const { return window_size / spatial_merge_size / patch_size; }
 };
 
-/// The family's own part of a configuration that read_qwen2_5_vl_config gave.
-const Qwen25VlConfig& qwen2_5_vl_config(const ModelConfig& config);
-
 /// A config.json object: flat, flat with `text_config`, nested, or pruned. Errors are read_decoder_config's, and the
 /// tower's.
 ModelConfig read_qwen2_5_vl_config(const Json& json, const std::string& place);

@@ -12,10 +12,10 @@ Family qwen2_5_vl_family() {
       "qwen2_5_vl", "Qwen2.5-VL", kQwenPictureToken, read_qwen2_5_vl_config, write_qwen2_5_vl_config, {}, {}, {}, {}};
   family.namings = qwen_namings();
   family.make_tower = [](const ModelConfig& config) -> std::shared_ptr<VisionTower> {
-    return std::make_shared<Qwen25VlTower>(qwen2_5_vl_config(config));
+    return std::make_shared<Qwen25VlTower>(own_config<Qwen25VlConfig>(config));
   };
   family.make_projector = [](const ModelConfig& config) -> std::shared_ptr<Projector> {
-    return std::make_shared<Qwen25VlMerger>(qwen2_5_vl_config(config));
+    return std::make_shared<Qwen25VlMerger>(own_config<Qwen25VlConfig>(config));
   };
   family.make_processor = [](const std::filesystem::path& directory, const ModelConfig& model,
                              SpecialText special_text) {

@@ -31,7 +31,7 @@ GgufParts qwen2_5_vl_gguf_parts(const ModelConfig& config, const std::filesystem
                                 const std::string& place) {
   constexpr int64_t kWarmUpPixels = 560;
   const std::string architecture = "qwen2vl";
-  const auto& vision = qwen2_5_vl_config(config);
+  const auto& vision = own_config<Qwen25VlConfig>(config);
   if (vision.window_cells() != kWindowPixels / vision.patch_size / vision.spatial_merge_size) {
     fail(place, ": window_size is ", vision.window_size, ", expected ", kWindowPixels, ", which llama.cpp has fixed");
   }

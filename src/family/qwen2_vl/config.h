@@ -19,9 +19,6 @@ struct Qwen2VlConfig : QwenVision {
   int64_t out_size() const override { return hidden_size; }
 };
 
-/// The family's own part of a configuration that read_qwen2_vl_config gave.
-const Qwen2VlConfig& qwen2_vl_config(const ModelConfig& config);
-
 /// A config.json object: flat, flat with `text_config`, nested, or pruned to what differs from the class defaults.
 /// Error naming `place` and key for what read_decoder_config refuses, and the same of the tower.
 ModelConfig read_qwen2_vl_config(const Json& json, const std::string& place);

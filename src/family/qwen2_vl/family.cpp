@@ -11,10 +11,10 @@ Family qwen2_vl_family() {
   Family family{"qwen2_vl", "Qwen2-VL", kQwenPictureToken, read_qwen2_vl_config, write_qwen2_vl_config, {}, {}, {}, {}};
   family.namings = qwen_namings();
   family.make_tower = [](const ModelConfig& config) -> std::shared_ptr<VisionTower> {
-    return std::make_shared<Qwen2VlTower>(qwen2_vl_config(config));
+    return std::make_shared<Qwen2VlTower>(own_config<Qwen2VlConfig>(config));
   };
   family.make_projector = [](const ModelConfig& config) -> std::shared_ptr<Projector> {
-    return std::make_shared<Qwen2VlMerger>(qwen2_vl_config(config));
+    return std::make_shared<Qwen2VlMerger>(own_config<Qwen2VlConfig>(config));
   };
   family.make_processor = [](const std::filesystem::path& directory, const ModelConfig& model,
                              SpecialText special_text) {

@@ -12,7 +12,7 @@ GgufParts qwen2_vl_gguf_parts(const ModelConfig& config, const std::filesystem::
   GgufParts parts{
       architecture, gguf_decoder_entries(config.text, architecture, /*has_head_size=*/false, place),
       gguf_decoder_rules(),
-      gguf_qwen_picture_entries(qwen2_vl_config(config), "qwen2vl_merger", kWarmUpPixels, directory, place)};
+      gguf_qwen_picture_entries(own_config<Qwen2VlConfig>(config), "qwen2vl_merger", kWarmUpPixels, directory, place)};
   const auto tower = gguf_qwen_tower_rules();
   parts.rules.insert(parts.rules.end(), tower.begin(), tower.end());
   parts.rules.push_back(

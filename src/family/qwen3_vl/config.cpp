@@ -1,7 +1,5 @@
 #include "family/qwen3_vl/config.h"
 
-#include <c10/util/Exception.h>
-
 #include <cmath>
 
 #include "base/error.h"
@@ -62,12 +60,6 @@ void read_vision(const Json& json, const TextConfig& text, const std::string& pl
 
 }  // namespace
 
-const Qwen3VlConfig& qwen3_vl_config(const ModelConfig& config) {
-  const auto* own = dynamic_cast<const Qwen3VlConfig*>(config.own.get());
-  TORCH_CHECK(own != nullptr, "a configuration of the family ", config.family);
-  return *own;
-}
-
 ModelConfig read_qwen3_vl_config(const Json& json, const std::string& place) {
   refuse_quantized(json, place);
   ModelConfig config;
@@ -90,7 +82,7 @@ ModelConfig read_qwen3_vl_config(const Json& json, const std::string& place) {
 
 OrderedJson write_qwen3_vl_config(const ModelConfig& config, const std::string& dtype) {
   const auto& text = config.text;
-  const auto& vision = qwen3_vl_config(config);
+  const auto& vision = own_config<Qwen3VlConfig>(config);
   OrderedJson decoder{{"attention_bias", false},
                       {"attention_dropout", 0.0},
                       {"bos_token_id", config.bos_token_id},
@@ -105,34 +97,23 @@ OrderedJson write_qwen3_vl_config(const ModelConfig& config, const std::string& 
       {"tie_word_embeddings", text.tie_word_embeddings},
       {"use_cache", true},
   });
-  return {
-      {"architectures", {"Qwen3VLForConditionalGeneration"}},
-      {"image_token_id", config.image_token_id},
-      {"model_type", "qwen3_vl"},
-      {"text_config", decoder},
-      {"tie_word_embeddings", text.tie_word_embeddings},
-      {"transformers_version", "4.57.0"},
-      {"video_token_id", vision.video_token_id},
-      {"vision_config",
-       {
-           {"deepstack_visual_indexes", vision.deepstack_visual_indexes},
-           {"depth", vision.depth},
-           {"hidden_act", "gelu_pytorch_tanh"},
-           {"hidden_size", vision.hidden_size},
-           {"in_channels", vision.in_channels},
-           {"initializer_range", config.initializer_range},
-           {"intermediate_size", vision.intermediate_size},
-           {"model_type", "qwen3_vl"},
-           {"num_heads", vision.num_heads},
-           {"num_position_embeddings", vision.num_position_embeddings},
-           {"out_hidden_size", vision.out_hidden_size},
-           {"patch_size", vision.patch_size},
-           {"spatial_merge_size", vision.spatial_merge_size},
-           {"temporal_patch_size", vision.temporal_patch_size},
-       }},
-      {"vision_end_token_id", vision.vision_end_token_id},
-      {"vision_start_token_id", vision.vision_start_token_id},
-  };
+  auto vision_json = qwen_vision_json(vision);
+  vision_json.update(OrderedJson{{"deepstack_visual_indexes", vision.deepstack_visual_indexes},
+                                 {"hidden_act", "gelu_pytorch_tanh"},
+                                 {"hidden_size", vision.hidden_size},
+                                 {"initializer_range", config.initializer_range},
+                                 {"intermediate_size", vision.intermediate_size},
+                                 {"model_type", "qwen3_vl"},
+                                 {"num_position_embeddings", vision.num_position_embeddings},
+                                 {"out_hidden_size", vision.out_hidden_size}});
+  auto json = qwen_tokens_json(config, vision);
+  json.update(OrderedJson{{"architectures", {"Qwen3VLForConditionalGeneration"}},
+                          {"model_type", "qwen3_vl"},
+                          {"text_config", decoder},
+                          {"tie_word_embeddings", text.tie_word_embeddings},
+                          {"transformers_version", "4.57.0"},
+                          {"vision_config", vision_json}});
+  return json;
 }
 
 }  // namespace vlsi

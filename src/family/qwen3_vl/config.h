@@ -23,9 +23,6 @@ struct Qwen3VlConfig : QwenVision {
   int64_t out_size() const override { return out_hidden_size; }
 };
 
-/// The family's own part of a configuration that read_qwen3_vl_config gave.
-const Qwen3VlConfig& qwen3_vl_config(const ModelConfig& config);
-
 /// A config.json object, nested or pruned. Errors are read_decoder_config's and the tower's; and a tap behind a block
 /// that is not there, or more taps than decoder layers.
 ModelConfig read_qwen3_vl_config(const Json& json, const std::string& place);

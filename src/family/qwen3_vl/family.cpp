@@ -26,10 +26,10 @@ Family qwen3_vl_family() {
                       {"language_model.norm.", "decoder.norm."},
                       {"lm_head.", "head."}}}};
   family.make_tower = [](const ModelConfig& config) -> std::shared_ptr<VisionTower> {
-    return std::make_shared<Qwen3VlTower>(qwen3_vl_config(config));
+    return std::make_shared<Qwen3VlTower>(own_config<Qwen3VlConfig>(config));
   };
   family.make_projector = [](const ModelConfig& config) -> std::shared_ptr<Projector> {
-    return std::make_shared<Qwen3VlProjector>(qwen3_vl_config(config));
+    return std::make_shared<Qwen3VlProjector>(own_config<Qwen3VlConfig>(config));
   };
   family.make_processor = [](const std::filesystem::path& directory, const ModelConfig& model,
                              SpecialText special_text) {

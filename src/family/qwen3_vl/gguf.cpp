@@ -28,7 +28,7 @@ void add_projector_rules(const Qwen3VlConfig& vision, std::vector<GgufRule>& rul
 GgufParts qwen3_vl_gguf_parts(const ModelConfig& config, const std::filesystem::path& directory,
                               const std::string& place) {
   const std::string architecture = "qwen3vl";
-  const auto& vision = qwen3_vl_config(config);
+  const auto& vision = own_config<Qwen3VlConfig>(config);
   const auto side = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(vision.num_position_embeddings))));
   GgufParts parts{architecture, gguf_decoder_entries(config.text, architecture, /*has_head_size=*/true, place),
                   gguf_decoder_rules(),

@@ -83,7 +83,7 @@ TEST(LlavaOnevisionConfig, ReadsTheFlatLayoutOfTheModelsAuthors) {
     Json json = authors_config();
     json["model_type"] = type;
     const auto config = parse_model_config(json, "config");
-    const auto& own = llava_onevision_config(config);
+    const auto& own = own_config<LlavaOnevisionConfig>(config);
     EXPECT_EQ(config.family, "llava_onevision");
     EXPECT_EQ(config.text.hidden_size, 3584);
     EXPECT_EQ(config.text.vocab_size, 152064);
@@ -98,7 +98,7 @@ TEST(LlavaOnevisionConfig, ReadsTheFlatLayoutOfTheModelsAuthors) {
   }
   Json wide = authors_config();
   wide["image_grid_pinpoints"] = {{768, 384}};  // width, height
-  EXPECT_EQ(llava_onevision_config(parse_model_config(wide, "config")).grid_pixels.front(),
+  EXPECT_EQ(own_config<LlavaOnevisionConfig>(parse_model_config(wide, "config")).grid_pixels.front(),
             (std::pair<int64_t, int64_t>(384, 768)));
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 LlavaOnevisionConfig llava_config(const std::string& name) {
   const Json hub{{"model_type", "llava_onevision"}};
-  return llava_onevision_config(name == "hub" ? parse_model_config(hub, "hub")
+  return own_config<LlavaOnevisionConfig>(name == "hub"
+                                              ? parse_model_config(hub, "hub")
                                               : load_model_config(fixtures::directory("llava_onevision/" + name)));
 }
 

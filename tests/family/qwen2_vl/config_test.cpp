@@ -37,11 +37,11 @@ TEST(ModelConfig, ReadsTheFlatLayout) {
   EXPECT_EQ(config.text.rms_norm_eps, 1e-6);
   EXPECT_EQ(config.text.rope_sections, (std::vector<int64_t>{2, 2, 2}));
   EXPECT_TRUE(config.text.tie_word_embeddings);
-  EXPECT_EQ(qwen2_vl_config(config).depth, 2);
-  EXPECT_EQ(qwen2_vl_config(config).embed_dim, 16);
-  EXPECT_EQ(qwen2_vl_config(config).mlp_size(), 32);
-  EXPECT_EQ(qwen2_vl_config(config).patch_values(), 3 * 2 * 8 * 8);
-  EXPECT_EQ(qwen2_vl_config(config).merged_size(), 64);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(config).depth, 2);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(config).embed_dim, 16);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(config).mlp_size(), 32);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(config).patch_values(), 3 * 2 * 8 * 8);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(config).merged_size(), 64);
   EXPECT_EQ(config.bos_token_id, 120);
   EXPECT_EQ(config.eos_token_ids, std::vector<int64_t>{122});
   EXPECT_EQ(config.image_token_id, 126);
@@ -108,11 +108,11 @@ TEST(ModelConfig, FillsWhatAPrunedFileLeavesOutFromTheClassDefaults) {
       Json::parse(
           R"({"model_type": "qwen2_vl", "hidden_size": 3584, "num_attention_heads": 28, "num_key_value_heads": 4})"),
       "config");
-  EXPECT_EQ(qwen2_vl_config(middle).hidden_size, 3584);
-  EXPECT_EQ(qwen2_vl_config(middle).depth, 32);
-  EXPECT_EQ(qwen2_vl_config(middle).embed_dim, 1280);
-  EXPECT_EQ(qwen2_vl_config(middle).mlp_size(), 5120);
-  EXPECT_EQ(qwen2_vl_config(middle).patch_values(), 1176);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(middle).hidden_size, 3584);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(middle).depth, 32);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(middle).embed_dim, 1280);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(middle).mlp_size(), 5120);
+  EXPECT_EQ(own_config<Qwen2VlConfig>(middle).patch_values(), 1176);
 }
 
 TEST(ModelConfig, IsTiedWhenEitherPlaceSaysSo) {
