@@ -126,8 +126,8 @@ void read_nested(const Json& json, const std::string& place, LlavaOnevisionConfi
 }
 
 OrderedJson written_text(const ModelConfig& config, const std::string& dtype) {
-  auto json = qwen2_decoder_json(config, dtype);
-  json.update(OrderedJson{{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}});
+  OrderedJson json{{"architectures", {"Qwen2ForCausalLM"}}, {"model_type", "qwen2"}};
+  json.update(qwen2_decoder_json(config, dtype));
   return json;
 }
 

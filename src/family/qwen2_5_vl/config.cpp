@@ -57,11 +57,10 @@ OrderedJson write_qwen2_5_vl_config(const ModelConfig& config, const std::string
                                  {"spatial_patch_size", vision.patch_size},
                                  {"tokens_per_second", number_json(vision.tokens_per_second)},
                                  {"window_size", vision.window_size}});
-  auto json = qwen2_decoder_json(config, dtype);
+  OrderedJson json{{"architectures", {"Qwen2_5_VLForConditionalGeneration"}}, {"model_type", "qwen2_5_vl"}};
+  json.update(qwen2_decoder_json(config, dtype));
   json.update(qwen_tokens_json(config, vision));
-  json.update(OrderedJson{{"architectures", {"Qwen2_5_VLForConditionalGeneration"}},
-                          {"model_type", "qwen2_5_vl"},
-                          {"rope_scaling", {{"type", "mrope"}, {"mrope_section", config.text.rope_sections}}},
+  json.update(OrderedJson{{"rope_scaling", {{"type", "mrope"}, {"mrope_section", config.text.rope_sections}}},
                           {"sliding_window", 32768},
                           {"transformers_version", "4.41.2"},
                           {"vision_config", vision_json},

@@ -47,11 +47,10 @@ OrderedJson write_qwen2_vl_config(const ModelConfig& config, const std::string& 
                                  {"mlp_ratio", number_json(vision.mlp_ratio)},
                                  {"model_type", "qwen2_vl"},
                                  {"spatial_patch_size", vision.patch_size}});
-  auto json = qwen2_decoder_json(config, dtype);
+  OrderedJson json{{"architectures", {"Qwen2VLForConditionalGeneration"}}, {"model_type", "qwen2_vl"}};
+  json.update(qwen2_decoder_json(config, dtype));
   json.update(qwen_tokens_json(config, vision));
-  json.update(OrderedJson{{"architectures", {"Qwen2VLForConditionalGeneration"}},
-                          {"model_type", "qwen2_vl"},
-                          {"rope_scaling", {{"type", "mrope"}, {"mrope_section", config.text.rope_sections}}},
+  json.update(OrderedJson{{"rope_scaling", {{"type", "mrope"}, {"mrope_section", config.text.rope_sections}}},
                           {"transformers_version", "4.41.2"},
                           {"vision_config", vision_json},
                           {"vision_token_id", vision.vision_token_id}});

@@ -106,10 +106,9 @@ OrderedJson write_qwen3_vl_config(const ModelConfig& config, const std::string& 
                                  {"model_type", "qwen3_vl"},
                                  {"num_position_embeddings", vision.num_position_embeddings},
                                  {"out_hidden_size", vision.out_hidden_size}});
-  auto json = qwen_tokens_json(config, vision);
-  json.update(OrderedJson{{"architectures", {"Qwen3VLForConditionalGeneration"}},
-                          {"model_type", "qwen3_vl"},
-                          {"text_config", decoder},
+  OrderedJson json{{"architectures", {"Qwen3VLForConditionalGeneration"}}, {"model_type", "qwen3_vl"}};
+  json.update(qwen_tokens_json(config, vision));
+  json.update(OrderedJson{{"text_config", decoder},
                           {"tie_word_embeddings", text.tie_word_embeddings},
                           {"transformers_version", "4.57.0"},
                           {"vision_config", vision_json}});
