@@ -8,7 +8,7 @@
 namespace vlsi {
 namespace {
 
-const std::string kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR and so on", 27);
+const std::string kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR and so on", 26);
 
 std::filesystem::path path_of(const std::string& text) {
   const auto content = picture_content(text, "/pictures", "place");

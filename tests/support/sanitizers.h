@@ -1,7 +1,13 @@
-// What cannot be tested under the sanitizers.
+// What is otherwise, or cannot be tested, under the sanitizers.
 #pragma once
 
 #include <gtest/gtest.h>
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kHasSanitizers = true;
+#else
+constexpr bool kHasSanitizers = false;
+#endif
 
 /// Ends a test, or what is left of it, that is about the memory of the process.
 #ifdef __SANITIZE_ADDRESS__
