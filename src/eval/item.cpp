@@ -35,6 +35,12 @@ std::string data_url(const Content& picture) {
   return concat("data:", picture_codec_of(file->text(), name).mime_type, ";base64,", base64(file->text()));
 }
 
+/// What stands for an answer that is not told: the hub's and VLMEvalKit's ways to mark the questions of a server.
+bool is_hidden(const std::vector<Text>& golds) {
+  return std::all_of(golds.begin(), golds.end(),
+                     [](const Text& gold) { return gold.empty() || gold == U"?" || gold == U"hidden"; });
+}
+
 class ItemBenchmark : public Benchmark, private Records {
  public:
   ItemBenchmark(const BenchmarkSource& source, const BenchmarkRules& rules)
@@ -47,7 +53,14 @@ class ItemBenchmark : public Benchmark, private Records {
     images_ = !source.images.empty() ? source.images : is_folder ? source.data : source.data.parent_path();
     ids_.resize(static_cast<size_t>(rows_.size()));
     parallel_for(0, rows_.size(), kRowsAtOnce, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) ids_[static_cast<size_t>(i)] = item(i).id;
+      for (int64_t i = first; i < last; ++i) {
+        auto one = item(i);
+        if (rules_.needs_options && one.options.empty()) {
+          fail(rows_.place(i), ": has no columns A, B, … with the options, which profile ", profile_.name,
+               " matches answers with: take VLMEvalKit's table, or another --profile");
+        }
+        ids_[static_cast<size_t>(i)] = std::move(one.id);
+      }
     });
     std::unordered_set<std::string_view> seen;
     seen.reserve(ids_.size());
@@ -65,7 +78,9 @@ class ItemBenchmark : public Benchmark, private Records {
     const auto one = item(question);
     const Text text = to_text(answer);
     auto judged = judged_answer(question, one);
-    auto mark = judged ? rules_.judge->mark(one, text, profile_, *judged) : rules_.mark(one, text, profile_);
+    auto mark = one.golds.empty() ? not_scored()
+                : judged          ? rules_.judge->mark(one, text, profile_, *judged)
+                                  : rules_.mark(one, text, profile_);
     Verdict verdict{question, mark.score, std::string(one.tag("category")), {}};
     verdict.line = {{"id", one.id}};
     if (!verdict.category.empty()) verdict.line["category"] = verdict.category;
@@ -101,6 +116,7 @@ class ItemBenchmark : public Benchmark, private Records {
     if (judge_.judge) {
       head.judge = judge_.judge->config().model;
       head.judge_prompt = judge_.prompt->fingerprint();
+      if (judge_.chinese) head.judge_prompt += "+" + judge_.chinese->fingerprint();
     }
     std::vector<Figure> figures;
     if (head.num_not_scored == 0 && !verdicts.empty()) {
@@ -169,6 +185,7 @@ class ItemBenchmark : public Benchmark, private Records {
     Json values = rows_.row(question);
     Item one = all_rules_.read({rows_, question, values, images_});
     one.row = std::move(values);
+    if (is_hidden(one.golds)) one.golds.clear();
     return one;
   }
 

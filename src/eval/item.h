@@ -40,7 +40,7 @@ struct RowReader {
 struct Item {
   std::string id, question, hint;
   Options options;
-  std::vector<Text> golds;  // the right answers; of multiple choice the letter
+  std::vector<Text> golds;  // the right answers; of multiple choice the letter; empty where they are not known
   std::string unit;         // as Verdict has it
   Tags tags;
   Json row;
@@ -68,11 +68,13 @@ struct JudgeRule;  // eval/judge/judge_rule.h
 struct Rules {
   Community community;
   std::string (*prompt)(const Item& item);
+  /// Of an item with a gold: without one nothing is scored.
   Mark (*mark)(const Item& item, TextView answer, const Profile& profile);
   /// The figures of scored verdicts; the first is the benchmark's score.
   std::vector<Figure> (*figures)(const std::vector<Verdict>& verdicts);
   bool interleaved = false;          // `<image 1>` in a prompt is where the picture stands; else pictures come first
   const JudgeRule* judge = nullptr;  // takes the place of `mark` where there are a judge and its prompt
+  bool needs_options = false;        // a row without options of its own is an error
 };
 
 /// A question with its answer, for a form in which answers are handed in.

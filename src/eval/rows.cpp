@@ -43,15 +43,21 @@ std::optional<std::vector<std::pair<std::string, Json>>> read_object(const std::
 Rows::Rows(const std::filesystem::path& data) : path_(data) {
   if (!std::filesystem::is_directory(data)) {
     add_file(data);
-    return;
-  }
-  if (is_mme_folder(data)) {
+  } else if (is_mme_folder(data)) {
     auto& file = files_.emplace_back();
     file.name = data.filename().string();
     file.values = read_mme_folder(data);
     for (int64_t i = 0; i < std::ssize(file.values); ++i) rows_.push_back({0, i});
-    return;
+  } else {
+    add_folder(data);
   }
+  if (!rows_.empty()) return;
+  const bool has_pictures =
+      std::any_of(files_.begin(), files_.end(), [](const File& file) { return !file.pictures.empty(); });
+  fail(data.string(), ": has no rows", has_pictures ? " with a picture in column 'image'" : "");
+}
+
+void Rows::add_folder(const std::filesystem::path& data) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(data)) {
     if (is_data_file(entry.path())) paths.push_back(entry.path());

@@ -57,6 +57,7 @@ class Rows {
   };
 
   void add_file(const std::filesystem::path& path);
+  void add_folder(const std::filesystem::path& data);
 
   std::filesystem::path path_;
   std::shared_ptr<DecodedRowsCache> cache_ = std::make_shared<DecodedRowsCache>();

@@ -2,7 +2,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::ai2d {
@@ -19,6 +18,7 @@ Item read(const RowReader& row) {
   item.question = row.text({"question"});
   item.options = inner.options({"answerTexts"});
   item.golds = gold_letter(inner, {"correctAnswer"});
+  expect_gold_among_options(row, item);
   return item;
 }
 
@@ -36,7 +36,7 @@ std::string vlsi_prompt(const Item& item) {
 }
 
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(!item.golds.empty() && ai2d_right(answer, item.golds[0]), answer);
+  return right_or_wrong(ai2d_right(answer, item.golds[0]), answer);
 }
 
 Mark vlsi_mark(const Item& item, TextView answer, const Profile&) { return mark_letter(first_capital(answer), item); }
@@ -48,13 +48,12 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_ai2d(const BenchmarkSource& source) {
   using namespace ai2d;
-  static const BenchmarkRules rules{
-      "ai2d",
-      read,
-      pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, lmms_choice_prompt, lmms_mark, accuracy_figures},
-       {Community::kVlsi, vlsi_prompt, vlsi_mark, accuracy_figures}}};
+  static const BenchmarkRules rules{"ai2d",
+                                    read,
+                                    pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, lmms_choice_prompt, lmms_mark, accuracy_figures},
+                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, accuracy_figures}}};
   return open_items(source, rules);
 }
 

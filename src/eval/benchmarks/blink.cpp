@@ -4,7 +4,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::blink {
@@ -33,7 +32,7 @@ constexpr std::string_view kDisclaimer =
 /// Rows of Hugging Face (idx, sub_task, prompt, image_1 to image_4, choices, answer "(A)") and the tables of
 /// VLMEvalKit.
 Item read(const RowReader& row) {
-  Item item = read_choice(row, {"idx", "index"});
+  Item item = read_choice(row, {"index", "idx"});
   const auto task = row.text_or({"sub_task", "task"}, "");
   if (!task.empty()) {
     std::erase_if(item.tags, [](const auto& tag) { return tag.first == "category"; });
@@ -79,14 +78,13 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_blink(const BenchmarkSource& source) {
   using namespace blink;
-  static const BenchmarkRules rules{
-      "blink",
-      read,
-      usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
-       {Community::kOfficial, official_prompt, official_mark, task_figures},
-       {Community::kVlsi, vlsi_prompt, vlsi_mark, task_figures}}};
+  static const BenchmarkRules rules{"blink",
+                                    read,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
+                                     {Community::kOfficial, official_prompt, official_mark, task_figures},
+                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, task_figures}}};
   return open_items(source, rules);
 }
 

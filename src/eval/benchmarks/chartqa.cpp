@@ -29,21 +29,25 @@ std::vector<Content> pictures(const RowReader& row) { return row.pictures({"imag
 
 std::string lmms_prompt(const Item& item) { return item.question + "\nAnswer the question with a single word."; }
 
-bool any_right(const Item& item, TextView answer) {
-  return std::any_of(item.golds.begin(), item.golds.end(),
-                     [&](const Text& gold) { return relaxed_right(gold, answer); });
+/// The gold as it is written: "[2008, 2009]" is one text. VLMEvalKit alone takes a list for several golds.
+std::vector<Text> written_golds(const Item& item) { return unopened_golds(item, {"answer", "label"}); }
+
+bool any_right(const std::vector<Text>& golds, TextView answer) {
+  return std::any_of(golds.begin(), golds.end(), [&](const Text& gold) { return relaxed_right(gold, answer); });
 }
 
 Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(any_right(item, strip(answer)), answer);
+  const auto written = written_golds(item);
+  const bool is_list = written.size() != 1 || strip(written[0]).starts_with(U'[');
+  return right_or_wrong(any_right(is_list ? item.golds : written, strip(answer)), answer);
 }
 
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(any_right(item, answer), answer);
+  return right_or_wrong(any_right(written_golds(item), answer), answer);
 }
 
 Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(relaxed_right_swapped(item.golds, answer), answer);
+  return right_or_wrong(relaxed_right_swapped(written_golds(item), answer), answer);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "eval/benchmarks/choice_rows.h"
 
 #include "base/error.h"
+#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/mmmu_choice.h"
 #include "text/python/python_number.h"
@@ -28,9 +29,31 @@ std::vector<Text> gold_letter(const RowReader& row, RowReader::Keys keys) {
   const Text text = to_text(row.text(keys));
   TextView answer = strip(strip(text), U"()");
   if (const auto number = parse_int(answer); number && number->size() <= 2) {
-    return {Text(1, option_letter(static_cast<size_t>(std::stoi(to_utf8(*number)))))};
+    constexpr int kLetters = 26;
+    const int place = std::stoi(to_utf8(*number));
+    if (place >= 0 && place < kLetters) return {Text(1, option_letter(static_cast<size_t>(place)))};
   }
   return {Text(answer)};
+}
+
+void expect_gold_among_options(const RowReader& row, const Item& item) {
+  if (item.options.empty()) return;
+  for (const auto& gold : item.golds) {
+    const bool is_letter = gold.size() == 1 && gold[0] >= U'A' && gold[0] <= U'Z';
+    if ((is_letter || parse_int(gold)) && find_option(item.options, gold) == nullptr) {
+      fail(row.place(), ": the answer is ", to_utf8(gold), ", and there is no such option");
+    }
+  }
+}
+
+std::vector<Text> unopened_golds(const Item& item, RowReader::Keys keys) {
+  for (const char* key : keys) {
+    const auto raw = item.row.find(key);
+    if (raw == item.row.end() || raw->is_null()) continue;
+    if (raw->is_string()) return {to_text(raw->get_ref<const std::string&>())};
+    break;
+  }
+  return item.golds;
 }
 
 Item read_choice(const RowReader& row, RowReader::Keys ids) {
@@ -41,18 +64,19 @@ Item read_choice(const RowReader& row, RowReader::Keys ids) {
   item.options = row.options({"options", "choices", "candidates"});
   item.golds = gold_letter(row, {"answer"});
   item.tags = usual_tags(row);
-  for (const auto& gold : item.golds) {
-    const bool is_letter = gold.size() == 1 && gold[0] >= U'A' && gold[0] <= U'Z';
-    if (is_letter && !item.options.empty() && find_option(item.options, gold) == nullptr) {
-      fail(row.place(), ": the answer is ", to_utf8(gold), ", and there is no such option");
-    }
-  }
+  expect_gold_among_options(row, item);
   return item;
 }
 
 Mark mark_by_matcher(const Item& item, TextView answer, const Profile& profile) {
   const auto letter = match_option(answer, item.options, profile.matcher);
   return letter ? mark_letter(letter, item) : Mark{"Z", 0, false};
+}
+
+Rules vlmevalkit_choice(std::string (*prompt)(const Item& item),
+                        std::vector<Figure> (*figures)(const std::vector<Verdict>& verdicts), bool interleaved) {
+  return {Community::kVlmEvalKit, prompt, mark_by_matcher, figures, interleaved, &option_judge(),
+          /*needs_options=*/true};
 }
 
 Mark mark_by_mmmu_lmms(const Item& item, TextView answer, const Profile&) {

@@ -16,11 +16,22 @@ Tags usual_tags(const RowReader& row);
 /// The id under one of the keys, else the file and the number in it.
 std::string id_of(const RowReader& row, RowReader::Keys ids);
 
-/// A letter, "(A)", or a number from 0, as the letter; other texts as they are; nothing for none.
+/// A letter, "(A)", or a number from 0, as the letter; other texts, and numbers that no letter has, as they are;
+/// nothing for none.
 std::vector<Text> gold_letter(const RowReader& row, RowReader::Keys keys);
+
+/// Error where an item has options, and its gold, a letter or a number, is none of them.
+void expect_gold_among_options(const RowReader& row, const Item& item);
+
+/// The golds; of a row that has one text under a key that text alone, also where it looks like a list.
+std::vector<Text> unopened_golds(const Item& item, RowReader::Keys keys);
 
 /// VLMEvalKit's matcher of the profile.
 Mark mark_by_matcher(const Item& item, TextView answer, const Profile& profile);
+
+/// VLMEvalKit's way with multiple choice: its matcher, a judge about what that cannot tell, options of the row's own.
+Rules vlmevalkit_choice(std::string (*prompt)(const Item& item),
+                        std::vector<Figure> (*figures)(const std::vector<Verdict>& verdicts), bool interleaved = false);
 
 /// MMMU's rule of lmms-eval.
 Mark mark_by_mmmu_lmms(const Item& item, TextView answer, const Profile& profile);

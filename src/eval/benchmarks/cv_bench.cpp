@@ -2,7 +2,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::cv_bench {
@@ -10,7 +9,7 @@ namespace {
 
 /// Rows of Hugging Face (idx, type, task, choices, answer "(A)", prompt, source) and the two tables of VLMEvalKit.
 Item read(const RowReader& row) {
-  Item item = read_choice(row, {"idx", "index"});
+  Item item = read_choice(row, {"index", "idx"});
   for (const char* name : {"source", "type", "task"}) {
     if (row.find({name}) != nullptr) item.tags.emplace_back(name, row.text({name}));
   }
@@ -25,12 +24,12 @@ Mark lmms_mark(const Item& item, TextView answer, const Profile&) { return mark_
 
 Mark official_mark(const Item& item, TextView answer, const Profile&) {
   const Text said = after_answer_is(answer);
-  return right_or_wrong(!item.golds.empty() && !said.empty() && said == lower(item.golds[0]), said);
+  return right_or_wrong(!said.empty() && said == lower(item.golds[0]), said);
 }
 
 /// The answer is a part of "(A)"; the empty one, which is too, counts as wrong here.
 Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
-  if (answer.empty() || item.golds.empty()) return {"", 0, false};
+  if (answer.empty()) return {"", 0, false};
   return right_or_wrong(contains(U"(" + item.golds[0] + U")", answer), answer);
 }
 
@@ -74,14 +73,13 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_cv_bench(const BenchmarkSource& source) {
   using namespace cv_bench;
-  static const BenchmarkRules rules{
-      "cv-bench",
-      read,
-      usual_pictures,
-      {{Community::kVlmEvalKit, own_prompt, mark_by_matcher, vlmevalkit_figures, false, &option_judge()},
-       {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
-       {Community::kOfficial, vlsi_prompt, official_mark, joint_figures},
-       {Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures}}};
+  static const BenchmarkRules rules{"cv-bench",
+                                    read,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(own_prompt, vlmevalkit_figures),
+                                     {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
+                                     {Community::kOfficial, vlsi_prompt, official_mark, joint_figures},
+                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures}}};
   return open_items(source, rules);
 }
 

@@ -1,4 +1,6 @@
 // LLaVA-Wilder: open questions whose answers a judge compares with a reference.
+#include <cmath>
+
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
@@ -24,7 +26,8 @@ Mark unjudged(const Item&, TextView, const Profile&) { return not_scored(); }
 Mark mark_of_review(const std::optional<Text>& review) {
   if (!review) return not_scored();
   const auto [reference, own] = wilder_scores(*review);
-  if (reference < 0 || own < 0) return {"", 0, /*parsed=*/false, /*scored=*/false};
+  if (!(std::isfinite(reference) && std::isfinite(own) && reference >= 0 && own >= 0))
+    return {"", 0, /*parsed=*/false, /*scored=*/false};
   constexpr double kMost = 10;
   return {concat(reference, ' ', own), own / kMost};
 }

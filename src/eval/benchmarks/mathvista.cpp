@@ -14,7 +14,7 @@ constexpr const char* kTags[] = {"question_type", "answer_type", "language", "so
 /// The authors' JSON or rows of Hugging Face (pid, query, choices, metadata) and the tables of VLMEvalKit.
 Item read(const RowReader& row) {
   Item item;
-  item.id = id_of(row, {"pid", "index", "__key"});
+  item.id = id_of(row, {"index", "pid", "__key"});
   item.question = row.text({"question"});
   item.options = row.options({"choices"});
   if (row.find({"answer"}) != nullptr) item.golds = {to_text(row.text({"answer"}))};
@@ -84,7 +84,7 @@ Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile&) {
 }
 
 JudgeFields fields_of(const std::string& asked, const Item& item, TextView answer) {
-  return {asked, item.golds.empty() ? "" : to_utf8(item.golds[0]), to_utf8(answer), listed_options(item)};
+  return {asked, to_utf8(item.golds[0]), to_utf8(answer), listed_options(item)};
 }
 
 /// The judge reads the answer out of a reply that is none itself.

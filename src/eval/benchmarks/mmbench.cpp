@@ -5,7 +5,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/ranked_letter.h"
 #include "text/python/python_number.h"
 
@@ -31,21 +30,10 @@ std::string lmms_prompt(const Item& item) {
   const auto hint = item.hint.empty() ? "" : item.hint + " ";
   const std::string_view request =
       kChinese ? std::string_view("请直接使用所提供的选项字母作为答案回答。") : kAnswerWithLetter;
-  return concat(hint, item.question, " There are several options:\n", listed_options(item), "\n\n", request);
+  Item shown = item;  // the hub's sets have "nan" for what is no option
+  std::erase_if(shown.options, [](const Option& option) { return option.text.empty() || option.text == U"nan"; });
+  return concat(hint, item.question, " There are several options:\n", listed_options(shown), "\n\n", request);
 }
-
-/// An answer in the set of a test is not known: it goes to the authors' server.
-Mark hidden_or(const Item& item, Mark mark) { return item.golds.empty() ? not_scored() : mark; }
-
-Mark vlmevalkit_mark(const Item& item, TextView answer, const Profile& profile) {
-  return hidden_or(item, mark_by_matcher(item, answer, profile));
-}
-
-Mark vlmevalkit_judged(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
-  return item.golds.empty() ? not_scored() : mark_by_matcher_or_judge(item, answer, profile, judge);
-}
-
-const JudgeRule kJudge{"choice", "", /*is_needed=*/false, vlmevalkit_judged};
 
 /// The task "static", which asks no judge.
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
@@ -55,11 +43,11 @@ Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
     for (const auto& option : item.options) letters += option.label;
     letter = ranked_letter(strip(answer), letters);
   }
-  return hidden_or(item, mark_letter(letter, item));
+  return mark_letter(letter, item);
 }
 
 Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
-  return hidden_or(item, mark_letter(answer.empty() ? std::nullopt : std::optional(Text(answer.substr(0, 1))), item));
+  return mark_letter(answer.empty() ? std::nullopt : std::optional(Text(answer.substr(0, 1))), item);
 }
 
 /// A question is right where all its turns are; its tags are those of the row that is not turned.
@@ -104,7 +92,7 @@ BenchmarkRules rules_of(std::string_view name, std::string (*prompt)(const Item&
   return {name,
           read,
           usual_pictures,
-          {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, circular_figures, false, &kJudge},
+          {vlmevalkit_choice(vlmevalkit_choice_prompt, circular_figures),
            {Community::kLmms, prompt, lmms_mark, circular_figures},
            {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}},
           submit};

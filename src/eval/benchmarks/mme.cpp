@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/atomic_file.h"
+#include "base/quoted.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
@@ -17,6 +18,13 @@ const std::vector<std::string> kPerception{"existence", "count", "position", "co
 const std::vector<std::string> kCognition{"commonsense_reasoning", "numerical_calculation", "text_translation",
                                           "code_reasoning"};
 
+bool is_task(const std::string& name) {
+  const auto has = [&](const std::vector<std::string>& tasks) {
+    return std::find(tasks.begin(), tasks.end(), name) != tasks.end();
+  };
+  return has(kPerception) || has(kCognition);
+}
+
 /// The tables of VLMEvalKit (questions of one image_path belong together), lmms-eval's set (of one question_id), and
 /// the authors' folder (data/mme_folder.h).
 Item read(const RowReader& row) {
@@ -27,6 +35,7 @@ Item read(const RowReader& row) {
     fail(row.place(), ": the answer is ", to_utf8(item.golds[0]), ", expected Yes or No");
   }
   const auto task = row.text({"category"});
+  if (!is_task(task)) fail(row.place(), ": 'category' is ", quoted(task), ", expected one of MME's 14 tasks, as OCR");
   item.tags.emplace_back("category", task);
   item.unit = concat(task, "/", row.text({"image_path", "question_id", "image"}));
   item.id = row.find({"index", "id"}) != nullptr ? row.text({"index", "id"}) : concat(item.unit, "/", item.question);
@@ -55,7 +64,8 @@ Figure points(const std::string& name, const std::vector<Verdict>& verdicts, con
     double right = 0;
     for (const double score : answers.second) right += score;
     const auto total = static_cast<double>(answers.second.size());
-    units.push_back({{{answers.first, right / total + (right == total ? 1 : 0), 1}}});
+    const bool both = answers.second.size() >= 2 && right == total;
+    units.push_back({{{answers.first, right / total + (both ? 1 : 0), 1}}});
     count += std::ssize(answers.second);
   }
   return figure_of_units(name, units, tasks.size(), count, [](std::span<const Sums> parts) {

@@ -42,7 +42,7 @@ std::string subject_of(const std::string& id) {
 /// its answer may be a list of several.
 Item read(const RowReader& row) {
   Item item;
-  item.id = id_of(row, {"id", "index"});
+  item.id = id_of(row, {"index", "id"});
   item.question = row.text_or({"question"}, "");
   item.hint = row.text_or({"hint"}, "");
   item.options = row.options({"options"});
@@ -53,7 +53,7 @@ Item read(const RowReader& row) {
     item.golds = gold_letter(row, {"answer"});
   }
   item.tags = usual_tags(row);
-  const auto subject = row.text_or({"subject"}, subject_of(item.id));
+  const auto subject = row.text_or({"subject"}, subject_of(row.text_or({"id"}, "")));
   if (!subject.empty()) item.tags.emplace_back("subject", subject);
   for (const auto& discipline : disciplines()) {
     const auto& subjects = discipline.subjects;
@@ -98,9 +98,7 @@ const JudgeRule kJudge{"choice", "", /*is_needed=*/false, vlmevalkit_judged};
 /// lmms-eval compares with the text of the answer, even where that is a list.
 Mark lmms_mark(const Item& item, TextView answer, const Profile& profile) {
   if (!item.options.empty()) return mark_by_mmmu_lmms(item, answer, profile);
-  const auto raw = item.row.find("answer");
-  const bool is_text = raw != item.row.end() && raw->is_string();
-  const auto golds = is_text ? std::vector<Text>{to_text(raw->get_ref<const std::string&>())} : item.golds;
+  const auto golds = unopened_golds(item, {"answer"});
   return right_or_wrong(profile.fixed ? mmmu_open_right(answer, golds) : mmmu_open_right_by_characters(answer, golds),
                         answer);
 }
@@ -114,6 +112,15 @@ std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
   std::vector<Figure> all{mean_figure("accuracy", verdicts)};
   add_means_by({"split", "discipline", "subject"}, verdicts, all);
   return all;
+}
+
+/// VLMEvalKit's table has two splits, and what it calls the accuracy is that of the validation split.
+std::vector<Figure> vlmevalkit_figures(const std::vector<Verdict>& verdicts) {
+  std::vector<Verdict> validation;
+  for (const auto& verdict : verdicts) {
+    if (tag_of(verdict.tags, "split") == "validation") validation.push_back(verdict);
+  }
+  return figures(validation.empty() ? verdicts : validation);
 }
 
 constexpr std::string_view kProRequest = "Answer with the option letter from the given choices directly.";
@@ -163,7 +170,7 @@ std::unique_ptr<Benchmark> open_mmmu(const BenchmarkSource& source) {
       "mmmu",
       read,
       usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, figures, true, &kJudge},
+      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, vlmevalkit_mark, vlmevalkit_figures, true, &kJudge},
        {Community::kLmms, lmms_prompt, lmms_mark, figures},
        {Community::kOfficial, official_prompt, official_mark, figures}}};
   return open_items(source, rules);
@@ -171,13 +178,12 @@ std::unique_ptr<Benchmark> open_mmmu(const BenchmarkSource& source) {
 
 std::unique_ptr<Benchmark> open_mmmu_pro(const BenchmarkSource& source) {
   using namespace mmmu;
-  static const BenchmarkRules rules{
-      "mmmu-pro",
-      read,
-      usual_pictures,
-      {{Community::kVlmEvalKit, pro_vlmevalkit_prompt, mark_by_matcher, figures, true, &option_judge()},
-       {Community::kLmms, pro_lmms_prompt, pro_lmms_mark, figures},
-       {Community::kOfficial, pro_official_prompt, pro_official_mark, figures}}};
+  static const BenchmarkRules rules{"mmmu-pro",
+                                    read,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(pro_vlmevalkit_prompt, figures, true),
+                                     {Community::kLmms, pro_lmms_prompt, pro_lmms_mark, figures},
+                                     {Community::kOfficial, pro_official_prompt, pro_official_mark, figures}}};
   return open_items(source, rules);
 }
 

@@ -2,7 +2,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/ranked_letter.h"
 
@@ -29,7 +28,7 @@ Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
 }
 
 Mark official_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(!item.golds.empty() && mmstar_right(answer, item.golds[0]), answer);
+  return right_or_wrong(mmstar_right(answer, item.golds[0]), answer);
 }
 
 /// The mean of the means of the 18 finer capabilities.
@@ -62,14 +61,13 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_mmstar(const BenchmarkSource& source) {
   using namespace mmstar;
-  static const BenchmarkRules rules{
-      "mmstar",
-      read,
-      usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
-       {Community::kOfficial, letter_prompt, official_mark, official_figures},
-       {Community::kVlsi, letter_prompt, official_mark, official_figures}}};
+  static const BenchmarkRules rules{"mmstar",
+                                    read,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
+                                     {Community::kOfficial, letter_prompt, official_mark, official_figures},
+                                     {Community::kVlsi, letter_prompt, official_mark, official_figures}}};
   return open_items(source, rules);
 }
 

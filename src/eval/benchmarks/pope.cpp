@@ -9,7 +9,8 @@
 namespace vlsi::pope {
 namespace {
 
-constexpr const char* kSplits[] = {"random", "popular", "adversarial"};
+/// The authors' three, and what a file is that says nothing about them.
+constexpr const char* kSplits[] = {"random", "popular", "adversarial", "all"};
 
 /// The tables of VLMEvalKit (category may name several splits, between commas), lmms-eval's set, and the authors' three
 /// JSONL files (text, label; the split is in the file's name).
@@ -23,6 +24,7 @@ Item read(const RowReader& row) {
     for (const char* split : kSplits) {
       if (file.find(split) != file.npos) splits = split;
     }
+    if (splits.empty()) splits = "all";
   }
   const Text names = to_text(splits);
   for (const auto name : split(names, U",")) {
@@ -45,17 +47,27 @@ PopeSums sums_of(std::span<const Sums> parts) { return {parts[0].sum, parts[1].s
 /// Whether what the rule could not read is a no, or in none of the parts.
 enum class Unread { kNo, kNowhere };
 
-/// The verdicts of a split (of all for an empty name: one of several splits is there once for each). The parts of split
-/// `index` are the 4 from 4 * index on.
+/// A question of several splits once for each of them.
+std::vector<Verdict> by_splits(const std::vector<Verdict>& verdicts) {
+  std::vector<Verdict> all;
+  for (const auto& verdict : verdicts) {
+    for (const auto& tag : verdict.tags) {
+      if (tag.first != "category") continue;
+      auto& one = all.emplace_back(verdict);
+      one.tags = {tag, {"gold", std::string(tag_of(verdict.tags, "gold"))}};
+    }
+  }
+  return all;
+}
+
+/// The verdicts of a split (of all for an empty name). The parts of split `index` are the 4 from 4 * index on.
 void add_units(const std::vector<Verdict>& verdicts, std::string_view split, Unread unread, int32_t index,
                std::vector<Unit>& units) {
   for (const auto& verdict : verdicts) {
     const bool gold = tag_of(verdict.tags, "gold") == "yes", said_yes = verdict.said == "yes";
     if (!verdict.parsed && unread == Unread::kNowhere) continue;
     const int32_t part = gold ? (said_yes ? 0 : 2) : (said_yes ? 1 : 3);
-    for (const auto& [key, value] : verdict.tags) {
-      if (key == "category" && (split.empty() || value == split)) units.push_back({{{index * kParts + part, 1, 1}}});
-    }
+    if (split.empty() || tag_of(verdict.tags, "category") == split) units.push_back({{{index * kParts + part, 1, 1}}});
   }
 }
 
@@ -86,28 +98,33 @@ Figure mean_over_splits(const std::string& name, const std::vector<Verdict>& ver
 }
 
 /// F1 first: the score that VLMEvalKit calls overall. What it could not read is a no there, and wrong in the accuracy.
-std::vector<Figure> vlmevalkit_figures(const std::vector<Verdict>& verdicts) {
+std::vector<Figure> vlmevalkit_figures(const std::vector<Verdict>& of_questions) {
+  const auto verdicts = by_splits(of_questions);
   std::vector<Figure> figures{figure("F1", verdicts, "", Unread::kNo, &PopeSums::f1), mean_figure("accuracy", verdicts),
                               figure("precision", verdicts, "", Unread::kNo, &PopeSums::precision),
                               figure("recall", verdicts, "", Unread::kNo, &PopeSums::recall)};
-  for (const char* split : kSplits)
+  for (const char* split : kSplits) {
     figures.push_back(figure(concat("F1 ", split), verdicts, split, Unread::kNo, &PopeSums::f1));
+    if (figures.back().count == 0) figures.pop_back();
+  }
   add_means_by({"category"}, verdicts, figures);
   return figures;
 }
 
-std::vector<Figure> lmms_figures(const std::vector<Verdict>& verdicts) {
-  std::vector<Figure> figures{mean_figure("accuracy", verdicts),
+std::vector<Figure> lmms_figures(const std::vector<Verdict>& of_questions) {
+  const auto verdicts = by_splits(of_questions);
+  std::vector<Figure> figures{mean_figure("accuracy", of_questions),
                               figure("precision", verdicts, "", Unread::kNowhere, &PopeSums::precision),
                               figure("recall", verdicts, "", Unread::kNowhere, &PopeSums::recall),
                               figure("F1", verdicts, "", Unread::kNowhere, &PopeSums::f1)};
-  std::vector<Verdict> golds = verdicts;  // the yes ratio of lmms-eval is that of the right answers
+  std::vector<Verdict> golds = of_questions;  // the yes ratio of lmms-eval is that of the right answers
   for (auto& verdict : golds) verdict.score = tag_of(verdict.tags, "gold") == "yes" ? 1 : 0;
   figures.push_back(mean_figure("yes ratio of the gold", golds));
   return figures;
 }
 
-std::vector<Figure> official_figures(const std::vector<Verdict>& verdicts) {
+std::vector<Figure> official_figures(const std::vector<Verdict>& of_questions) {
+  const auto verdicts = by_splits(of_questions);
   std::vector<Figure> figures{mean_over_splits("mean F1", verdicts, &PopeSums::f1)};
   for (const std::string split : kSplits) {
     figures.push_back(figure("accuracy " + split, verdicts, split, Unread::kNo, &PopeSums::accuracy));
@@ -120,7 +137,8 @@ std::vector<Figure> official_figures(const std::vector<Verdict>& verdicts) {
   return figures;
 }
 
-std::vector<Figure> vlsi_figures(const std::vector<Verdict>& verdicts) {
+std::vector<Figure> vlsi_figures(const std::vector<Verdict>& of_questions) {
+  const auto verdicts = by_splits(of_questions);
   std::vector<Figure> figures{mean_over_splits("mean accuracy", verdicts, &PopeSums::accuracy)};
   add_means_by({"category"}, verdicts, figures);
   return figures;

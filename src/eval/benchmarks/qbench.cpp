@@ -2,7 +2,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::qbench {
@@ -25,7 +24,7 @@ void add_tag(const RowReader& row, RowReader::Keys keys, const char* name, const
 /// The tables of VLMEvalKit (A, B, …, answer), lmms-eval's set (option0 to option3, where N/A is none, correct_choice),
 /// and the authors' JSON (candidates, correct_ans as a text).
 Item read(const RowReader& row) {
-  Item item = read_choice(row, {"id", "index"});
+  Item item = read_choice(row, {"index", "id"});
   if (item.options.empty()) {
     std::vector<Text> texts;
     for (const char* key : {"option0", "option1", "option2", "option3"}) {
@@ -43,6 +42,7 @@ Item read(const RowReader& row) {
     }
     if (item.golds.empty()) fail(row.place(), ": key 'correct_ans' is none of the candidates");
   }
+  expect_gold_among_options(row, item);
   if (row.find({"question_concern", "question_type"}) != nullptr) {
     add_tag(row, {"question_concern"}, "concern", kConcerns, item.tags);
     add_tag(row, {"question_type"}, "type", kTypes, item.tags);
@@ -78,13 +78,12 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_qbench(const BenchmarkSource& source) {
   using namespace qbench;
-  static const BenchmarkRules rules{
-      "qbench",
-      read,
-      usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, figures, false, &option_judge()},
-       {Community::kLmms, lmms_prompt, mark_by_mmmu_lmms, figures},
-       {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, figures}}};
+  static const BenchmarkRules rules{"qbench",
+                                    read,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, figures),
+                                     {Community::kLmms, lmms_prompt, mark_by_mmmu_lmms, figures},
+                                     {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, figures}}};
   return open_items(source, rules);
 }
 

@@ -1,24 +1,30 @@
 // ScienceQA and RealWorldQA: multiple choice about school science and about photographs of the world.
+#include "base/error.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 #include "eval/scoring/text_found.h"
 
 namespace vlsi::scienceqa {
 namespace {
 
-/// The tables of VLMEvalKit, rows of Hugging Face, and the authors' JSON, an object by id (choices, answer as a
-/// number).
-Item read_scienceqa(const RowReader& row) { return read_choice(row, {"index", "id", "__key"}); }
+/// The tables of VLMEvalKit and rows of Hugging Face (choices, answer as a number). The authors' JSON, an object by id,
+/// has all splits at once, and questions without a picture.
+Item read_scienceqa(const RowReader& row) {
+  if (row.find({"__key"}) != nullptr) {
+    fail(row.place(), ": the authors' problems.json has every split in one file, expected a table of one split, as ",
+         "ScienceQA_TEST.tsv, or rows of lmms-lab-encoder/ScienceQA");
+  }
+  return read_choice(row, {"index", "id"});
+}
 
 std::string science_lmms_prompt(const Item& item) {
   return (item.hint.empty() ? "" : concat("Context: ", item.hint, "\n")) + lmms_choice_prompt(item);
 }
 
 Mark science_lmms_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(!item.golds.empty() && scienceqa_right(answer, item.golds[0]), answer);
+  return right_or_wrong(scienceqa_right(answer, item.golds[0]), answer);
 }
 
 /// The tables of VLMEvalKit, and rows of Hugging Face, whose options are in the question; answers may be texts.
@@ -31,7 +37,7 @@ Item read_realworldqa(const RowReader& row) {
 std::string real_lmms_prompt(const Item& item) { return to_utf8(strip(to_text(item.question))); }
 
 Mark real_lmms_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(!item.golds.empty() && realworld_right(answer, item.golds[0]), answer);
+  return right_or_wrong(realworld_right(answer, item.golds[0]), answer);
 }
 
 }  // namespace
@@ -41,24 +47,22 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_scienceqa(const BenchmarkSource& source) {
   using namespace scienceqa;
-  static const BenchmarkRules rules{
-      "scienceqa",
-      read_scienceqa,
-      usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, science_lmms_prompt, science_lmms_mark, accuracy_figures},
-       {Community::kVlsi, vlsi_choice_prompt, mark_by_choice, accuracy_figures}}};
+  static const BenchmarkRules rules{"scienceqa",
+                                    read_scienceqa,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, science_lmms_prompt, science_lmms_mark, accuracy_figures},
+                                     {Community::kVlsi, vlsi_choice_prompt, mark_by_choice, accuracy_figures}}};
   return open_items(source, rules);
 }
 
 std::unique_ptr<Benchmark> open_realworldqa(const BenchmarkSource& source) {
   using namespace scienceqa;
-  static const BenchmarkRules rules{
-      "realworldqa",
-      read_realworldqa,
-      usual_pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, real_lmms_prompt, real_lmms_mark, accuracy_figures}}};
+  static const BenchmarkRules rules{"realworldqa",
+                                    read_realworldqa,
+                                    usual_pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, real_lmms_prompt, real_lmms_mark, accuracy_figures}}};
   return open_items(source, rules);
 }
 

@@ -2,7 +2,6 @@
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
-#include "eval/judge/judge_rule.h"
 #include "eval/scoring/letters.h"
 
 namespace vlsi::seed_bench_2_plus {
@@ -11,7 +10,7 @@ namespace {
 /// The tables of VLMEvalKit, and the authors' JSON and lmms-eval's set (choice_a or choice_A to D,
 /// question_image_type).
 Item read(const RowReader& row) {
-  Item item = read_choice(row, {"question_id", "index"});
+  Item item = read_choice(row, {"index", "question_id"});
   if (item.options.empty()) {
     std::vector<Text> texts;
     for (char letter = 'A'; letter <= 'D'; ++letter) {
@@ -19,6 +18,7 @@ Item read(const RowReader& row) {
       texts.push_back(to_text(row.text({large.c_str(), small.c_str()})));
     }
     item.options = make_options(texts);
+    expect_gold_among_options(row, item);
   }
   if (row.find({"question_image_type"}) != nullptr) {
     std::erase_if(item.tags, [](const auto& tag) { return tag.first == "category"; });
@@ -39,7 +39,7 @@ std::string lmms_prompt(const Item& item) {
 }
 
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
-  return right_or_wrong(!item.golds.empty() && first_character_is(answer, item.golds[0]), strip(answer).substr(0, 1));
+  return right_or_wrong(first_character_is(answer, item.golds[0]), strip(answer).substr(0, 1));
 }
 
 Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
@@ -53,13 +53,12 @@ namespace vlsi {
 
 std::unique_ptr<Benchmark> open_seed_bench_2_plus(const BenchmarkSource& source) {
   using namespace seed_bench_2_plus;
-  static const BenchmarkRules rules{
-      "seed-bench-2-plus",
-      read,
-      pictures,
-      {{Community::kVlmEvalKit, vlmevalkit_choice_prompt, mark_by_matcher, accuracy_figures, false, &option_judge()},
-       {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
-       {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}}};
+  static const BenchmarkRules rules{"seed-bench-2-plus",
+                                    read,
+                                    pictures,
+                                    {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
+                                     {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
+                                     {Community::kVlsi, vlsi_choice_prompt, vlsi_mark, accuracy_figures}}};
   return open_items(source, rules);
 }
 

@@ -23,12 +23,8 @@ Item read(const RowReader& row) {
   return item;
 }
 
-Mark partly_right(const Item& item, double score, TextView answer) {
-  return item.golds.empty() ? not_scored() : Mark{to_utf8(answer), score};
-}
-
 Mark anls_mark(const Item& item, TextView answer, const Profile&) {
-  return partly_right(item, item.golds.empty() ? 0 : anls(item.golds, answer), answer);
+  return {to_utf8(answer), anls(item.golds, answer)};
 }
 
 std::vector<Text> processed(const std::vector<Text>& texts, Text (*process)(TextView)) {
@@ -38,11 +34,11 @@ std::vector<Text> processed(const std::vector<Text>& texts, Text (*process)(Text
 }
 
 Mark vqa_mark(const Item& item, TextView answer, const Profile&) {
-  return partly_right(item, vqa_accuracy_numpy(vqa_answer(answer), processed(item.golds, vqa_answer)), answer);
+  return {to_utf8(answer), vqa_accuracy_numpy(vqa_answer(answer), processed(item.golds, vqa_answer))};
 }
 
 Mark evalai_mark(const Item& item, TextView answer, const Profile&) {
-  return partly_right(item, vqa_accuracy(evalai_answer(answer), processed(item.golds, evalai_answer)), answer);
+  return {to_utf8(answer), vqa_accuracy(evalai_answer(answer), processed(item.golds, evalai_answer))};
 }
 
 std::string capitalized_prompt(const Item& item) { return concat(capitalized(item.question), "\n", kAnswerWithWord); }

@@ -60,6 +60,17 @@ std::optional<std::string> content_of_reply(const std::string& body) {
   return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
 }
 
+/// Error where what follows the host's last colon is no port. (Colons of an IPv6 address are in brackets.)
+void expect_port(const std::string& host, const std::string& url) {
+  const size_t colon = host.rfind(':');
+  if (colon == host.npos || host.find(']', colon) != host.npos) return;
+  const char *begin = host.data() + colon + 1, *end = host.data() + host.size();
+  uint16_t port = 0;
+  const auto [rest, error] = std::from_chars(begin, end, port);
+  if (error == std::errc() && rest == end && port > 0) return;
+  fail("the judge's address is '", url, "', with port '", std::string(begin, end), "', expected one of 1 to 65535");
+}
+
 }  // namespace
 
 struct ChatEndpoint::Try {
@@ -77,6 +88,7 @@ ChatEndpoint::ChatEndpoint(EndpointConfig config) : config_(std::move(config)) {
   if (!known || host_.size() == scheme + 3) {
     fail("the judge's address is '", url, "', expected http://HOST/v1 or https://HOST/v1");
   }
+  expect_port(host_.substr(scheme + 3), url);
   path_ = slash == url.npos ? "" : url.substr(slash);
   while (path_.ends_with('/')) path_.pop_back();
   if (!path_.ends_with(kCompletions)) path_ += kCompletions;

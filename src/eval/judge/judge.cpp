@@ -59,10 +59,14 @@ std::string Judge::body_of(const JudgeRequest& request) const {
 EndpointReply Judge::ask(const JudgeRequest& request) const {
   const auto body = body_of(request);
   const auto path = config_.cache / (key_of(body, request.attempt) + ".json");
-  if (std::filesystem::exists(path)) return {require<std::string>(read_json(path), "reply", path.string())};
+  if (std::filesystem::exists(path)) {
+    has_answered_ = true;
+    return {require<std::string>(read_json(path), "reply", path.string())};
+  }
   auto reply = endpoint_.post(body);
   if (reply.text) {
     num_in_vain_ = 0;
+    has_answered_ = true;
     const OrderedJson kept{{"model", config_.model},
                            {"prompt", request.prompt},
                            {"temperature", request.temperature},
@@ -76,6 +80,7 @@ EndpointReply Judge::ask(const JudgeRequest& request) const {
     const std::lock_guard lock(warned_mutex_);
     if (!std::exchange(warned_, true)) log_warning("the judge gave no answer to a question: " + reply.trouble);
   }
+  if (reply.refused && has_answered_) return reply;  // of this question alone
   constexpr int64_t kMostInVain = 50;
   if (++num_in_vain_ >= kMostInVain) {
     fail("asking the judge at ", config_.endpoint.url, ": ", kMostInVain,

@@ -37,7 +37,8 @@ class Judge {
   explicit Judge(JudgeConfig config);
 
   /// From the cache's file NAME.json, else from the endpoint. A reply without a text is not remembered. Error where
-  /// many requests one after the other got none: then nobody answers there.
+  /// many requests one after the other got none: then nobody answers there. A refused one counts only as long as none
+  /// was answered, by now or in an earlier run.
   EndpointReply ask(const JudgeRequest& request) const;
 
   const JudgeConfig& config() const { return config_; }
@@ -48,6 +49,7 @@ class Judge {
   const JudgeConfig config_;
   const ChatEndpoint endpoint_;
   mutable std::atomic<int64_t> num_in_vain_ = 0;
+  mutable std::atomic<bool> has_answered_ = false;
   mutable std::mutex warned_mutex_;
   mutable bool warned_ = false;
 };

@@ -23,8 +23,7 @@ std::optional<Text> JudgedAnswer::ask(const JudgeFields& fields, const Try& one)
 Mark mark_by_matcher_or_judge(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
   const auto alone = mark_by_matcher(item, answer, profile);
   if (alone.parsed || item.options.empty()) return alone;
-  const JudgeFields fields{item.question, item.golds.empty() ? "" : to_utf8(item.golds[0]), to_utf8(answer),
-                           listed_options(item)};
+  const JudgeFields fields{item.question, to_utf8(item.golds[0]), to_utf8(answer), listed_options(item)};
   constexpr int64_t kTries = 3;
   for (int64_t i = 0; i < kTries; ++i) {
     const auto reply = judge.ask(fields, {.attempt = i});

@@ -269,7 +269,11 @@ std::optional<Json> call_scoring_function(std::string_view name, const Json& arg
   const auto* function =
       std::find_if(std::begin(kFunctions), std::end(kFunctions), [&](const Function& one) { return one.name == name; });
   if (function == std::end(kFunctions)) return std::nullopt;
-  return function->call(Arguments(args, place));
+  try {
+    return function->call(Arguments(args, place));
+  } catch (const Json::exception&) {
+    fail(place, ": an argument of ", name, " is of another type than the function takes");
+  }
 }
 
 std::string scoring_function_names() {

@@ -41,8 +41,13 @@ struct Pattern::Compiled {
 
   /// The first match from `start` on.
   std::optional<Match> match(std::string_view text, size_t start, pcre2_match_data* data) const {
-    const int count = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start,
-                                  PCRE2_NO_UTF_CHECK, data, nullptr);
+    const auto run = [&](uint32_t options) {
+      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start,
+                         PCRE2_NO_UTF_CHECK | options, data, nullptr);
+    };
+    int count = run(0);
+    // The interpreter keeps its place on the heap, not on a small stack.
+    if (count == PCRE2_ERROR_JIT_STACKLIMIT) count = run(PCRE2_NO_JIT);
     if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
     if (count < 0) fail("matching a pattern failed with PCRE2's code ", count);
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data);

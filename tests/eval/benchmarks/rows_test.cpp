@@ -35,6 +35,15 @@ TEST(BenchmarkPrompts, AreThoseOfTheProfiles) {
   EXPECT_ERROR(open("ai2d", data, "official"), "benchmark ai2d has no profile 'official'; it has vlmevalkit, ");
 }
 
+TEST(BenchmarkPrompts, LeaveOutWhatTheHubHasForNoOption) {
+  const Folder folder;
+  const auto data = folder.write("mmbench.json", R"([{"index": 1, "question": "Which?", "hint": "nan", "A": "cat",
+      "B": "dog", "C": "nan", "D": "nan", "answer": "A"}])");
+  EXPECT_EQ(prompt_of(*open("mmbench", data, "lmms"), 0),
+            "Which? There are several options:\nA. cat\nB. dog\n\n"
+            "Answer with the option's letter from the given choices directly.");
+}
+
 TEST(BenchmarkPrompts, PutPicturesWhereTheirMarkersAre) {
   const Folder folder;
   const auto data = folder.write(
@@ -93,6 +102,17 @@ TEST(BenchmarkRows, RefuseOtherFiles) {
   const auto of = [&](const std::string& text) { open("ai2d", folder.write("t.tsv", table(text))); };
   EXPECT_ERROR(of("index|A|B|answer\n0|x|y|A\n"), "row 1: 'question' or 'Question' or 'prompt' is missing");
   EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|D\n"), "the answer is D, and there is no such option");
+  EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|-1\n"), "the answer is -1, and there is no such option");
+  EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|40\n"), "the answer is 40, and there is no such option");
+  EXPECT_ERROR(of("index|question|answer\n0|Q|A\n"), "row 1: has no columns A, B, … with the options");
+  EXPECT_ERROR(of("index|image|question|A|B|answer\n0||Q|x|y|A\n"), "has no rows with a picture in column 'image'");
+  EXPECT_ERROR(refused("empty.json", "{}"), "empty.json: has no rows");
+  EXPECT_ERROR(open("scienceqa", folder.write("problems.json", R"({"1": {"question": "Q", "choices": ["x", "y"],
+      "answer": 0, "hint": "", "image": "image.png", "split": "test"}})")),
+               "has every split in one file");
+  EXPECT_ERROR(open("mme", folder.write("MME.tsv", table("index|question|answer|category|image_path\n"
+                                                         "0|One?|Yes|../count|a/1.png\n"))),
+               "row 1: 'category' is \"../count\", expected one of MME's 14 tasks");
   EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|A\n0|Q|x|y|A\n"), "the id \"0\" is there twice");
   std::string list = "[";
   for (int i = 0; i < 40; ++i) list += concat(i > 0 ? ", " : "", i);
@@ -120,6 +140,10 @@ TEST(Predictions, AreReadInTheFormsOfTheirPrograms) {
   EXPECT_ERROR(read("other.json", R"([{"index": 7, "prediction": "B"}])"), "record 1: answers question \"7\", which");
   EXPECT_ERROR(read("twice.json", R"([{"index": 5, "prediction": "B"}, {"index": 5, "prediction": "B"}])"),
                "is the second answer to question \"5\"");
+  const auto both = open("mmmu", folder.write("both.tsv", table("index|id|question|A|B|answer\n"
+                                                                "3|validation_Art_1|Q|cat|dog|A\n")));
+  EXPECT_EQ(read_predictions(folder.write("both_p.tsv", table("index|id|prediction\n3|validation_Art_1|B\n")), *both),
+            (Answers{{0, "B"}}));
   EXPECT_ERROR(read("far.jsonl", R"({"doc_id": 2, "resps": [["x"]]})"), "answers question 2, which");
   EXPECT_ERROR(read("bad.json", R"([{"prediction": "B"}])"), "has none of 'index', 'id' and 'doc_id'");
   EXPECT_ERROR(read("bad2.json", R"([{"index": 5}])"), "has none of 'prediction', 'answer' and 'response'");

@@ -17,6 +17,7 @@ TEST(PopeSums, AreThoseOfVlmEvalKit) {
                                                    "4|Dog?|No|adversarial\n5|Dog?|Yes|adversarial\n"));
   const auto summary = score("pope", "vlmevalkit", data, {"Yes", "No.", "no", "Yes!", "maybe", "not a dog"});
   EXPECT_NEAR(summary.json["score"].get<double>(), 54.55, kRounding) << summary.text;
+  EXPECT_NEAR(figure(summary, "accuracy"), 40, kRounding);
   EXPECT_NEAR(figure(summary, "precision"), 75, kRounding);
   EXPECT_NEAR(figure(summary, "recall"), 42.86, kRounding);
   EXPECT_NEAR(figure(summary, "F1 random"), 66.67, kRounding);
@@ -41,6 +42,66 @@ TEST(PopeSums, AreThoseOfTheAuthorsForEachFile) {
   const auto vlsi = score("pope", "vlsi", folder.path(), answers);
   EXPECT_NEAR(figure(vlsi, "category random"), 50, kRounding) << vlsi.text;
   EXPECT_NEAR(vlsi.json["score"].get<double>(), 75, kRounding);
+}
+
+TEST(PopeSums, TakeAFileThatNamesNoSplitForOne) {
+  const Folder folder;
+  const auto data = folder.write("mine.jsonl", R"({"question_id": 1, "image": "a.jpg", "text": "Dog?", "label": "yes"}
+{"question_id": 2, "image": "a.jpg", "text": "Cat?", "label": "no"})");
+  for (const char* profile : {"vlmevalkit", "lmms", "official", "vlsi"}) {
+    const auto summary = score("pope", profile, data, {"yes", "no"});
+    EXPECT_EQ(summary.json["score"], 100.0) << summary.text;
+  }
+}
+
+TEST(ChartQaSums, OpenListsAsTheCommunitiesDo) {
+  const Folder folder;
+  const auto data = folder.write("test_augmented.json", R"json([
+      {"imgname": "a.png", "query": "Which years?", "label": "[2008, 2009]"},
+      {"imgname": "a.png", "query": "Which?", "label": "(3, 4)"}])json");
+  const auto of = [&](const char* profile, const std::vector<std::string>& answers) {
+    return score("chartqa", profile, data, answers).json["score"].get<double>();
+  };
+  for (const char* profile : {"lmms", "vlsi"}) EXPECT_EQ(of(profile, {"2008", "3"}), 0) << profile;
+  EXPECT_EQ(of("lmms", {"[2008, 2009]", "(3, 4)"}), 100);
+  EXPECT_EQ(of("vlmevalkit", {"2008", "(3, 4)"}), 100);
+  EXPECT_EQ(of("vlmevalkit", {"[2008, 2009]", "3"}), 0);
+}
+
+TEST(MmmuSums, AreThoseOfTheValidationSplitInVlmEvalKitsTable) {
+  const Folder folder;
+  const auto data =
+      folder.write("MMMU_DEV_VAL.tsv", table("index|id|question|A|B|answer|split\n0|dev_Art_1|Q|x|y|A|dev\n"
+                                             "1|validation_Art_1|Q|x|y|A|validation\n"
+                                             "2|validation_Art_Theory_2|Q|x|y|B|validation\n"));
+  const auto summary = score("mmmu", "vlmevalkit", data, {"B", "A", "B"});
+  EXPECT_EQ(summary.json["score"], 100.0) << summary.text;
+  EXPECT_EQ(figure(summary, "subject Art_Theory"), 100);
+  EXPECT_NEAR(score("mmmu", "lmms", data, {"B", "A", "B"}).json["score"].get<double>(), 66.67, kRounding);
+}
+
+TEST(HiddenAnswers, AreNotScored) {
+  const Folder folder;
+  const auto expect_none = [&](const char* benchmark, const std::filesystem::path& data,
+                               const std::vector<const char*>& profiles) {
+    for (const char* profile : profiles) {
+      const auto summary = score(benchmark, profile, data, {"A"});
+      EXPECT_NE(summary.text.find("not scored"), std::string::npos) << benchmark << " " << summary.text;
+      EXPECT_EQ(summary.json["not_scored"], 1);
+    }
+  };
+  expect_none("blink", folder.write("blink.json", R"([{"idx": "test_Art_Style_1", "question": "Q", "prompt": "Q",
+      "sub_task": "Art_Style", "choices": ["x", "y"], "answer": "hidden"}])"),
+              {"vlmevalkit", "lmms", "official", "vlsi"});
+  expect_none("mmmu", folder.write("mmmu.json", R"([{"id": "test_Art_1", "question": "Q", "options": "['x', 'y']",
+      "answer": "?", "question_type": "multiple-choice"}])"),
+              {"vlmevalkit", "lmms", "official"});
+  expect_none("qbench", folder.write("Q-Bench1_TEST.tsv", table("index|question|A|B\n0|Q|x|y\n")),
+              {"vlmevalkit", "lmms", "vlsi"});
+  expect_none("mathvista",
+              folder.write("test.json", R"({"1": {"pid": "1", "question": "Q", "query": "Q", "choices": null,
+      "answer": "", "question_type": "free_form", "answer_type": "integer", "precision": null}})"),
+              {"vlmevalkit", "lmms", "official"});
 }
 
 TEST(HallusionBenchSums, GroupFiguresAndQuestions) {

@@ -44,6 +44,16 @@ TEST(ChatEndpoint, TriesAgainUntilThereIsAReply) {
   EXPECT_EQ(better.num_received(), 6);
 }
 
+TEST(ChatEndpoint, RefusesAnAddressWithoutAPort) {
+  for (const char* port : {"", "abc", "0", "99999", "999999999999", "80x"}) {
+    EXPECT_ERROR(ChatEndpoint(of(concat("http://127.0.0.1:", port, "/v1"))),
+                 concat("with port '", port, "', expected one of 1 to 65535"));
+  }
+  for (const char* url : {"http://[::1]/v1", "http://[::1]:80/v1", "https://host", "https://host:65535"}) {
+    EXPECT_NO_THROW(ChatEndpoint(of(url))) << url;
+  }
+}
+
 TEST(ChatEndpoint, SaysWhyThereIsNoReply) {
   const ScriptedServer server({http(500, R"({"error": {"message": "out of\nmemory"}})")});
   const auto reply = post(server);

@@ -63,6 +63,20 @@ TEST(Judge, ThatNeverAnswersEndsTheRun) {
   EXPECT_ERROR(judge.ask({"", "last"}), "50 questions one after the other got no answer, the last: status 400: no");
 }
 
+TEST(Judge, ThatAnswersOthersMayRefuseAnyNumber) {
+  constexpr int kQuestions = 61;
+  const auto refuses = [](const Received&, size_t number) { return number > 0 ? http(400, "no") : says("x"); };
+  const ScriptedServer server(refuses);
+  const Folder folder;
+  const auto ask_all = [&] {
+    const Judge judge(judge_test::config_of(server, folder));
+    EXPECT_EQ(judge.ask({"", "0"}).text, "x");
+    for (int i = 1; i < kQuestions; ++i) EXPECT_TRUE(judge.ask({"", std::to_string(i)}).refused);
+  };
+  ask_all();
+  ask_all();  // the first answer is remembered, the refused questions are asked again
+}
+
 TEST(JudgePrompt, HasTheTextsInThePlacesOfTheirNames) {
   const JudgeFields fields{"Why {answer}?", "A", "P {question}", "A. x"};
   const JudgePrompt whole{"", "{question}|{answer}|{prediction}|{options}|{other} {", "For {answer}"};

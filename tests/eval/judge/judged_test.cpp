@@ -127,6 +127,9 @@ TEST_F(Judged, LlavaWilderComparesWithTheReference) {
   const auto messages = server.body(0).at("messages");
   EXPECT_EQ(messages[0].at("content"), "Be fair.");
   EXPECT_EQ(messages[1].at("content")[0].at("image_url").at("url"), "data:image/png;base64," + base64(png));
+  const ScriptedServer odd({says("nan 5"), says("inf 5"), says("10 inf")});
+  const auto oddly = open("llava-wilder", "lmms", odd);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(oddly->judge(i + 1, concat("odd ", i)).scored) << i;
   open("llava-wilder", "vlsi", server)->judge(0, "q");
   const auto last = server.body(server.num_received() - 1);
   EXPECT_EQ(last.at("temperature"), 0.2);
@@ -210,6 +213,12 @@ TEST_F(Judged, OptionsAreMatchedByAJudgeWhereTheMatcherCannot) {
   EXPECT_EQ(prompt_of(server, 1), "Which? A. cat\nB. dog the feline");
   EXPECT_EQ(benchmark->judge(1, "犬").score, 1);
   EXPECT_EQ(prompt_of(server, 2), "问 哪个?");
+  const auto prompts_known = [&] {
+    return open("ai2d", "vlmevalkit", server)->summarize({verdict}).json["judge"]["prompt"];
+  };
+  const auto before = prompts_known();
+  prompt("choice-cn", "另 {question}");
+  EXPECT_NE(prompts_known(), before);
 
   const ScriptedServer vague({says("hm")});
   const auto unsure = open("ai2d", "vlmevalkit", vague)->judge(0, "neither");

@@ -3,6 +3,7 @@
 
 #include "eval/scoring/judge_reply.h"
 #include "eval/scoring/letters.h"
+#include "eval/scoring/mmmu_open.h"
 #include "eval/scoring/yes_no.h"
 #include "text/python/python_number.h"
 
@@ -79,6 +80,12 @@ TEST(PythonNumbers, AreReadRoundedAndWritten) {
   EXPECT_EQ(float_text(123456789012345680), U"1.2345678901234568e+17");
   EXPECT_EQ(whole_text(-3.9), U"-3");
   EXPECT_EQ(whole_text(1e22), U"10000000000000000000000");
+}
+
+TEST(MmmuOpenRule, ReadsRepliesOfAnyLength) {
+  Text reply = U"1";
+  for (int i = 0; i < 20'000; ++i) reply += U",000";
+  EXPECT_FALSE(mmmu_open_right(reply, {U"2"}));
 }
 
 }  // namespace

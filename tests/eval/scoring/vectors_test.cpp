@@ -45,6 +45,11 @@ TEST(ScoringVectors, RefuseLinesThatAreNoCalls) {
   EXPECT_ERROR(run_vectors(folder.write("b.jsonl", R"({"fn": "vlsi.blink"})"), out),
                "expected the keys 'fn', 'args' and 'out'");
   EXPECT_ERROR(run_vectors(folder.write("c.jsonl", "[1]"), out), "c.jsonl, line 1");
+  EXPECT_ERROR(
+      run_vectors(folder.write("d.jsonl",
+                               R"line({"fn": "python.str(round(x,nd))", "args": {"x": 1, "nd": "a"}, "out": "1"})line"),
+                  out),
+      "d.jsonl, line 1: an argument of python.str(round(x,nd)) is of another type");
 }
 
 }  // namespace
