@@ -1,9 +1,15 @@
 #include "text/jinja/loop_object.h"
 
+#include <algorithm>
+
 #include "text/jinja/context.h"
 #include "text/jinja/operators.h"
 
 namespace vlsi {
+
+LoopObject::LoopObject(std::vector<TemplateValue> items, int64_t depth) : items_(std::move(items)), depth_(depth) {
+  for (const auto& item : items_) nesting_ = std::max(nesting_, 1 + item.nesting());
+}
 
 TemplateValue LoopObject::call(JinjaContext& context, JinjaArguments arguments) {
   if (!recursion_) context.fail("the loop is called, and is not recursive");
@@ -24,6 +30,7 @@ TemplateValue LoopObject::cycle(JinjaContext& context, const std::vector<Templat
 TemplateValue LoopObject::changed(JinjaContext& context, std::vector<TemplateValue> values) {
   TemplateValue now = context.made(TemplateValue::list(std::move(values)));
   const bool is_new = !last_changed_ || !are_equal(context, *last_changed_, now);
+  nesting_ = std::max(nesting_, 1 + now.nesting());
   last_changed_ = std::move(now);
   return TemplateValue::boolean(is_new);
 }
@@ -43,13 +50,16 @@ std::optional<TemplateValue> LoopObject::attribute(std::string_view name) {
   if (name == "nextitem") return neighbour(index_ + 1);
   const auto self = shared_from_this();
   if (name == "cycle") {
-    return FunctionObject::make(
-        [self](JinjaContext& context, JinjaArguments arguments) { return self->cycle(context, arguments.positional); });
+    const auto cycle = [self](JinjaContext& context, JinjaArguments arguments) {
+      return self->cycle(context, arguments.positional);
+    };
+    return FunctionObject::make(cycle, 1 + nesting_);
   }
   if (name == "changed") {
-    return FunctionObject::make([self](JinjaContext& context, JinjaArguments arguments) {
+    const auto changed = [self](JinjaContext& context, JinjaArguments arguments) {
       return self->changed(context, std::move(arguments.positional));
-    });
+    };
+    return FunctionObject::make(changed, 1 + nesting_);
   }
   return std::nullopt;
 }

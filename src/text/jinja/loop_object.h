@@ -17,7 +17,7 @@ class LoopObject : public TemplateObject, public std::enable_shared_from_this<Lo
   using Recursion = std::function<TemplateValue(const TemplateValue& items)>;
 
   /// `depth` counts the recursive loops around it.
-  LoopObject(std::vector<TemplateValue> items, int64_t depth) : items_(std::move(items)), depth_(depth) {}
+  LoopObject(std::vector<TemplateValue> items, int64_t depth);
 
   const TemplateValue& item() const { return items_[index_]; }
   bool at_end() const { return index_ == items_.size(); }
@@ -29,6 +29,7 @@ class LoopObject : public TemplateObject, public std::enable_shared_from_this<Lo
   bool is_callable() const override { return recursion_ != nullptr; }
   TemplateValue call(JinjaContext& context, JinjaArguments arguments) override;
   std::optional<TemplateValue> attribute(std::string_view name) override;
+  size_t nesting() const override { return nesting_; }
 
  private:
   TemplateValue neighbour(size_t index) const;
@@ -40,6 +41,7 @@ class LoopObject : public TemplateObject, public std::enable_shared_from_this<Lo
   int64_t depth_;
   size_t index_ = 0;
   Recursion recursion_;
+  size_t nesting_ = 1;
   std::optional<TemplateValue> last_changed_;  // the values that changed() was last called with
 };
 

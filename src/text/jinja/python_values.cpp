@@ -79,6 +79,8 @@ void represent_dict(JinjaContext& context, const TemplateDict& dict, TracedText&
 
 void represent(JinjaContext& context, const TemplateValue& value, TracedText& result) {
   const size_t before = result.num_bytes();
+  constexpr size_t kBrackets = 2;  // count for what is empty: shared values make many of one
+  if (value.as_sequence() || value.as_dict()) context.make(kBrackets);
   if (const auto* sequence = value.as_sequence()) {
     represent_sequence(context, *sequence, result);
   } else if (const auto* dict = value.as_dict()) {

@@ -10,8 +10,8 @@ TemplateValue TemplateObject::call(JinjaContext& context, JinjaArguments) {
   context.fail("a ", type_name(), " is no function");
 }
 
-TemplateValue FunctionObject::make(Function function) {
-  return TemplateValue::object(std::make_shared<FunctionObject>(std::move(function)));
+TemplateValue FunctionObject::make(Function function, size_t nesting) {
+  return TemplateValue::object(std::make_shared<FunctionObject>(std::move(function), nesting));
 }
 
 std::optional<TemplateValue> NamespaceObject::attribute(std::string_view name) {

@@ -30,6 +30,8 @@ class TemplateObject {
   virtual bool is_callable() const { return false; }
   /// Error where it is none to call.
   virtual TemplateValue call(JinjaContext& context, JinjaArguments arguments);
+  /// As TemplateValue has it, of what it holds for good. 0 for objects that hold one another (release).
+  virtual size_t nesting() const { return 0; }
   /// Drops what it holds, at the end of a rendering, for objects that hold one another.
   virtual void release() {}
 };
@@ -38,17 +40,20 @@ class FunctionObject : public TemplateObject {
  public:
   using Function = std::function<TemplateValue(JinjaContext&, JinjaArguments)>;
 
-  static TemplateValue make(Function function);
-  explicit FunctionObject(Function function) : function_(std::move(function)) {}
+  /// `nesting`: 1 more than that of the deepest value that `function` holds.
+  static TemplateValue make(Function function, size_t nesting = 0);
+  FunctionObject(Function function, size_t nesting) : function_(std::move(function)), nesting_(nesting) {}
 
   std::string_view type_name() const override { return "function"; }
   bool is_callable() const override { return true; }
   TemplateValue call(JinjaContext& context, JinjaArguments arguments) override {
     return function_(context, std::move(arguments));
   }
+  size_t nesting() const override { return nesting_; }
 
  private:
   Function function_;
+  size_t nesting_;
 };
 
 /// namespace(...): the one thing whose attributes a template may set.

@@ -128,7 +128,8 @@ std::string_view TemplateValue::type_name() const {
 
 size_t TemplateValue::nesting() const {
   if (const auto* sequence = as_sequence()) return sequence->nesting;
-  return as_dict() ? as_dict()->nesting() : 0;
+  if (as_dict() != nullptr) return as_dict()->nesting();
+  return as_object() != nullptr ? as_object()->nesting() : 0;
 }
 
 size_t TemplateValue::size() const {

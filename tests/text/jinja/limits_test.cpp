@@ -56,6 +56,11 @@ TEST(JinjaLimits, BoundSteps) {
       "[ns.b, ns.b] %}{% endfor %}";
   expect_refused(two + "{{ ns.a == ns.b }}", "steps");
   expect_refused(two + "{{ ns.a|tojson }}", "steps");
+  for (const std::string leaf : {"[]", "{}"}) {
+    expect_refused("{% set ns = namespace(a=" + leaf + ") %}{% for i in range(100) %}{% set ns.a = [ns.a, ns.a] %}" +
+                       "{% endfor %}{{ ns.a }}",
+                   "steps");
+  }
 }
 
 TEST(JinjaLimits, BoundMemory) {
@@ -74,6 +79,13 @@ TEST(JinjaLimits, BoundMemory) {
 TEST(JinjaLimits, BoundTheNestingOfValues) {
   expect_refused(grown("[]", "[ns.a]", ""), "nested more than");
   expect_refused(grown("{}", "{'a': ns.a}", ""), "nested more than");
+  for (const std::string holder : {"cycler(ns.a)", "cycler(ns.a).next", "joiner(ns.a)", "[ns.a].count"}) {
+    expect_refused(grown("1", holder, ""), "nested more than");
+  }
+  expect_refused(
+      "{% set ns = namespace(a=1) %}{% for i in range(1000) %}{% for x in [ns.a] %}{% set ns.a = loop %}"
+      "{% endfor %}{% endfor %}",
+      "nested more than");
 }
 
 TEST(JinjaLimits, LetObjectsHoldOneAnother) {

@@ -86,9 +86,10 @@ TemplateValue apply_builtin(JinjaContext& context, const JinjaBuiltin& builtin, 
 }
 
 TemplateValue bound_builtin(const JinjaBuiltin& builtin, const TemplateValue& self) {
-  return FunctionObject::make([&builtin, self](JinjaContext& context, JinjaArguments arguments) {
+  const auto function = [&builtin, self](JinjaContext& context, JinjaArguments arguments) {
     return apply_builtin(context, builtin, self, std::move(arguments));
-  });
+  };
+  return FunctionObject::make(function, 1 + self.nesting());
 }
 
 }  // namespace vlsi

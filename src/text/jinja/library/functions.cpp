@@ -1,4 +1,5 @@
 // Functions that every template may call.
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <iterator>
@@ -80,22 +81,26 @@ TemplateValue make_namespace(JinjaCall& call) {
 /// cycler('a', 'b'): next() goes round, `current` is where it stands, reset() goes back to the first.
 class CyclerObject : public TemplateObject, public std::enable_shared_from_this<CyclerObject> {
  public:
-  explicit CyclerObject(std::vector<TemplateValue> items) : items_(std::move(items)) {}
+  explicit CyclerObject(std::vector<TemplateValue> items) : items_(std::move(items)) {
+    for (const auto& item : items_) nesting_ = std::max(nesting_, 1 + item.nesting());
+  }
 
   std::string_view type_name() const override { return "Cycler"; }
   std::optional<TemplateValue> attribute(std::string_view name) override {
     if (name == "current") return items_[next_];
     if (name != "next" && name != "reset") return std::nullopt;
-    return FunctionObject::make([self = shared_from_this(), advances = name == "next"](JinjaContext&, JinjaArguments) {
+    const auto function = [self = shared_from_this(), advances = name == "next"](JinjaContext&, JinjaArguments) {
       const size_t current = self->next_;
       self->next_ = advances ? (current + 1) % self->items_.size() : 0;
       return advances ? self->items_[current] : TemplateValue();
-    });
+    };
+    return FunctionObject::make(function, 1 + nesting_);
   }
+  size_t nesting() const override { return nesting_; }
 
  private:
   std::vector<TemplateValue> items_;
-  size_t next_ = 0;
+  size_t next_ = 0, nesting_ = 1;
 };
 
 TemplateValue make_cycler(JinjaCall& call) {
@@ -106,9 +111,10 @@ TemplateValue make_cycler(JinjaCall& call) {
 /// joiner(', ') is called between items: it gives nothing the first time, then the separator.
 TemplateValue make_joiner(JinjaCall& call) {
   const TemplateValue separator = call.find(0) ? call.value(0) : TemplateValue::text(", ");
-  return FunctionObject::make([separator, used = false](JinjaContext&, JinjaArguments) mutable {
+  const auto function = [separator, used = false](JinjaContext&, JinjaArguments) mutable {
     return std::exchange(used, true) ? separator : TemplateValue::text("");
-  });
+  };
+  return FunctionObject::make(function, 1 + separator.nesting());
 }
 
 }  // namespace
