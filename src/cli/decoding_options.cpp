@@ -45,7 +45,8 @@ Decoding DecodingOptions::over(const Speaker& speaker) const {
   replace(decoding.min_p, min_p);
   decoding.stop.insert(decoding.stop.end(), stop.begin(), stop.end());
   decoding.seed = seed;
-  check_decoding(decoding, speaker.model->head().size(0), "the decoding options");
+  const auto* place = greedy ? "the decoding options" : "generation_config.json and the decoding options";
+  check_decoding(decoding, speaker.model->head().size(0), place);
   return decoding;
 }
 

@@ -22,7 +22,11 @@ void add_engine_options(CLI::App& command, EngineConfig& config) {
   command.add_option("--prompt-tokens", config.prompt_tokens, "of new prompts, read between two tokens of the answers")
       ->capture_default_str()
       ->check(whole_number_from(1));
-  add_bytes_option(command, "--cache-memory", config.cache_bytes,
+  add_cache_memory_option(command, config.cache_bytes);
+}
+
+void add_cache_memory_option(CLI::App& command, int64_t& cache_bytes) {
+  add_bytes_option(command, "--cache-memory", cache_bytes,
                    "of keys and values, at most; equal beginnings of prompts are kept in it");
 }
 

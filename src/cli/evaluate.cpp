@@ -5,6 +5,7 @@
 #include "base/interrupt.h"
 #include "cli/commands.h"
 #include "cli/decoding_options.h"
+#include "cli/engine_options.h"
 #include "cli/judge_options.h"
 #include "cli/options.h"
 #include "eval/asked.h"
@@ -212,6 +213,7 @@ Action add_evaluate(CLI::App& command) {
   options->decoding.max_new_tokens = 16;
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "16");
   add_verbalizer_options(command, options->decoding.draft);
+  add_cache_memory_option(command, options->ask.asking.cache_bytes);
   command.add_option("--limit", options->ask.limit, "the first so many questions [all]")->check(whole_number_from(1));
   command.add_flag("--blank", options->ask.blank, "ask again without pictures, and print the difference");
   command.add_option("--predictions", options->predictions,

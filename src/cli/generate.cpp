@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/decoding_options.h"
 #include "cli/options.h"
+#include "generate/cache_room.h"
 #include "generate/engine.h"
 
 namespace vlsi {
@@ -23,6 +24,11 @@ int run(const GenerateOptions& options) {
   const auto prompt = speaker.processor->encode_prompt(options.prompt.conversation());
   const auto decoding = options.decoding.over(speaker);
   EngineConfig config;
+  const int64_t context = speaker.model->config().text.max_position_embeddings,
+                wanted = std::ssize(prompt.tokens) + decoding.max_new_tokens;
+  config.cache_bytes =
+      std::max(config.cache_bytes, decoding.num_beams * cache_bytes_of(*speaker.model, std::min(wanted, context) + 1));
+  config.max_sequences = std::max(config.max_sequences, decoding.num_beams);
   config.draft = options.decoding.draft.of(speaker, decoding);
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), config);
   const auto answer = generate(engine, prompt, decoding, [&](std::string_view text) {

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/progress.h"
-#include "generate/engine.h"
+#include "generate/cache_room.h"
 #include "objective/cross_entropy.h"
 
 namespace vlsi {
@@ -45,7 +45,8 @@ class GroupRecords : public Records {
 
 OnePassConfig passing(const Speaker& speaker, const AskConfig& config) {
   const int64_t context = speaker.model->config().text.max_position_embeddings;
-  return {Encoding::kPrompt, config.batch_tokens, config.on_error, context - 1};
+  const int64_t room = cache_room(*speaker.model, config.cache_bytes);
+  return {Encoding::kPrompt, config.batch_tokens, config.on_error, std::min(context, room) - 1};
 }
 
 struct GroupPass {
@@ -61,7 +62,10 @@ struct GroupPass {
 std::vector<Answer> ask(const Speaker& speaker, OnePass& pass, const AskConfig& config,
                         const std::function<bool(int64_t)>& go_on, DraftCounts& counts) {
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(),
-                {.max_sequences = config.max_sequences, .prompt_tokens = config.batch_tokens, .draft = config.draft});
+                {.max_sequences = std::max(config.max_sequences, config.decoding.num_beams),
+                 .prompt_tokens = config.batch_tokens,
+                 .cache_bytes = config.cache_bytes,
+                 .draft = config.draft});
   std::vector<Answer> answers;
   auto part = pass.next_samples();
   do {

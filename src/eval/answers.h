@@ -9,7 +9,7 @@
 #include "data/dataset.h"
 #include "data/one_pass.h"
 #include "generate/decoding.h"
-#include "generate/draft.h"
+#include "generate/engine.h"
 #include "run/speaker.h"
 
 namespace vlsi {
@@ -26,7 +26,8 @@ struct AskConfig {
   Draft draft = {};
   int64_t batch_tokens = 4096;  // of prompts in a pass
   OnError on_error = OnError::kStop;
-  int64_t max_sequences = 64;  // answered at once
+  int64_t max_sequences = 64;                        // answered at once
+  int64_t cache_bytes = EngineConfig().cache_bytes;  // of keys and values; a prompt that it cannot hold is a bad record
 };
 
 /// The answer to every record's last user turn, in their order; bad records are left out with kSkip.

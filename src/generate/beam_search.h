@@ -24,8 +24,9 @@ class BeamSearch {
   const std::vector<int64_t>& parents() const { return parents_; }
   const std::vector<std::vector<int32_t>>& beams() const { return tokens_; }
 
-  /// The best answer, with its stop token, once the search has ended.
-  const std::vector<int32_t>& best() const { return finished_.front().tokens; }
+  /// The best answer, with its stop token, once the search has ended. It may end without any, as transformers' does
+  /// where a score lies below that of no answer: then the best beam.
+  const std::vector<int32_t>& best() const { return finished_.empty() ? tokens_.front() : finished_.front().tokens; }
 
  private:
   struct Hypothesis {

@@ -55,25 +55,36 @@ class DecodingKeys {
 
   /// Keys that would change the answer, with the value that changes nothing.
   void warn_of_others() const {
-    static const std::array<std::pair<const char*, Json>, 12> others{{{"num_beam_groups", 1},
-                                                                      {"diversity_penalty", 0.0},
-                                                                      {"typical_p", 1.0},
-                                                                      {"epsilon_cutoff", 0.0},
-                                                                      {"eta_cutoff", 0.0},
-                                                                      {"penalty_alpha", nullptr},
-                                                                      {"guidance_scale", nullptr},
-                                                                      {"sequence_bias", nullptr},
-                                                                      {"begin_suppress_tokens", nullptr},
-                                                                      {"forced_bos_token_id", nullptr},
-                                                                      {"forced_eos_token_id", nullptr},
-                                                                      {"exponential_decay_length_penalty", nullptr}}};
-    for (const auto& [key, neutral] : others) {
-      const auto found = find<Json>(json_, key, place_);
-      if (found && *found != neutral) log_warning(concat(place_, ": key '", key, "' has no effect here"));
-    }
+    static const std::pair<const char*, Json> others[]{{"num_beam_groups", 1},
+                                                       {"diversity_penalty", 0.0},
+                                                       {"typical_p", 1.0},
+                                                       {"epsilon_cutoff", 0.0},
+                                                       {"eta_cutoff", 0.0},
+                                                       {"top_h", nullptr},
+                                                       {"penalty_alpha", nullptr},
+                                                       {"guidance_scale", nullptr},
+                                                       {"sequence_bias", nullptr},
+                                                       {"begin_suppress_tokens", nullptr},
+                                                       {"forced_bos_token_id", nullptr},
+                                                       {"forced_eos_token_id", nullptr},
+                                                       {"exponential_decay_length_penalty", nullptr},
+                                                       {"encoder_repetition_penalty", 1.0},
+                                                       {"encoder_no_repeat_ngram_size", 0},
+                                                       {"min_length", 0},
+                                                       {"max_time", nullptr},
+                                                       {"num_return_sequences", 1},
+                                                       {"remove_invalid_values", false}};
+    for (const auto& [key, neutral] : others) warn_unless(key, neutral);
+    constexpr int64_t kOfTransformers = 20;  // where no key gives a length
+    if (!json_.contains("max_new_tokens")) warn_unless("max_length", kOfTransformers);
   }
 
  private:
+  void warn_unless(const char* key, const Json& neutral) const {
+    const auto found = find<Json>(json_, key, place_);
+    if (found && *found != neutral) log_warning(concat(place_, ": key '", key, "' has no effect here"));
+  }
+
   const Json& json_;
   std::string place_;
 };
@@ -124,7 +135,6 @@ Decoding default_decoding(const std::filesystem::path& directory, const ModelCon
   keys.read_bad_words(decoding.bad_words_ids);
   keys.read_stop_strings(decoding.stop);
   keys.warn_of_others();
-  check_decoding(decoding, config.text.vocab_size, path.string());
   return decoding;
 }
 

@@ -63,8 +63,8 @@ struct Decoding {
 /// all of config.json's.
 Decoding greedy_decoding(const std::filesystem::path& directory, const ModelConfig& config);
 
-/// The same with all of generation_config.json, where there is one. Error naming the file and key for a value that
-/// cannot be.
+/// The same with all of generation_config.json, where there is one. Error naming the file and key for a value of
+/// another type; what cannot be decoded so is check_decoding's to say, of the settings that are used.
 Decoding default_decoding(const std::filesystem::path& directory, const ModelConfig& config);
 
 /// Error beginning with `place` for settings that cannot be, or do not go together.

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/size_text.h"
 #include "generate/answering.h"
+#include "generate/cache_room.h"
 #include "generate/draft_plan.h"
 #include "generate/passes.h"
 #include "model/cpu/row_products.h"
@@ -40,7 +41,8 @@ class Engine::State {
         tokenizer_(tokenizer),
         pictures_(pictures),
         config_(config),
-        cache_(model.config().text, num_blocks(), at::TensorOptions(model.device()).dtype(model.dtype())),
+        cache_(model.config().text, cache_room(model, config.cache_bytes) / KvCache::kBlockTokens,
+               at::TensorOptions(model.device()).dtype(model.dtype())),
         blocks_(cache_.num_blocks()) {}
 
   void submit(Request request);
@@ -51,7 +53,6 @@ class Engine::State {
  private:
   using Job = std::shared_ptr<Answering>;
 
-  int64_t num_blocks() const;
   void drop_cancelled();
   void admit_waiting();
   bool admit(Answering& job);
@@ -82,11 +83,6 @@ class Engine::State {
   bool warned_of_room_ = false;
 };
 
-int64_t Engine::State::num_blocks() const {
-  const int64_t bytes = KvCache::bytes_a_block(model_.config().text, model_.dtype());
-  return std::max<int64_t>(2, config_.cache_bytes / bytes);
-}
-
 void Engine::State::submit(Request request) {
   const int64_t length = std::ssize(request.prompt.tokens), context = model_.config().text.max_position_embeddings,
                 room = cache_.num_blocks() * KvCache::kBlockTokens;
@@ -95,8 +91,8 @@ void Engine::State::submit(Request request) {
     fail("answering: the prompt has ", length, " tokens, the model's context is ", context, ", the answer's included");
   }
   if (length >= room) {
-    fail("answering: the prompt has ", length, " tokens, the cache of ", size_text(config_.cache_bytes), " holds ",
-         room, ", the answer's included");
+    fail("answering: the prompt has ", length, " tokens, the cache of ", size_text(config_.cache_bytes),
+         " (--cache-memory) holds ", room, ", the answer's included");
   }
   if (request.decoding.num_beams > config_.max_sequences) {
     fail("answering: ", request.decoding.num_beams, " beams, expected at most the ", config_.max_sequences,

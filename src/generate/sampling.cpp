@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -20,6 +21,14 @@ double exponentials(std::span<const float> logits, std::vector<double>& values) 
     total += values[i];
   }
   return total;
+}
+
+void divide(std::span<float> logits, double temperature) {
+  const float divisor = std::max(static_cast<float>(temperature), std::numeric_limits<float>::min());
+  const float highest = *std::max_element(logits.begin(), logits.end());
+  // Differences alone count. Of logits that a small divisor makes infinite they are taken first: the highest is 0 then.
+  const float base = std::isfinite(highest / divisor) ? 0 : highest;
+  for (float& logit : logits) logit = (logit - base) / divisor;
 }
 
 /// Those below the k-th highest; equals of it stay.
@@ -59,9 +68,7 @@ void keep_min_p(double min_p, std::span<float> logits) {
 }  // namespace
 
 void warp_logits(const Decoding& decoding, std::span<float> logits) {
-  if (decoding.temperature != 1) {
-    for (float& logit : logits) logit /= static_cast<float>(decoding.temperature);
-  }
+  if (decoding.temperature != 1) divide(logits, decoding.temperature);
   if (decoding.top_k > 0) keep_top_k(decoding.top_k, logits);
   if (decoding.top_p < 1) keep_top_p(decoding.top_p, logits);
   if (decoding.min_p > 0) keep_min_p(decoding.min_p, logits);

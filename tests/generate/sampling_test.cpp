@@ -47,5 +47,18 @@ TEST(Sampling, DrawsEachTokenAsOftenAsItsProbability) {
   }
 }
 
+TEST(Sampling, DrawsTheLikeliestTokenAtEveryTemperatureNearZero) {
+  for (const double temperature : {1e-30, 1e-38, 1e-40, 1e-300}) {
+    for (const float shift : {0.0F, 60.0F, -60.0F}) {
+      std::vector<float> logits{1.0F + shift, 3.0F + shift, kNever, 2.0F + shift};
+      Decoding decoding;
+      decoding.temperature = temperature;
+      warp_logits(decoding, logits);
+      Random random(7);
+      for (int i = 0; i < 20; ++i) EXPECT_EQ(draw_token(logits, random), 1) << temperature << " " << shift;
+    }
+  }
+}
+
 }  // namespace sampling_tests
 }  // namespace vlsi
