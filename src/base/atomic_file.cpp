@@ -3,11 +3,14 @@
 
 #include <c10/util/Exception.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -28,11 +31,69 @@ constexpr const char* kTemporaryMark = ".tmp-";
   fail_to_write(path, std::error_code(error, std::generic_category()));
 }
 
+/// How many temporary names this process has given out.
+std::atomic<uint64_t>& num_temporaries() {
+  static std::atomic<uint64_t> count{0};
+  return count;
+}
+
 /// A name beside `path` that no other process or thread is given.
 fs::path temporary_beside(const fs::path& path) {
-  static std::atomic<uint64_t> counter{0};
   fs::path result = path;
-  result += concat(kTemporaryMark, ::getpid(), "-", counter++);
+  result += concat(kTemporaryMark, ::getpid(), "-", num_temporaries()++);
+  return result;
+}
+
+/// Who writes under a temporary name, and which of that process's names it is.
+struct Temporary {
+  pid_t process = 0;
+  uint64_t number = 0;
+};
+
+/// What a name of temporary_beside says; nothing for another.
+std::optional<Temporary> parse_temporary(const fs::path& path) {
+  const auto name = path.filename().string();
+  const auto mark = name.rfind(kTemporaryMark);
+  if (mark == name.npos) return std::nullopt;
+  Temporary result;
+  const char* const end = name.data() + name.size();
+  const auto process =
+      std::from_chars(name.data() + mark + std::string_view(kTemporaryMark).size(), end, result.process);
+  if (process.ec != std::errc() || result.process <= 0 || process.ptr == end || *process.ptr != '-')
+    return std::nullopt;
+  const auto number = std::from_chars(process.ptr + 1, end, result.number);
+  return number.ec == std::errc() && number.ptr == end ? std::optional(result) : std::nullopt;
+}
+
+/// Whether its process may still be writing. Another one may have been given an ended one's number.
+bool may_be_in_use(const Temporary& temporary) {
+  if (temporary.process == ::getpid()) return temporary.number < num_temporaries();
+  return ::kill(temporary.process, 0) == 0 || errno == EPERM;
+}
+
+/// Where a file is written, symbolic links followed, or into which open file of this process they lead (/dev/stdout,
+/// or /dev/fd/63, which a shell makes of `>(...)`).
+struct Destination {
+  fs::path path;
+  int descriptor = -1;
+};
+
+Destination follow_links(const fs::path& path) {
+  constexpr int kMostLinks = 40;
+  std::error_code ignored;
+  const auto open_files = fs::canonical("/proc/self/fd", ignored);
+  Destination result{path};
+  for (int links = 0; fs::is_symlink(result.path, ignored); ++links) {
+    if (links == kMostLinks) fail_to_write(path, ELOOP);
+    const auto parent = result.path.parent_path();
+    if (const auto folder = fs::canonical(parent.empty() ? "." : parent, ignored);
+        !folder.empty() && folder == open_files) {
+      const auto number = result.path.filename().string();
+      std::from_chars(number.data(), number.data() + number.size(), result.descriptor);
+      return result;
+    }
+    result.path = parent / fs::read_symlink(result.path, ignored);
+  }
   return result;
 }
 
@@ -81,11 +142,22 @@ fs::path resolved(const fs::path& target) {
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
-  // An ended process with this one's number may have left a file of the same name.
-  do {
-    temporary_ = temporary_beside(path_);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (descriptor_ < 0 && errno == EEXIST);
+  const auto destination = follow_links(path_);
+  target_ = destination.path;
+  std::error_code ignored;
+  const auto status = fs::status(target_, ignored);
+  if (!path_.has_filename() || fs::is_directory(status)) fail_to_write(path_, EISDIR);
+  if (destination.descriptor >= 0) {
+    descriptor_ = ::fcntl(destination.descriptor, F_DUPFD_CLOEXEC, 0);
+  } else if (fs::exists(status) && !fs::is_regular_file(status)) {
+    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  } else {
+    // An ended process with this one's number may have left a file of the same name.
+    do {
+      temporary_ = temporary_beside(target_);
+      descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
+  }
   if (descriptor_ < 0) fail_to_write(path_, errno);
 }
 
@@ -106,13 +178,15 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::commit() {
   TORCH_CHECK(descriptor_ >= 0, "second commit of ", path_.string());
-  if (::fsync(descriptor_) != 0) fail_to_write(path_, errno);
+  const bool is_straight = temporary_.empty();
+  if (!is_straight && ::fsync(descriptor_) != 0) fail_to_write(path_, errno);
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0) fail_to_write(path_, errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_to_write(path_, errno);
+  if (is_straight) return;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_to_write(path_, errno);
   temporary_.clear();
-  sync_parent(path_);
+  sync_parent(target_);
 }
 
 void write_file(const fs::path& path, std::string_view text) {
@@ -162,13 +236,14 @@ void AtomicDirectory::commit() {
   if (!earlier.empty()) fs::remove_all(earlier, error);
 }
 
-bool is_temporary(const fs::path& path) { return path.filename().string().find(kTemporaryMark) != std::string::npos; }
+bool is_temporary(const fs::path& path) { return parse_temporary(path).has_value(); }
 
 void remove_leftovers(const fs::path& directory) {
   std::error_code ignored;
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    if (is_temporary(entry.path())) leftovers.push_back(entry.path());
+    const auto temporary = parse_temporary(entry.path());
+    if (temporary && !may_be_in_use(*temporary)) leftovers.push_back(entry.path());
   }
   for (const auto& path : leftovers) fs::remove_all(path, ignored);
 }

@@ -9,8 +9,10 @@
 namespace vlsi {
 
 /// Writes to `path` + a temporary suffix beside it; `commit` syncs and renames it over `path`. Without a commit the
-/// destructor removes the temporary and an earlier `path` stays as it was. Every failure (unwritable folder, full disk)
-/// is an Error that names `path`.
+/// destructor removes the temporary and an earlier `path` stays as it was. A symbolic link is followed, and stays. What
+/// is no file (a device, a pipe, an open file of this process as /dev/stdout) is written straight to. Every failure
+/// (a folder in the place of a file, which is known at once; unwritable folder, full disk) is an Error that names
+/// `path`.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -23,7 +25,7 @@ class AtomicFile {
   void commit();
 
  private:
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, target_, temporary_;  // as named; with links followed; empty where written straight to
   int descriptor_ = -1;
 };
 
@@ -52,7 +54,8 @@ class AtomicDirectory {
 /// Whether an AtomicFile or AtomicDirectory writes under such a name until it commits.
 bool is_temporary(const std::filesystem::path& path);
 
-/// Removes what killed processes left half-written in `directory`. No other process may be writing there.
+/// Removes what killed processes left half-written in `directory`. What a running process of this machine may be
+/// writing stays; no process of another machine may be writing there.
 void remove_leftovers(const std::filesystem::path& directory);
 
 /// Creates `path` and its parents if missing; Error when that is impossible or `path` is a file.

@@ -126,8 +126,8 @@ std::optional<fs::path> find_in_hub_cache(const fs::path& path, HubKind kind) {
   if (!fs::exists(found, ignored)) {
     fail(snapshot->string(), " has no ", name->inside.string(), "; get it with: ", download_command(*name, kind));
   }
-  for (const auto& entry : fs::directory_iterator(*snapshot)) {
-    if (!entry.is_symlink() || entry.exists()) continue;
+  for (const auto& entry : fs::directory_iterator(*snapshot, ignored)) {
+    if (!entry.is_symlink(ignored) || entry.exists(ignored)) continue;
     fail(entry.path().string(),
          " is a link to a blob that is not in the cache; get it again with: ", download_command(*name, kind));
   }

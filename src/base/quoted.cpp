@@ -35,4 +35,8 @@ std::string with_escapes(std::string_view text) {
 
 std::string printable(std::string_view text) { return escape(text, is_control); }
 
+std::string printable(const std::filesystem::filesystem_error& error) {
+  return printable(error.path1().string()) + ": " + error.code().message();
+}
+
 }  // namespace vlsi

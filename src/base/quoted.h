@@ -1,6 +1,7 @@
 // Text from outside, for messages and terminals.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -14,5 +15,8 @@ std::string with_escapes(std::string_view text);
 
 /// As with_escapes, and control characters as \xNN, too: it stays on one line, moves no cursor and colours nothing.
 std::string printable(std::string_view text);
+
+/// The path, and what the system says of it: "runs/pair: Permission denied".
+std::string printable(const std::filesystem::filesystem_error& error);
 
 }  // namespace vlsi

@@ -210,14 +210,21 @@ void RecordShards::read_ahead(uint64_t key) const {
 
 void RecordShards::make_room(int64_t num_rows) {
   if (num_pending() > 0 && num_pending_rows() + num_rows > max_rows_) write_pending();
-  const int64_t room = std::max(max_rows_, num_rows);
-  if (!pending_.values.empty() && pending_.values.front().size(0) >= num_pending_rows() + num_rows) return;
-  pending_.values.clear();
+  const int64_t needed = num_pending_rows() + num_rows;
+  if (!pending_.values.empty() && pending_.values.front().size(0) >= needed) return;
+  // The room doubles up to a whole shard's, which may be larger than the memory and than all records.
+  constexpr int64_t kFirstBytes = int64_t{1} << 20;
+  room_rows_ = std::max(needed, std::min(max_rows_, std::max(2 * room_rows_, kFirstBytes / format_.bytes_per_row())));
+  std::vector<at::Tensor> values;
   for (const auto& kind : format_.values) {
-    std::vector<int64_t> shape{room};
+    std::vector<int64_t> shape{room_rows_};
     shape.insert(shape.end(), kind.row.begin(), kind.row.end());
-    pending_.values.push_back(at::empty(shape, kind.dtype));  // costs no memory before it is filled
+    values.push_back(at::empty(shape, kind.dtype));  // costs no memory before it is filled
   }
+  for (size_t i = 0; i < pending_.values.size(); ++i) {
+    values[i].narrow(0, 0, num_pending_rows()).copy_(pending_.values[i].narrow(0, 0, num_pending_rows()));
+  }
+  pending_.values = std::move(values);
 }
 
 bool RecordShards::add(uint64_t key, std::string_view id, const std::vector<at::Tensor>& values) {

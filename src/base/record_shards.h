@@ -103,7 +103,7 @@ class RecordShards {
 
   std::filesystem::path folder_;
   RecordFormat format_;
-  int64_t max_rows_;
+  int64_t max_rows_, room_rows_ = 0;  // of a shard; of the last room that was made
   std::vector<Shard> shards_;
   Pending pending_;
   std::unordered_map<uint64_t, Place> places_;

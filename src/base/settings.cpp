@@ -12,20 +12,93 @@
 namespace vlsi {
 namespace {
 
-void refuse_duplicate_keys(const YAML::Node& node, const std::string& place) {
-  if (node.IsMap()) {
-    std::set<std::string> seen;
-    for (const auto& item : node) {
-      if (!item.first.IsScalar()) fail(place, ": line ", item.first.Mark().line + 1, ": a key is not a word");
-      if (!seen.insert(item.first.Scalar()).second) {
-        fail(place, ": line ", item.first.Mark().line + 1, ": key '", item.first.Scalar(), "' stands twice");
-      }
-      refuse_duplicate_keys(item.second, place);
-    }
-  } else if (node.IsSequence()) {
-    for (const auto& item : node) refuse_duplicate_keys(item, place);
+constexpr int64_t kMostValues = 100000;
+
+/// Gives every alias of a document values of its own: a change of one place is then a change of that place alone. Error
+/// for keys that stand twice or are no words, for an alias inside of what it names, and for a document that has more
+/// than kMostValues with what its aliases repeat.
+class AliasExpansion {
+ public:
+  explicit AliasExpansion(std::string place) : place_(std::move(place)) {}
+
+  /// `node` was not seen before; `line` is where it stands.
+  void expand(YAML::Node node, int line) {
+    count(line);
+    if (node.IsScalar() || node.IsNull()) return;
+    path_.push_back(node);
+    node.IsMap() ? expand_map(node) : expand_list(node, line);
+    path_.pop_back();
   }
-}
+
+ private:
+  void expand_map(YAML::Node& node) {
+    std::set<std::string> keys;
+    std::vector<std::pair<YAML::Node, YAML::Node>> own;  // for the aliases
+    for (const auto& item : node) {
+      const int line = item.first.Mark().line + 1;
+      if (!item.first.IsScalar()) fail(place_, ": line ", line, ": a key is not a word");
+      if (!keys.insert(item.first.Scalar()).second)
+        fail(place_, ": line ", line, ": key '", item.first.Scalar(), "' stands twice");
+      if (const auto copied = expand_item(item.second, line)) own.emplace_back(item.first, *copied);
+    }
+    for (const auto& [key, value] : own) {
+      node.remove(key);
+      node.force_insert(key, value);
+    }
+  }
+
+  void expand_list(YAML::Node& node, int line) {
+    std::vector<YAML::Node> items;
+    bool has_alias = false;
+    for (const auto& item : node) {
+      const auto copied = expand_item(item, line);
+      has_alias = has_alias || copied;
+      items.push_back(copied ? *copied : YAML::Node(item));
+    }
+    if (!has_alias) return;
+    node = YAML::Node(YAML::NodeType::Sequence);
+    for (const auto& item : items) node.push_back(item);
+  }
+
+  /// A copy of what is there already, under an anchor; nothing of what stands here for the first time, and is expanded.
+  std::optional<YAML::Node> expand_item(const YAML::Node& item, int line) {
+    for (const auto& around : path_) {
+      if (around.is(item)) fail(place_, ": line ", line, ": an alias stands inside of what it names");
+    }
+    // No two values of one type begin at one place of the text. A list that was put together here has no place.
+    const auto mark = item.Mark();
+    if (!mark.is_null() && seen_.insert({mark.pos, item.Type()}).second) {
+      expand(item, line);
+      return std::nullopt;
+    }
+    return copy(item, line);
+  }
+
+  YAML::Node copy(const YAML::Node& node, int line) {
+    count(line);
+    YAML::Node result(node.Type());
+    if (node.IsScalar()) result = node.Scalar();
+    for (const auto& item : node) {
+      if (node.IsMap()) {
+        result.force_insert(item.first.Scalar(), copy(item.second, line));
+      } else {
+        result.push_back(copy(item, line));
+      }
+    }
+    result.SetTag(node.Tag());
+    return result;
+  }
+
+  void count(int line) {
+    if (++num_values_ > kMostValues)
+      fail(place_, ": line ", line, ": there are more than ", kMostValues, " values with what aliases repeat");
+  }
+
+  std::string place_;
+  std::vector<YAML::Node> path_;  // of lists and blocks, from the outermost
+  std::set<std::pair<int, YAML::NodeType::value>> seen_;
+  int64_t num_values_ = 0;
+};
 
 /// A tag on everything that an override brought, so that messages do not blame a line of the file.
 constexpr const char* kOverrideTag = "--set";
@@ -61,7 +134,7 @@ YAML::Node parse_yaml(const std::string& text, const std::string& place) {
     const auto documents = YAML::LoadAll(text);
     if (documents.size() > 1) fail("reading ", place, ": holds ", documents.size(), " documents, expected one");
     YAML::Node node = documents.empty() ? YAML::Node() : documents[0];
-    refuse_duplicate_keys(node, place);
+    AliasExpansion(place).expand(node, node.Mark().line + 1);
     return node;
   } catch (const YAML::Exception& error) {
     fail("reading ", place, ": line ", error.mark.line + 1, ", column ", error.mark.column + 1, ": ", error.msg);

@@ -24,8 +24,9 @@
 
 namespace vlsi {
 
-/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. Error naming path and line for bad YAML,
-/// what is not UTF-8, several documents, an override without '=', and duplicate keys.
+/// The YAML of a file, with `overrides` ("a.b=value", value as YAML) put in. An alias is a copy of what its anchor
+/// names, so that an override changes one place. Error naming path and line for bad YAML, what is not UTF-8, several
+/// documents, an override without '=', duplicate keys, an alias inside of what it names, and more than 100,000 values.
 YAML::Node load_yaml(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 YAML::Node parse_yaml(const std::string& text, const std::string& place);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/decoding_options.h"
+#include "cli/engine_options.h"
 #include "cli/options.h"
 #include "eval/answers.h"
 
@@ -17,12 +18,21 @@ struct AnswerOptions {
   DataOptions data;
   std::filesystem::path out, labelled;
   DecodingOptions decoding;
+  int64_t cache_bytes = EngineConfig().cache_bytes;
 };
+
+/// A record of another format is no JSON that could be written again.
+void check_is_json(const char* option, const std::filesystem::path& path) {
+  const auto ending = path.extension();
+  if (ending == ".tsv" || ending == ".parquet" || ending == ".tar")
+    fail(option, " ", path.string(), ": is a table or a tar, expected JSON or JSONL");
+}
 
 /// The records of --labelled by their ids; they stand as they are in the place of what the model answered.
 std::map<std::string, Json> read_labelled(const std::filesystem::path& path) {
   std::map<std::string, Json> records;
   if (path.empty()) return records;
+  check_is_json("--labelled", path);
   const RecordFile file(path, {});
   for (int64_t i = 0; i < file.size(); ++i) {
     const auto id = file.read(i, /*answers_required=*/false).id;
@@ -31,23 +41,10 @@ std::map<std::string, Json> read_labelled(const std::filesystem::path& path) {
   return records;
 }
 
-/// The record with everything behind its last user turn replaced by `answer`; other keys stay.
-Json with_answer(Json record, const std::string& answer) {
-  const bool is_messages = record.contains("messages");
-  auto& turns = record[is_messages ? "messages" : "conversations"];
-  const char* role_key = is_messages ? "role" : "from";
-  const auto is_user = [&](const Json& turn) { return turn[role_key] == "user" || turn[role_key] == "human"; };
-  while (!turns.empty() && !is_user(turns.back())) turns.erase(turns.size() - 1);
-  turns.push_back(is_messages ? Json{{"role", "assistant"}, {"content", answer}}
-                              : Json{{"from", "gpt"}, {"value", answer}});
-  return record;
-}
-
 int run(const AnswerOptions& options) {
   catch_interrupts();
   const auto path = options.data.file();
-  if (const auto ending = path.extension(); ending == ".tsv" || ending == ".parquet" || ending == ".tar")
-    fail("--data ", path.string(), ": is a table or a tar, expected JSON or JSONL");
+  check_is_json("--data", path);
   const RecordFile file(path, options.data.images);
   const auto labelled = read_labelled(options.labelled);
   AtomicFile out(options.out);
@@ -58,7 +55,8 @@ int run(const AnswerOptions& options) {
                                   {.decoding = decoding,
                                    .draft = draft.of(speaker, decoding),
                                    .batch_tokens = options.data.batch_tokens,
-                                   .on_error = options.data.on_error()});
+                                   .on_error = options.data.on_error(),
+                                   .cache_bytes = options.cache_bytes});
   int64_t num_written = 0, num_empty = 0;
   out.write("[");
   for (const auto& answer : answers) {
@@ -92,6 +90,7 @@ Action add_answer(CLI::App& command) {
                      "a data file whose records stand in the place of those of --data with their ids, labels and all");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "128");
   add_verbalizer_options(command, options->decoding.draft);
+  add_cache_memory_option(command, options->cache_bytes);
   return [options] { return run(*options); };
 }
 

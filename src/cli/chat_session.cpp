@@ -1,5 +1,7 @@
 #include "cli/chat_session.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/json.h"
 #include "data/read_picture.h"
@@ -47,12 +49,12 @@ Reply ChatSession::ask(const std::string& question, const std::function<bool(std
   Conversation conversation{"chat", "", {}};
   if (!system_.empty()) conversation.turns.push_back({Role::kSystem, {text_of_chat(system_)}});
   conversation.turns.insert(conversation.turns.end(), turns_.begin(), turns_.end());
-  Turn turn{Role::kUser, pictures_};
+  // Pictures that cannot be read must not stand in front of the next question, too.
+  Turn turn{Role::kUser, std::exchange(pictures_, {})};
   turn.contents.push_back(text_of_chat(question));
   conversation.turns.push_back(turn);
   auto reply = generate(engine_, speaker_.processor->encode_prompt(conversation), decoding_, on_text);
   decoding_.seed += 1;  // the same question again may have another answer
-  pictures_.clear();
   if (reply.finish == Finish::kCancelled && reply.text.empty()) return reply;
   turns_.push_back(std::move(turn));
   turns_.push_back({Role::kAssistant, {text_of_chat(reply.text)}});

@@ -26,7 +26,7 @@ class ChatSession {
   void reset();
 
   /// Asks and keeps question and answer, also an answer that `on_text` stopped. Error for a question that cannot be
-  /// read or is too long; then nothing has changed.
+  /// read or is too long; then its pictures are forgotten, and nothing else has changed.
   Reply ask(const std::string& question, const std::function<bool(std::string_view)>& on_text);
 
   /// Writes the conversation as a data file of one record. Error where there is no answer yet, or the file is there

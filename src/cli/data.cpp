@@ -21,7 +21,6 @@ int run(const DataCommandOptions& options) {
   const auto config = load_run_config(options.run.file, options.run.overrides);
   const auto place = options.run.file.string();
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing: its tokenizer counts");
-  if (config.data.workers < 1) fail(place, ": key 'data.workers' is ", config.data.workers, ", expected at least 1");
   const auto sources = surveyed_sources(config);
   if (sources.empty()) fail(place, ": key 'data.train' is missing: name the data");
   const auto processors = load_processors(config, /*with_teacher=*/!config.teacher.model.empty());

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <charconv>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/hub_cache.h"
@@ -15,9 +16,12 @@ namespace vlsi {
 
 namespace {
 
-/// What is there, else what the hub's cache has of this name, else what was given, for the message about it.
+/// What is there, else what the hub's cache has of this name, else what was given, for the message about it, as where
+/// it cannot be looked at.
 std::filesystem::path path_of_data(const std::filesystem::path& path) {
-  if (std::filesystem::exists(path)) return path;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) || !std::filesystem::status_known(status)) return path;
   return find_in_hub_cache(path, HubKind::kDataset).value_or(path);
 }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 
 #include "base/error.h"
+#include "base/quoted.h"
 #include "cli/commands.h"
 #include "cli/process.h"
 
@@ -41,6 +43,9 @@ int run_program(int argc, char** argv) {
     return 2;
   } catch (const Error& error) {
     std::cerr << "vlsi: " << error.what() << "\n";
+    return 2;
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "vlsi: " << printable(error) << "\n";
     return 2;
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();

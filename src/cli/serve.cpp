@@ -6,6 +6,7 @@
 #include "base/hub_cache.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/size_text.h"
 #include "cli/commands.h"
 #include "cli/decoding_options.h"
 #include "cli/engine_options.h"
@@ -18,6 +19,8 @@
 
 namespace vlsi {
 namespace {
+
+constexpr int64_t kYearSeconds = 365 * 24 * 3600, kMostBodyBytes = int64_t{1} << 40;
 
 struct ServeOptions {
   ModelOptions model;
@@ -47,6 +50,8 @@ std::vector<std::string> read_keys(const std::filesystem::path& path) {
 }
 
 AppConfig app_config(const ServeOptions& options) {
+  if (options.max_body_bytes > kMostBodyBytes)
+    fail("--max-body is ", size_text(options.max_body_bytes), ", expected at most ", size_text(kMostBodyBytes));
   AppConfig config;
   config.host = options.host;
   config.port = options.port;
@@ -81,6 +86,10 @@ int run(const ServeOptions& options) {
   if (!model.dtype) model.dtype = dtype_of_verbalizers(layers.verbalizers);
   const auto speaker = load(model, SpecialText::kPlain, layers);
   ChatServerConfig chat_config{name_of(options), options.decoding.over(speaker)};
+  if (chat_config.defaults.num_beams > options.engine.max_sequences) {
+    fail("--num-beams is ", chat_config.defaults.num_beams, ", expected at most --max-sequences, which is ",
+         options.engine.max_sequences);
+  }
   if (!options.decoding.max_new_tokens) chat_config.defaults.max_new_tokens = usual_longest_answer(options.model.model);
   chat_config.media = options.media;
   chat_config.engine = options.engine;
@@ -131,10 +140,10 @@ Action add_serve(CLI::App& command) {
       ->check(whole_number_from(1));
   command.add_option("--timeout", options->timeout_seconds, "of a request, in seconds")
       ->capture_default_str()
-      ->check(whole_number_from(1));
+      ->check(CLI::Range(int64_t{1}, kYearSeconds));
   command.add_option("--shutdown-timeout", options->shutdown_seconds, "for answers that run at Ctrl-C, in seconds")
       ->capture_default_str()
-      ->check(whole_number_from(0));
+      ->check(CLI::Range(int64_t{0}, kYearSeconds));
   add_bytes_option(command, "--max-body", options->max_body_bytes, "a request's longest body");
   add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 1024");
   command.footer([] {

@@ -23,8 +23,8 @@ struct Format {
 
 constexpr Format kShareGpt{"conversations", "from", "value", true};
 constexpr Format kMessages{"messages", "role", "content", false};
-constexpr const char* kPairs = "texts";
-constexpr const char* kInstruction = "instruction";
+constexpr const char *kPairs = "texts", *kPairAnswer = "assistant";
+constexpr const char *kInstruction = "instruction", *kOutput = "output";
 
 /// Whether a text anywhere in the value has `part`.
 bool has_text(const Json& value, std::string_view part) {
@@ -138,7 +138,7 @@ class Reader {
       const auto place = concat(all, "[", i, "]");
       Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
       add_text(require<std::string>(list[i], "user", place), true, user.contents);
-      add_text(require<std::string>(list[i], "assistant", place), false, assistant.contents);
+      add_text(require<std::string>(list[i], kPairAnswer, place), false, assistant.contents);
       turns.push_back(std::move(user));
       turns.push_back(std::move(assistant));
     }
@@ -159,7 +159,7 @@ class Reader {
     }
     Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
     add_text(question, true, user.contents);
-    add_text(find<std::string>(record_, "output", place_).value_or(""), false, assistant.contents);
+    add_text(find<std::string>(record_, kOutput, place_).value_or(""), false, assistant.contents);
     auto turns = system_turn();
     turns.push_back(std::move(user));
     turns.push_back(std::move(assistant));
@@ -199,6 +199,7 @@ class Reader {
       const size_t before = pictures_.size();
       if (value.is_array()) {
         for (size_t i = 0; i < value.size(); ++i) {
+          if (is_no_picture(value[i])) continue;
           pictures_.push_back(picture_of_value(value[i], images_, concat(place, "[", i, "]")));
         }
       } else {
@@ -346,6 +347,21 @@ Conversation parse_conversation(const Json& record, const std::filesystem::path&
     fail(place, ": has no answer, expected an assistant turn that is not empty and is to be learnt");
   }
   return conversation;
+}
+
+Json with_answer(Json record, const std::string& answer) {
+  if (has(record, kPairs)) {
+    record[kPairs].back()[kPairAnswer] = answer;
+  } else if (has(record, kInstruction)) {
+    record[kOutput] = answer;
+  } else {
+    const Format& format = has(record, kMessages.turns) ? kMessages : kShareGpt;
+    auto& turns = record[format.turns];
+    const auto is_user = [&](const Json& turn) { return turn[format.role] == "user" || turn[format.role] == "human"; };
+    while (!turns.empty() && !is_user(turns.back())) turns.erase(turns.size() - 1);
+    turns.push_back(Json{{format.role, format.share_gpt ? "gpt" : "assistant"}, {format.content, answer}});
+  }
+  return record;
 }
 
 }  // namespace vlsi

@@ -49,10 +49,10 @@ struct Conversation {
 
 /// Reads a LLaVA/ShareGPT record (`conversations`: from human|user|gpt|assistant|system, value) or an OpenAI-style one
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
-/// or `images`: a picture, a list of pictures, or null; and `system`, the text of a system turn. In the place of turns
-/// there may be `texts`, a list of questions with their answers {user, assistant}, or `instruction`, with `input`
-/// behind it, and `output`. What may stand for a picture: picture_of_value in data/picture_source.h. Relative paths are
-/// under `images`. A `video` is an Error.
+/// or `images`: a picture, a list of pictures and of what is_no_picture, or null; and `system`, the text of a system
+/// turn. In the place of turns there may be `texts`, a list of questions with their answers {user, assistant}, or
+/// `instruction`, with `input` behind it, and `output`. What may stand for a picture: picture_of_value in
+/// data/picture_source.h. Relative paths are under `images`. A `video` is an Error.
 ///
 /// `<image>` markers (in a record with pictures and without these, `<|image|>`) are taken from user turns only, in
 /// order, each standing for the next picture, as does {type: image}; beside such parts a text has no markers. One
@@ -65,5 +65,9 @@ struct Conversation {
 /// non-empty assistant answer of a weight above 0 (unless `answers_required` is false).
 Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,
                                 const std::string& default_id, bool answers_required = true);
+
+/// A record that parse_conversation reads, with everything behind its last question replaced by `answer`; other keys
+/// stay.
+Json with_answer(Json record, const std::string& answer);
 
 }  // namespace vlsi

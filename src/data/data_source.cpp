@@ -24,19 +24,26 @@ namespace fs = std::filesystem;
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
+[[noreturn]] void fail_to_look_at(const fs::path& path, const std::error_code& error) {
+  fail("data: look at ", printable(path.string()), ": ", error.message());
+}
+
 /// Files below a folder; links count as what they lead to.
 void add_files_below(const fs::path& folder, int depth, std::vector<fs::path>& files) {
   constexpr int kDeepest = 32;  // of folders in one another: links may lead in a circle
   if (depth > kDeepest) fail("data: ", folder.string(), ": more than ", kDeepest, " folders in one another");
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (is_hidden(entry.path())) continue;
-    if (entry.is_directory()) {
-      add_files_below(entry.path(), depth + 1, files);
-    } else if (data_formats().find(entry.path().extension().string()) != nullptr) {
-      check_link(entry.path());
-      files.push_back(entry.path());
+  std::error_code error, ignored;
+  for (auto entry = fs::directory_iterator(folder, error); entry != fs::end(entry); entry.increment(error)) {
+    const auto& path = entry->path();
+    if (is_hidden(path)) continue;
+    if (entry->is_directory(ignored)) {
+      add_files_below(path, depth + 1, files);
+    } else if (data_formats().find(path.extension().string()) != nullptr) {
+      check_link(path);
+      files.push_back(path);
     }
   }
+  if (error) fail_to_look_at(folder, error);
 }
 
 void sort_by_bytes(std::vector<fs::path>& paths) {
@@ -104,9 +111,10 @@ std::deque<RecordFile> open_side_by_side(const std::vector<fs::path>& paths,
 }  // namespace
 
 std::vector<fs::path> files_of(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return files_of_folder(path);
-  if (fs::exists(path, ignored)) return {path};
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (fs::is_directory(status)) return files_of_folder(path);
+  if (fs::exists(status)) return {path};
   const auto text = path.string();
   if (text.find_first_of("*?[") != text.npos) {
     std::vector<fs::path> files;
@@ -117,6 +125,7 @@ std::vector<fs::path> files_of(const fs::path& path) {
     if (files.empty()) fail("data: the pattern ", text, " matches no file", hub_advice(path, HubKind::kDataset));
     return files;
   }
+  if (!fs::status_known(status)) fail_to_look_at(path, error);
   check_link(path);
   if (const auto cached = find_in_hub_cache(path, HubKind::kDataset)) return files_of(*cached);
   fail("data: there is no file ", text, hub_advice(path, HubKind::kDataset));

@@ -24,7 +24,7 @@ struct DataSource {
 /// without what is hidden, those of the first format of data_formats() that it has, and where the names of some begin
 /// with "train", these alone; what a pattern with *, ? and [...] matches; and of `org/name`, `org/name@revision` or a
 /// path inside of these, which is no path here, the data set in the hub's local cache (base/hub_cache.h). Error for a
-/// pattern that matches nothing, a folder without such files, and what is not there.
+/// pattern that matches nothing, a folder without such files, what is not there, and what cannot be looked at.
 std::vector<std::filesystem::path> files_of(const std::filesystem::path& path);
 
 /// The files of a source, opened. Errors are those of files_of,

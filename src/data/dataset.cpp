@@ -25,7 +25,7 @@ RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem:
   if (is_whole_) return;
   records_->for_each(keep.columns(), [&](int64_t record, const Json& values) {
     try {
-      if (keep.is_true(values)) kept_.push_back(record);
+      if (keep.is_true(values, records_->numbers_are_texts())) kept_.push_back(record);
     } catch (const Error& error) {
       fail(records_->place(record), ": ", error.what());
     }

@@ -165,8 +165,14 @@ bool compares(const Value& value, const std::string& comparison, const Value& li
   return comparison == ">" ? value > literal : value >= literal;
 }
 
-bool is_true_of(const Keep::Node& node, const Json& values) {
-  const auto holds = [&](const auto& part) { return is_true_of(*part, values); };
+/// Nothing for a text that is no number.
+Json number_of(const std::string& text) {
+  auto number = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return number.is_number() ? number : Json();
+}
+
+bool is_true_of(const Keep::Node& node, const Json& values, bool numbers_are_texts) {
+  const auto holds = [&](const auto& part) { return is_true_of(*part, values, numbers_are_texts); };
   if (node.kind == Keep::Node::Kind::kAnd) return std::all_of(node.parts.begin(), node.parts.end(), holds);
   if (node.kind == Keep::Node::Kind::kOr) return std::any_of(node.parts.begin(), node.parts.end(), holds);
   const Json* value = &values;
@@ -181,8 +187,9 @@ bool is_true_of(const Keep::Node& node, const Json& values) {
   const bool is_null = value == nullptr || value->is_null();
   if (node.literal.is_null()) return is_null == (node.comparison == "==");
   if (is_null) return false;
-  if (node.literal.is_number() && value->is_number()) {
-    return compares(value->get<double>(), node.comparison, node.literal.get<double>());
+  if (node.literal.is_number()) {
+    const Json number = numbers_are_texts && value->is_string() ? number_of(value->get<std::string>()) : *value;
+    if (number.is_number()) return compares(number.get<double>(), node.comparison, node.literal.get<double>());
   }
   if (node.literal.is_string() && value->is_string()) {
     const auto &text = value->get_ref<const std::string&>(), &literal = node.literal.get_ref<const std::string&>();
@@ -205,6 +212,8 @@ Keep::Keep(const std::string& text) : text_(text) {
   add_columns(*root_, columns_);
 }
 
-bool Keep::is_true(const Json& values) const { return root_ == nullptr || is_true_of(*root_, values); }
+bool Keep::is_true(const Json& values, bool numbers_are_texts) const {
+  return root_ == nullptr || is_true_of(*root_, values, numbers_are_texts);
+}
 
 }  // namespace vlsi

@@ -25,8 +25,9 @@ class Keep {
   /// The columns that it names, without the keys inside of them.
   const std::vector<std::string>& columns() const { return columns_; }
   /// Of a record's values. A value that is missing or null is equal to null alone, and any other comparison with it is
-  /// false. Error naming the column for a value of another type than the literal, and for an order of what has none.
-  bool is_true(const Json& values) const;
+  /// false. With `numbers_are_texts`, as in a table, a text that is written as a JSON number is compared with a number
+  /// as one. Error naming the column for a value of another type than the literal.
+  bool is_true(const Json& values, bool numbers_are_texts = false) const;
 
   struct Node;  // a part of the expression
 

@@ -61,8 +61,9 @@ SamplePair OnePass::encode(int64_t record) const {
   try {
     constexpr auto kNoLimit = std::numeric_limits<int64_t>::max();
     if (whole) return maker_.encode(conversation, config_.sample_tokens, kNoLimit);
-    SamplePair prompt{maker_.own().encode_prompt(conversation), std::nullopt};
-    check_length(prompt.own, config_.sample_tokens, kNoLimit);
+    SamplePair prompt{maker_.own().outline_prompt(conversation), std::nullopt};
+    check_prompt_length(prompt.own, config_.sample_tokens);
+    maker_.fill(conversation, prompt);
     return prompt;
   } catch (const Error& error) {
     fail(records_.place(record), ": ", error.what());

@@ -24,7 +24,8 @@ struct OnePassConfig {
   Encoding encoding = Encoding::kWhole;
   int64_t batch_tokens = 4096;  // a longer sample gets a batch of its own
   OnError on_error = OnError::kStop;
-  int64_t sample_tokens = std::numeric_limits<int64_t>::max();  // a longer sample is an error, or skipped and counted
+  /// A longer sample is an error, or skipped and counted; of a prompt, what the model's context has for it.
+  int64_t sample_tokens = std::numeric_limits<int64_t>::max();
 };
 
 class OnePass {

@@ -247,9 +247,12 @@ struct ParquetFile::State {
       if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
         fail(name(), ": has no column ", quoted(column));
       }
-      for (size_t i = 0; i < values.leaves.size(); ++i) {
-        if (values.columns[i] != column) continue;
-        chosen.leaves.push_back(values.leaves[i]);
+      // A picture that is nothing but bytes is in no other leaf.
+      const auto& known = values.columns;
+      const auto& from = std::find(known.begin(), known.end(), column) != known.end() ? values : pictures;
+      for (size_t i = 0; i < from.leaves.size(); ++i) {
+        if (from.columns[i] != column) continue;
+        chosen.leaves.push_back(from.leaves[i]);
         chosen.columns.push_back(column);
       }
     }

@@ -29,13 +29,15 @@ class Processor {
   /// The same without the rows of the pictures' patches: of pictures only the headers are read. Errors are those of
   /// encode that these show.
   virtual Sample outline(const Conversation& conversation) const { return encode(conversation); }
-  /// Reads the rows that an outline of the conversation lacks, which becomes what encode gives. Error for a picture
-  /// that cannot be read, or has not the size that its headers say.
+  /// Reads the rows that an outline of the conversation, or of its prompt, lacks, which becomes what encode or
+  /// encode_prompt gives. Error for a picture that cannot be read, or has not the size that its headers say.
   virtual void fill(const Conversation& /*conversation*/, Sample& /*outline*/) const {}
 
   /// The conversation up to its last user turn, followed by the generation prompt. `answer_positions` is the last token
   /// alone; there are no labels.
   virtual Sample encode_prompt(const Conversation& conversation) const = 0;
+  /// The same without the rows of the pictures' patches, as `outline` does it.
+  virtual Sample outline_prompt(const Conversation& conversation) const { return encode_prompt(conversation); }
 
   virtual const Tokenizer& tokenizer() const = 0;
   /// The token that ends an answer.

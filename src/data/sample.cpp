@@ -18,6 +18,15 @@ void update(Checksum& checksum, const std::vector<T>& values) {
   checksum.update(std::as_bytes(std::span(values)));
 }
 
+/// "12 tokens", and how many of them are pictures.
+std::string tokens_of(const Sample& sample) {
+  const auto num_of_pictures = sample.image_token_positions.size();
+  return concat(sample.tokens.size(), " tokens",
+                num_of_pictures > 0 ? concat(" (", num_of_pictures,
+                                             " for pictures: max_pixels in preprocessor_config.json bounds them)")
+                                    : "");
+}
+
 }  // namespace
 
 uint64_t fingerprint_of(const PicturePatches& picture) {
@@ -43,15 +52,17 @@ uint64_t fingerprint_of(const Sample& sample) {
 }
 
 void check_length(const Sample& sample, int64_t sample_tokens, int64_t batch_tokens) {
-  const int64_t length = std::ssize(sample.tokens), num_of_pictures = std::ssize(sample.image_token_positions);
-  if (length <= sample_tokens && length <= batch_tokens) return;
-  const auto pictures =
-      num_of_pictures > 0
-          ? concat(" (", num_of_pictures, " for pictures: max_pixels in preprocessor_config.json bounds them)")
-          : "";
-  fail("sample has ", length, " tokens", pictures, ", more than ",
-       length > sample_tokens ? concat("sample_tokens ", sample_tokens) : concat("batch_tokens ", batch_tokens),
-       " allows");
+  const int64_t length = std::ssize(sample.tokens);
+  if (length > sample_tokens)
+    fail("sample has ", tokens_of(sample), ", more than sample_tokens ", sample_tokens, " allows");
+  if (length > batch_tokens)
+    fail("sample has ", tokens_of(sample), ", more than batch_tokens ", batch_tokens, " allows");
+}
+
+void check_prompt_length(const Sample& prompt, int64_t most_tokens) {
+  if (std::ssize(prompt.tokens) <= most_tokens) return;
+  fail("prompt has ", tokens_of(prompt), ", more than the ", most_tokens,
+       " that the model's context and the cache have for it");
 }
 
 }  // namespace vlsi

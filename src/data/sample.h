@@ -47,4 +47,7 @@ uint64_t fingerprint_of(const Sample& sample);
 /// Error when `sample` has more tokens than one of the two settings of these names allows.
 void check_length(const Sample& sample, int64_t sample_tokens, int64_t batch_tokens);
 
+/// Error when `prompt` has more than `most_tokens`, what the model's context and a cache have for one.
+void check_prompt_length(const Sample& prompt, int64_t most_tokens);
+
 }  // namespace vlsi

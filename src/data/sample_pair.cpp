@@ -18,11 +18,24 @@ std::string label_text(const Sample& sample, size_t index, const Processor& proc
 }  // namespace
 
 SamplePair SampleMaker::encode(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const {
-  return make(conversation, sample_tokens, batch_tokens, &Processor::encode);
+  auto pair = outline(conversation, sample_tokens, batch_tokens);
+  fill(conversation, pair);
+  return pair;
 }
 
 SamplePair SampleMaker::outline(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const {
-  return make(conversation, sample_tokens, batch_tokens, &Processor::outline);
+  SamplePair pair;
+  pair.own = own_->outline(conversation);
+  check_length(pair.own, sample_tokens, batch_tokens);
+  if (teacher_ == nullptr) return pair;
+  try {
+    pair.teachers = teacher_->outline(conversation);
+    check_length(*pair.teachers, sample_tokens, batch_tokens);
+  } catch (const Error& error) {
+    fail("for the teacher: ", error.what());
+  }
+  check_same_answers(pair.own, *pair.teachers);
+  return pair;
 }
 
 void SampleMaker::fill(const Conversation& conversation, SamplePair& outlines) const {
@@ -33,22 +46,6 @@ void SampleMaker::fill(const Conversation& conversation, SamplePair& outlines) c
   } catch (const Error& error) {
     fail("for the teacher: ", error.what());
   }
-}
-
-SamplePair SampleMaker::make(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens,
-                             Make how) const {
-  SamplePair pair;
-  pair.own = (own_->*how)(conversation);
-  check_length(pair.own, sample_tokens, batch_tokens);
-  if (teacher_ == nullptr) return pair;
-  try {
-    pair.teachers = (teacher_->*how)(conversation);
-    check_length(*pair.teachers, sample_tokens, batch_tokens);
-  } catch (const Error& error) {
-    fail("for the teacher: ", error.what());
-  }
-  check_same_answers(pair.own, *pair.teachers);
-  return pair;
 }
 
 void SampleMaker::check_same_answers(const Sample& student, const Sample& teacher) const {

@@ -26,7 +26,8 @@ class SampleMaker {
   SampleMaker(const Processor& student, const Processor& teacher, int64_t shared_ids)
       : own_(&student), teacher_(&teacher), shared_ids_(shared_ids) {}
 
-  /// Errors are the processors' and check_length's, the teacher's after the words "for the teacher"; and one where the
+  /// No picture is decoded of a record that is too long for either model, whatever sizes it asks for. Errors are the
+  /// processors' and check_length's, the teacher's after the words "for the teacher"; and one where the
   /// two samples do not have the same answer tokens in order, or one of these is not shared. It has both counts and the
   /// texts of the first tokens that differ.
   SamplePair encode(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens) const;
@@ -40,8 +41,6 @@ class SampleMaker {
   const Processor* teacher() const { return teacher_; }
 
  private:
-  using Make = Sample (Processor::*)(const Conversation&) const;
-  SamplePair make(const Conversation& conversation, int64_t sample_tokens, int64_t batch_tokens, Make how) const;
   void check_same_answers(const Sample& student, const Sample& teacher) const;
 
   const Processor* own_;

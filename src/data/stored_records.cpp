@@ -75,19 +75,15 @@ class TableRecords : public StoredRecords {
       Json values = Json::object();
       for (size_t i = 0; i < names.size(); ++i) {
         auto text = table_.cell(row, columns[i]);
-        if (!TsvFile::is_missing(text)) values[names[i]] = number_or_text(std::move(text));
+        if (!TsvFile::is_missing(text)) values[names[i]] = std::move(text);
       }
       visit(row, values);
     }
   }
 
- private:
-  /// A cell that is written as a JSON number is one.
-  static Json number_or_text(std::string text) {
-    auto number = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    return number.is_number() ? number : Json(std::move(text));
-  }
+  bool numbers_are_texts() const override { return true; }
 
+ private:
   TsvFile table_;
 };
 

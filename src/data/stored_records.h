@@ -35,9 +35,12 @@ class StoredRecords {
   /// The runs of records that cost most alone, one after the other; none where each is by itself.
   virtual std::vector<Stretch> stretches() const { return {}; }
   /// Calls `visit` with the number and the values of each record, in their order; the values are those of `names` or
-  /// more, pictures need not be among them. Error for a name that the file cannot have.
+  /// more, but need not have a picture that stands outside of the record (in a tar), nor the bytes of one that may have
+  /// a path, too. Error for a name that the file cannot have.
   virtual void for_each(const std::vector<std::string>& names,
                         const std::function<void(int64_t, const Json&)>& visit) const = 0;
+  /// Whether values have no types but are texts, numbers among them.
+  virtual bool numbers_are_texts() const { return false; }
 };
 
 /// A format, by the endings of its files' names.

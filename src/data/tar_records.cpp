@@ -23,7 +23,8 @@ bool is_picture_member(const TarFile::Member& member) {
 bool has_value(const Json& object, const char* key) { return object.contains(key) && !object[key].is_null(); }
 
 bool has_turns(const Json& object) {
-  return has_value(object, "conversations") || has_value(object, "messages") || has_value(object, "texts");
+  return has_value(object, "conversations") || has_value(object, "messages") || has_value(object, "texts") ||
+         has_value(object, "instruction");
 }
 
 Json bytes_json(const TarFile::Member& member) { return Json::binary({member.bytes.begin(), member.bytes.end()}); }

@@ -13,6 +13,7 @@ namespace vlsi {
 namespace {
 
 constexpr size_t kNotFound = std::string_view::npos;
+constexpr int64_t kRowsPerLineEntry = 64;           // rows may be long
 constexpr size_t kMappedAround = size_t{64} << 10;  // in front of what is touched, by the system, in one fault
 constexpr size_t kLongRow = size_t{64} << 10;       // whose pages are worth a call of the system
 constexpr std::string_view kMissing[] = {"",     "#N/A", "#N/A N/A", "#NA",     "-1.#IND", "-1.#QNAN",
@@ -93,9 +94,10 @@ TsvFile::TsvFile(const std::filesystem::path& path) : file_(MappedFile::open(pat
   size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   PageGiver pages(*file_);
   bool header = true;
+  uint64_t line = 1;
   while (at < text.size()) {
     if (text[at] == '\n' || text[at] == '\r') {
-      ++at;
+      line += text[at++] == '\n';
       continue;
     }
     const size_t plain_end = plain_line_end(text, at);
@@ -121,8 +123,10 @@ TsvFile::TsvFile(const std::filesystem::path& path) : file_(MappedFile::open(pat
         }
         begin = cells.end();
       }
+      if (size() % kRowsPerLineEntry == 0) lines_.push_back(line);
       offsets_.push_back(at);
     }
+    line += plain_end == kNotFound ? count_lines(text.substr(at, cells.end())) : 1;
     at = plain_end == kNotFound ? at + cells.end() : plain_end + 1;
     pages.give(std::min(at, text.size()));
   }
@@ -153,7 +157,9 @@ std::string_view TsvFile::text_of(int64_t row) const {
 }
 
 std::string TsvFile::place(int64_t row) const {
-  const auto line = count_lines(file_->text().substr(0, offsets_[row])) + 1;
+  const int64_t known = row / kRowsPerLineEntry;
+  const uint64_t from = offsets_[known * kRowsPerLineEntry];
+  const uint64_t line = lines_[known] + count_lines(file_->text().substr(from, offsets_[row] - from));
   return concat(path().string(), ", row ", row + 1, " (line ", line, ")");
 }
 

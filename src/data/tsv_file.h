@@ -16,8 +16,8 @@
 
 namespace vlsi {
 
-/// Mapped and indexed: 8 bytes of memory a row, whatever its length; the pages that the index was made from are given
-/// back, and those of a long row whenever it was read.
+/// Mapped and indexed: some 8 bytes of memory a row, whatever its length; the pages that the index was made from are
+/// given back, and those of a long row whenever it was read.
 ///
 /// A cell that begins with a quote ends with one: tabs and line ends inside belong to it, and two quotes are one. Other
 /// cells may hold quotes. Lines end with LF, CR LF or CR; empty ones are passed over, as is a byte-order mark. A row
@@ -60,6 +60,7 @@ class TsvFile {
   std::shared_ptr<const MappedFile> file_;
   std::vector<std::string> columns_;
   std::vector<uint64_t> offsets_;  // of each row's first byte
+  std::vector<uint64_t> lines_;    // of every kRowsPerLineEntry-th row
   mutable std::once_flag indices_read_;
   mutable std::unordered_map<std::string, int64_t> indices_;
 };

@@ -49,14 +49,22 @@ std::vector<std::pair<std::string, TemplateValue>> read_special_tokens(const std
 
 Content text_content(std::string text) { return {Content::Kind::kText, std::move(text), {}}; }
 
-std::vector<Content> pictures_of(const Conversation& conversation, size_t num_turns) {
-  std::vector<Content> pictures;
+std::vector<const Content*> pictures_of(const Conversation& conversation, size_t num_turns) {
+  std::vector<const Content*> pictures;
   for (size_t i = 0; i < num_turns; ++i) {
     for (const auto& content : conversation.turns[i].contents) {
-      if (content.kind == Content::Kind::kImage) pictures.push_back(content);
+      if (content.kind == Content::Kind::kImage) pictures.push_back(&content);
     }
   }
   return pictures;
+}
+
+/// Up to the last turn of the user's; 0 where there is none.
+size_t num_prompt_turns(const Conversation& conversation) {
+  const auto& turns = conversation.turns;
+  const auto last_user =
+      std::find_if(turns.rbegin(), turns.rend(), [](const Turn& turn) { return turn.role == Role::kUser; });
+  return static_cast<size_t>(turns.rend() - last_user);
 }
 
 /// What the tokenizer's file may lack.
@@ -113,23 +121,27 @@ void ChatProcessor::probe_roles() {
 }
 
 Sample ChatProcessor::encode(const Conversation& conversation) const {
-  return tokenize(conversation, conversation.turns.size(), render_marked(conversation), &ChatProcessor::read_patches);
+  auto sample = outline(conversation);
+  fill(conversation, sample);
+  return sample;
 }
 
 Sample ChatProcessor::outline(const Conversation& conversation) const {
-  return tokenize(conversation, conversation.turns.size(), render_marked(conversation), &ChatProcessor::read_shape);
+  return tokenize(conversation, conversation.turns.size(), render_marked(conversation));
 }
 
 void ChatProcessor::fill(const Conversation& conversation, Sample& outline) const {
-  const auto pictures = pictures_of(conversation, conversation.turns.size());
+  auto pictures = pictures_of(conversation, conversation.turns.size());
+  // What follows a prompt may show pictures, too.
+  if (pictures.size() != outline.images.size()) pictures = pictures_of(conversation, num_prompt_turns(conversation));
   const auto refuse = [&](const std::string& what) {
     fail("conversation '", conversation.id, "': ", what, ", expected the same as when it was read before");
   };
   if (pictures.size() != outline.images.size()) refuse("its pictures are others");
   for (size_t i = 0; i < pictures.size(); ++i) {
-    auto patches = read_patches(pictures[i], conversation, pictures.size());
+    auto patches = read_patches(*pictures[i], conversation, pictures.size());
     if (patches.shape != outline.images[i].shape) {
-      refuse(concat("the picture ", name_of_picture(pictures[i]), " has another size"));
+      refuse(concat("the picture ", name_of_picture(*pictures[i]), " has another size"));
     }
     outline.images[i] = std::move(patches);
   }
@@ -143,23 +155,37 @@ PicturePatches ChatProcessor::read_patches(const Content& content, const Convers
   });
 }
 
-PicturePatches ChatProcessor::read_shape(const Content& content, const Conversation& conversation,
-                                         size_t num_pictures) const {
-  return {{},
-          settings_.pictures->shape(measure_picture(content, conversation.images), content.limits, num_pictures,
-                                    name_of_picture(content))};
+PictureShape ChatProcessor::read_shape(const Content& content, const Conversation& conversation,
+                                       size_t num_pictures) const {
+  return settings_.pictures->shape(measure_picture(content, conversation.images), content.limits, num_pictures,
+                                   name_of_picture(content));
+}
+
+std::vector<PictureShape> ChatProcessor::read_shapes(const Conversation& conversation, size_t num_turns) const {
+  const auto pictures = pictures_of(conversation, num_turns);
+  std::vector<PictureShape> shapes;
+  int64_t num_tokens = 0;
+  for (const auto* picture : pictures) {
+    shapes.push_back(read_shape(*picture, conversation, pictures.size()));
+    num_tokens += shapes.back().num_rows;
+    if (num_tokens > kMostPictureTokens) {
+      fail("conversation '", conversation.id, "': its pictures up to ", name_of_picture(*picture), " have ", num_tokens,
+           " tokens, expected at most ", kMostPictureTokens);
+    }
+  }
+  return shapes;
 }
 
 Sample ChatProcessor::encode_prompt(const Conversation& conversation) const {
-  const auto is_user = [](const Turn& turn) { return turn.role == Role::kUser; };
-  const auto& turns = conversation.turns;
-  const auto last_user = std::find_if(turns.rbegin(), turns.rend(), is_user);
-  if (last_user == turns.rend()) {
-    fail("conversation '", conversation.id, "': found no user turn, expected one to answer");
-  }
-  const auto num_turns = static_cast<size_t>(turns.rend() - last_user);
-  Sample sample = tokenize(conversation, num_turns, {render(conversation, num_turns, /*generation_prompt=*/true), {}},
-                           &ChatProcessor::read_patches);
+  auto sample = outline_prompt(conversation);
+  fill(conversation, sample);
+  return sample;
+}
+
+Sample ChatProcessor::outline_prompt(const Conversation& conversation) const {
+  const size_t num_turns = num_prompt_turns(conversation);
+  if (num_turns == 0) fail("conversation '", conversation.id, "': found no user turn, expected one to answer");
+  Sample sample = tokenize(conversation, num_turns, {render(conversation, num_turns, /*generation_prompt=*/true), {}});
   sample.answer_positions = {static_cast<int32_t>(sample.tokens.size()) - 1};
   return sample;
 }
@@ -300,11 +326,10 @@ void ChatProcessor::mark_turn_ends(const Conversation& conversation, Marked& mar
   }
 }
 
-Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked,
-                               TakePicture take) const {
+Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const {
   const auto& [text, origins, generated] = marked.rendering;
   const std::string place = "conversation '" + conversation.id + "'";
-  const auto pictures = pictures_of(conversation, num_turns);
+  const auto shapes = read_shapes(conversation, num_turns);
   size_t num_shown = 0;
   SampleBuilder builder(tokenizer_, num_axes_, picture_token_);
   const bool is_plain = special_text_ == SpecialText::kPlain;
@@ -319,14 +344,13 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
       builder.add_text(piece, special_text_, marked.weights.empty() ? nullptr : marked.weights.data() + begin);
     } else if (added == picture_token_) {
       if (origins[begin] != 0) refuse(std::string(piece));
-      if (num_shown == pictures.size()) {
+      if (num_shown == shapes.size()) {
         fail(place, ": the chat template writes ", piece, " more often than the conversation has pictures (",
-             pictures.size(), ")");
+             shapes.size(), ")");
       }
-      const auto& content = pictures[num_shown++];
-      auto patches = (this->*take)(content, conversation, pictures.size());
-      const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(patches.shape) : std::array<int64_t, 3>{};
-      builder.add_picture(std::move(patches), grid);
+      const auto& shape = shapes[num_shown++];
+      const auto grid = num_axes_ == 3 ? settings_.pictures->token_grid(shape) : std::array<int64_t, 3>{};
+      builder.add_picture({{}, shape}, grid);
     } else if (const auto& others = settings_.other_placeholders;
                std::find(others.begin(), others.end(), piece) != others.end()) {
       refuse(std::string(piece));
@@ -334,9 +358,9 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
       builder.add_control(*added, weight_at(begin));
     }
   }
-  if (num_shown != pictures.size()) {
-    fail(place, ": the chat template of ", tokenizer_.directory().string(), " shows ", num_shown, " of ",
-         pictures.size(), " pictures, expected all");
+  if (num_shown != shapes.size()) {
+    fail(place, ": the chat template of ", tokenizer_.directory().string(), " shows ", num_shown, " of ", shapes.size(),
+         " pictures, expected all");
   }
   Sample sample = builder.finish();
   sample.id = conversation.id;

@@ -45,6 +45,9 @@ struct ChatSettings {
   std::string_view template_without_token = {};
 };
 
+/// Tokens that the pictures of one conversation may have, whatever a run or a model allows.
+inline constexpr int64_t kMostPictureTokens = int64_t{1} << 22;
+
 /// Conversations are rendered by the directory's chat template. Labels are the tokens that begin with text of an
 /// assistant turn, and the end-of-turn token behind it; where the template marks generated text, only what it marks.
 class ChatProcessor : public Processor {
@@ -57,6 +60,7 @@ class ChatProcessor : public Processor {
   Sample outline(const Conversation& conversation) const override;
   void fill(const Conversation& conversation, Sample& outline) const override;
   Sample encode_prompt(const Conversation& conversation) const override;
+  Sample outline_prompt(const Conversation& conversation) const override;
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   int32_t end_of_turn() const override { return end_of_turn_; }
   ProcessorFingerprint fingerprint() const override;
@@ -73,11 +77,12 @@ class ChatProcessor : public Processor {
   void mark_turn_ends(const Conversation& conversation, Marked& marked) const;
   size_t begin_of_empty_answer(const Conversation& conversation, size_t turn, const Rendering& whole) const;
   /// Of a picture of the conversation's first turns, which have so many.
-  using TakePicture = PicturePatches (ChatProcessor::*)(const Content& content, const Conversation& conversation,
-                                                        size_t num_pictures) const;
   PicturePatches read_patches(const Content& content, const Conversation& conversation, size_t num_pictures) const;
-  PicturePatches read_shape(const Content& content, const Conversation& conversation, size_t num_pictures) const;
-  Sample tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked, TakePicture take) const;
+  PictureShape read_shape(const Content& content, const Conversation& conversation, size_t num_pictures) const;
+  /// Of the pictures of the first turns. Error where they have more tokens than any conversation may.
+  std::vector<PictureShape> read_shapes(const Conversation& conversation, size_t num_turns) const;
+  /// An outline of the first turns.
+  Sample tokenize(const Conversation& conversation, size_t num_turns, const Marked& marked) const;
   TemplateValue message_of(const Turn& turn, int32_t origin) const;
   bool shows_lists(Role role) const;
   void probe_roles();

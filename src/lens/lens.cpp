@@ -45,9 +45,9 @@ at::Tensor rows_of(const Speaker& speaker, const Batch& batch, std::vector<int64
   return rms_norm(hidden, model.final_norm(), model.config().text.rms_norm_eps);
 }
 
-/// The most probable tokens under softmax(rows headᵀ), rows [N, D], head [V, D].
-std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const at::Tensor& head, int64_t vocab_size,
-                                                  int64_t num_candidates) {
+/// Appends the most probable tokens under softmax(rows headᵀ), rows [N, D], head [V, D].
+void add_candidates(const at::Tensor& rows, const at::Tensor& head, int64_t vocab_size, int64_t num_candidates,
+                    std::vector<std::vector<Candidate>>& all) {
   const auto logits = at::linear(rows.to(head.scalar_type()), head).to(at::kFloat).narrow(1, 0, vocab_size);  // [N, V]
   const auto log_total = logits.logsumexp(1, /*keepdim=*/true);
   // A stable sort of the few that may be among the first: topk says nothing about the order of equals.
@@ -55,7 +55,6 @@ std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const 
   const auto [values, tokens] = logits.topk(k, 1);
   const auto probabilities = (values - log_total).exp().to(at::kCPU, at::kDouble).contiguous();
   const auto ids = tokens.cpu().contiguous();
-  std::vector<std::vector<Candidate>> all;
   for (int64_t n = 0; n < rows.size(0); ++n) {
     std::vector<Candidate> candidates;
     for (int64_t i = 0; i < k; ++i) {
@@ -66,6 +65,17 @@ std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const 
       return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;
     });
     all.push_back(std::move(candidates));
+  }
+}
+
+/// The same of all rows, with the logits of a few at a time.
+std::vector<std::vector<Candidate>> candidates_of(const at::Tensor& rows, const at::Tensor& head, int64_t vocab_size,
+                                                  const LensConfig& config) {
+  const int64_t num_rows = rows.size(0), num_at_once = std::max<int64_t>(1, config.num_logits / head.size(0));
+  std::vector<std::vector<Candidate>> all;
+  for (int64_t first = 0; first < num_rows; first += num_at_once) {
+    const auto some = rows.narrow(0, first, std::min(num_at_once, num_rows - first));
+    add_candidates(some, head, vocab_size, config.num_candidates, all);
   }
   return all;
 }
@@ -78,6 +88,13 @@ OrderedJson to_json(const Candidate& candidate, const Tokenizer& tokenizer) {
 
 }  // namespace
 
+void check_lens_length(const Speaker& speaker, const Sample& prompt, const std::vector<int32_t>& answer) {
+  const int64_t context = speaker.model->config().text.max_position_embeddings;
+  if (std::ssize(prompt.tokens) + std::ssize(answer) <= context) return;
+  fail("reading layers: the prompt has ", prompt.tokens.size(), " tokens and the answer ", answer.size(),
+       ", expected together at most the model's context of ", context);
+}
+
 LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sample& prompt,
                       const std::optional<std::vector<int32_t>>& answer) {
   at::NoGradGuard no_grad;
@@ -87,6 +104,7 @@ LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sa
   reading.answer_given = answer.has_value();
   reading.stopped = true;
   if (answer) {
+    check_lens_length(speaker, prompt, *answer);
     reading.answer = *answer;
   } else {
     auto decoding = speaker.greedy;
@@ -103,8 +121,7 @@ LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sa
   for (size_t i = 0; i < layers.size(); ++i) {
     const bool is_output = i + 1 == layers.size();
     const auto& head = is_output || !speaker.verbal_head.defined() ? model.head() : speaker.verbal_head;
-    reading.layers.push_back(
-        {layers[i], candidates_of(rows[static_cast<int64_t>(i)], head, vocab_size, config.num_candidates)});
+    reading.layers.push_back({layers[i], candidates_of(rows[static_cast<int64_t>(i)], head, vocab_size, config)});
   }
   return reading;
 }

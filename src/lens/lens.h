@@ -15,8 +15,9 @@
 namespace vlsi {
 
 struct LensConfig {
-  int64_t max_new_tokens = 32;  // of the model's own answer
-  int64_t num_candidates = 3;   // kept at each position
+  int64_t max_new_tokens = 32;   // of the model's own answer
+  int64_t num_candidates = 3;    // kept at each position
+  int64_t num_logits = 1 << 24;  // held at a time, but at least those of one position
 };
 
 struct Candidate {
@@ -40,11 +41,15 @@ struct LensReading {
   std::vector<LayerReading> layers;
 };
 
+/// Error when a prompt (Processor::encode_prompt or outline_prompt) and an answer to it are longer than the model's
+/// context.
+void check_lens_length(const Speaker& speaker, const Sample& prompt, const std::vector<int32_t>& answer);
+
 /// Reads the layers at the positions that predict the answer: `answer`, or the speaker's own greedy one. With
 /// verbalizers their target layers, by the head that they were trained with; without, every decoder layer through the
 /// final norm and the language head, the "logit lens". The model's output is read by its own head, and head rows beyond
 /// the tokenizer's are padding. `prompt` comes from Processor::encode_prompt. Where the answer ended by itself, N is
-/// one more than its tokens: the end of turn is predicted too.
+/// one more than its tokens: the end of turn is predicted too. Error as check_lens_length.
 LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sample& prompt,
                       const std::optional<std::vector<int32_t>>& answer = std::nullopt);
 

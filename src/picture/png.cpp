@@ -46,9 +46,10 @@ class PngReader {
     return png_get_rowbytes(png_, info_);
   }
 
-  /// All rows, then everything up to the end of the file.
+  /// All rows, then everything up to the end of the file, which may lack its last chunk or end in it.
   void read_rows(std::vector<uint8_t*>& rows) {
     if (!try_read_rows(rows.data())) fail_with_message();
+    if (!try_read_end() && !lacks_end_alone()) fail_with_message();
   }
 
   int64_t height() const { return png_get_image_height(png_, info_); }
@@ -103,7 +104,8 @@ class PngReader {
 
   static void copy_bytes(png_structp png, png_bytep out, size_t count) {
     auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
-    if (count > reader->rest_.size()) png_error(png, "the file ends too early");
+    reader->is_cut_ = count > reader->rest_.size();
+    if (reader->is_cut_) png_error(png, "the file ends too early");
     std::memcpy(out, reader->rest_.data(), count);
     reader->rest_ = reader->rest_.subspan(count);
   }
@@ -131,8 +133,22 @@ class PngReader {
   bool try_read_rows(png_bytepp rows) {
     if (setjmp(jump_)) return false;
     png_read_image(png_, rows);
+    return true;
+  }
+
+  bool try_read_end() {
+    if (setjmp(jump_)) return false;
     png_read_end(png_, info_);
     return true;
+  }
+
+  /// Of a chunk whose header is cut, too, what is there must be IEND's: metadata may stand in another.
+  bool lacks_end_alone() const {
+    constexpr std::array<uint8_t, 8> kEnd{0, 0, 0, 0, 'I', 'E', 'N', 'D'};
+    constexpr png_uint_32 kEndName = 0x49454E44;
+    const bool in_header = (png_get_io_state(png_) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_HDR;
+    return is_cut_ &&
+           (in_header ? std::equal(rest_.begin(), rest_.end(), kEnd.begin()) : png_get_io_chunk_type(png_) == kEndName);
   }
 
   [[noreturn]] void fail_with_message() const { fail("cannot read PNG picture ", place_, ": ", message_); }
@@ -141,6 +157,7 @@ class PngReader {
   const std::string& place_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
+  bool is_cut_ = false;  // by the file's end, where libpng was to read on
   std::jmp_buf jump_;
   char message_[256];
 };

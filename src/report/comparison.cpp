@@ -71,7 +71,8 @@ class Statistics {
 struct Row {
   std::string label;
   std::vector<size_t> runs;
-  Statistics accuracy, seconds, memory, validation_loss;
+  Statistics score, seconds, memory, validation_loss;
+  OrderedJson full = nullptr;  // the best possible score
   std::map<std::string, Statistics> categories;
 
   void add(size_t index, const OrderedJson& run) {
@@ -90,7 +91,8 @@ struct Row {
       memory.add(summary["peak_memory_bytes"].get<double>());
     if (run["evaluations"].empty()) return;
     const auto& evaluation = run["evaluations"].front();
-    if (evaluation["accuracy"].is_number()) accuracy.add(evaluation["accuracy"].get<double>());
+    full = evaluation["full"];
+    if (evaluation["score"].is_number()) score.add(evaluation["score"].get<double>());
     for (const auto& [category, value] : evaluation["categories"].items()) {
       if (value.is_number()) categories[category].add(value.get<double>());
     }
@@ -123,7 +125,8 @@ OrderedJson compare_runs(const std::vector<const RunData*>& data, const OrderedJ
     for (const auto& [category, statistics] : row.categories) categories[category] = statistics.to_json();
     table.push_back({{"label", label},
                      {"runs", row.runs},
-                     {"accuracy", row.accuracy.to_json()},
+                     {"score", row.score.to_json()},
+                     {"full", row.full},
                      {"categories", std::move(categories)},
                      {"seconds", row.seconds.to_json()},
                      {"peak_memory_bytes", row.memory.to_json()},

@@ -11,7 +11,7 @@ namespace vlsi {
 namespace {
 
 constexpr const char* kTables[] = {"3b", "1", "2", "3a"};  // a model's score is that of the first table that has it
-constexpr double kMmePoints = 2800;                        // 14 tasks of 200
+constexpr int64_t kMmePoints = 2800;                       // 14 tasks of 200
 
 /// The models of the paper's own overview, beside which others are seen.
 bool is_in_figure(const std::string& model) {
@@ -69,13 +69,15 @@ OrderedJson model_json(const ModelResults& model, const std::vector<std::string>
 
 }  // namespace
 
+int64_t full_score(const std::string& benchmark) { return benchmark == "mme" ? kMmePoints : 100; }
+
 OrderedJson overview_json(const OverviewOptions& options) {
   if (options.results.empty() && !options.with_paper) return nullptr;
   const auto own = read_model_results(options.results);
   const auto paper = options.with_paper ? paper_models() : std::vector<ModelResults>();
   const auto names = benchmarks_of(own.empty() ? paper : own);
   OrderedJson columns = OrderedJson::array(), models = OrderedJson::array();
-  for (const auto& name : names) columns.push_back({{"name", name}, {"full", name == "mme" ? kMmePoints : 100}});
+  for (const auto& name : names) columns.push_back({{"name", name}, {"full", full_score(name)}});
   for (const auto& model : own) models.push_back(model_json(model, names, false));
   for (const auto& model : paper) {
     auto json = model_json(model, names, true);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "report/overview.h"
 
 namespace vlsi {
 namespace {
@@ -42,17 +43,25 @@ OrderedJson number_of(const Json& object, const char* key) {
                                                          : OrderedJson(nullptr);
 }
 
+/// In per cent, or in the benchmark's points; results of exact matches have the share alone.
+OrderedJson score_of(const Json& tally) {
+  const auto score = number_of(tally, "score"), accuracy = number_of(tally, "accuracy");
+  return score.is_null() && !accuracy.is_null() ? OrderedJson(100 * accuracy.get<double>()) : score;
+}
+
 OrderedJson evaluation_json(const std::string& name, const Json& results) {
   OrderedJson categories = OrderedJson::object();
   if (results.contains("categories") && results["categories"].is_object()) {
     for (const auto& [category, tally] : results["categories"].items()) {
-      if (tally.is_object()) categories[category] = number_of(tally, "accuracy");
+      if (tally.is_object()) categories[category] = score_of(tally);
     }
   }
-  const auto benchmark = results.find("benchmark");
+  const auto found = results.find("benchmark");
+  const auto benchmark = found != results.end() && found->is_string() ? found->get<std::string>() : name;
   return {{"name", name},
-          {"benchmark", benchmark != results.end() && benchmark->is_string() ? benchmark->get<std::string>() : name},
-          {"accuracy", number_of(results, "accuracy")},
+          {"benchmark", benchmark},
+          {"score", score_of(results)},
+          {"full", full_score(benchmark)},
           {"total", number_of(results, "total")},
           {"categories", std::move(categories)}};
 }
@@ -82,8 +91,12 @@ OrderedJson program_text(const Json& version) {
 }  // namespace
 
 RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(directory / "metrics.jsonl") {
-  const bool has_config = fs::exists(directory / "config.yaml");
-  if (!has_config && !fs::exists(directory / "metrics.jsonl")) {
+  const auto has = [&](const char* name) {
+    std::error_code unknown;
+    return fs::exists(directory / name, unknown);
+  };
+  const bool has_config = has("config.yaml");
+  if (!has_config && !has("metrics.jsonl")) {
     fail("reporting on ", directory.string(),
          ": it is no run directory: found neither metrics.jsonl nor config.yaml in it");
   }
@@ -95,12 +108,15 @@ RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(di
 bool RunData::refresh() {
   const bool metrics_changed = metrics_.refresh();
   const auto summary = summary_, program = program_, evaluations = evaluations_;
+  const auto file_notes = file_notes_;
   read_results();
-  return metrics_changed || summary != summary_ || program != program_ || evaluations != evaluations_;
+  return metrics_changed || summary != summary_ || program != program_ || evaluations != evaluations_ ||
+         file_notes != file_notes_;
 }
 
 std::optional<Json> RunData::read_optional(const fs::path& path) {
-  if (!fs::exists(path)) return std::nullopt;
+  std::error_code unknown;
+  if (!fs::exists(path, unknown) && !unknown) return std::nullopt;
   try {
     auto json = read_json(path);
     if (json.is_object()) return json;
@@ -111,18 +127,28 @@ std::optional<Json> RunData::read_optional(const fs::path& path) {
   return std::nullopt;
 }
 
+std::vector<fs::path> RunData::folders_with_results() {
+  std::vector<fs::path> folders;
+  std::error_code problem, unknown;
+  for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end; entry.increment(problem)) {
+    if (entry->is_directory(unknown) && fs::exists(entry->path() / "results.json", unknown))
+      folders.push_back(entry->path());
+  }
+  if (problem) {
+    file_notes_.push_back(
+        concat("looking for results in ", directory_.string(), ": ", problem.message(), "; they are left out"));
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
 void RunData::read_results() {
   file_notes_.clear();
   summary_ = program_ = nullptr;
   if (const auto summary = read_optional(directory_ / "summary.json")) summary_ = summary_json(*summary);
   if (const auto version = read_optional(directory_ / "version.json")) program_ = program_text(*version);
   evaluations_ = OrderedJson::array();
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    if (entry.is_directory() && fs::exists(entry.path() / "results.json")) folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  for (const auto& folder : folders) {
+  for (const auto& folder : folders_with_results()) {
     if (const auto results = read_optional(folder / "results.json")) {
       evaluations_.push_back(evaluation_json(folder.filename().string(), *results));
     }

@@ -27,6 +27,8 @@ class RunData {
 
  private:
   void read_results();
+  /// In order of their names; a run's folder that cannot be read becomes a note.
+  std::vector<std::filesystem::path> folders_with_results();
   /// The JSON of a file that is there; a broken one becomes a note.
   std::optional<Json> read_optional(const std::filesystem::path& path);
 

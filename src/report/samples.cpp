@@ -3,14 +3,18 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/problems.h"
 #include "checkpoint/load.h"
-#include "data/dataset.h"
+#include "data/data_source.h"
 #include "data/read_picture.h"
 #include "lens/lens.h"
 #include "picture/encode.h"
@@ -62,53 +66,119 @@ struct Chosen {
   OrderedJson json;
 };
 
-std::vector<int64_t> records_of(const RecordFile& file, const SampleOptions& options) {
-  std::vector<int64_t> records;
-  if (options.ids.empty()) {
-    const int64_t count = std::min(options.count, file.size());
-    for (int64_t i = 0; i < count; ++i) records.push_back(i * file.size() / count);
-    return records;
+/// One record of the run's data.
+struct Place {
+  const RecordFile* file;
+  int64_t record;
+};
+
+/// `count` of the records of all files, evenly spread.
+std::vector<Place> spread_records(const std::deque<RecordFile>& files, int64_t count) {
+  int64_t num_records = 0;
+  for (const auto& file : files) num_records += file.size();
+  count = std::min(count, num_records);
+  std::vector<Place> places;
+  auto file = files.begin();
+  int64_t first = 0;  // record of `file`
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t record = i * num_records / count;
+    while (record - first >= file->size()) first += (file++)->size();
+    places.push_back({&*file, record - first});
   }
-  std::map<std::string, int64_t> by_id;
-  for (int64_t record = 0; record < file.size(); ++record) by_id.emplace(file.read(record, false).id, record);
-  for (const auto& id : options.ids) {
-    const auto found = by_id.find(id);
-    if (found == by_id.end()) fail("--sample-id: ", file.path().string(), " has no record with the id '", id, "'");
-    records.push_back(found->second);
-  }
-  return records;
+  return places;
 }
 
-/// Adds the panel to every readable sample.
-void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType dtype, std::vector<Chosen>& samples) {
+/// The first records of these ids; one that cannot be read has none. Error for an id that no other has.
+std::vector<Place> find_records(const std::deque<RecordFile>& files, const std::vector<std::string>& ids) {
+  std::map<std::string, Place> found;
+  const std::set<std::string> wanted(ids.begin(), ids.end());
+  int64_t num_unreadable = 0;
+  for (const auto& file : files) {
+    for (int64_t record = 0; record < file.size() && found.size() < wanted.size(); ++record) {
+      try {
+        const auto id = file.read(record, /*answers_required=*/false).id;
+        if (wanted.contains(id)) found.try_emplace(id, Place{&file, record});
+      } catch (const Error&) {
+        ++num_unreadable;
+      }
+    }
+  }
+  std::vector<Place> places;
+  for (const auto& id : ids) {
+    const auto place = found.find(id);
+    if (place == found.end()) {
+      fail("--sample-id: no record of ", files[0].path().string(),
+           files.size() > 1 ? concat(" and ", files.size() - 1, " more") : "", " has the id '", id, "'",
+           num_unreadable > 0 ? concat("; ", num_unreadable, " cannot be read") : "");
+    }
+    places.push_back(place->second);
+  }
+  return places;
+}
+
+/// Adds the panel to every readable sample; one that the model cannot be shown is noted.
+void read_panel(const Panel& panel, const SampleOptions& options, at::ScalarType dtype, std::vector<Chosen>& samples,
+                OrderedJson& notes) {
   log_info("reading the layers of " + panel.model.string());
   const auto speaker =
       load_speaker({panel.model, {}, panel.verbalizers, panel.layers, panel.head}, dtype, options.device);
   const LensConfig config{options.max_new_tokens};
   for (auto& sample : samples) {
     if (!sample.json["problem"].is_null()) continue;
-    const auto prompt = speaker.processor->encode_prompt(sample.conversation);
-    const auto reading = read_lens(speaker, config, prompt);
-    std::optional<LensReading> blank;
-    if (!prompt.images.empty()) blank = read_lens(speaker, config, blank_pictures(prompt));
-    OrderedJson json{{"role", panel.role}, {"model", panel.model.string()}};
-    json.update(to_json(reading, blank, speaker.processor->tokenizer()));
-    sample.json["panels"].push_back(std::move(json));
+    try {
+      const auto prompt = speaker.processor->encode_prompt(sample.conversation);
+      const auto reading = read_lens(speaker, config, prompt);
+      std::optional<LensReading> blank;
+      if (!prompt.images.empty()) blank = read_lens(speaker, config, blank_pictures(prompt));
+      OrderedJson json{{"role", panel.role}, {"model", panel.model.string()}};
+      json.update(to_json(reading, blank, speaker.processor->tokenizer()));
+      sample.json["panels"].push_back(std::move(json));
+    } catch (const Error& error) {
+      notes.push_back(concat(panel.role, ", sample '", sample.conversation.id, "': ", error.what()));
+    }
   }
 }
 
-std::optional<DataSource> data_of(const RunSettings& settings) {
+/// The files of the run's validation data, or else of its training data, that have records. What cannot be opened is
+/// noted.
+std::deque<RecordFile> open_data(const RunSettings& settings, OrderedJson& notes) {
+  const auto cache = std::make_shared<DecodedRowsCache>();
+  std::deque<RecordFile> files;
+  Problems problems;
   for (const auto* sources : {&settings.data.validation, &settings.data.train}) {
     for (const auto& source : *sources) {
       try {
-        files_of(source.path);
-        return source;
-      } catch (const Error&) {
-        continue;  // it is not there any more
+        for (auto& file : open_files(source, cache)) {
+          if (file.size() > 0) files.push_back(std::move(file));
+        }
+      } catch (const Error& error) {
+        problems.add(error.what());
       }
     }
+    if (!files.empty()) break;
   }
-  return std::nullopt;
+  if (files.empty()) {
+    notes.push_back("none of the run's validation and training data can be opened, seen from this folder" +
+                    (problems.count() > 0 ? ": " + problems.text() : ""));
+  } else if (problems.count() > 0) {
+    notes.push_back("not all of the run's data can be opened: " + problems.text());
+  }
+  return files;
+}
+
+/// The records that can be read; others are noted.
+std::vector<Chosen> read_records(const std::vector<Place>& places, OrderedJson& notes) {
+  std::vector<Chosen> samples;
+  for (const auto& [file, record] : places) {
+    try {
+      auto conversation = file->read(record, /*answers_required=*/false);
+      auto json = sample_json(conversation);
+      samples.push_back({std::move(conversation), std::move(json)});
+    } catch (const Error& error) {
+      notes.push_back(error.what());
+    }
+  }
+  return samples;
 }
 
 }  // namespace
@@ -139,26 +209,18 @@ OrderedJson read_samples(const fs::path& run, const RunSettings& settings, const
   OrderedJson notes = OrderedJson::array(), list = OrderedJson::array();
   std::vector<Chosen> samples;
   const auto panels = options.count > 0 ? panels_of(run, settings, notes) : std::vector<Panel>();
-  const auto data = data_of(settings);
   if (options.count == 0) {
     notes.push_back("no samples were asked for");
   } else if (panels.empty()) {
     notes.push_back("none of the run's models is there any more, or its configuration names none");
-  } else if (!data) {
-    notes.push_back("the run's validation and training data are not there any more, seen from this folder");
-  } else {
-    const auto files = open_files(*data);
-    const auto& file = *std::find_if(files.begin(), files.end(), [](const auto& one) { return one.size() > 0; });
-    for (const int64_t record : records_of(file, options)) {
-      auto conversation = file.read(record, /*answers_required=*/false);
-      auto json = sample_json(conversation);
-      samples.push_back({std::move(conversation), std::move(json)});
-    }
+  } else if (const auto files = open_data(settings, notes); !files.empty()) {
+    samples = read_records(
+        options.ids.empty() ? spread_records(files, options.count) : find_records(files, options.ids), notes);
     const auto dtype =
         parse_or_fail<Dtype>(settings.dtype.empty() ? "float32" : settings.dtype, run.string() + ": key 'dtype'");
     for (const auto& panel : panels) {
       try {
-        read_panel(panel, options, dtype, samples);
+        read_panel(panel, options, dtype, samples, notes);
       } catch (const Error& error) {
         notes.push_back(error.what());
       }

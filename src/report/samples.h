@@ -14,7 +14,7 @@
 namespace vlsi {
 
 struct SampleOptions {
-  int64_t count = 3;             // samples, spread evenly over the file; 0 for none
+  int64_t count = 3;             // samples, spread evenly over the data; 0 for none
   std::vector<std::string> ids;  // of the samples to take instead
   int64_t max_new_tokens = 16;   // of a model's own answer
   DeviceName device;
@@ -26,8 +26,8 @@ OrderedJson sample_json(const Conversation& conversation);
 
 /// Loads, one after the other, the student before and after the run and the teacher, and reads their layers on samples
 /// of the run's validation data (else its training data): {"samples": [...], "sample_notes": [...]}, docs/formats.md,
-/// "Report data". What is not there any more (a model, a data file, a picture) becomes a note. Error for an id that the
-/// data does not have.
+/// "Report data". What is not there any more (a model, a data file, a picture), and a record that cannot be read,
+/// becomes a note. Error for an id that no record of the data has.
 OrderedJson read_samples(const std::filesystem::path& run, const RunSettings& settings, const SampleOptions& options);
 
 }  // namespace vlsi

@@ -101,7 +101,7 @@ class Surveyor {
       try {
         const auto conversation = chunk.file->read(record);
         try {
-          add(maker_.encode(conversation, data_.sample_tokens, data_.batch_tokens).own, found, more);
+          add(maker_.encode(conversation, data_.sample_tokens, data_.batch_tokens), found, more);
         } catch (const Error& error) {
           fail(chunk.file->place(record), ": ", error.what());
         }
@@ -116,14 +116,16 @@ class Surveyor {
     progress_->update(num_done_);
   }
 
-  static void add(const Sample& sample, SourceSurvey& survey, SurveyFindings& findings) {
+  static void add(const SamplePair& pair, SourceSurvey& survey, SurveyFindings& findings) {
+    const auto& sample = pair.own;
     std::vector<uint64_t> pictures;
     for (const auto& picture : sample.images) pictures.push_back(fingerprint_of(picture));
     survey.num_pictures += std::ssize(pictures);
     survey.num_tokens += std::ssize(sample.tokens);
     survey.num_answer_tokens += std::ssize(sample.answer_positions);
     survey.num_picture_tokens += std::ssize(sample.image_token_positions);
-    findings.lengths.push_back(static_cast<int32_t>(sample.tokens.size()));
+    const size_t teachers = pair.teachers ? pair.teachers->tokens.size() : 0;
+    findings.lengths.push_back(static_cast<int32_t>(std::max(sample.tokens.size(), teachers)));
     findings.samples.push_back(fingerprint_of(sample, pictures));
     findings.pictures.insert(findings.pictures.end(), pictures.begin(), pictures.end());
   }

@@ -22,9 +22,9 @@ struct SourceSurvey {
   int64_t num_broken = 0;
   int64_t num_repeated = 0;  // samples that stand before in the data, here or in a source in front
   int64_t num_pictures = 0, num_distinct_pictures = 0;
-  int64_t num_tokens = 0, num_answer_tokens = 0, num_picture_tokens = 0;
+  int64_t num_tokens = 0, num_answer_tokens = 0, num_picture_tokens = 0;  // as the student is shown them
   int64_t shortest = 0, median = 0, long_one = 0,
-          longest = 0;               // tokens of a sample; a twentieth are longer than long_one
+          longest = 0;  // tokens of a sample, the longer of both models'; a twentieth are longer than long_one
   std::vector<std::string> reasons;  // of the first kMostReasons that are broken, in order
   static constexpr size_t kMostReasons = 5;
 };

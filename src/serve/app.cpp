@@ -151,6 +151,7 @@ class App::Server final : public httplib::Server {
   void send(HttpResponse answer, httplib::Response& response);
   HttpResponse refusal(int status, const std::string& reason) const;
   void respond_by_stream(HttpResponse& answer, httplib::Response& response);
+  void respond_by_held_body(HttpResponse& answer, httplib::Response& response);
 
   const AppConfig config_;
   const Access access_;
@@ -306,8 +307,19 @@ void App::Server::send(HttpResponse answer, httplib::Response& response) {
   response.status = answer.status;
   for (const auto& [name, value] : answer.headers) response.set_header(name, value);
   if (answer.stream) return respond_by_stream(answer, response);
+  if (answer.until_sent) return respond_by_held_body(answer, response);
   response.body = std::move(answer.body);
   response.set_header("Content-Type", answer.content_type);
+}
+
+/// httplib's response is the last to hold the provider, and ends behind what is sent.
+void App::Server::respond_by_held_body(HttpResponse& answer, httplib::Response& response) {
+  const auto body = std::make_shared<const std::string>(std::move(answer.body));
+  response.set_content_provider(
+      body->size(), answer.content_type,
+      [body, held = std::move(answer.until_sent)](size_t begin, size_t size, httplib::DataSink& sink) {
+        return sink.write(body->data() + begin, size);
+      });
 }
 
 void App::Server::respond_by_stream(HttpResponse& answer, httplib::Response& response) {

@@ -29,7 +29,10 @@ HttpResponse ChatPage::lens(const HttpRequest& request) try {
   const auto conversation = read_messages(require<Json>(body, "messages", "the request"), {});
   const auto& tokenizer = speaker_.processor->tokenizer();
   const auto tokens = tokenizer.encode(answer, SpecialText::kPlain);
-  const auto reading = read_lens(speaker_, {}, speaker_.processor->encode_prompt(conversation), tokens);
+  auto prompt = speaker_.processor->outline_prompt(conversation);
+  check_lens_length(speaker_, prompt, tokens);  // before pictures are decoded
+  speaker_.processor->fill(conversation, prompt);
+  const auto reading = read_lens(speaker_, {}, prompt, tokens);
   OrderedJson panel{{"role", "model"}, {"model", model_}};
   panel.update(to_json(reading, std::nullopt, tokenizer));
   return {.content_type = "application/json", .body = page_json(panel), .stream = nullptr};

@@ -18,7 +18,8 @@ class ChatPage {
       : speaker_(speaker), model_(std::move(model)), needs_key_(needs_key) {}
 
   /// GET "/", and with verbalizers POST "/lens": {messages, answer} -> what every layer says along the answer
-  /// (docs/formats.md, "vlsi lens --json"). This object must outlive them.
+  /// (docs/formats.md, "vlsi lens --json"); 400 where both are longer than the model's context. This object must
+  /// outlive them.
   std::vector<HttpPage> pages();
 
  private:

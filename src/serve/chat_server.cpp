@@ -38,6 +38,17 @@ RequestError failure_of(const std::exception& error) {
   return {500, printable(message.substr(0, message.find('\n')))};
 }
 
+/// More than may ever wait would be refused again and again.
+void check_number_of_answers(const AnswerRequest& request, size_t max_waiting) {
+  const size_t num_prompts = request.is_chat ? 1 : request.prompts.size(),
+               num_answers = num_prompts * static_cast<size_t>(request.num_answers);
+  if (num_answers <= max_waiting) return;
+  throw RequestError(400,
+                     concat("the request asks for ", num_answers, " answers, expected at most the ", max_waiting,
+                            " that may wait for a place (--max-waiting)"),
+                     request.num_answers > 1 ? "n" : "prompt");
+}
+
 int64_t num_cut(const std::vector<Reply>& replies) {
   return std::count_if(replies.begin(), replies.end(),
                        [](const Reply& reply) { return reply.finish == Finish::kLength; });
@@ -45,7 +56,7 @@ int64_t num_cut(const std::vector<Reply>& replies) {
 
 }  // namespace
 
-/// One request on its way to its answer. Its end, however it comes about, ends what the engine does for it.
+/// One request until its answer is sent. Its end, however it comes about, ends what the engine does for it.
 class ChatServer::Exchange {
  public:
   Exchange(ChatServer& server, const HttpRequest& http)
@@ -196,7 +207,7 @@ HttpResponse ChatServer::answer_or_throw(HttpRequest http, bool is_chat) {
   const auto exchange = begin(std::move(http), is_chat);
   auto first = exchange->next();
   return exchange->request.is_stream ? stream_reply(exchange, std::move(first))
-                                     : whole_reply(*exchange, std::move(first));
+                                     : whole_reply(exchange, std::move(first));
 }
 
 /// Reads the request and gives its questions to the engine.
@@ -211,7 +222,9 @@ std::shared_ptr<ChatServer::Exchange> ChatServer::begin(HttpRequest http, bool i
   auto& request = exchange->request;
   request = is_chat ? read_chat_request(http.body, rules_) : read_completion_request(http.body, rules_);
   http.body = {};
-  const auto prompts = prompts_of(request, *speaker_.processor, speaker_.model->config().text);
+  check_number_of_answers(request, config_.max_waiting);
+  const auto prompts =
+      prompts_of(request, *speaker_.processor, speaker_.model->config().text, [&] { exchange->check(); });
   request.conversation = {};
   request.prompts.clear();
   std::vector<Question> questions;
@@ -234,15 +247,17 @@ std::shared_ptr<ChatServer::Exchange> ChatServer::begin(HttpRequest http, bool i
   return exchange;
 }
 
-HttpResponse ChatServer::whole_reply(Exchange& exchange, AnswerEvent first) {
-  exchange.keep(first.index, *std::move(first.reply));
-  while (!exchange.is_complete()) {
-    auto event = exchange.next();
-    exchange.keep(event.index, *std::move(event.reply));
+HttpResponse ChatServer::whole_reply(const std::shared_ptr<Exchange>& exchange, AnswerEvent first) {
+  exchange->keep(first.index, *std::move(first.reply));
+  while (!exchange->is_complete()) {
+    auto event = exchange->next();
+    exchange->keep(event.index, *std::move(event.reply));
   }
-  exchange.note();
-  return json_reply(
-      whole_answer(exchange.head, speaker_.processor->tokenizer(), exchange.replies, exchange.request.num_answers));
+  exchange->note();
+  auto reply = json_reply(
+      whole_answer(exchange->head, speaker_.processor->tokenizer(), exchange->replies, exchange->request.num_answers));
+  reply.until_sent = exchange;
+  return reply;
 }
 
 HttpResponse ChatServer::stream_reply(const std::shared_ptr<Exchange>& exchange, AnswerEvent first) {

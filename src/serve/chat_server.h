@@ -41,7 +41,7 @@ class ChatServer {
 
   /// Refuses new requests and those that wait with 503; what runs goes on.
   void stop_taking();
-  /// Requests whose answer is not sent yet.
+  /// Requests whose answer is not sent yet, as long as somebody holds it (HttpResponse::until_sent).
   int64_t num_open() const { return num_open_; }
 
   const ChatServerConfig& config() const { return config_; }
@@ -53,7 +53,7 @@ class ChatServer {
   HttpResponse answer_or_throw(HttpRequest http, bool is_chat);
   std::shared_ptr<Exchange> begin(HttpRequest http, bool is_chat);
   HttpResponse stream_reply(const std::shared_ptr<Exchange>& exchange, AnswerEvent first);
-  HttpResponse whole_reply(Exchange& exchange, AnswerEvent first);
+  HttpResponse whole_reply(const std::shared_ptr<Exchange>& exchange, AnswerEvent first);
   void ignore(const std::string& key);
   HttpResponse models() const;
   HttpResponse model() const;

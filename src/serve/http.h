@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,7 @@ struct HttpResponse {
   std::string body = {};
   std::function<void(const SendPiece&)> stream = nullptr;  // in place of `body`: sends the answer piece by piece
   std::map<std::string, std::string> headers = {};         // beside Content-Type
+  std::shared_ptr<const void> until_sent = nullptr;        // held until `body` is sent, or cannot be
 };
 
 /// What a server answers at one path. Handlers of several requests run at once, each on its connection's thread.

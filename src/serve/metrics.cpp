@@ -1,6 +1,7 @@
 #include "serve/metrics.h"
 
 #include "base/error.h"
+#include "base/number_text.h"
 
 namespace vlsi {
 namespace {
@@ -30,7 +31,7 @@ std::string SecondsHistogram::text(const std::string& name, const std::string& h
     const auto bound = i < kBounds.size() ? concat(kBounds[i]) : "+Inf";
     text += concat(name, "_bucket{le=\"", bound, "\"} ", count, "\n");
   }
-  return text + concat(name, "_sum ", sum_, "\n", name, "_count ", count, "\n");
+  return text + concat(name, "_sum ", number_text(sum_), "\n", name, "_count ", count, "\n");
 }
 
 void ServerMetrics::count_request(int status) {

@@ -1,6 +1,8 @@
 #include "serve/prompts.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "data/rotary_positions.h"
 #include "serve/openai/error.h"
@@ -23,26 +25,41 @@ Sample plain_sample(const PlainPrompt& prompt, const Tokenizer& tokenizer, int64
   return sample;
 }
 
-/// Takes away the oldest turns up to the second turn of the user's. False when there is none.
-bool drop_oldest_turns(Conversation& conversation) {
-  auto& turns = conversation.turns;
-  const auto is_system = [](const Turn& turn) { return turn.role == Role::kSystem; };
-  const auto is_user = [](const Turn& turn) { return turn.role == Role::kUser; };
-  const auto oldest = std::find_if_not(turns.begin(), turns.end(), is_system);
-  if (oldest == turns.end() || oldest + 1 == turns.end()) return false;
-  const auto next = std::find_if(oldest + 1, turns.end(), is_user);
-  if (next == turns.end()) return false;
-  turns.erase(std::remove_if(oldest, next, [&](const Turn& turn) { return !is_system(turn); }), next);
-  return true;
+bool is_system(const Turn& turn) { return turn.role == Role::kSystem; }
+
+/// The user's turns that a shorter conversation may begin with: all but the first of those that are not the system's.
+std::vector<size_t> later_beginnings(const std::vector<Turn>& turns) {
+  std::vector<size_t> places;
+  auto turn = std::find_if_not(turns.begin(), turns.end(), is_system);
+  for (bool is_first = true; turn != turns.end(); ++turn, is_first = false) {
+    if (!is_first && turn->role == Role::kUser) places.push_back(static_cast<size_t>(turn - turns.begin()));
+  }
+  return places;
 }
 
-Sample conversation_sample(const AnswerRequest& request, const Processor& processor, int64_t context) {
-  auto conversation = request.conversation;
-  auto sample = processor.encode_prompt(conversation);
-  const int64_t room = context - std::min(request.decoding.max_new_tokens, context / 4);
-  while (request.truncates_prompt && std::ssize(sample.tokens) > room && drop_oldest_turns(conversation))
-    sample = processor.encode_prompt(conversation);
-  return sample;
+/// Without the turns before `begin`, but for the system's.
+Conversation from_turn(const Conversation& conversation, size_t begin) {
+  Conversation rest = conversation;
+  const auto end = rest.turns.begin() + static_cast<std::ptrdiff_t>(begin);
+  rest.turns.erase(std::remove_if(rest.turns.begin(), end, std::not_fn(is_system)), end);
+  return rest;
+}
+
+/// The conversation without as few of its oldest turns as leave at most `room` tokens; its end where none do.
+Conversation in_room(const Conversation& conversation, const Processor& processor, int64_t room,
+                     const std::function<void()>& check) {
+  const auto beginnings = later_beginnings(conversation.turns);
+  Conversation best = conversation;
+  // Fewer turns have fewer tokens, so that half of the places are ruled out at a time.
+  for (size_t first = 0, end = beginnings.size(); first < end;) {
+    check();
+    const size_t middle = first + (end - first) / 2;
+    auto shorter = from_turn(conversation, beginnings[middle]);
+    const bool has_room = std::ssize(processor.outline_prompt(shorter).tokens) <= room;
+    if (has_room || middle + 1 == beginnings.size()) best = std::move(shorter);
+    (has_room ? end : first) = has_room ? middle : middle + 1;
+  }
+  return best;
 }
 
 void check_context(const Sample& sample, int64_t context, const std::string& param) {
@@ -54,24 +71,43 @@ void check_context(const Sample& sample, int64_t context, const std::string& par
       param, "context_length_exceeded");
 }
 
+Sample conversation_sample(const AnswerRequest& request, const Processor& processor, int64_t context,
+                           const std::function<void()>& check) {
+  std::optional<Conversation> shorter;
+  auto sample = processor.outline_prompt(request.conversation);
+  const int64_t room = context - std::min(request.decoding.max_new_tokens, context / 4);
+  if (request.truncates_prompt && std::ssize(sample.tokens) > room) {
+    shorter = in_room(request.conversation, processor, room, check);
+    sample = processor.outline_prompt(*shorter);
+  }
+  check_context(sample, context, "messages");
+  check();
+  processor.fill(shorter ? *shorter : request.conversation, sample);
+  return sample;
+}
+
 }  // namespace
 
-std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const TextConfig& config) {
+std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const TextConfig& config,
+                               const std::function<void()>& check) {
+  const int64_t context = config.max_position_embeddings;
   const std::string param = request.is_chat ? "messages" : "prompt";
   std::vector<Sample> samples;
   try {
     if (request.is_chat) {
-      samples.push_back(conversation_sample(request, processor, config.max_position_embeddings));
+      samples.push_back(conversation_sample(request, processor, context, check));
     } else {
-      for (const auto& prompt : request.prompts)
+      for (const auto& prompt : request.prompts) {
         samples.push_back(plain_sample(prompt, processor.tokenizer(), config.num_axes()));
+        check_context(samples.back(), context, param);
+        check();
+      }
     }
   } catch (const RequestError&) {
     throw;
   } catch (const Error& error) {
     throw RequestError(400, error.what(), param);
   }
-  for (const auto& sample : samples) check_context(sample, config.max_position_embeddings, param);
   return samples;
 }
 

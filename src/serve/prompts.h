@@ -1,7 +1,7 @@
 // A request's prompts as the model reads them, within its context.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "data/processor.h"
@@ -14,7 +14,11 @@ namespace vlsi {
 /// One sample a prompt: a conversation with its generation prompt, or plain text or tokens without a template; special
 /// tokens' text is plain text. A conversation that is too long and may be cut loses its oldest turns, but no system
 /// turn and not the last one, until the prompt and an answer of max_new_tokens, or else of a quarter of the context,
-/// have room. RequestError 400 for a prompt that cannot be read, is empty, or leaves no token for the answer.
-std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const TextConfig& config);
+/// have room. RequestError 400 for a prompt that cannot be read, is empty, or leaves no token for the answer; before
+/// any of its pictures is decoded, as far as their headers show it. `check` is called again and again: what it throws
+/// ends the reading.
+std::vector<Sample> prompts_of(
+    const AnswerRequest& request, const Processor& processor, const TextConfig& config,
+    const std::function<void()>& check = [] {});
 
 }  // namespace vlsi

@@ -1,6 +1,10 @@
 // Files and directories appear whole, or the earlier ones stay.
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <functional>
 #include <thread>
 #include <vector>
@@ -97,6 +101,56 @@ TEST_F(AtomicFileTest, RefusesToReplaceADirectory) {
   EXPECT_EQ(num_entries(), 1u);
 }
 
+TEST_F(AtomicFileTest, RefusesAFoldersNameAtOnce) {
+  fs::create_directories(folder_ / "a");
+  fs::create_directory_symlink("a", folder_ / "link");
+  for (const auto& path : {folder_ / "a", folder_ / "a/", folder_ / "none/", folder_ / "link", folder_ / "."}) {
+    EXPECT_EQ(message_of([&] { AtomicFile file(path); }), "write " + path.string() + ": Is a directory");
+  }
+  EXPECT_EQ(num_entries(), 2u);
+}
+
+TEST_F(AtomicFileTest, FollowsLinksToWhereTheFileIsOrWillBe) {
+  fs::create_directories(folder_ / "real");
+  fs::create_directories(folder_ / "links");
+  write_file(folder_ / "real/a", "earlier");
+  fs::create_symlink("../real/a", folder_ / "links/a");
+  fs::create_symlink("a", folder_ / "links/again");
+  fs::create_symlink(folder_ / "real/new", folder_ / "links/new");
+  write_file(folder_ / "links/again", "later");
+  write_file(folder_ / "links/new", "new");
+  for (const char* name : {"a", "again", "new"}) EXPECT_TRUE(fs::is_symlink(folder_ / "links" / name)) << name;
+  EXPECT_EQ(content_of(folder_ / "real/a"), "later");
+  EXPECT_EQ(content_of(folder_ / "real/new"), "new");
+  fs::create_symlink("loop", folder_ / "links/loop");
+  EXPECT_NE(message_of([&] { AtomicFile file(folder_ / "links/loop"); }).find("symbolic links"), std::string::npos);
+}
+
+TEST_F(AtomicFileTest, WritesStraightToWhatIsNoFile) {
+  const auto pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  std::string received;
+  std::thread reader([&] { received = content_of(pipe); });
+  write_file(pipe, "through a pipe");
+  reader.join();
+  EXPECT_EQ(received, "through a pipe");
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(num_entries(), 1u);
+  fs::create_symlink("/dev/full", folder_ / "full");
+  EXPECT_EQ(message_of([&] { write_file(folder_ / "full", "x"); }),
+            "write " + (folder_ / "full").string() + ": No space left on device");
+}
+
+TEST_F(AtomicFileTest, WritesIntoAnOpenFileBehindWhatIsThere) {
+  const int open = ::open((folder_ / "log").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(open, 0);
+  ASSERT_EQ(::write(open, "one ", 4), 4);
+  write_file(concat("/dev/fd/", open), "two");
+  ASSERT_EQ(::write(open, " three", 6), 6) << "it stays open";
+  ::close(open);
+  EXPECT_EQ(content_of(folder_ / "log"), "one two three");
+}
+
 TEST_F(AtomicFileTest, DirectoryAppearsOnlyAtCommitWithItsParents) {
   const fs::path target = folder_ / "parent" / "run";
   AtomicDirectory directory(target);
@@ -153,16 +207,39 @@ TEST_F(AtomicFileTest, DirectoryRefusesTheRoot) {
             "write /: is the root, expected a directory that can be replaced");
 }
 
+// Linux has no process of this number.
+const std::string kNoProcess = "99999999";
+
 TEST_F(AtomicFileTest, RemovesWhatKilledProcessesLeft) {
   const auto folder = folder_ / "litter";
-  fs::create_directories(folder / "shard.tmp-12-0");
-  std::ofstream(folder / "a.json.tmp-12-1") << "half";
+  fs::create_directories(folder / ("shard.tmp-" + kNoProcess + "-0"));
+  const auto half = folder / ("a.json.tmp-" + kNoProcess + "-1");
+  std::ofstream(half) << "half";
+  // Of an earlier process that had this one's number.
+  std::ofstream(folder / concat("b.json.tmp-", ::getpid(), "-", UINT64_MAX)) << "half";
   std::ofstream(folder / "a.json") << "whole";
-  EXPECT_TRUE(is_temporary(folder / "a.json.tmp-12-1"));
+  EXPECT_TRUE(is_temporary(half));
   remove_leftovers(folder);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
   EXPECT_EQ(content_of(folder / "a.json"), "whole");
   EXPECT_NO_THROW(remove_leftovers(folder / "absent"));
+}
+
+TEST_F(AtomicFileTest, LeavesWhatIsBeingWrittenAndOtherNames) {
+  const auto folder = folder_ / "work";
+  const AtomicDirectory directory(folder / "model");
+  AtomicFile file(folder / "a.json");
+  std::vector<std::string> names{concat("b.json.tmp-", ::getppid(), "-0")};  // the parent runs
+  for (const std::string suffix : {"", "notes", "1", "1-", "1-x", "-1", "-1-1", "x-1-1", "1-1.txt", "1-1-1", "1 -1"}) {
+    names.push_back("notes.tmp-" + suffix);
+    EXPECT_FALSE(is_temporary(folder / names.back())) << names.back();
+  }
+  for (const auto& name : names) write_text(folder / name, "mine");
+  remove_leftovers(folder);
+  for (const auto& name : names) EXPECT_TRUE(fs::exists(folder / name)) << name;
+  EXPECT_TRUE(fs::exists(directory.path()));
+  file.commit();
+  EXPECT_TRUE(fs::exists(folder / "a.json"));
 }
 
 TEST_F(AtomicFileTest, MakesDirectoriesWithTheirParentsTwice) {

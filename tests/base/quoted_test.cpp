@@ -22,5 +22,11 @@ TEST(Printable, ShowsControlCharactersToo) {
   EXPECT_EQ(printable("é 中\xff"), "é 中\\xff");
 }
 
+TEST(Printable, SaysOfAFileWhatTheSystemSays) {
+  const std::filesystem::filesystem_error error("opening", "runs/a\nb",
+                                                std::make_error_code(std::errc::permission_denied));
+  EXPECT_EQ(printable(error), "runs/a\\x0ab: Permission denied");
+}
+
 }  // namespace
 }  // namespace vlsi

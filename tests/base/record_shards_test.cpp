@@ -90,6 +90,26 @@ TEST(RecordShards, HoldWhatRoomWasMadeForInOneFile) {
   EXPECT_EQ(records.num_rows(), 5);
 }
 
+TEST(RecordShards, TakeRoomForWhatIsThereAndNotForAWholeShard) {
+  const Folder folder;
+  constexpr int64_t kManyRows = 100'000;  // more than the first room has
+  const std::vector<at::Tensor> many{at::ones({kManyRows, 2, 3}, at::kHalf), at::arange(kManyRows).to(at::kFloat)};
+  {
+    RecordShards records(folder.path(), test_format(), int64_t{1} << 60);
+    for (const uint64_t key : {0, 1, 2}) add(records, key);
+    records.make_room(kManyRows);
+    records.add(7, "many", many);
+    add(records, 5);
+    EXPECT_EQ(records.num_shards(), 0);
+    for (const uint64_t key : {0, 1, 2, 5}) expect_values(records, key);
+    records.write_pending();
+  }
+  RecordShards records(folder.path(), test_format());
+  EXPECT_EQ(records.num_shards(), 1);
+  for (const uint64_t key : {0, 1, 2, 5}) expect_values(records, key);
+  EXPECT_TRUE(records.find(7)->at(1).equal(many[1]));
+}
+
 TEST(RecordShards, TakeTheFirstFreeNumber) {
   const Folder folder;
   EXPECT_EQ(shard_path("c", "part-", 7), fs::path("c/part-00007.safetensors"));

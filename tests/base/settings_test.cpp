@@ -200,6 +200,51 @@ TEST(Settings, BlameTheOverrideAndNotALineOfTheFile) {
   EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"sizes=[1, x]"}), path), "--set: key 'sizes[1]' is 'x'");
 }
 
+TEST(Settings, GiveAliasesValuesOfTheirOwn) {
+  const Folder folder;
+  const auto path = folder.write("room.yaml",
+                                 "lamp: &l {name: &n a, power: 1}\n"
+                                 "lamps: [*l, {name: *n}, *l]\n"
+                                 "door: *n\n"
+                                 "sizes: &s [&one 1, *one]\n"
+                                 "floor: *one\n");
+  const auto read = [&](const std::vector<std::string>& overrides) {
+    return read_settings<Room>(load_yaml(path, overrides), path);
+  };
+  const auto as_it_is = read({});
+  EXPECT_EQ(as_it_is.lamps.at(0).power, 1);
+  EXPECT_EQ(as_it_is.lamps.at(1).name, "a");
+  EXPECT_EQ(as_it_is.lamps.at(2).name, "a");
+  EXPECT_EQ(as_it_is.door, "a");
+  EXPECT_EQ(as_it_is.sizes, (std::vector<double>{1, 1}));
+  EXPECT_EQ(as_it_is.floor, 1);
+  for (const auto& [override, changed] : std::vector<std::pair<std::string, std::string>>{
+           {"lamp.name=b", "name: b"}, {"lamp.power=3", "power: 3"}, {"door=b", "door: b"}, {"floor=3", "floor: 3"}}) {
+    const auto text = write_settings(read({override}));
+    const auto at = text.find(changed);
+    ASSERT_NE(at, text.npos) << text;
+    EXPECT_EQ(text.find(changed, at + 1), text.npos) << "once: " << text;
+  }
+}
+
+TEST(Settings, RefuseAliasesThatDoNotEnd) {
+  const std::string problem = "an alias stands inside of what it names";
+  EXPECT_ERROR(room("lit: true\nlamp: &a\n  name: x\n  more: *a\n"), "room.yaml: line 4: " + problem);
+  EXPECT_ERROR(room("lamps: &a [1, *a]"), "room.yaml: line 1: " + problem);
+  EXPECT_ERROR(room("&a {lamps: [{b: *a}]}"), problem);
+  EXPECT_ERROR(room("lamps: &a [1, &b [*a], *b]"), problem);
+  const Folder folder;
+  const auto path = folder.write("room.yaml", "floor: 1\n");
+  EXPECT_ERROR(load_yaml(path, {"lamp=&a {x: *a}"}), "--set lamp=&a {x: *a}: line 1: " + problem);
+  std::string bomb = "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n";
+  for (int i = 1; i < 30; ++i) {
+    bomb += concat("a", i, ": &a", i, " [");
+    for (int j = 0; j < 10; ++j) bomb += concat(j > 0 ? ", *a" : "*a", i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_ERROR(room(bomb), "there are more than 100000 values");
+}
+
 TEST(Settings, RefuseWhatIsNoUtf8AndSeveralDocuments) {
   EXPECT_ERROR(room("lit: true\nlamp: {name: \xFF}"), "reading room.yaml: byte 23 is not UTF-8");
   EXPECT_ERROR(room("lit: true\n---\nlit: false\n"), "reading room.yaml: holds 2 documents, expected one");

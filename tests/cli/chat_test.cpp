@@ -4,6 +4,7 @@
 #include <pty.h>
 #include <sys/stat.h>
 
+#include "picture/codecs.h"
 #include "tests/cli/program.h"
 
 namespace vlsi::cli_test {
@@ -65,6 +66,15 @@ TEST(ChatThroughAPipe, GoesOnBehindWhatItCannotDo) {
     EXPECT_NE(result.err.find(part), std::string::npos) << part << " in " << result.err;
 }
 
+TEST(ChatThroughAPipe, ForgetsAPictureThatItsModelRefuses) {
+  const Folder folder;
+  write_file(folder / "thin.jpg", encode_jpeg({2, 3000, std::vector<uint8_t>(2 * 3000 * 3)}));
+  const auto result = chat_with("/image " + (folder / "thin.jpg").string() + "\nwhat?\nwhat?\n");
+  EXPECT_EQ(result.status, 1) << "something went wrong";
+  EXPECT_EQ(result.out, answer_to("what?"));
+  EXPECT_NE(result.err.find("3000x2 pixels"), std::string::npos) << result.err;
+}
+
 TEST(ChatThroughAPipe, ExplainsItsCommands) {
   EXPECT_NE(chat_with("/help\n").out.find("/image PATH"), std::string::npos);
 }
@@ -124,19 +134,6 @@ class Terminal {
   int side_ = -1;
   std::string seen_;
 };
-
-/// The student, which never chooses the end of its turn: its answers fill its context.
-const fs::path& endless_model() {
-  static const Folder folder;
-  static const fs::path made = [] {
-    const fs::path directory = folder / "model";
-    fs::copy(model("student"), directory, fs::copy_options::recursive);
-    const auto end = read_json(directory / "config.json").at("eos_token_id").get<int64_t>();
-    write_file(directory / "generation_config.json", Json{{"suppress_tokens", {end}}}.dump());
-    return directory;
-  }();
-  return made;
-}
 
 Arguments endless_chat() { return {"chat", "--model", endless_model(), "--max-new-tokens", "100000"}; }
 

@@ -95,6 +95,19 @@ TEST(Data, AFileOfAnotherKindIsRefused) {
   expect_refusal(score(folder, folder / "absent.json"), {"absent.json"});
 }
 
+TEST(Data, APathThatCannotBeLookedAtIsRefused) {
+  const Folder folder;
+  fs::create_symlink("loop", folder / "loop");
+  for (const auto& path : {folder / "loop", folder / std::string(300, 'x')}) {
+    SCOPED_TRACE(path);
+    expect_refusal(score(folder, path), {"data: look at ", path.string()});
+    expect_refusal(vlsi_program({"score", "--model", path, "--data", tiny("train.json"), "--out", folder / "out"}),
+                   {path.string()});
+    expect_refusal(vlsi_program({"finetune", write_run(folder), "--set", "student.model=" + path.string()}),
+                   {path.string()});
+  }
+}
+
 TEST(Data, AByteOrderMarkIsPassedOver) {
   const Folder folder;
   const auto path =
@@ -152,6 +165,17 @@ TEST(Data, ASampleAboveTheBudgetIsNamed) {
   const Folder folder;
   expect_refusal(train_on(folder, tiny("train.json"), {"--set", "data.sample_tokens=10"}),
                  {"train.json", "record", "tokens", "10"});
+}
+
+TEST(Data, AQuestionAboveTheModelsContextIsNamed) {
+  const Folder folder;
+  std::string question;
+  for (int i = 0; i < 3000; ++i) question += " word";
+  write_text(folder / "data.json", concat(R"([{"messages": [{"role": "user", "content": ")", question, R"("}]}])"));
+  expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", folder / "data.json", "--out",
+                               folder / "out.json"}),
+                 {"data.json, record 1", "prompt has ", " tokens, more than the ",
+                  "that the model's context and the cache have for it"});
 }
 
 TEST(Data, AQuestionWithoutItsAnswerCannotBeEvaluated) {

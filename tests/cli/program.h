@@ -167,6 +167,19 @@ inline const fs::path& model(const std::string& name) {
   return made.at(name);
 }
 
+/// The student, which never chooses the end of its turn: its answers fill its context.
+inline const fs::path& endless_model() {
+  static const Folder folder;
+  static const fs::path made = [] {
+    const fs::path directory = folder / "model";
+    fs::copy(model("student"), directory, fs::copy_options::recursive);
+    const auto end = read_json(directory / "config.json").at("eos_token_id").get<int64_t>();
+    write_file(directory / "generation_config.json", Json{{"suppress_tokens", {end}}}.dump());
+    return directory;
+  }();
+  return made;
+}
+
 /// The run's file in `folder`: all three steps, a few iterations each, into `folder`/run.
 inline std::string write_run(const Folder& folder) {
   const auto path = folder / "run.yaml";

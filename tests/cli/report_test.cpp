@@ -85,15 +85,22 @@ TEST(Report, ShowsTheTokensThatLensGives) {
           lens(model("teacher"), {"--verbalizers", finished_run() / "run/teacher-verbalizers", "--blank", "--json"}));
 }
 
+/// A copy of the finished run in `folder`, whose data are `data` in YAML.
+void copy_run_on(const Folder& folder, const std::string& data) {
+  fs::copy(finished_run() / "run", folder / "run", fs::copy_options::recursive);
+  auto config = content_of(folder / "run/config.yaml");
+  for (size_t at; (at = config.find(tiny("train.json").string())) != config.npos;) {
+    config.replace(at, tiny("train.json").string().size(), data);
+  }
+  write_text(folder / "run/config.yaml", config);
+}
+
 TEST(Report, TellsWhatIsNotThereAnyMore) {
   const Folder folder;
-  fs::copy(finished_run() / "run", folder / "run", fs::copy_options::recursive);
+  copy_run_on(folder, folder / "data.json");
   fs::remove_all(folder / "run/model");
   auto config = content_of(folder / "run/config.yaml");
   replace(config, model("teacher").string(), (folder / "gone").string());
-  for (size_t at; (at = config.find(tiny("train.json").string())) != config.npos;) {
-    config.replace(at, tiny("train.json").string().size(), folder / "data.json");
-  }
   write_text(folder / "run/config.yaml", config);
 
   const auto without_data = report_of(folder / "run", folder)["runs"][0];
@@ -108,6 +115,31 @@ TEST(Report, TellsWhatIsNotThereAnyMore) {
   EXPECT_NE(without_pictures["samples"][0]["problem"].get<std::string>().find("rgb_8.png"), std::string::npos);
   EXPECT_TRUE(without_pictures["samples"][0]["panels"].empty());
   EXPECT_FALSE(without_pictures["steps"].empty()) << "the rest is there";
+}
+
+TEST(Report, TakesSamplesOfAllFilesAndNotesWhatCannotBeRead) {
+  const Folder folder;
+  const auto record = [](const std::string& id) {
+    return concat(R"({"id": ")", id, R"(", "messages": [{"role": "user", "content": "Q"}]})");
+  };
+  const auto second = folder.write("second.json", concat("[", record("second-0"), ", ", record("second-1"), "]"));
+  const auto emptied = folder.write("emptied.json", "");
+  const auto first = folder.write("first.json", concat("[", record("first-0"), R"(, {"id": "broken"}])"));
+  copy_run_on(folder, concat(first.string(), "}, {path: ", emptied.string(), "}, {path: ", second.string()));
+  const auto all = report_of(folder / "run", folder, {"--samples", "4"})["runs"][0];
+  ASSERT_EQ(all["samples"].size(), 3U) << all["sample_notes"];
+  EXPECT_EQ(all["samples"][0]["id"], "first-0");
+  EXPECT_EQ(all["samples"][1]["id"], "second-0");
+  EXPECT_EQ(all["samples"][2]["id"], "second-1");
+  EXPECT_EQ(all["samples"][2]["panels"].size(), 3U) << all["sample_notes"];
+  ASSERT_EQ(all["sample_notes"].size(), 2U);
+  EXPECT_NE(all["sample_notes"][0].get<std::string>().find("emptied.json"), std::string::npos);
+  EXPECT_NE(all["sample_notes"][1].get<std::string>().find("first.json, record 2"), std::string::npos);
+  const auto chosen = report_of(folder / "run", folder, {"--sample-id", "second-1"})["runs"][0];
+  ASSERT_EQ(chosen["samples"].size(), 1U);
+  EXPECT_EQ(chosen["samples"][0]["id"], "second-1");
+  expect_refusal(vlsi_program({"report", folder / "run", "--out", folder / "none.html", "--sample-id", "broken"}),
+                 {"--sample-id", "first.json and 1 more has the id 'broken'; 1 cannot be read"});
 }
 
 TEST(Report, NotesVerbalizersThatDoNotFit) {

@@ -22,9 +22,11 @@ class Server {
   }
 
   int port() const { return port_; }
+  void interrupt() const { program_.signal(SIGINT); }
+  Result wait() { return program_.wait(); }
   Result end() {
-    program_.signal(SIGINT);
-    return program_.wait();
+    interrupt();
+    return wait();
   }
   std::string get(const std::string& path, const std::string& headers = "") const {
     const Client client(port_);
@@ -76,6 +78,26 @@ TEST(Serve, HoldsHostileRequestsOffAndGoesOn) {
   EXPECT_TRUE(http_post(server.port(), "/v1/chat/completions", kQuestion).starts_with("HTTP/1.1 200 "));
 }
 
+TEST(Serve, SendsTheWholeAnswerAlthoughItIsToldToEnd) {
+  Server server({"--name", "m"}, {}, endless_model());
+  const std::string body = R"({"model": "m", "messages": [{"role": "user", "content": "what?"}], "max_tokens": 500,)"
+                           R"( "n": 8, "temperature": 0, "logprobs": true, "top_logprobs": 20})";
+  const Client client(server.port());
+  client.send("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+  std::string reply;
+  for (int i = 0; i < 12 && reply.empty(); ++i) reply = client.read("\r\n\r\n");
+  ASSERT_TRUE(reply.starts_with("HTTP/1.1 200 ")) << reply.substr(0, 500);
+  server.interrupt();
+  while (server.get("/health").starts_with("HTTP/1.1 200 ")) continue;  // until it knows
+  reply += client.read();
+  const auto length = reply.find("Content-Length: "), end = reply.find("\r\n\r\n");
+  ASSERT_TRUE(length < end && end != reply.npos) << reply.substr(0, 500);
+  EXPECT_EQ(reply.size() - end - 4, std::stoul(reply.substr(length + 16)));
+  EXPECT_EQ(Json::parse(reply.substr(end + 4))["choices"].size(), 8U);
+  EXPECT_EQ(server.wait().status, 0);
+}
+
 TEST(Serve, WantsAKeyWhereOthersCanReachIt) {
   expect_refusal(vlsi_program({"serve", "--model", model("student"), "--host", "0.0.0.0"}),
                  {"0.0.0.0", "--api-key-file"});
@@ -100,6 +122,12 @@ TEST(Serve, RefusesWhatItCannotServe) {
                  {"--media"});
   expect_refusal(vlsi_program({"serve", "--model", model("student"), "--port", "0", "--max-body", "few"}),
                  {"--max-body"});
+  for (const auto& [option, value] : {std::pair("--max-body", "1eb"), std::pair("--timeout", "10000000000"),
+                                      std::pair("--shutdown-timeout", "10000000000")})
+    expect_refusal(vlsi_program({"serve", "--model", model("student"), "--port", "0", option, value}), {option});
+  expect_refusal(
+      vlsi_program({"serve", "--model", model("student"), "--port", "0", "--num-beams", "64", "--max-sequences", "8"}),
+      {"--num-beams is 64, expected at most --max-sequences, which is 8"});
   expect_refusal(vlsi_program({"serve", "--model", model("student"), "--port", "0", "--head", "x"}), {"--head"});
 }
 

@@ -97,6 +97,13 @@ TEST(Conversation, ReadsTextOnlyRecords) {
   }
 }
 
+TEST(Conversation, HasNoPictureWhereAListSaysNone) {
+  const std::string none = R"({"bytes": null, "path": null})";
+  EXPECT_EQ(shape(parse(ask("Q", concat(R"("images": [null, )", none, "],")))), "user(Q) assistant(yes)");
+  EXPECT_EQ(shape(parse(ask("<image>Q", concat(R"("images": [)", none, R"(, "/a", null],)")))),
+            "user(</a>|Q) assistant(yes)");
+}
+
 TEST(Conversation, TakesMarkersFromUserTurnsOnly) {
   EXPECT_EQ(shape(parse(R"({"image": "/a", "conversations": [{"from": "system", "value": "<image>s"},
       {"from": "human", "value": "<image>\nQ"}, {"from": "gpt", "value": "an\n<image> tag"}]})")),
@@ -326,6 +333,22 @@ TEST(Conversation, TakesTheOtherMarkerOfARecordWithoutTheUsualOne) {
   EXPECT_EQ(shape(parse(ask("A <|image|>B", R"("image": ["/a"],)"))), "user(A |</a>|B) assistant(yes)");
   EXPECT_EQ(shape(parse(ask("<image><|image|>", R"("image": ["/a"],)"))), "user(</a>|<|image|>) assistant(yes)");
   EXPECT_EQ(shape(parse(ask("<|image|>"))), "user(<|image|>) assistant(yes)");
+}
+
+TEST(WithAnswer, ReplacesWhatStandsBehindTheLastQuestionInEveryForm) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {R"({"id": 1, "conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "messages": null})",
+       R"({"id": 1, "conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "new"}], "messages": null})"},
+      {R"({"messages": [{"role": "user", "content": "Q"}], "conversations": null})",
+       R"({"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "new"}], "conversations": null})"},
+      {R"({"texts": [{"user": "P", "assistant": "A"}, {"user": "Q", "assistant": "B"}]})",
+       R"({"texts": [{"user": "P", "assistant": "A"}, {"user": "Q", "assistant": "new"}]})"},
+      {R"({"instruction": "Q", "texts": null})", R"({"instruction": "Q", "texts": null, "output": "new"})"}};
+  for (const auto& [record, expected] : cases) {
+    const auto answered = with_answer(Json::parse(record), "new");
+    EXPECT_EQ(answered, Json::parse(expected)) << record;
+    EXPECT_EQ(text_of(parse(answered.dump()).turns.back()), "new") << record;
+  }
 }
 
 }  // namespace

@@ -68,6 +68,17 @@ TEST(FilesOf, RefuseWhatIsNotThere) {
   EXPECT_ERROR(files_of(folder / "empty"), "folders in one another");
 }
 
+TEST(FilesOf, RefuseWhatCannotBeLookedAt) {
+  const Folder folder({{"set/a.json", ""}});
+  fs::create_symlink("loop", folder / "loop");
+  EXPECT_ERROR(files_of(folder / "loop"), "data: look at " + (folder / "loop").string() + ": ");
+  EXPECT_ERROR(files_of(folder / std::string(300, 'x')), "data: look at " + folder.path().string());
+  fs::create_symlink("loop", folder / "set/loop");
+  EXPECT_EQ(names_of(folder / "set"), Names{"a.json"});
+  fs::create_symlink("b.json", folder / "set/b.json");
+  EXPECT_ERROR(files_of(folder / "set"), "b.json is a link to b.json");
+}
+
 TEST(FilesOf, AreThoseOfADataSetInTheHubsCache) {
   const Folder cache({{"datasets--org--set/refs/main", "abc\n"},
                       {"datasets--org--set/snapshots/abc/part/train-0.parquet", ""},
@@ -106,6 +117,9 @@ TEST(OpenFiles, KeepRowsOfParquetAndTables) {
   ASSERT_FALSE(kept[0].stretches().empty());
   EXPECT_EQ(kept[0].stretches().back().end, kept[0].size());
   EXPECT_ERROR(open_files({parquet, {}, 1, "rating > 3"}), parquet + ": has no column \"rating\"");
+  const auto bytes = std::string(VLSI_TEST_DATA) + "/parquet/types.parquet";
+  EXPECT_EQ(open_files({bytes, {}, 1, "bytes == null"})[0].size(), 1);
+  EXPECT_EQ(open_files({bytes, {}, 1, "bytes != null and fixed != null"})[0].size(), 2);
   const Folder folder;
   const auto tsv = folder.write("a.tsv", "index\tquestion\tanswer\n1\tQ\tyes\n2\tR\tno\n");
   const auto rows = open_files({tsv, {}, 1, "index > 1 and answer != 'yes'"});

@@ -33,6 +33,21 @@ TEST(RecordFile, IsKnownByItsContent) {
   EXPECT_NE(tar.checksum, print("a.tar", tar_of({{"0.txt", "xy"}})).checksum);
 }
 
+TEST(RecordFile, OfATableIsKeptByTextsAndByNumbers) {
+  const Folder folder;
+  const auto path = folder.write("a.tsv", "index\tquestion\tanswer\n1\tQ\tA\n2\tQ\t2\n3\tQ\tB\n");
+  const auto ids = [&](const std::string& keep) {
+    const RecordFile file(path, {}, nullptr, Keep(keep));
+    std::string text;
+    for (int64_t i = 0; i < file.size(); ++i) text += file.read(i).id;
+    return text;
+  };
+  EXPECT_EQ(ids("answer == 'A'"), "1");
+  EXPECT_EQ(ids("answer == '2'"), "2");
+  EXPECT_EQ(ids("answer != 'A' and index >= 2"), "23");
+  EXPECT_ERROR(ids("answer > 1"), "row 1 (line 2): keep: \"answer\" is a string, expected what can be compared with 1");
+}
+
 TEST(RecordFile, SaysThatItHasChanged) {
   const Folder folder;
   const auto path = folder.write("a.jsonl", record("x"));

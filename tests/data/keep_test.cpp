@@ -58,6 +58,21 @@ TEST(Keep, RefusesWhatItCannotRead) {
   expect(std::string(200, '('), "expected fewer parentheses");
 }
 
+TEST(Keep, ComparesTextsThatAreNumbersWithEither) {
+  const Json cells{{"answer", "2"}, {"rating", "1e1"}, {"letter", "A"}};
+  const auto keeps_cells = [&](const std::string& text) {
+    return Keep(text).is_true(cells, /*numbers_are_texts=*/true);
+  };
+  for (const char* yes : {"answer == '2'", "answer == 2", "answer != 'A'", "answer contains '2'", "rating > 9.5",
+                          "rating == '1e1'", "letter == 'A'"}) {
+    EXPECT_TRUE(keeps_cells(yes)) << yes;
+  }
+  EXPECT_FALSE(keeps_cells("rating == '10'"));
+  expect_error([&] { keeps_cells("letter > 3"); },
+               {"keep: \"letter\" is a string, expected what can be compared with 3"});
+  expect_error([&] { Keep("answer == 2").is_true(cells); }, {"keep: \"answer\" is a string"});
+}
+
 TEST(Keep, RefusesAValueOfAnotherType) {
   expect_error([] { keeps("source > 3"); }, {"keep: \"source\" is a string, expected what can be compared with 3"});
   expect_error([] { keeps("is_good == 'true'"); }, {"\"is_good\" is a boolean"});

@@ -55,6 +55,26 @@ TEST(ParquetFile, ReadsPicturesApartFromOtherColumns) {
   EXPECT_EQ(file.place(4), fixture("conversations").string() + ", row 5 (row group 3)");
 }
 
+TEST(ParquetFile, VisitsBytesWhereAColumnHasNothingElse) {
+  const auto visited = [](const std::string& name, const std::vector<std::string>& columns) {
+    Json rows = Json::array();
+    ParquetFile(fixture(name)).for_each(columns, [&](int64_t row, const Json& values) {
+      EXPECT_EQ(row, std::ssize(rows));
+      rows.push_back(without_binary(values));
+    });
+    return rows;
+  };
+  const auto types = expected_rows("types"), conversations = expected_rows("conversations");
+  Json expected = Json::array();
+  for (const auto& row : types) {
+    expected.push_back({{"fixed", row["fixed"]}, {"int8", row["int8"]}, {"bytes", row["bytes"]}});
+  }
+  EXPECT_EQ(visited("types", {"fixed", "int8", "bytes"}), expected);
+  const auto pictures = visited("conversations", {"image"});
+  EXPECT_EQ(pictures[0], (Json{{"image", {{"path", "a.png"}}}})) << "a path stands for the picture";
+  EXPECT_EQ(pictures[2], (Json{{"image", nullptr}}));
+}
+
 TEST(ParquetFile, ReadsFromSeveralThreads) {
   const auto expected = expected_rows("pages");
   const ParquetFile file(fixture("pages"), std::make_shared<DecodedRowsCache>(1 << 12));

@@ -87,6 +87,27 @@ TEST(SamplePair, IsHeldToTheLimitsOnBothSides) {
                concat("sample has ", length, " tokens, more than batch_tokens"));
 }
 
+/// Knows how long a record is before it reads its pictures.
+class FillCountingProcessor : public PairedProcessor {
+ public:
+  using PairedProcessor::PairedProcessor;
+  void fill(const Conversation&, Sample&) const override { ++num_filled; }
+
+  mutable int num_filled = 0;
+};
+
+TEST(SamplePair, ReadsNoPictureOfARecordThatIsTooLongForEitherModel) {
+  const FillCountingProcessor student(kToy, 3), teacher(kToy, 50);
+  const auto record = conversation("!");
+  const auto length = std::ssize(teacher.encode(record).tokens);
+  const SampleMaker maker(student, teacher, kAllIds);
+  EXPECT_ERROR(maker.encode(record, length - 1, length), "for the teacher: sample has ");
+  EXPECT_EQ(student.num_filled + teacher.num_filled, 0);
+  EXPECT_NO_THROW(maker.encode(record, length, length));
+  EXPECT_EQ(student.num_filled, 1);
+  EXPECT_EQ(teacher.num_filled, 1);
+}
+
 /// Batches of pairs until the first epoch is over.
 std::vector<Batch> batches_of(const std::filesystem::path& data, const SampleMaker& maker, const LoaderConfig& config) {
   const Mixture mixture({{data, {}, 1.0}});

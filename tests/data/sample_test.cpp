@@ -67,5 +67,11 @@ TEST(CheckLength, NamesTheLimitThatIsPassed) {
                 "sample_tokens 2 allows"});
 }
 
+TEST(CheckPromptLength, NamesTheModelsContext) {
+  EXPECT_NO_THROW(check_prompt_length(sample(), 3));
+  expect_error([] { check_prompt_length(sample(), 2); },
+               {"prompt has 3 tokens, more than the 2 that the model's context and the cache have for it"});
+}
+
 }  // namespace
 }  // namespace vlsi

@@ -59,6 +59,15 @@ TEST_F(TarRecordsTest, AreAPictureWithAText) {
   EXPECT_EQ(text_of(conversation.turns[1]), "a caption");
 }
 
+TEST_F(TarRecordsTest, AreAPictureWithAnInstructionWhateverTextIsBeside) {
+  const auto file =
+      file_of({{"0.jpg", "J"}, {"0.json", R"({"instruction": "Q", "output": "A"})"}, {"0.txt", "a caption"}});
+  const auto conversation = file.read(0);
+  EXPECT_EQ(pictures_of(conversation), std::vector<std::string>{"J"});
+  EXPECT_EQ(text_of(conversation.turns[0]), "Q");
+  EXPECT_EQ(text_of(conversation.turns[1]), "A");
+}
+
 TEST_F(TarRecordsTest, AreAPictureWithAListOfMessages) {
   const auto file =
       file_of({{"0.jpg", "J"},

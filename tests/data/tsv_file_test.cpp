@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/data/data_files.h"
@@ -32,6 +33,27 @@ TEST(TsvFile, ReadsQuotedCellsOfSeveralLines) {
   EXPECT_FALSE(file.has(3, 1));
   EXPECT_FALSE(file.has(2, 2));
   EXPECT_NE(file.place(1).find("a.tsv, row 2 (line 5)"), std::string::npos) << file.place(1);
+}
+
+TEST(TsvFile, KnowsTheLineOfEveryRow) {
+  const Folder folder;
+  // Rows of one line and of three, ended in three ways, with empty lines between them.
+  const std::vector<std::string> kinds{"a\tb\n", "\"a\n\nb\"\tc\n", "a\tb\r\n", "a\tb\r", "\n\r\n", "\"a\"\tb\r\n"};
+  std::string text = "x\ty\n";
+  std::vector<int64_t> lines;
+  for (size_t i = 0; i < 400; ++i) {
+    const auto& kind = kinds[(i * 5 + i / 7) % kinds.size()];
+    if (kind[0] != '\n') lines.push_back(std::count(text.begin(), text.end(), '\n') + 1);
+    text += kind;
+  }
+  const TsvFile file(folder.write("a.tsv", text));
+  ASSERT_EQ(file.size(), std::ssize(lines));
+  for (const bool forwards : {true, false}) {
+    for (int64_t i = 0; i < file.size(); ++i) {
+      const int64_t row = forwards ? i : file.size() - 1 - i;
+      EXPECT_EQ(file.place(row), concat(file.path().string(), ", row ", row + 1, " (line ", lines[row], ")"));
+    }
+  }
 }
 
 TEST(TsvFile, RefusesWhatIsNoTable) {

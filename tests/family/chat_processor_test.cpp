@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "data/sample_pair.h"
 #include "family/family.h"
 #include "picture/codecs.h"
 #include "tests/picture/test_pictures.h"
@@ -105,6 +106,41 @@ TEST(ChatProcessor, RefusesToFillTheOutlineOfOtherPictures) {
   expect_error([&] { processor->fill(first, outline); },
                {"conversation 'c3': the picture ", "it.jpg has another size"});
   expect_error([&] { processor->fill(conversation({text("a")}), outline); }, {"'c3': its pictures are others"});
+}
+
+TEST(ChatProcessor, MeasuresPicturesBeforeItDecodesThem) {
+  const auto processor = processor_with(kOwn);
+  const auto file = content_of(fs::path(VLSI_TEST_DATA) / "images/rgb_8.png");
+  PictureLimits limits;
+  limits.min_pixels = limits.max_pixels = int64_t{1} << 28;
+  Content broken{Content::Kind::kImage, {}, "broken", file.substr(0, file.size() / 2), limits};
+  const auto shows = [&](const std::vector<Content>& contents) {
+    return Conversation{"c4", "", {{Role::kUser, contents}, {Role::kAssistant, {text("d")}}}};
+  };
+  // Patches of so many pixels take gigabytes; none are made, for the pixels cannot be read.
+  const SampleMaker maker(*processor);
+  expect_error([&] { maker.encode(shows({broken}), 4096, 4096); }, {"sample has 1", "more than sample_tokens 4096"});
+  for (const auto read : {&Processor::outline, &Processor::outline_prompt}) {
+    expect_error(
+        [&] {
+          (*processor.*read)(shows({broken, broken, broken, broken, broken}));
+        },
+        {"conversation 'c4': its pictures up to broken have ", concat("expected at most ", kMostPictureTokens)});
+  }
+  broken.limits = {};
+  expect_error([&] { maker.encode(shows({broken}), 4096, 4096); },
+               {"cannot read PNG picture broken: the file ends too early"});
+}
+
+TEST(ChatProcessor, FillsTheOutlineOfAPromptBeforeOtherPictures) {
+  const auto processor = processor_with(kOwn);
+  const Conversation conversation{
+      "c5", "", {{Role::kUser, {text("a"), picture()}}, {Role::kAssistant, {text("b"), picture()}}}};
+  auto outline = processor->outline_prompt(conversation);
+  ASSERT_EQ(outline.images.size(), 1);
+  EXPECT_FALSE(outline.images[0].rows.defined());
+  processor->fill(conversation, outline);
+  EXPECT_EQ(fingerprint_of(outline), fingerprint_of(processor->encode_prompt(conversation)));
 }
 
 TEST(ChatProcessor, LearnsNothingThatTheTemplateWrites) {

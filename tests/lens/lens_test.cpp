@@ -9,6 +9,7 @@
 #include "generate/engine.h"
 #include "teacher/teacher.h"
 #include "tests/model/fixtures.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
@@ -129,6 +130,40 @@ TEST_F(LensOfATinyModel, ReadsEveryLayerThroughTheFinalNormWithoutVerbalizers) {
     const auto normed = h / (h.square().mean(-1, true) + model().config().text.rms_norm_eps).sqrt() * weight;
     expect_reads(reading.layers[i], distribution(normed, model().head()));
   }
+}
+
+TEST_F(LensOfATinyModel, ReadsTheSameAFewPositionsAtATime) {
+  const auto said = answer("a red circle in front of a blue square");
+  const auto whole = read(prompt(), said);
+  for (const int64_t num_logits : {int64_t{1}, 3 * model().head().size(0)}) {
+    const auto pieces =
+        read_lens(speaker_, {.max_new_tokens = 5, .num_candidates = 4, .num_logits = num_logits}, prompt(), said);
+    ASSERT_EQ(pieces.layers.size(), whole.layers.size());
+    for (size_t i = 0; i < whole.layers.size(); ++i) {
+      const auto &some = pieces.layers[i].positions, &all = whole.layers[i].positions;
+      ASSERT_EQ(some.size(), all.size());
+      for (size_t n = 0; n < all.size(); ++n) {
+        for (size_t k = 0; k < 4; ++k) {
+          EXPECT_EQ(some[n][k].token, all[n][k].token);
+          EXPECT_NEAR(some[n][k].probability, all[n][k].probability, 1e-5);  // float32 sums over 64 products
+        }
+      }
+    }
+  }
+}
+
+TEST_F(LensOfATinyModel, RefusesAnAnswerBeyondTheContext) {
+  const auto context = model().config().text.max_position_embeddings;
+  const auto num_prompt = std::ssize(prompt().tokens);
+  const std::vector<int32_t> longest(static_cast<size_t>(context - num_prompt), 1);
+  EXPECT_NO_THROW(check_lens_length(speaker_, prompt(), longest));
+  auto longer = longest;
+  longer.push_back(1);
+  expect_error([&] { read(prompt(), longer); },
+               {concat("the prompt has ", num_prompt, " tokens and the answer ", longer.size(),
+                       ", expected together at most the model's "
+                       "context of ",
+                       context)});
 }
 
 TEST_F(LensOfATinyModel, FollowsItsOwnGreedyAnswer) {

@@ -106,8 +106,8 @@ TEST(Image, IsWholeOrRefusedWhereItIsCutAnywhere) {
   for (const auto& path : pictures()) {
     const std::string file = read_text(path);
     const Image whole = read_image(path);
-    // Only these two kinds can have all pixels before the file's end.
-    const bool may_be_whole = path.extension() == ".jpg" || path.extension() == ".gif";
+    // Only these kinds can have all pixels before the file's end.
+    const bool may_be_whole = path.extension() != ".webp";
     int num_whole = 0;
     for (size_t size = 0; size < file.size(); size += size + 16 < file.size() ? 5 : 1) {
       try {
@@ -133,6 +133,26 @@ TEST(Jpeg, NeedsNoEndMarkerWhereAllRowsAreThere) {
   }
   const std::string progressive = read_text(picture_folder() / "rgb_progressive.jpg");
   expect_decoding_error(progressive.substr(0, progressive.size() - 2), "the file ends too early");
+}
+
+TEST(Png, NeedsNoLastChunkWhereAllRowsAreThere) {
+  constexpr size_t kEndBytes = 12;
+  for (const char* name : {"rgb_8.png", "palette_8.png", "gray_1.png", "rgba_interlaced.png", "orientation_exif.png"}) {
+    const std::string file = read_text(picture_folder() / name);
+    ASSERT_EQ(file.substr(file.size() - kEndBytes + 4, 4), "IEND") << name;
+    const auto whole = read_image(picture_folder() / name);
+    for (const size_t cut : {size_t{1}, size_t{4}, size_t{6}, kEndBytes}) {
+      const auto text = file.substr(0, file.size() - cut);
+      EXPECT_EQ(decode_image(as_bytes(text), "unended").rgb, whole.rgb) << name << " without " << cut;
+      EXPECT_EQ(measure_image(as_bytes(text), "unended"), size_of(whole)) << name << " without " << cut;
+    }
+    expect_decoding_error(file.substr(0, file.size() - kEndBytes - 30), "the file ends too early");
+  }
+  // Its orientation stands in the chunk that is cut.
+  const std::string turned = read_text(picture_folder() / "orientation_raw_behind.png");
+  for (const size_t left : {size_t{5}, size_t{8}, size_t{40}}) {
+    expect_decoding_error(turned.substr(0, turned.rfind("tEXt") - 4 + left), "the file ends too early");
+  }
 }
 
 TEST(Gif, IsRefusedWhereItIsBroken) {

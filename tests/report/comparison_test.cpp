@@ -50,8 +50,9 @@ TEST_F(Comparison, NamesRunsByWhatOthersTakeFromThem) {
   for (const auto& row : rows) labels.push_back(row["label"]);
   EXPECT_EQ(labels,
             (std::vector<std::string>{"teacher", "student before", "fine-tuning", "last-layer distillation", "VLsI"}));
-  EXPECT_EQ(rows[4]["accuracy"], OrderedJson::parse(R"({"mean":0.8,"deviation":null,"count":1})"));
-  EXPECT_EQ(rows[4]["categories"]["color"]["mean"], 1.0);
+  EXPECT_EQ(rows[4]["score"], OrderedJson::parse(R"({"mean":80.0,"deviation":null,"count":1})"));
+  EXPECT_EQ(rows[4]["full"], 100);
+  EXPECT_EQ(rows[4]["categories"]["color"]["mean"], 100.0);
   EXPECT_EQ(rows[4]["seconds"]["mean"], 10.0);
   EXPECT_EQ(rows[4]["validation_loss"]["mean"], 0.5);
   EXPECT_TRUE(rows[4]["peak_memory_bytes"].is_null());
@@ -64,8 +65,8 @@ TEST_F(Comparison, JoinsRunsThatDifferInSeedAndPathsOnly) {
   const auto rows = table();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0]["runs"], OrderedJson::parse("[0,1,2]"));
-  EXPECT_EQ(rows[0]["accuracy"]["mean"], 0.6);
-  EXPECT_NEAR(rows[0]["accuracy"]["deviation"].get<double>(), 0.1, 1e-6);  // six digits are kept
+  EXPECT_EQ(rows[0]["score"]["mean"], 60.0);
+  EXPECT_NEAR(rows[0]["score"]["deviation"].get<double>(), 10, 1e-4);  // six digits are kept
 }
 
 TEST_F(Comparison, TellsApartOtherConfigurationsOfOneMethod) {

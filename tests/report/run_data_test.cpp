@@ -41,7 +41,7 @@ TEST(RunData, ShowsWhatThereIs) {
   EXPECT_EQ(
       json["evaluations"],
       OrderedJson::parse(
-          R"([{"name":"evaluation","benchmark":"easy-vqa","accuracy":0.75,"total":4.0,"categories":{"color":0.5}}])"));
+          R"([{"name":"evaluation","benchmark":"easy-vqa","score":75.0,"full":100,"total":4.0,"categories":{"color":50.0}}])"));
   EXPECT_EQ(json["steps"][0]["name"], "finetune");
   EXPECT_TRUE(json["matching"].is_null());
 }
@@ -68,9 +68,20 @@ TEST(RunData, TakesResultsWithMissingAndStrangeFields) {
   write_text(folder / "run/evaluation/results.json", R"({"accuracy":null,"categories":{"a":1},"benchmark":7})");
   const auto json = RunData(folder / "run").to_json();
   EXPECT_EQ(json["summary"]["steps"], OrderedJson::parse(R"([{"step":"interact","seconds":null}])"));
-  EXPECT_EQ(json["evaluations"],
-            OrderedJson::parse(
-                R"([{"name":"evaluation","benchmark":"evaluation","accuracy":null,"total":null,"categories":{}}])"));
+  EXPECT_EQ(
+      json["evaluations"],
+      OrderedJson::parse(
+          R"([{"name":"evaluation","benchmark":"evaluation","score":null,"full":100,"total":null,"categories":{}}])"));
+}
+
+TEST(RunData, TakesTheScoreOfABenchmarkThatCountsPoints) {
+  const Folder folder;
+  write_config(folder / "run", {});
+  write_text(folder / "run/evaluation/results.json", R"({"benchmark":"mme","score":1500.5,"accuracy":15.005,"total":8,)"
+                                                     R"("categories":{"perception":{"score":1200,"accuracy":12}}})");
+  EXPECT_EQ(RunData(folder / "run").to_json()["evaluations"],
+            OrderedJson::parse(R"([{"name":"evaluation","benchmark":"mme","score":1500.5,"full":2800,"total":8.0,)"
+                               R"("categories":{"perception":1200.0}}])"));
 }
 
 TEST(RunData, NoticesWhatChanges) {
@@ -84,6 +95,20 @@ TEST(RunData, NoticesWhatChanges) {
   write_text(folder / "run/summary.json", "{}");
   EXPECT_TRUE(run.refresh());
   EXPECT_EQ(run.to_json()["finished"], true);
+}
+
+TEST(RunData, NotesAFolderThatIsGoneForAMoment) {
+  const Folder folder;
+  write_config(folder / "run", {});
+  RunData run(folder / "run");
+  fs::rename(folder / "run", folder / "away");
+  EXPECT_TRUE(run.refresh());
+  const auto notes = run.to_json()["notes"];
+  ASSERT_EQ(notes.size(), 1U) << notes;
+  EXPECT_NE(notes[0].get<std::string>().find("looking for results in "), std::string::npos) << notes;
+  fs::rename(folder / "away", folder / "run");
+  EXPECT_TRUE(run.refresh());
+  EXPECT_TRUE(run.to_json()["notes"].empty());
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ TEST(Access, OnLoopbackIsForThisMachinesNamesOnly) {
     EXPECT_EQ(access.token(), "");
     for (const auto* host : {"127.0.0.1:8080", "localhost", "localhost:1", "[::1]:8080", "[::1]"})
       EXPECT_EQ(access.refusal(from(host)), 0) << host;
-    for (const auto* host : {"evil.example", "evil.example:8080", "localhost.evil.example", "", "10.0.0.1"}) {
+    for (const auto* host : {"evil.example", "evil.example:8080", "localhost.evil.example", "", "10.0.0.1",
+                             "127.0.0.1.evil.example", "127.0.0.1.evil.example:8080", "127.evil.example", "127."}) {
       EXPECT_EQ(access.refusal(from(host)), 403) << host;
     }
     EXPECT_EQ(access.refusal({}), 403);
@@ -27,6 +28,7 @@ TEST(Access, OnLoopbackIsForThisMachinesNamesOnly) {
 }
 
 TEST(Access, ElsewhereNeedsTheToken) {
+  EXPECT_EQ(Access("127.0.0.1.evil.example").token().size(), 32U);
   const Access access("0.0.0.0"), other("0.0.0.0");
   EXPECT_EQ(access.token().size(), 32U);
   EXPECT_NE(access.token(), other.token());
@@ -39,7 +41,8 @@ TEST(Access, ElsewhereNeedsTheToken) {
 TEST(Access, OnLoopbackIsNotForPagesOfOtherSites) {
   const Access access("127.0.0.1");
   auto request = from("localhost:8000");
-  for (const auto* origin : {"http://evil.example", "https://localhost.evil.example", "null", ""}) {
+  for (const auto* origin :
+       {"http://evil.example", "https://localhost.evil.example", "http://127.0.0.1.evil.example", "null", ""}) {
     request.headers["origin"] = origin;
     EXPECT_EQ(access.refusal(request), 403) << origin;
   }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 
 #include "base/error.h"
@@ -37,6 +38,7 @@ class Serving {
   std::atomic<int> num_handled = 0, num_gone = 0;
   std::atomic<bool> is_busy = false;
   Events events;
+  const std::shared_ptr<int> held = std::make_shared<int>();
 
  private:
   void run() {
@@ -50,6 +52,8 @@ class Serving {
     std::vector<HttpPage> pages{
         page("GET", "/events", [this](Request) { return events.stream(); }),
         page("GET", "/large", [](Request) { return HttpResponse{.body = std::string(8 << 20, 'x')}; }),
+        page("GET", "/held",
+             [this](Request) { return HttpResponse{.body = std::string(8 << 20, 'x'), .until_sent = held}; }),
         page("GET", "/busy", [this](Request) { return is_busy.wait(false), HttpResponse(); }),
         page("GET", "/broken", [](Request) -> HttpResponse { fail("broken inside"); }),
         page("GET", "/peer", [](Request request) { return HttpResponse{.body = "peer " + request.peer}; }),
@@ -83,6 +87,18 @@ TEST(App, Answers) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
   EXPECT_NE(answer.find("Content-Length: 7\r\n"), std::string::npos) << answer;
   EXPECT_TRUE(answer.ends_with("\r\n\r\npath /a")) << answer;
+}
+
+TEST(App, HoldsWhatAnAnswerNeedsUntilItIsSent) {
+  const Serving serving;
+  const Client client(serving.port());
+  client.send("GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  auto answer = client.read("\r\n\r\n");
+  EXPECT_GT(serving.held.use_count(), 1) << "more is left than the system keeps";
+  answer += client.read();
+  EXPECT_EQ(serving.held.use_count(), 1);
+  EXPECT_NE(answer.find("Content-Length: 8388608\r\n"), std::string::npos) << answer.substr(0, 500);
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, 8U << 20);
 }
 
 TEST(App, TakesARequestInPieces) {

@@ -8,7 +8,9 @@
 
 #include "base/base64.h"
 #include "serve/app.h"
+#include "serve/chat_page.h"
 #include "serve/openai/error.h"
+#include "teacher/teacher.h"
 #include "tests/serve/tiny_speaker.h"
 
 namespace vlsi {
@@ -190,6 +192,21 @@ TEST_F(ServedModel, RefusesInOpenAisForm) {
   EXPECT_EQ(Json::parse(longer.body)["error"]["code"], "context_length_exceeded");
 }
 
+TEST_F(ServedModel, ReadsLayersWithinTheContextOnly) {
+  tiny_.speaker.verbalizers = Verbalizers::of(*tiny_.speaker.model, {}, {1, 2}, 5);
+  ChatPage page(tiny_.speaker, "tiny", /*needs_key=*/false);
+  const auto read = [&](const std::string& answer) {
+    return page.pages().back().handler(with_body(question("what color?", {{"answer", answer}})));
+  };
+  const auto response = read("red");
+  EXPECT_EQ(response.status, 200) << response.body;
+  std::string words;
+  for (int i = 0; i < 3000; ++i) words += "color ";
+  const auto refused = read(words);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("the model's context of 2048"), std::string::npos) << refused.body;
+}
+
 TEST_F(ServedModel, SaysWhatItServes) {
   EXPECT_EQ(Json::parse(send("GET", "/v1/models").body)["data"][0]["id"], "tiny");
   EXPECT_EQ(Json::parse(send("GET", "/v1/models/tiny").body)["max_model_len"], 2048);
@@ -233,7 +250,9 @@ TEST_F(ServedModel, BoundsWhatWaits) {
   const auto refused = ask(question());
   EXPECT_EQ(refused.status, 429) << refused.body;
   EXPECT_TRUE(refused.headers.contains("Retry-After"));
-  EXPECT_EQ(ask(question("a", {{"n", 2}})).status, 429);
+  const auto never = ask(question("a", {{"n", 2}}));
+  EXPECT_EQ(never.status, 400) << "more than may ever wait";
+  EXPECT_EQ(Json::parse(never.body)["error"]["param"], "n");
   is_there = false;
   first.join();
   second.join();
@@ -267,6 +286,8 @@ TEST_F(ServedModel, FinishesWhatRunsAndRefusesWhatWaitsWhenItStops) {
   second.join();
   EXPECT_EQ(running.status, 200) << running.body;
   EXPECT_EQ(waiting.status, 503);
+  EXPECT_EQ(server_->num_open(), 1) << "an answer counts until it is sent";
+  running = {};
   EXPECT_EQ(server_->num_open(), 0);
 }
 

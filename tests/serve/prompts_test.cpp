@@ -75,6 +75,79 @@ TEST(Prompts, ThatAreTooLongAreRefusedOrLoseTheirOldestTurns) {
   EXPECT_EQ(refusal_in(request, std::ssize(last)), "400 messages context_length_exceeded") << "the last turn stays";
 }
 
+/// The tiny processor, which counts what it reads.
+class CountingProcessor : public Processor {
+ public:
+  Sample encode(const Conversation& conversation) const override { return tiny_processor().encode(conversation); }
+  Sample encode_prompt(const Conversation& conversation) const override {
+    auto sample = outline_prompt(conversation);
+    fill(conversation, sample);
+    return sample;
+  }
+  Sample outline_prompt(const Conversation& conversation) const override {
+    ++num_outlines;
+    return tiny_processor().outline_prompt(conversation);
+  }
+  void fill(const Conversation& conversation, Sample& outline) const override {
+    ++num_fills;
+    tiny_processor().fill(conversation, outline);
+  }
+  const Tokenizer& tokenizer() const override { return tiny_processor().tokenizer(); }
+  int32_t end_of_turn() const override { return tiny_processor().end_of_turn(); }
+  ProcessorFingerprint fingerprint() const override { return tiny_processor().fingerprint(); }
+
+  mutable int num_outlines = 0, num_fills = 0;
+};
+
+TEST(Prompts, OfManyTurnsAreCutInFewReadings) {
+  const std::vector<std::string> texts(201, "what color?");
+  auto request = chat_of(texts);
+  request.truncates_prompt = true;
+  for (const int64_t context : {120, 300, 1000}) {
+    // As much of the end as has room.
+    std::vector<int32_t> expected;
+    for (size_t begin = 0; begin < texts.size(); begin += 2) {
+      expected = prompt_in(chat_of({texts.begin() + static_cast<std::ptrdiff_t>(begin), texts.end()}), 100'000).tokens;
+      if (std::ssize(expected) <= context - request.decoding.max_new_tokens) break;
+    }
+    const CountingProcessor processor;
+    TextConfig config;
+    config.max_position_embeddings = context;
+    EXPECT_EQ(prompts_of(request, processor, config).front().tokens, expected) << context;
+    EXPECT_LE(processor.num_outlines, 9) << "the whole, seven halvings of a hundred places, and what is left";
+    EXPECT_EQ(processor.num_fills, 1);
+  }
+}
+
+TEST(Prompts, AreNotCutAnyFurtherWhenNobodyWaits) {
+  struct Gone {};
+  auto request = chat_of(std::vector<std::string>(201, "what color?"));
+  request.truncates_prompt = true;
+  TextConfig config;
+  config.max_position_embeddings = 100;
+  const CountingProcessor processor;
+  int num_looks = 0;
+  const auto look = [&] {
+    if (++num_looks == 3) throw Gone();
+  };
+  EXPECT_THROW(prompts_of(request, processor, config, look), Gone);
+  EXPECT_EQ(processor.num_outlines, 3) << "the whole, and two shorter ones";
+  EXPECT_EQ(processor.num_fills, 0);
+}
+
+TEST(Prompts, ThatAreTooLongAreRefusedBeforeTheirPicturesAreDecoded) {
+  // It asks for 2^28 pixels, gigabytes of patches, and its pixels are broken: reading them has another error.
+  const auto file = content_of(std::filesystem::path(VLSI_TEST_DATA) / "images/rgb_8.png");
+  PictureLimits limits;
+  limits.min_pixels = limits.max_pixels = int64_t{1} << 28;
+  auto request = chat_of({"a"});
+  request.conversation.turns[1].contents.push_back(
+      {Content::Kind::kImage, "", "broken", file.substr(0, file.size() / 2), limits});
+  EXPECT_EQ(refusal_in(request, 2048), "400 messages context_length_exceeded");
+  request.conversation.turns[1].contents.back().limits = {};
+  EXPECT_EQ(refusal_in(request, 2048), "400 messages ") << "it fits, and is broken";
+}
+
 TEST(Prompts, WithABrokenPictureAreRefused) {
   auto request = chat_of({"a"});
   request.conversation.turns[1].contents.push_back({Content::Kind::kImage, "", "broken", "no picture"});

@@ -81,7 +81,8 @@ export interface Run {
   evaluations: {
     name: string;
     benchmark: string;
-    accuracy: number | null;
+    score: number | null;
+    full: number; // the best possible score: 100 per cent, or points
     total: number | null;
     categories: Record<string, number | null>;
   }[];
@@ -98,7 +99,8 @@ export interface Statistics {
 export interface ComparisonRow {
   label: string;
   runs: number[];
-  accuracy: Statistics | null;
+  score: Statistics | null;
+  full: number | null;
   categories: Record<string, Statistics>;
   seconds: Statistics | null;
   peak_memory_bytes: Statistics | null;

@@ -11,6 +11,12 @@ export function percent(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`;
 }
 
+/// A score in per cent, or in points where the best possible one is not 100.
+export function points(value: number | null | undefined, full: number | null): string {
+  if (value === null || value === undefined) return "–";
+  return full === 100 ? `${value.toFixed(1)} %` : value.toFixed(1);
+}
+
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";
   const whole = Math.round(seconds);

@@ -1,7 +1,7 @@
 // What the runs are and what came out of them.
 import type { ComparisonRow, Run } from "./data";
 import { runNames } from "./data";
-import { duration, memory, number, percent, spread, stepTitle } from "./format";
+import { duration, memory, number, points, spread, stepTitle } from "./format";
 
 function Progress({ run }: { run: Run }) {
   const planned = Object.entries(run.settings.planned);
@@ -52,7 +52,7 @@ function RunCard({ run, name }: { run: Run; name: string }) {
         {validation && <><dt>Validation loss</dt><dd>{number(validation.validation_loss)} nats</dd></>}
         {run.program && <><dt>Program</dt><dd>{run.program}</dd></>}
         {run.evaluations.map((evaluation) => (
-          <><dt>Accuracy</dt><dd>{percent(evaluation.accuracy)} on <bdi>{evaluation.benchmark}</bdi> ({number(evaluation.total, 9)} questions)</dd></>
+          <><dt>Score</dt><dd>{points(evaluation.score, evaluation.full)}{evaluation.full !== 100 && ` of ${evaluation.full}`} on <bdi>{evaluation.benchmark}</bdi> ({number(evaluation.total, 9)} questions)</dd></>
         ))}
       </dl>
       <Progress run={run} />
@@ -62,7 +62,7 @@ function RunCard({ run, name }: { run: Run; name: string }) {
 
 function Comparison({ rows, names }: { rows: ComparisonRow[]; names: string[] }) {
   const categories = [...new Set(rows.flatMap((row) => Object.keys(row.categories)))].sort();
-  const hasAccuracy = rows.some((row) => row.accuracy);
+  const hasScore = rows.some((row) => row.score);
   const hasLoss = rows.some((row) => row.validation_loss);
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label="Final numbers of all runs">
@@ -71,7 +71,7 @@ function Comparison({ rows, names }: { rows: ComparisonRow[]; names: string[] })
         <thead>
           <tr>
             <th scope="col">What</th>
-            {hasAccuracy && <th scope="col">Accuracy</th>}
+            {hasScore && <th scope="col">Score</th>}
             {categories.map((category) => (
               <th key={category} scope="col"><bdi>{category}</bdi></th>
             ))}
@@ -85,9 +85,9 @@ function Comparison({ rows, names }: { rows: ComparisonRow[]; names: string[] })
           {rows.map((row) => (
             <tr key={row.label}>
               <th scope="row"><bdi>{row.label}</bdi></th>
-              {hasAccuracy && <td>{spread(row.accuracy, percent)}</td>}
+              {hasScore && <td>{spread(row.score, (value) => points(value, row.full))}</td>}
               {categories.map((category) => (
-                <td key={category}>{spread(row.categories[category], percent)}</td>
+                <td key={category}>{spread(row.categories[category], (value) => points(value, row.full))}</td>
               ))}
               {hasLoss && <td>{spread(row.validation_loss, number)}</td>}
               <td>{spread(row.seconds, duration)}</td>

@@ -85,6 +85,16 @@ PictureShape checked_shape(Sides size, const LlavaOnevisionConfig& config, const
   return shape;
 }
 
+/// The side of the square that a picture beside others is padded to.
+int64_t checked_square(Sides size, const std::string& place) {
+  const int64_t side = std::max(size.height, size.width);
+  if (side > kMostImagePixels / side) {
+    fail("cannot use picture ", place, " beside others: found ", size.width, "x", size.height,
+         " pixels, padded to a square of ", side, "x", side, ", expected at most ", kMostImagePixels, " in all");
+  }
+  return side;
+}
+
 }  // namespace
 
 Normalisation load_llava_onevision_normalisation(const std::filesystem::path& directory,
@@ -113,8 +123,9 @@ PicturePatches cut_grid(const Image& image, const LlavaOnevisionConfig& config, 
   return writer.finish();
 }
 
-PicturePatches cut_view(const Image& image, const LlavaOnevisionConfig& config, const Normalisation& normalisation) {
-  const int64_t side = std::max(image.height, image.width), view = config.image_size;
+PicturePatches cut_view(const Image& image, const LlavaOnevisionConfig& config, const Normalisation& normalisation,
+                        const std::string& place) {
+  const int64_t side = checked_square({image.height, image.width}, place), view = config.image_size;
   std::array<uint8_t, 3> colour{};
   for (size_t channel = 0; channel < 3; ++channel)
     colour[channel] = static_cast<uint8_t>(std::clamp(normalisation.mean[channel] * 255, 0.0, 255.0));
@@ -133,12 +144,15 @@ PicturePatches LlavaOnevisionPictureReader::read(const Image& image, const Pictu
                          "grid of views does not know: they are passed over, here and in what follows"));
     });
   }
-  return num_pictures == 1 ? cut_grid(image, config_, normalisation_, place) : cut_view(image, config_, normalisation_);
+  return num_pictures == 1 ? cut_grid(image, config_, normalisation_, place)
+                           : cut_view(image, config_, normalisation_, place);
 }
 
 PictureShape LlavaOnevisionPictureReader::shape(const ImageSize& size, const PictureLimits&, size_t num_pictures,
                                                 const std::string& place) const {
-  return num_pictures == 1 ? checked_shape({size.height, size.width}, config_, place) : shape_of_view(config_);
+  if (num_pictures == 1) return checked_shape({size.height, size.width}, config_, place);
+  checked_square({size.height, size.width}, place);
+  return shape_of_view(config_);
 }
 
 std::array<int64_t, 3> LlavaOnevisionPictureReader::token_grid(const PictureShape& picture) const {

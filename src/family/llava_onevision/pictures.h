@@ -11,8 +11,8 @@
 
 namespace vlsi {
 
-/// How pictures are normalised: as preprocessor_config.json, or the image_processor part of a 5.x
-/// processor_config.json, says, whose class has CLIP's values; as SigLIP's are where a directory has neither. Error
+/// How pictures are normalised: as the image_processor part of a 5.x processor_config.json, or
+/// preprocessor_config.json, says, whose class has CLIP's values; as SigLIP's are where a directory has neither. Error
 /// when its size of a view or its grids are not those of `model`.
 Normalisation load_llava_onevision_normalisation(const std::filesystem::path& directory,
                                                  const LlavaOnevisionConfig& model);
@@ -24,8 +24,10 @@ Normalisation load_llava_onevision_normalisation(const std::filesystem::path& di
 PicturePatches cut_grid(const Image& image, const LlavaOnevisionConfig& config, const Normalisation& normalisation,
                         const std::string& place);
 
-/// A picture beside others: one view, of the picture in the middle of a square of the mean colour.
-PicturePatches cut_view(const Image& image, const LlavaOnevisionConfig& config, const Normalisation& normalisation);
+/// A picture beside others: one view, of the picture in the middle of a square of the mean colour. Error naming `place`
+/// for a picture that is so long that the square has more than kMostImagePixels.
+PicturePatches cut_view(const Image& image, const LlavaOnevisionConfig& config, const Normalisation& normalisation,
+                        const std::string& place);
 
 /// Pictures as this family's tower reads them: a conversation's only one in a grid of views, several as one view each.
 /// A picture's own limits are those of other families' and mean nothing here.

@@ -96,7 +96,7 @@ TEST(CutGrid, EqualsTheReferenceBitForBit) {
           Folder(Texts{{"preprocessor_config.json", R"({"do_pad": true})"}}).path(), config);
     const auto image = noise_image(expected["height"], expected["width"]);
     const auto patches =
-        is_alone ? cut_grid(image, config, normalisation, "noise") : cut_view(image, config, normalisation);
+        is_alone ? cut_grid(image, config, normalisation, "noise") : cut_view(image, config, normalisation, "noise");
     ASSERT_EQ(patches.rows.sizes().vec(), expected["shape"].get<std::vector<int64_t>>()) << where;
     EXPECT_EQ(patches.shape.num_patches, patches.rows.size(0));
     const std::span<const float> values(patches.rows.const_data_ptr<float>(), patches.rows.numel());
@@ -113,6 +113,16 @@ TEST(CutGrid, RefusesAPictureWhosePatchesAreReducedToNone) {
   config.max_views = 1;
   expect_error([&] { cut_grid(noise_image(1, 1700), config, kHalves, "thin.png"); },
                {"cannot use picture thin.png: found 1700x1 pixels", "anyres_max_1 reduces to"});
+}
+
+TEST(LlavaOnevisionPictures, BesideOthersAreRefusedWhereTheirSquareIsTooLarge) {
+  const auto config = llava_config("tied");
+  const LlavaOnevisionPictureReader reader(Folder(Texts{}).path(), config);
+  const std::vector<std::string> parts{"cannot use picture thin.png", "65000x1 pixels", "65000x65000",
+                                       concat("at most ", kMostImagePixels)};
+  expect_error([&] { reader.shape({1, 65000}, {}, 2, "thin.png"); }, parts);
+  expect_error([&] { reader.read(noise_image(1, 65000), {}, 2, "thin.png"); }, parts);
+  EXPECT_EQ(reader.shape({1, 13000}, {}, 2, "long.png"), shape_of_view(config));
 }
 
 TEST(LlavaOnevisionNormalisation, IsSiglipsWhereADirectoryHasNoSettings) {
