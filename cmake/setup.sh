@@ -94,7 +94,7 @@ fi
 
 # Node builds the pages: the machine's where it is new enough, else the one that comes as a wheel.
 new_enough='const [a, b] = process.versions.node.split(".").map(Number);
-  process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+  process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)'
 mkdir -p .deps/node/bin
 if command -v node >/dev/null && command -v npm >/dev/null && node -e "$new_enough"; then
   ln -sfn "$(command -v node)" .deps/node/bin/node

@@ -42,7 +42,10 @@ run() {
 }
 
 run gate
-if ! python3 runs/study/gate.py $out | tee $out/gate.txt && [ $closed_gate = 0 ]; then
+gate=0
+python3 runs/study/gate.py $out --seeds "$(seq -s , "$seeds")" | tee $out/gate.txt || gate=$?
+[ $gate -le 1 ] || exit $gate
+if [ $gate = 1 ] && [ $closed_gate = 0 ]; then
   echo "study: the gate is closed; --closed-gate goes on all the same" >&2
   exit 1
 fi

@@ -119,7 +119,7 @@ class Cut {
 void cut_down(std::vector<TensorSource>& weights, const ModelConfig& config, const std::filesystem::path& directory) {
   const auto from = load_model_config(directory);
   const Cut cut(from, config, directory.string());
-  take_vision_tower(weights, directory);
+  take_vision_tower(weights, config, directory);
   const auto checkpoint = Checkpoint::open(directory);
   Problems problems;
   const auto names = stored_names(checkpoint, family_of(from), problems);

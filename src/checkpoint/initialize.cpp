@@ -46,6 +46,12 @@ double deviation_of(const std::string& name, const std::vector<int64_t>& shape, 
   return 1 / std::sqrt(fan_in);
 }
 
+/// What the tower's weights do not show.
+std::string tower_settings(const ModelConfig& config) {
+  const auto& family = family_of(config);
+  return concat(family.make_tower(config)->settings_text(), " (", family.display_name, ")");
+}
+
 }  // namespace
 
 std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer initializer, uint64_t seed,
@@ -73,9 +79,11 @@ std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initi
   return model;
 }
 
-void take_vision_tower(std::vector<TensorSource>& weights, const std::filesystem::path& directory) {
+void take_vision_tower(std::vector<TensorSource>& weights, const ModelConfig& config,
+                       const std::filesystem::path& directory) {
   const auto checkpoint = Checkpoint::open(directory);
-  const auto& family = family_of(load_model_config(directory));
+  const auto from = load_model_config(directory);
+  const auto& family = family_of(from);
   Problems problems;
   const auto names = stored_names(checkpoint, family, problems);
   problems.fail_if_any("taking the vision tower of ", directory.string(), ": ", problems.count(), " problem(s): ");
@@ -89,6 +97,8 @@ void take_vision_tower(std::vector<TensorSource>& weights, const std::filesystem
     }
     weight.make = [dtype = weight.dtype, tensor = checkpoint.tensor(found->second)] { return tensor.to(dtype); };
   }
+  if (const auto found = tower_settings(from), wanted = tower_settings(config); found != wanted)
+    fail("taking the vision tower of ", directory.string(), ": it has ", found, "; expected ", wanted);
 }
 
 }  // namespace vlsi

@@ -27,7 +27,9 @@ std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer 
 /// A float32 model with these weights.
 std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initializer, uint64_t seed);
 
-/// Takes the vision tower without its merger from the model in `directory`. Error when the towers differ in shape.
-void take_vision_tower(std::vector<TensorSource>& weights, const std::filesystem::path& directory);
+/// Takes the vision tower of `config` without its merger from the model in `directory`. Error when the towers differ in
+/// shape or settings.
+void take_vision_tower(std::vector<TensorSource>& weights, const ModelConfig& config,
+                       const std::filesystem::path& directory);
 
 }  // namespace vlsi

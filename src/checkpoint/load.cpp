@@ -56,9 +56,8 @@ StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Pro
   StoredNames names;
   for (const auto& stored : checkpoint.names()) {
     const auto own = family.own_name(stored);
-    if (own && own->empty()) continue;
-    if (!names.emplace(own.value_or(stored), stored).second)
-      problems.add("two tensors are named ", family.written_name(*own));
+    if (!own || own->empty()) continue;
+    if (!names.emplace(*own, stored).second) problems.add("two tensors are named ", family.written_name(*own));
   }
   return names;
 }
@@ -98,6 +97,9 @@ std::shared_ptr<Vlm> load_vlm(const fs::path& directory, at::ScalarType dtype, a
   if (const auto head = names.extract("head.weight"))
     check_second_head(checkpoint, head.mapped(), model->head(), problems);
   for (const auto& [name, stored] : names) problems.add("unexpected ", stored);
+  for (const auto& stored : checkpoint.names()) {
+    if (!family.own_name(stored)) problems.add("unexpected ", stored);
+  }
   problems.fail_if_any("loading the model in ", directory.string(), ": ", problems.count(), " problem(s): ");
   model->set_views(std::move(loading.views));
   if (residency == Residency::kStreamed)

@@ -29,8 +29,8 @@ std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::Scalar
                               at::Device device = at::kCPU, Residency residency = Residency::kResident,
                               const Ranks& ranks = one_rank());
 
-/// The tensors of a checkpoint by their names here, without those that are not needed; those that no naming of the
-/// family has by the names they have. Two of one name are a problem.
+/// The tensors of a checkpoint by their names here, without those that are not needed and those that no naming of the
+/// family has. Two of one name are a problem.
 using StoredNames = std::map<std::string, std::string>;
 StoredNames stored_names(const Checkpoint& checkpoint, const Family& family, Problems& problems);
 

@@ -38,7 +38,7 @@ struct ExportOptions {
 
 std::string place_of(const ExportOptions& options) { return "exporting " + options.out.string(); }
 
-/// The student of a finished run, with the adapters that it kept.
+/// The student of model/, with the adapters that the run kept.
 std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConfig& config) {
   auto student = load_vlm(config.student.model, config.dtype);
   load_adapter(*student, options.run / "adapter");
@@ -47,11 +47,10 @@ std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConf
 
 /// The student as the run has it now, its weights in `dtype` or wider.
 std::shared_ptr<Vlm> newest_student(const ExportOptions& options, const RunConfig& config, at::ScalarType dtype) {
-  const auto finished = options.run / "model";
-  if (!fs::exists(finished)) return trained_student(options.run, place_of(options));
+  if (!has_newest_model(options.run)) return trained_student(options.run, place_of(options));
   // model/ is rounded to the run's dtype already.
   if (dtype != config.dtype && fs::exists(options.run / "adapter")) return adapted_student(options, config);
-  return load_vlm(finished, dtype);
+  return load_vlm(options.run / "model", dtype);
 }
 
 /// Where the files beside the weights are.
@@ -94,7 +93,7 @@ void check_adapters_alone(const ExportOptions& options, const FoundCheckpoint& f
 
 void export_adapter(const ExportOptions& options, const RunConfig& config) {
   std::shared_ptr<Vlm> student;
-  if (fs::exists(options.run / "adapter")) {
+  if (fs::exists(options.run / "adapter") && has_newest_model(options.run)) {
     student = adapted_student(options, config);
   } else {
     student = trained_student(options.run, place_of(options));

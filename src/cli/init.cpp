@@ -52,7 +52,7 @@ int run(InitOptions options) {
   }
   require_empty(options.out, "initialising");
   auto weights = random_weights(config, options.initializer, options.seed, options.dtype);
-  if (!options.vision_from.empty()) take_vision_tower(weights, options.vision_from);
+  if (!options.vision_from.empty()) take_vision_tower(weights, config, options.vision_from);
   if (!options.cut_from.empty()) cut_down(weights, config, options.cut_from);
   write_model(options.out, config, std::move(weights), options.tokenizer, options.max_shard_bytes);
   log_info(

@@ -8,6 +8,7 @@
 #include "base/size_text.h"
 #include "cli/commands.h"
 #include "family/family.h"
+#include "run/student.h"
 #include "teacher/cache_format.h"
 #include "teacher/verbalizers.h"
 
@@ -125,12 +126,15 @@ void inspect_run(const fs::path& directory) {
   std::ifstream metrics(directory / "metrics.jsonl");
   std::map<std::string, std::pair<int64_t, double>> steps;  // iterations and last loss
   std::vector<std::string> order;
+  int64_t number = 0;
   for (std::string line; std::getline(metrics, line) && !metrics.eof();) {
-    const auto json = parse_json(line, (directory / "metrics.jsonl").string());
-    const auto step = json.value("step", "");
-    if (!json.contains("loss") || !json["loss"].is_number()) continue;
+    const auto place = concat((directory / "metrics.jsonl").string(), ", line ", ++number);
+    const auto json = parse_json(line, place);
+    const auto step = require<std::string>(json, "step", place);
+    const auto loss = find<double>(json, "loss", place);
+    if (!loss) continue;
     if (steps.count(step) == 0) order.push_back(step);
-    steps[step] = {json.value("iteration", int64_t{0}), json["loss"].get<double>()};
+    steps[step] = {find<int64_t>(json, "iteration", place).value_or(0), *loss};
   }
   for (const auto& step : order) {
     std::cout << "  " << step << ": " << steps[step].first << " iterations, last loss " << steps[step].second << "\n";
@@ -141,7 +145,10 @@ void inspect_run(const fs::path& directory) {
         std::cout << "  checkpoint " << entry.path().filename().string() << "\n";
     }
   }
-  std::cout << (fs::exists(directory / "model") ? "  finished: the result is in model/\n" : "  not finished\n");
+  const bool has_model = fs::exists(directory / "model");
+  std::cout << (has_newest_model(directory) ? "  finished: the result is in model/\n"
+                : has_model ? "  not finished: model/ is of an earlier step than the newest checkpoint\n"
+                            : "  not finished\n");
 }
 
 int run(const fs::path& directory) {

@@ -114,6 +114,10 @@ void read_heads(const ConfigKeys& lookup, TextConfig& text, const std::string& p
            text.head_dim());
     }
   }
+  if (text.num_attention_heads > kMostRows / text.head_dim()) {
+    fail(place, ": num_attention_heads ", text.num_attention_heads, " times head_dim ", text.head_dim(),
+         " is beyond any model, expected at most ", kMostRows);
+  }
   check_divides(text.num_key_value_heads, "num_key_value_heads", text.num_attention_heads, "num_attention_heads",
                 place);
   bool has_bias = false;

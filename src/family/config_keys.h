@@ -11,11 +11,16 @@
 
 namespace vlsi {
 
+/// Rows or columns of a weight, at most: beyond any real model, and the values of one can be counted.
+constexpr int64_t kMostRows = int64_t{1} << 24;
+
 /// Looks a key up in a nested object first, then in the flat one.
 class ConfigKeys {
  public:
   ConfigKeys(const Json& inner, const Json& outer, std::string place)
       : inner_(inner), outer_(outer), place_(std::move(place)) {}
+
+  const std::string& place() const { return place_; }
 
   template <class T>
   void read(const std::string& key, T& value) const {
@@ -26,7 +31,7 @@ class ConfigKeys {
     }
   }
 
-  void read_size(const std::string& key, int64_t& value, int64_t limit = int64_t{1} << 24) const {
+  void read_size(const std::string& key, int64_t& value, int64_t limit = kMostRows) const {
     read(key, value);
     if (value < 1 || value > limit) fail(place_, ": key '", key, "' is ", value, ", expected 1 to ", limit);
   }

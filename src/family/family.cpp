@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hub_cache.h"
 #include "family/llava_onevision/family.h"
 #include "family/qwen2_5_vl/family.h"
 #include "family/qwen2_vl/family.h"
@@ -51,6 +52,9 @@ ModelConfig parse_model_config(const Json& json, const std::string& place) {
 }
 
 ModelConfig load_model_config(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  if (!directory.empty() && !std::filesystem::exists(directory, ignored))
+    fail("there is no model ", directory.string(), hub_advice(directory, HubKind::kModel));
   const auto path = directory / "config.json";
   return parse_model_config(read_json(path), path.string());
 }

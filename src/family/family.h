@@ -50,7 +50,8 @@ const Family& family_of(const ModelConfig& config);
 
 /// A config.json object. Error naming `place` for a model_type that is no family's, and the family's own errors.
 ModelConfig parse_model_config(const Json& json, const std::string& place);
-/// parse_model_config of `directory`/config.json.
+/// parse_model_config of `directory`/config.json. Error for a directory that is not there, with the command that gets
+/// it where it could be a name of the hub.
 ModelConfig load_model_config(const std::filesystem::path& directory);
 
 /// A model without values.

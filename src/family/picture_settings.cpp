@@ -23,11 +23,17 @@ void read_channels(const Json& settings, const std::string& key, std::array<doub
 }  // namespace
 
 std::optional<PictureSettings> find_picture_settings(const std::filesystem::path& directory) {
-  const auto own = directory / "preprocessor_config.json", nested = directory / "processor_config.json";
-  if (std::filesystem::exists(own)) return PictureSettings{read_json(own), own.string()};
-  if (!std::filesystem::exists(nested)) return std::nullopt;
-  return PictureSettings{require<Json>(read_json(nested), "image_processor", nested.string()),
-                         nested.string() + ": image_processor"};
+  const auto own = directory / "preprocessor_config.json", shared = directory / "processor_config.json";
+  const bool has_own = std::filesystem::exists(own);
+  if (std::filesystem::exists(shared)) {
+    const auto json = read_json(shared);
+    if (const auto part = find<Json>(json, "image_processor", shared.string()))
+      return PictureSettings{*part, shared.string() + ": image_processor"};
+    if (!has_own)
+      fail(shared.string(), ": key 'image_processor' is missing, and there is no ", own.filename().string());
+  }
+  if (!has_own) return std::nullopt;
+  return PictureSettings{read_json(own), own.string()};
 }
 
 int64_t read_bounded(const Json& settings, const std::string& key, int64_t absent, int64_t highest,

@@ -18,8 +18,9 @@ struct PictureSettings {
   std::string place;  // for errors
 };
 
-/// preprocessor_config.json, or the image_processor part of a 5.x processor_config.json; nothing where there is
-/// neither.
+/// The image_processor part of a processor_config.json, as transformers from 5 on saves it, or else
+/// preprocessor_config.json; nothing where there is neither. Error for a processor_config.json alone that has no such
+/// part.
 std::optional<PictureSettings> find_picture_settings(const std::filesystem::path& directory);
 
 /// The integer at `key`, or `absent`; Error for one below 1 or above `highest`.

@@ -3,10 +3,37 @@
 #include <ATen/ATen.h>
 
 #include "base/error.h"
+#include "base/quoted.h"
 #include "base/send.h"
 #include "model/fused.h"
 
 namespace vlsi {
+namespace {
+
+constexpr double kTheta = 10000;
+
+/// The tower's rotation has one base; its type has two names.
+void refuse_other_rotation(const ConfigKeys& keys) {
+  const auto check_theta = [](double theta, const std::string& place) {
+    if (theta != kTheta) fail(place, ": key 'rope_theta' is ", theta, ", which is not supported; expected ", kTheta);
+  };
+  double theta = kTheta;
+  keys.read("rope_theta", theta);
+  check_theta(theta, keys.place());
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const auto rope = keys.object(key);
+    const auto place = concat(keys.place(), ", ", key);
+    check_theta(find<double>(rope, "rope_theta", place).value_or(kTheta), place);
+    for (const char* name : {"type", "rope_type"}) {
+      const auto type = find<std::string>(rope, name, place).value_or("default");
+      if (type != "default" && type != "axial")
+        fail(place, ": key '", name, "' is ", quoted(type),
+             ", which is not supported; expected \"axial\" or \"default\"");
+    }
+  }
+}
+
+}  // namespace
 
 std::string QwenVision::tower_text() const {
   return concat(depth, " blocks x ", width(), ", heads ", num_heads, ", patch ", patch_size, ", merge ",
@@ -21,6 +48,7 @@ void read_qwen_vision(const ConfigKeys& keys, QwenVision& vision) {
   keys.read_size("patch_size", vision.patch_size, 1024);
   keys.read_size("spatial_merge_size", vision.spatial_merge_size, 64);
   keys.read_size("temporal_patch_size", vision.temporal_patch_size, 64);
+  refuse_other_rotation(keys);
 }
 
 void read_qwen_tokens(const ConfigKeys& keys, const ModelConfig& config, QwenVision& vision, const std::string& place) {
@@ -56,6 +84,10 @@ void check_qwen_vision(const QwenVision& vision, const TextConfig& text, const c
   if (vision.head_dim() % 4 != 0) {
     fail(place, ": the vision head width ", vision.head_dim(), " is not a multiple of 4, as 2-D rotary needs");
   }
+  if (vision.merged_size() > kMostRows) {
+    fail(place, ": ", width_key, ' ', vision.width(), " times the square of spatial_merge_size ",
+         vision.spatial_merge_size, " is beyond any model, expected at most ", kMostRows);
+  }
   if (vision.out_size() != text.hidden_size) {
     fail(place, ": vision_config.", out_key, ' ', vision.out_size(), " differs from the decoder's hidden_size ",
          text.hidden_size);
@@ -90,7 +122,7 @@ RotaryTable vision_rotary_table(std::span<const PictureShape> pictures, int64_t 
     const auto one_frame = at::stack({row.expand(blocks).flatten(), column.expand(blocks).flatten()}, -1);
     places.push_back(one_frame.repeat({grid.t, 1}));
   }
-  const auto frequencies = inverse_frequencies(head_dim / 2, 10000.0, at::kCPU);
+  const auto frequencies = inverse_frequencies(head_dim / 2, kTheta, at::kCPU);
   const auto angles =
       (at::cat(places).unsqueeze(-1).to(at::kFloat) * frequencies).flatten(1);  // [P, 2, d/4] -> [P, d/2]
   const auto there = [&](const at::Tensor& x) {

@@ -38,15 +38,16 @@ struct QwenVision : FamilyConfig {
   std::string tower_text() const override;
 };
 
-/// The keys of vision_config that all of these families have; `keys` are its.
+/// The keys of vision_config that all of these families have; `keys` are its. Error for another rotation than of base
+/// 10000.
 void read_qwen_vision(const ConfigKeys& keys, QwenVision& vision);
 /// The ids at the top of config.json. Error for ids without a row in the embedding.
 void read_qwen_tokens(const ConfigKeys& keys, const ModelConfig& config, QwenVision& vision, const std::string& place);
 /// The same keys, written.
 OrderedJson qwen_vision_json(const QwenVision& vision);
 OrderedJson qwen_tokens_json(const ModelConfig& config, const QwenVision& vision);
-/// Error unless heads share the width, their halves can be rotated, and the merger gives the decoder's width under the
-/// name `out_key`.
+/// Error unless heads share the width, their halves can be rotated, a merged patch's values can be counted, and the
+/// merger gives the decoder's width under the name `out_key`.
 void check_qwen_vision(const QwenVision& vision, const TextConfig& text, const char* width_key, const char* out_key,
                        const std::string& place);
 

@@ -39,6 +39,17 @@ void check_parts(const Vlm& model, const std::vector<std::string>& parts, const 
   }
 }
 
+void check_reached(const Vlm& model, const std::vector<std::string>& parts, bool head_learns,
+                   const std::string& place) {
+  const bool is_tied = model.config().text.tie_word_embeddings;
+  const bool head_alone = std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part == "head"; });
+  if (!head_alone || (head_learns && !is_tied)) return;
+  fail(place, " is [head], of which nothing can learn: ",
+       is_tied ? "the model's head is its token embedding, which the part embeddings has"
+               : "the step's losses take the head as it is",
+       "; expected another part, too");
+}
+
 NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
   check_parts(model, parts, place);
   NamedTensors trained;

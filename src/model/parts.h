@@ -23,6 +23,11 @@ std::string part_list();
 /// Error naming `place` for an unknown part, or one that the model lacks.
 void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place);
 
+/// Error naming `place` where no loss reaches a tensor of `parts`, which check_parts has let through: they name the
+/// head alone, and that is a tied one, whose tensor is the embeddings', or losses take it as it is (`head_learns` is
+/// false).
+void check_reached(const Vlm& model, const std::vector<std::string>& parts, bool head_learns, const std::string& place);
+
 /// Freezes the model except `parts` and returns the parameters that learn, in the model's order. A trained tensor that
 /// is a view of a mapped file is copied first. Errors are those of check_parts.
 NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, const std::string& place);

@@ -77,7 +77,7 @@ class Planner {
     student_ = read_model_sizes(config.student.model, dtype_);
     check_layers(config.student.layers, student_.model->config(), "student.layers", config.out.string());
     if (std::any_of(steps_.begin(), steps_.end(), [&](StepKind step) { return runs_teacher(config, step); })) {
-      teacher_ = read_model_sizes(config.teacher.model, dtype_);
+      teacher_ = read_model_sizes(teacher_directory(config), dtype_);
       check_layers(config.teacher.layers, teacher_->model->config(), "teacher.layers", config.out.string());
     }
     if (!config.student.adapter.empty()) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 #include <set>
 #include <thread>
@@ -16,7 +17,9 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/log.h"
+#include "base/quoted.h"
 #include "ranks/monitor.h"
 #include "ranks/nccl.h"
 #include "ranks/own_address.h"
@@ -31,8 +34,24 @@ constexpr auto kMeeting = 5min;
 constexpr auto kExchange = std::chrono::milliseconds(24h);
 /// How often an exchange is looked at: far below what one takes that moves gradients.
 constexpr auto kPoll = 100us;
-/// How often a rank that connects looks at the others.
+/// How often a rank that waits for the others looks at them.
 constexpr auto kLook = 10ms;
+
+/// What `make` returns. It may wait long, or without end, for a rank that never comes, so a thread of its own calls it,
+/// which stays behind when an interrupt comes first, `check` throws, or the time is up.
+template <class T>
+T make_apart(std::function<T()> make, const std::function<void()>& check) {
+  std::packaged_task<T()> task(std::move(make));
+  auto made = task.get_future();
+  std::thread(std::move(task)).detach();
+  const auto end = std::chrono::steady_clock::now() + kMeeting;
+  while (made.wait_for(kLook) != std::future_status::ready) {
+    check();
+    if (interrupted()) throw RanksError("stopped by an interrupt");
+    if (std::chrono::steady_clock::now() > end) throw RanksError("not all ranks connected within 5 minutes");
+  }
+  return made.get();
+}
 
 c10::intrusive_ptr<c10d::Store> prefixed(const std::string& prefix, const c10::intrusive_ptr<c10d::Store>& store) {
   return c10::make_intrusive<c10d::PrefixStore>(prefix, store);
@@ -60,12 +79,19 @@ SharedTable table_on(const c10::intrusive_ptr<c10d::Store>& store) {
   return table;
 }
 
-/// Waits until all ranks are there. The address by which the others reach this one.
-std::string meet(const Launch& launch, c10d::Store& store) {
+struct Meeting {
+  c10::intrusive_ptr<c10d::Store> store;
+  std::string address;  // by which the others reach this rank
+};
+
+/// Waits until all ranks are there.
+Meeting meet(const Launch& launch) {
+  const auto store = open_store(launch);
   const auto key = [](int64_t rank) { return concat("address-", rank); };
   const auto found = address_towards(launch.address, launch.port);
-  store.set(key(launch.rank), bytes_of(found));
-  return own_address(found, launch.size, launch.port, [&](int64_t rank) { return text_of(store.get(key(rank))); });
+  store->set(key(launch.rank), bytes_of(found));
+  return {store,
+          own_address(found, launch.size, launch.port, [&](int64_t rank) { return text_of(store->get(key(rank))); })};
 }
 
 /// At `address`, unless the interface is named: left to itself, Gloo takes what the host's own name resolves to, which
@@ -105,9 +131,9 @@ c10::intrusive_ptr<c10d::Backend> nccl_between_gpus(const Launch& launch, at::De
 
 class C10dRanks : public ProcessRanks {
  public:
-  C10dRanks(const Launch& launch, at::Device device, const c10::intrusive_ptr<c10d::Store>& store)
+  C10dRanks(const Launch& launch, at::Device device, const Meeting& meeting)
       : ProcessRanks(launch.rank, launch.size), local_rank_(launch.local_rank) {
-    const auto address = meet(launch, *store);
+    const auto& store = meeting.store;
     RankMonitorConfig config{.rank = launch.rank,
                              .size = launch.size,
                              .holds_table = launch.rank == 0 && !launch.launcher_has_store,
@@ -115,9 +141,10 @@ class C10dRanks : public ProcessRanks {
     monitor_ = std::make_unique<RankMonitor>(table_on(store->clone()), config);
     const int rank = static_cast<int>(launch.rank), size = static_cast<int>(launch.size);
     try {
-      gloo_ = connect([=, gloo_store = prefixed("gloo", store)] {
+      const auto connect = [=, gloo_store = prefixed("gloo", store), address = meeting.address] {
         return c10::make_intrusive<c10d::ProcessGroupGloo>(gloo_store, rank, size, gloo_options(address));
-      });
+      };
+      gloo_ = make_apart<c10::intrusive_ptr<c10d::Backend>>(connect, [this] { check(); });
       gloo_->setTimeout(kExchange);
       if (device.is_cuda()) nccl_ = nccl_between_gpus(launch, device_for(device), store);
     } catch (const std::exception& error) {
@@ -180,20 +207,6 @@ class C10dRanks : public ProcessRanks {
     if (!monitor_->stop()) static_cast<void>(monitor_.release());
   }
 
-  /// What `make` returns. It waits without end for a rank that never connects, so a thread of its own calls it, which
-  /// stays behind when the others are found to be gone.
-  c10::intrusive_ptr<c10d::Backend> connect(std::function<c10::intrusive_ptr<c10d::Backend>()> make) const {
-    std::packaged_task<c10::intrusive_ptr<c10d::Backend>()> task(std::move(make));
-    auto made = task.get_future();
-    std::thread(std::move(task)).detach();
-    const auto end = std::chrono::steady_clock::now() + kMeeting;
-    while (made.wait_for(kLook) != std::future_status::ready) {
-      check();
-      if (std::chrono::steady_clock::now() > end) throw RanksError("not all ranks connected within 5 minutes");
-    }
-    return made.get();
-  }
-
   /// Gloo reads the CPU's memory alone.
   bool goes_by_host(const at::Tensor& tensor) const {
     return !tensor.is_cpu() && !(tensor.is_cuda() && nccl_ != nullptr);
@@ -254,7 +267,7 @@ std::unique_ptr<ProcessRanks> join_ranks(const Launch& launch, at::Device device
   c10::initLogging();
   std::signal(SIGPIPE, SIG_IGN);  // writing to a rank that is gone is an error like any other
   try {
-    return std::make_unique<C10dRanks>(launch, device, open_store(launch));
+    return std::make_unique<C10dRanks>(launch, device, make_apart<Meeting>([launch] { return meet(launch); }, [] {}));
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -266,22 +279,31 @@ std::unique_ptr<ProcessRanks> join_ranks(const Launch& launch, at::Device device
 int run_as_rank(at::Device device, const std::function<int(const Ranks&)>& action) {
   const auto launch = read_launch();
   if (!launch) return action(one_rank());
-  const std::string name = concat("rank ", launch->rank);
   if (launch->rank > 0) {
     set_log_level(LogLevel::kWarning);
-    set_log_origin(name);
+    set_log_origin(concat("rank ", launch->rank));
   }
-  const auto ranks = join_ranks(*launch, device);
+  return run_as_rank(*launch, device, action);
+}
+
+int run_as_rank(const Launch& launch, at::Device device, const std::function<int(const Ranks&)>& action) {
+  const std::string name = concat("rank ", launch.rank, ": ");
+  const auto ranks = join_ranks(launch, device);
   try {
     const int status = action(*ranks);
     ranks->finish();
     return status;
   } catch (const Error& error) {
     ranks->report_failure(error.what());
-    throw Error(name + ": " + error.what());
+    throw Error(name + error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    const auto message = printable(error);
+    ranks->report_failure(message);
+    throw Error(name + message);
   } catch (const std::exception& error) {
-    ranks->report_failure(first_line(error.what()));
-    throw std::runtime_error(name + ": " + error.what());
+    const auto message = first_line(error.what());  // the lines of LibTorch's errors behind it are a backtrace
+    ranks->report_failure(message);
+    throw std::runtime_error(name + message);
   }
 }
 

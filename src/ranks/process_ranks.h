@@ -22,12 +22,17 @@ class ProcessRanks : public Ranks {
   virtual void finish() = 0;
 };
 
-/// Waits until all ranks are there, 5 minutes at most; then a RanksError. `device` is the configuration's: exchanges of
-/// tensors on a GPU need one.
+/// Waits until all ranks are there, 5 minutes at most; then, or when an interrupt comes first, a RanksError. `device`
+/// is the configuration's: exchanges of tensors on a GPU need one.
 std::unique_ptr<ProcessRanks> join_ranks(const Launch& launch, at::Device device);
 
-/// Runs `action` as one of the ranks that the launcher has started, or as one_rank() without a launcher. An exception
-/// stops the other ranks, too, and its message names this rank. Ranks behind the first log nothing but warnings.
+/// Runs `action` as one of the ranks that the launcher has started, or as one_rank() without a launcher. Ranks behind
+/// the first log nothing but warnings.
 int run_as_rank(at::Device device, const std::function<int(const Ranks&)>& action);
+
+/// Runs `action` as the rank that `launch` describes. An exception stops the other ranks, too, and its message, of one
+/// line, names this rank: what is wrong with the input, a file that cannot be used among it, stays an Error, all else
+/// is a runtime_error.
+int run_as_rank(const Launch& launch, at::Device device, const std::function<int(const Ranks&)>& action);
 
 }  // namespace vlsi

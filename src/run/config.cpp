@@ -59,10 +59,32 @@ void check_data(const DataConfig& data, const std::string& key, const std::strin
       }
     }
   }
+}
+
+/// Of a micro-batch or a sample: far above what memory holds, and below what would take an epoch after the other.
+constexpr int64_t kMostTokens = int64_t{1} << 24;
+
+/// How data are loaded, whichever they are.
+void check_loading(const DataConfig& data, const std::string& key, const std::string& place) {
   if (data.batch_tokens < 1 || data.sample_tokens < 1)
     fail(place, ": key '", key, "': token budgets must be 1 or more");
+  for (const auto& [name, tokens] :
+       {std::pair("batch_tokens", data.batch_tokens), std::pair("sample_tokens", data.sample_tokens)}) {
+    if (tokens > kMostTokens)
+      fail(place, ": key '", key, '.', name, "' is ", tokens, ", expected at most ", kMostTokens);
+  }
   if (data.workers < 1 || data.workers > 256)
     fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
+}
+
+void check_loading(const RunConfig& config, const std::string& place) {
+  check_loading(config.data, "data", place);
+  for (const bool own : {false, true}) {
+    for (const auto& step : step_table()) {
+      if (step.has_own_data() == own)
+        check_loading(step.settings(config).data, concat(step.key, '.', step.data_key), place);
+    }
+  }
 }
 
 void check_network(const VerbalizerConfig& network, const std::string& place) {
@@ -218,6 +240,7 @@ RunConfig load_run_config(const std::filesystem::path& path, const std::vector<s
   YAML::Node root = load_yaml(path, overrides);
   inherit_general_settings(root);
   auto config = read_settings<RunConfig>(root, path.string());
+  check_loading(config, path.string());
   for (auto* model : {&config.teacher.model, &config.student.model}) {
     if (std::filesystem::exists(*model)) continue;
     if (const auto cached = find_in_hub_cache(*model, HubKind::kModel)) *model = *cached;

@@ -275,8 +275,9 @@ void fields(Visitor& v, RunConfig& c) {
 }
 
 /// Reads a run's YAML with `--set` overrides. Steps inherit the general `optimizer` and `data`, key by key. Relative
-/// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, and values that
-/// contradict. A model that is no path here and is in the hub's local cache becomes its folder there.
+/// paths stay as they are (relative to the working directory). Error for unknown keys, wrong types, values that
+/// contradict, and token budgets and numbers of workers that cannot be. A model that is no path here and is in the
+/// hub's local cache becomes its folder there.
 RunConfig load_run_config(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 
 /// Keys that say where and how a run is computed and change nothing that it computes, but for the rounding of sums by

@@ -46,6 +46,7 @@ class Run {
         pair_(config, ranks, shows_teacher()) {
     if (config.metrics.tensorboard) directory_.add_event_files();
     student().set_activation_checkpointing(config.activation_checkpointing);
+    if (options.among != steps_by_choice()) check_asked_steps();
     check_before_training();
     count_iterations();
     if (takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract) && !config.teacher.cache.empty())
@@ -100,6 +101,15 @@ class Run {
     });
   }
 
+  /// Error where a step that --only names is over without having been taken.
+  void check_asked_steps() const {
+    for (const auto step : steps_) {
+      if (!is_over(step) || directory_.has_metrics_of(name_of(step))) continue;
+      fail("resuming the run in ", config_.out.string(), ": --only asks for ", name_of(step),
+           ", but the run is past it: its newest checkpoint is ", directory_.checkpoint()->path.filename().string());
+    }
+  }
+
   /// What would otherwise be found after hours of training.
   void check_before_training() {
     const auto place = config_.out.string();
@@ -107,7 +117,11 @@ class Run {
     for (const auto step : steps_) {
       if (is_verbalization(step)) continue;
       const auto settings = settings_of(config_, step);
-      check_parts(student(), settings.train, concat(place, ": key '", entry_of(step).key, ".train'"));
+      const auto key = concat(place, ": key '", entry_of(step).key, ".train'");
+      check_parts(student(), settings.train, key);
+      const bool verbalizers_learn = step == StepKind::kInteract && !config_.interact.head;
+      if (!verbalizers_learn)
+        check_reached(student(), settings.train, /*head_learns=*/step == StepKind::kFinetune, key);
       check_validation(*pair_.student().processor, settings.data);
     }
     if (!steps_.empty() && steps_.front() != StepKind::kFinetune) check_given_verbalizers(config_);
@@ -288,18 +302,21 @@ class Run {
     return train(step, directory_, config_.checkpoint, iterations_before(kind), student().device());
   }
 
-  /// Trains and, at the end, logs the loss on the step's validation data.
+  /// Trains and, at the end, logs the loss on the step's validation data. An interrupt meanwhile leaves that to the
+  /// next start, which finds the step's last checkpoint.
   Outcome train_student(StepKind kind, TrainingStep& step) {
     const auto settings = settings_of(config_, kind);
     const Outcome outcome = train_step(kind, step);
     if (std::find(settings.train.begin(), settings.train.end(), "vision") != settings.train.end())
       pair_.forget_pictures();
-    if (outcome == Outcome::kInterrupted || !ranks_.is_first()) return outcome;
-    if (const auto losses = validate(pair_.student(), settings.data); !losses.empty()) {
-      OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
-      line.update(losses);
-      directory_.append_metrics(line);
-    }
+    if (outcome == Outcome::kInterrupted || settings.data.validation.empty()) return outcome;
+    const auto losses = ranks_.is_first() ? validate(pair_.student(), settings.data) : std::nullopt;
+    // All stop where the first does.
+    if (ranks_.all_gather(std::string(losses ? "whole" : ""))[0].empty()) return Outcome::kInterrupted;
+    if (!ranks_.is_first()) return outcome;
+    OrderedJson line{{"step", step.name}, {"iteration", step.iterations}};
+    line.update(*losses);
+    directory_.append_metrics(line);
     return outcome;
   }
 
@@ -310,6 +327,9 @@ class Run {
     struct rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
     OrderedJson summary{{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}};
+    const auto newest = student_changed ? newest_checkpoint(config_.out) : std::nullopt;
+    const auto of_model = newest ? newest->path.filename().string() : checkpoint_of_model(config_.out);
+    if (!of_model.empty()) summary["student"] = of_model;
     const auto device = student().device();
     if (!device.is_cpu()) {
       if (const auto peak = peak_memory(device)) summary["peak_device_memory_bytes"] = *peak;

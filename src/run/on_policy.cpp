@@ -189,11 +189,35 @@ OrderedJson OnPolicyAnswers::as_json(const Answers& answers) const {
   return {{"period", period_}, {"answers", list}};
 }
 
-void OnPolicyAnswers::remember(const Json& news) {
-  const std::string place = "the answers that the student has drawn";
-  period_ = require<int64_t>(news, "period", place);
-  for (const auto& entry : require<Json>(news, "answers", place))
-    known_.emplace(entry.at(0).get<uint64_t>(), entry.at(1).get<Answer>());
+void OnPolicyAnswers::remember(const Json& news, const std::string& place) {
+  const auto period = require<int64_t>(news, "period", place);
+  if (period < 1) fail(place, ": key 'period' is ", period, ", expected the number of an iteration, 1 or more");
+  period_ = period;
+  const auto entries = require<std::vector<Json>>(news, "answers", place);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto& entry = entries[i];
+    const auto where = concat(place, ": key 'answers', entry ", i + 1);
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_number_unsigned() || !entry[1].is_array())
+      fail(where, ": expected [fingerprint of a record, [token ids]]");
+    known_.emplace(entry[0].get<uint64_t>(), read_answer(entry[1], where));
+  }
+}
+
+OnPolicyAnswers::Answer OnPolicyAnswers::read_answer(const Json& ids, const std::string& place) const {
+  const auto count = static_cast<int64_t>(ids.size());
+  if (count < 1 || count - 1 > config_.max_new_tokens) {
+    fail(place, ": the answer has ", count, " tokens, expected at least 1, and at most interact.on_policy.",
+         "max_new_tokens, ", config_.max_new_tokens, ", and an end of turn");
+  }
+  const int64_t num_ids = student_.model->head().size(0);
+  Answer answer;
+  for (const auto& id : ids) {
+    const bool is_known = id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < num_ids;
+    if (!is_known)
+      fail(place, ": a token is ", id.is_number() ? id.dump() : describe(id), ", expected 0 to ", num_ids - 1);
+    answer.push_back(id.get<int32_t>());
+  }
+  return answer;
 }
 
 OrderedJson OnPolicyAnswers::memory() const { return config_.every > 1 ? as_json(known_) : OrderedJson(); }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "data/sample_pair.h"
@@ -35,7 +36,7 @@ class OnPolicyAnswers : public Rewriting {
   OnPolicyAnswers(const RunConfig& config, const Speaker& student, int64_t shared_ids);
 
   std::optional<Rewritten> rewrite(int64_t iteration, const std::vector<Batch>& batches) override;
-  void remember(const Json& news) override;
+  void remember(const Json& news, const std::string& place) override;
   OrderedJson memory() const override;
 
  private:
@@ -61,6 +62,8 @@ class OnPolicyAnswers : public Rewriting {
   Wanted want(uint64_t record, const SamplePair& sample) const;
   bool draw(std::vector<Wanted> wanted, Answers& drawn) const;
   OrderedJson as_json(const Answers& answers) const;
+  /// A remembered answer. Error naming `place` where the student cannot have drawn it.
+  Answer read_answer(const Json& ids, const std::string& place) const;
 
   const OnPolicyConfig config_;
   const uint64_t seed_;

@@ -62,11 +62,19 @@ SampleMaker PairProcessors::maker(const RunConfig& config, StepKind step) const 
   return compares ? both() : of(step);
 }
 
+const std::filesystem::path& teacher_directory(const RunConfig& config) {
+  const auto& teacher = config.teacher;
+  if (!teacher.model.empty()) return teacher.model;
+  fail(config.out.string(), ": key 'teacher.model' is missing, and a step runs the teacher",
+       teacher.cache.empty() ? "" : concat("; there is no whole cache in ", teacher.cache.string()));
+}
+
 PairProcessors load_processors(const RunConfig& config, bool with_teacher) {
   PairProcessors processors;
+  if (with_teacher) teacher_directory(config);
   processors.student = load_processor(config.student.model, config.data.special_tokens);
   if (!with_teacher) return processors;
-  processors.teacher = load_processor(config.teacher.model, config.data.special_tokens);
+  processors.teacher = load_processor(teacher_directory(config), config.data.special_tokens);
   processors.shared_ids = check_shared_ids(*processors.student, *processors.teacher);
   if (equal(processors.student->fingerprint(), processors.teacher->fingerprint()))
     processors.teacher = processors.student;

@@ -32,7 +32,12 @@ struct PairProcessors {
   SampleMaker maker(const RunConfig& config, StepKind step) const;
 };
 
-/// Of the models of `config`, the teacher's only where it is wanted. Errors are load_processor's and check_shared_ids'.
+/// teacher.model, for a step that runs the teacher. Error where it is missing, as a run may have it whose cache is
+/// there.
+const std::filesystem::path& teacher_directory(const RunConfig& config);
+
+/// Of the models of `config`, the teacher's only where it is wanted. Errors are teacher_directory's, load_processor's
+/// and check_shared_ids'.
 PairProcessors load_processors(const RunConfig& config, bool with_teacher);
 
 }  // namespace vlsi

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
@@ -70,6 +71,28 @@ void save_student(const Vlm& student, const RunConfig& config, bool finetuned) {
   } else {
     std::filesystem::remove_all(config.out / "adapter");  // of an earlier step alone
   }
+}
+
+std::string checkpoint_of_model(const std::filesystem::path& run) {
+  const auto path = run / "summary.json";
+  if (!std::filesystem::exists(path)) return {};
+  const auto place = path.string();
+  const auto summary = read_json(path);
+  if (const auto named = find<std::string>(summary, "student", place)) return *named;
+  std::string last;
+  for (const auto& step : find<std::vector<Json>>(summary, "steps", place).value_or(std::vector<Json>())) {
+    const auto name = require<std::string>(step, "step", place);
+    const auto* entry = step_table().find(name);
+    if (entry == nullptr || is_verbalization(entry->kind)) continue;
+    last = concat(name, '-', require<int64_t>(step, "iterations", place));
+  }
+  return last;
+}
+
+bool has_newest_model(const std::filesystem::path& run) {
+  if (!std::filesystem::exists(run / "model")) return false;
+  const auto found = newest_checkpoint(run);
+  return !found || checkpoint_of_model(run) == found->path.filename();
 }
 
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place) {

@@ -24,6 +24,13 @@ NamedTensors changed_before_finetune(const Vlm& student, const RunConfig& config
 /// `finetuned`, its fine-tuning trained, to config.out/adapter; another adapter there goes.
 void save_student(const Vlm& student, const RunConfig& config, bool finetuned);
 
+/// The checkpoint whose student `run`/model is, by its folder's name, as summary.json has it: its key `student`, or
+/// else the last step of `steps` that trains the student. Empty where it has neither.
+std::string checkpoint_of_model(const std::filesystem::path& run);
+
+/// Whether `run`/model is there and of the run's newest checkpoint, or of a run that has none.
+bool has_newest_model(const std::filesystem::path& run);
+
 /// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.
 /// Error when nothing has trained the student yet. `place` names what it is wanted for.
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place);

@@ -5,13 +5,14 @@
 
 #include <algorithm>
 
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "data/one_pass.h"
 #include "method/step3_finetune.h"
 
 namespace vlsi {
 
-OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
+std::optional<OrderedJson> validate(const Speaker& speaker, const DataConfig& config) {
   if (config.validation.empty()) return OrderedJson::object();
   at::NoGradGuard no_grad;
   const auto& model = *speaker.model;
@@ -23,6 +24,7 @@ OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
       OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
       Progress progress("validating on " + file.path().filename().string(), "records", file.size());
       while (auto part = pass.next()) {
+        if (interrupted()) return std::nullopt;
         const auto batch = to_device(std::move(part->batch), model.device());
         const auto output = finetune(model, batch, processor.end_of_turn(), speaker.pictures.get());
         for (const auto& [name, mean] : output.means) sums.add(name, mean);
@@ -34,7 +36,7 @@ OrderedJson validate(const Speaker& speaker, const DataConfig& config) {
   }
   sums.to_host();
   const auto means = sums.means();
-  return {{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
+  return OrderedJson{{"validation_loss", means["answer_loss"]}, {"validation_loss_words", means["answer_loss_words"]}};
 }
 
 void check_validation(const Processor& processor, const DataConfig& config) {

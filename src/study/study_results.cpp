@@ -60,15 +60,19 @@ std::vector<VariantResult> collect_results(const StudyConfig& study, const Study
     if (!seen.insert({made.variant, made.stage}).second) continue;
     const auto& stage = all.stages[made.stage];
     const auto done = [&](size_t i) { return is_done(all.stages[i]); };
-    if (!done(made.stage) || !std::all_of(made.evaluations.begin(), made.evaluations.end(), done)) continue;
+    const auto with_inputs = all.with_inputs(made.stage);
+    if (!std::all_of(with_inputs.begin(), with_inputs.end(), done) ||
+        !std::all_of(made.evaluations.begin(), made.evaluations.end(), done)) {
+      continue;
+    }
     VariantResult result;
     result.variant = study.variants[made.variant].name;
     result.seed = made.seed;
     result.fingerprint = stage.fingerprint;
     result.experiment = stage.experiment;
     result.folder = stage.folder;
-    for (const size_t i : all.with_inputs(made.stage)) {
-      const auto record = *read_stage_record(all.stages[i]);
+    for (const size_t i : with_inputs) {
+      const auto record = read_stage_record(all.stages[i]).value_or(StageRecord());
       const double seconds = seconds_of(all.stages[i], record);
       result.seconds_with_inputs += seconds;
       if (i != made.stage) continue;

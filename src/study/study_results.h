@@ -31,7 +31,8 @@ struct VariantResult {
   std::map<std::string, EvaluationScore> evaluations;  // by their names in the study's file
 };
 
-/// The results whose stages are done. A stage that several seeds share counts once, with the first of them.
+/// The results whose stages are done, with everything that these are made from. A stage that several seeds share counts
+/// once, with the first of them.
 std::vector<VariantResult> collect_results(const StudyConfig& study, const StudyStages& all);
 
 /// results.json in `folder`, which paths in it are relative to; docs/formats.md.

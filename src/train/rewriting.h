@@ -26,8 +26,8 @@ class Rewriting {
   /// Of this rank's micro-batches of iteration number `iteration`, from 1, on the CPU. A micro-batch becomes the same
   /// whatever is beside it, but for what is remembered. Nothing when an interrupt came first.
   virtual std::optional<Rewritten> rewrite(int64_t iteration, const std::vector<Batch>& batches) = 0;
-  /// Adds what ranks, or a checkpoint's `memory`, tell.
-  virtual void remember(const Json& news) = 0;
+  /// Adds what ranks, or a checkpoint's `memory`, tell. Error naming `place` where it cannot be of this step.
+  virtual void remember(const Json& news, const std::string& place) = 0;
   /// All that is remembered, for a checkpoint; null: nothing.
   virtual OrderedJson memory() const = 0;
 };

@@ -1,6 +1,7 @@
 #include "train/run_directory.h"
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "base/atomic_file.h"
@@ -16,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kState = "state.json";
 constexpr const char* kTensors = "tensors.safetensors";
+constexpr const char* kMetrics = "metrics.jsonl";
 constexpr int64_t kFormat = 2;
 
 CheckpointState read_state(const fs::path& path) {
@@ -147,7 +149,7 @@ void RunDirectory::open(const std::string& config, bool resume, const std::vecto
   remove_leftovers(path_);
   remove_leftovers(path_ / "checkpoints");
   const auto config_path = path_ / "config.yaml";
-  const auto metrics_path = path_ / "metrics.jsonl";
+  const auto metrics_path = path_ / kMetrics;
   const bool has_checkpoint = !find_checkpoints(path_ / "checkpoints").empty();
   // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
   const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && !has_checkpoint;
@@ -186,6 +188,15 @@ void RunDirectory::append_metrics(const OrderedJson& line) {
   if (events_) events_->append(line);
 }
 
+bool RunDirectory::has_metrics_of(const std::string& step) const {
+  const auto begin = concat(R"({"step":")", step, '"');  // of each of its lines
+  std::ifstream file(path_ / kMetrics);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(begin)) return true;
+  }
+  return false;
+}
+
 void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep) {
   if (!ranks_.is_first()) {
     sort_as_written(tensors);
@@ -197,12 +208,17 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
   OrderedJson data = OrderedJson::array();
   for (const auto& file : state.data)
     data.push_back({{"name", file.name}, {"bytes", file.bytes}, {"checksum", file.checksum}});
-  AtomicDirectory out(directory / concat(state.step, '-', state.iteration));
+  const auto path = directory / concat(state.step, '-', state.iteration);
+  int64_t sequence = state.sequence;  // which others may have passed: with --data-may-differ epochs can get shorter
+  for (const auto& [other, other_path] : find_checkpoints(directory)) {
+    if (other_path != path) sequence = std::max(sequence, other.sequence + 1);
+  }
+  AtomicDirectory out(path);
   stream_safetensors(out.path() / kTensors, std::move(tensors));
   OrderedJson json{{"format", kFormat},
                    {"step", state.step},
                    {"iteration", state.iteration},
-                   {"sequence", state.sequence},
+                   {"sequence", sequence},
                    {"epoch", state.cursor.epoch},
                    {"index", state.cursor.index},
                    {"data", data},

@@ -22,7 +22,7 @@ namespace vlsi {
 struct CheckpointState {
   std::string step;       // its name
   int64_t iteration = 0;  // finished iterations of that step
-  int64_t sequence = 0;   // finished iterations of the whole run
+  int64_t sequence = 0;   // finished iterations of the whole run; the newest checkpoint has the largest
   Cursor cursor;          // the next record of the step's data
   std::string random;     // the step's generator; empty without one
   int64_t ranks = 1;      // that the run began with: an update is of so many times `optimizer.accumulate` micro-batches
@@ -72,10 +72,13 @@ class RunDirectory {
   void add_event_files();
   /// A line of metrics.jsonl; other ranks than the first write none.
   void append_metrics(const OrderedJson& line);
+  /// Whether a line of metrics.jsonl is of `step`.
+  bool has_metrics_of(const std::string& step) const;
   /// The checkpoint to continue from; none for a new run, or one stopped before its first.
   const std::optional<FoundCheckpoint>& checkpoint() const { return checkpoint_; }
 
-  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`.
+  /// Writes checkpoints/<step>-<iteration> whole or not at all, after syncing the metrics; keeps the newest `keep`. It
+  /// is the newest: where the others have a sequence as large as that of `state`, it has the next one behind them.
   /// Every rank calls it and makes all of `tensors`; they go on when the checkpoint is there. `ranks` and
   /// `metrics_bytes` of `state` are known here.
   void write_checkpoint(const CheckpointState& state, std::vector<TensorSource> tensors, int64_t keep);

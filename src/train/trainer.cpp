@@ -89,7 +89,8 @@ class Training {
     if (step_.random != nullptr && !step_.random->restore(found->state.random)) {
       fail("resuming from ", found->path.string(), ": its generator's state is damaged");
     }
-    if (step_.rewriting != nullptr && !found->state.memory.is_null()) step_.rewriting->remember(found->state.memory);
+    if (step_.rewriting != nullptr && !found->state.memory.is_null())
+      step_.rewriting->remember(found->state.memory, concat("resuming from ", found->path.string(), ": its memory"));
   }
 
   /// What an iteration says of itself, of one rank's micro-batches or of all.
@@ -152,7 +153,7 @@ class Training {
       work.num_answers += theirs.at("answers").get<int64_t>();
       work.num_tokens += theirs.at("tokens").get<int64_t>();
       work.sum_of_weights += theirs.at("weights").get<double>();
-      if (!theirs.at("news").is_null()) step_.rewriting->remember(theirs.at("news"));
+      if (!theirs.at("news").is_null()) step_.rewriting->remember(theirs.at("news"), concat("rank ", rank));
     }
     if (!is_whole) return false;
     work.batches = std::move(mine->batches);
@@ -217,7 +218,8 @@ class Training {
         if (!vote->is_unanimous()) break;
         optimizer_.expect_last_backward();
       }
-      (output.loss / work.sum_of_weights).backward();
+      // A micro-batch may reach nothing that learns: one without pictures, where the vision tower alone does.
+      if (output.loss.requires_grad()) (output.loss / work.sum_of_weights).backward();
       optimizer_.collect_gradients();
       account.sums.add("loss", {output.loss, batch_weight});
       for (const auto& [name, mean] : output.means) account.sums.add(name, mean);

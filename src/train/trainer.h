@@ -34,7 +34,7 @@ void fields(Visitor& v, CheckpointConfig& c) {
 
 /// What a step says of one micro-batch.
 struct StepOutput {
-  at::Tensor loss;                            // scalar with gradient: weighted sum over the micro-batch's answers
+  at::Tensor loss;  // scalar: weighted sum over the micro-batch's answers; with gradient, where it reaches what learns
   std::map<std::string, Mean> means;          // for the log, averaged over the iteration
   OrderedJson lists = OrderedJson::object();  // {name: list}, for the log, joined over the iteration
   std::vector<PendingCheck> checks = {};      // of values on a device; looked at once an iteration

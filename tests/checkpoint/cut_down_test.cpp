@@ -85,6 +85,10 @@ TEST(CutDown, RefusesALargerModelAndAnotherTower) {
   const auto deeper = message_of([&] { cut(config); });
   EXPECT_NE(deeper.find("num_hidden_layers is"), std::string::npos) << deeper;
   EXPECT_NE(message_of([&] { cut(load_model_config(fixtures::directory("tied"))); }), "");
+  auto json = read_json(fixtures::directory("untied") / "config.json");
+  json["vision_config"]["num_heads"] = 1;
+  const auto other_heads = message_of([&] { cut(parse_model_config(json, "config.json")); });
+  EXPECT_NE(other_heads.find("it has heads 2, merge 2 (Qwen2-VL); expected heads 1"), std::string::npos) << other_heads;
 }
 
 }  // namespace

@@ -88,6 +88,19 @@ TEST_F(LoadVlm, RefusesATensorUnderBothNames) {
   EXPECT_NE(message_of([&] { load(path("both")); }).find("two tensors are named model.norm.weight"), std::string::npos);
 }
 
+TEST_F(LoadVlm, RefusesTensorsUnderTheProgramsOwnNames) {
+  auto tensors = stored_tensors("tied");
+  for (auto& [name, value] : tensors) {
+    if (name == "visual.merger.ln_q.bias") name = "projector.ln_q.bias";
+  }
+  write_directory(path("own"), tensors);
+  const std::string unexpected = "unexpected projector.ln_q.bias";
+  expect_error([&] { load(path("own")); }, {"2 problem(s)", "missing visual.merger.ln_q.bias", unexpected});
+  tensors.emplace_back("visual.merger.ln_q.bias", at::zeros({16}));
+  write_directory(path("both"), tensors);
+  expect_error([&] { load(path("both")); }, {"1 problem(s)", unexpected});
+}
+
 TEST_F(LoadVlm, ListsEveryDisagreementAtOnce) {
   NamedTensors tensors;
   for (const auto& [name, value] : stored_tensors("tied")) {

@@ -28,6 +28,8 @@ TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
       {"interact.train=[brain]", {"interact.train", "brain"}},
       {"interact.train=[lora]", {"lora"}},
       {"finetune.train=[decoder, brain]", {"finetune.train", "brain"}},
+      {"interact.train=[head]", {"key 'interact.train' is [head], of which nothing can learn"}},
+      {"finetune.train=[head]", {"key 'finetune.train' is [head], of which nothing can learn", "embeddings"}},
       {"interact.epochs=-1", {"interact.epochs", "-1"}},
       {"interact.matching.temperature=hot", {"temperature", "hot", "adaptive"}},
       {"dtype=float16", {"float16", "bfloat16"}},
@@ -39,6 +41,26 @@ TEST(RunFile, WrongValuesAreRefusedBeforeAnythingStarts) {
     const Folder folder;
     expect_refusal(distill(folder, {"--set", setting}), parts);
     EXPECT_TRUE(!fs::exists(folder / "run") || metrics_of(folder / "run").empty()) << "a step had begun";
+  }
+}
+
+TEST(RunFile, LimitsOfLoadingHoldForEveryCommandThatReadsIt) {
+  const Folder folder;
+  const auto run = write_run(folder);
+  const auto out = (folder / "cache").string();
+  for (const Arguments& command : {Arguments{"data", run}, Arguments{"plan", run}, Arguments{"distill", run},
+                                   Arguments{"cache", run, "--out", out}}) {
+    SCOPED_TRACE(command[0]);
+    const auto with_setting = [&](const std::string& setting) {
+      return vlsi_program(with(command, {"--set", setting}));
+    };
+    expect_refusal(with_setting("data.workers=200000"), {"run.yaml: key 'data.workers' is 200000, expected 1 to 256"});
+    expect_refusal(with_setting("interact.data.workers=0"), {"key 'interact.data.workers' is 0"});
+    expect_refusal(with_setting("data.batch_tokens=0"), {"key 'data': token budgets must be 1 or more"});
+    expect_refusal(with_setting("data.batch_tokens=9223372036854775807"),
+                   {"key 'data.batch_tokens' is 9223372036854775807, expected at most 16777216"});
+    expect_refusal(with_setting("finetune.data.sample_tokens=16777217"),
+                   {"key 'finetune.data.sample_tokens' is 16777217, expected at most 16777216"});
   }
 }
 

@@ -217,6 +217,25 @@ TEST(DamagedShards, AreRefusedInOneLineWithEveryProblem) {
   }
 }
 
+TEST(DamagedMetrics, AreRefusedByTheirLine) {
+  const Folder folder;
+  const std::string whole = R"({"step": "finetune", "iteration": 1, "loss": 2.5})"
+                            "\n";
+  for (const auto& [line, part] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"step": 3, "loss": 1})", "key 'step' is 3, expected a string"},
+           {R"({"loss": 1})", "key 'step' is missing"},
+           {R"({"step": "finetune", "iteration": "x", "loss": 1})", "key 'iteration' is a string"},
+           {"[1]", "an array"},
+           {"{", "line"}}) {
+    folder.write("metrics.jsonl", whole + line + "\n");
+    expect_refusal(vlsi_program({"inspect", folder.path()}), {"metrics.jsonl, line 2", part});
+  }
+  folder.write("metrics.jsonl", whole + R"({"step": "finetune", "validation_loss": 2})" + "\nhalf a li");
+  const auto result = vlsi_program({"inspect", folder.path()});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("finetune: 1 iterations, last loss 2.5"), std::string::npos) << result.out;
+}
+
 TEST(DamagedCheckpoint, IsRefused) {
   const Folder folder;
   ASSERT_EQ(distill(folder, kLastLayerAlone).status, 0);

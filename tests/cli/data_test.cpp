@@ -46,6 +46,27 @@ TEST(Data, IsCountedBySource) {
   EXPECT_NE(text.out.find("sample 2 (3): has no member 'json' and none 'txt'"), std::string::npos);
 }
 
+TEST(Data, HasTheLengthsOfTheModelThatIsShownMore) {
+  const Folder folder;
+  fs::copy(model("teacher"), folder / "teacher", fs::copy_options::recursive);
+  const auto path = folder / "teacher/preprocessor_config.json";
+  auto settings = read_json(path);
+  settings["min_pixels"] = 1024;  // 6 tokens for a picture, which is 1 to the student
+  write_text(path, settings.dump());
+  const auto survey = [&](const fs::path& teacher) {
+    const auto result = vlsi_program({"data", write_run(folder), "--json", "--set",
+                                      concat("teacher.model=", teacher.string()), "--set", "data.validation=[]"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return Json::parse(result.out)["sources"][0];
+  };
+  const auto alike = survey(model("teacher")), unlike = survey(folder / "teacher");
+  EXPECT_EQ(unlike["broken"], 0);
+  EXPECT_EQ(unlike["tokens"], alike["tokens"]);
+  for (const char* length : {"shortest", "median", "95_percent", "longest"}) {
+    EXPECT_EQ(unlike[length].get<int64_t>(), alike[length].get<int64_t>() + 5) << length;
+  }
+}
+
 TEST(Data, ThatCannotBeOpenedIsNamedAndTheRestRead) {
   const Folder folder;
   write_text(folder / "lines.jsonl", turns("Why?"));
@@ -58,6 +79,19 @@ TEST(Data, ThatCannotBeOpenedIsNamedAndTheRestRead) {
             std::string::npos);
   EXPECT_EQ(sources[0]["records"], 0);
   EXPECT_TRUE(sources[1]["problem"].is_null());
+  EXPECT_EQ(sources[1]["records"], 1);
+}
+
+TEST(Data, ThatCannotBeLookedAtIsNamedAndTheRestRead) {
+  const Folder folder;
+  write_text(folder / "lines.jsonl", turns("Why?"));
+  fs::create_symlink("loop", folder / "loop");
+  const auto data =
+      concat("data.train=[{path: ", (folder / "loop").string(), "}, {path: ", (folder / "lines.jsonl").string(), "}]");
+  const auto result = vlsi_program({"data", write_run(folder), "--json", "--set", data, "--set", "data.validation=[]"});
+  EXPECT_EQ(result.status, 2);
+  const auto sources = Json::parse(result.out)["sources"];
+  EXPECT_NE(sources[0]["problem"].get<std::string>().find("data: look at "), std::string::npos);
   EXPECT_EQ(sources[1]["records"], 1);
 }
 

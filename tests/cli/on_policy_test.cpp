@@ -62,6 +62,32 @@ TEST_P(OnPolicyResumed, GoesOnBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Periods, OnPolicyResumed, testing::Values("1", "3", "4"));
 
+TEST(OnPolicy, FromADamagedMemoryIsRefused) {
+  const Folder folder;
+  const auto arguments = with(kDrawn, {"--only", "interact", "--set", "interact.intermediate_loss=none", "--set",
+                                       "interact.on_policy.every=4"});
+  ASSERT_EQ(distill(folder, arguments).status, 0);
+  const auto path = folder / "run/checkpoints/interact-5/state.json";
+  const auto good = read_json(path);
+  ASSERT_FALSE(good.at("memory").at("answers").empty());
+  const auto resume = [&](const std::string& memory) {
+    auto state = good;
+    state["memory"] = Json::parse(memory);
+    write_text(path, state.dump());
+    return distill(folder, with(arguments, {"--resume"}));
+  };
+  for (const auto& [memory, part] : std::vector<std::pair<std::string, std::string>>{
+           {"3", "is an integer, expected an object"},
+           {R"({"period": 0, "answers": []})", "key 'period' is 0"},
+           {R"({"period": 5, "answers": [3]})", "entry 1: expected [fingerprint"},
+           {R"({"period": 5, "answers": [[7, []]]})", "entry 1: the answer has 0 tokens"},
+           {R"({"period": 5, "answers": [[7, [1000000]]]})", "entry 1: a token is 1000000, expected 0 to 319"}}) {
+    SCOPED_TRACE(memory);
+    expect_refusal(resume(memory), {"resuming from " + path.parent_path().string() + ": its memory: ", part});
+  }
+  EXPECT_EQ(resume(good.at("memory").dump()).status, 0);
+}
+
 TEST(OnPolicy, HasAStreamedTeacherThatSaysTheSame) {
   const Folder resident, streamed;
   ASSERT_EQ(distill(resident, kDrawn).status, 0);

@@ -140,6 +140,17 @@ TEST(TwoRanks, WithDifferentConfigurationsAreRefused) {
   EXPECT_NE(results[1].err.find("differs from rank 0's"), std::string::npos) << results[1].err;
 }
 
+TEST(TwoRanks, EndWithALineEachWhereTheSystemRefusesAFile) {
+  const Folder folder;
+  fs::create_directories(folder / "run");
+  fs::create_symlink("checkpoints", folder / "run/checkpoints");  // to itself
+  const auto results = wait(start_ranks(folder));
+  const auto message = (folder / "run/checkpoints").string() + ": Too many levels of symbolic links";
+  expect_refusal(results[0], {"vlsi: rank 0: " + message});
+  EXPECT_EQ(results[1].status, 1) << results[1].err;
+  EXPECT_EQ(results[1].err, "vlsi: the run failed: rank 1: rank 0 stopped: " + message + "\n");
+}
+
 TEST(TwoRanks, WithoutTheLaunchersVariablesAreRefused) {
   const Folder folder;
   Surroundings surroundings;

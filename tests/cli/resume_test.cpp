@@ -61,6 +61,37 @@ TEST(Interrupting, WritesACheckpointAndTheRunGoesOnAsIfNothingHadHappened) {
   expect_same_run(stopped / "run", whole / "run");
 }
 
+TEST(Interrupting, WhileTheValidationLossIsComputedLeavesItToTheNextStart) {
+  const Folder folder;
+  const auto validation = folder / "validation.json";
+  const auto write_validation = [&](size_t count) {
+    const auto record =
+        Json::parse(R"({"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "a circle"}]})");
+    write_text(validation, Json(std::vector<Json>(count, record)).dump());
+  };
+  const Arguments alone{"--only", "finetune",
+                        "--set",  "finetune.iterations=1",
+                        "--set",  "data.validation=[{path: " + validation.string() + "}]"};
+  write_validation(30000);  // seconds of work
+  Program program(with({"distill", write_run(folder)}, alone));
+  program.wait_until([&] { return fs::exists(folder / "run/checkpoints/finetune-1"); });
+  program.signal(SIGINT);
+  const auto result = program.wait();
+  EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_NE(result.err.find("--resume"), std::string::npos) << result.err;
+  EXPECT_EQ(metrics_of(folder / "run").size(), 1U);
+  EXPECT_FALSE(fs::exists(folder / "run/model"));
+
+  write_validation(2);
+  const auto resumed = distill(folder, with(alone, {"--resume"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  const auto lines = metrics_of(folder / "run");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_FALSE(lines[0].contains("validation_loss"));
+  EXPECT_TRUE(lines[1].contains("validation_loss"));
+  EXPECT_TRUE(fs::exists(folder / "run/model"));
+}
+
 // The moments are shares of the time that an undisturbed run takes; whatever they hit, the end is the same.
 TEST(Killing, AtTwentyRandomMomentsEndsInTheSameRun) {
   const Arguments longer{"--set", "interact.iterations=8",
@@ -142,7 +173,7 @@ TEST(Killing, BetweenTwoStepsLosesNothing) {
 TEST(Resuming, ClearsWhatAKilledWriteLeft) {
   const Folder folder;
   ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
-  const auto half = folder / "run/checkpoints/interact-2.tmp-1-0";
+  const auto half = folder / "run/checkpoints/interact-2.tmp-99999999-0";
   fs::create_directories(half);
   write_text(half / "tensors.safetensors", "half of it");
   write_text(
@@ -180,6 +211,63 @@ TEST(Only, StepByStepIsTheWholeRunAlsoWhereTheTowerLearns) {
   ASSERT_EQ(distill(steps, with({"--only", "interact", "--resume"}, learning)).status, 0);
   ASSERT_EQ(distill(steps, with({"--only", "finetune", "--resume"}, learning)).status, 0);
   expect_same_run(steps / "run", whole / "run");
+}
+
+TEST(Only, ExportGivesTheNewestCheckpointWhereModelIsOfAnEarlierStep) {
+  const Folder folder;
+  const auto run = folder / "run";
+  const auto exported = [&](const std::string& name) {
+    const auto result = vlsi_program({"export", "--run", run, "--out", folder / name});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return content_of(folder / name / "model.safetensors");
+  };
+  const auto inspected = [&] { return vlsi_program({"inspect", run}).out; };
+  const std::string finished = "finished: the result is in model/", older = "model/ is of an earlier step";
+  ASSERT_EQ(distill(folder, {"--only", "verbalize"}).status, 0);
+  ASSERT_EQ(distill(folder, {"--only", "interact", "--resume"}).status, 0);
+  fs::copy(run, folder / "interacted", fs::copy_options::recursive);
+  const auto interacted = content_of(run / "model/model.safetensors");
+  EXPECT_TRUE(exported("interaction") == interacted);
+  EXPECT_NE(inspected().find(finished), std::string::npos) << inspected();
+  ASSERT_EQ(distill(folder, {"--only", "finetune", "--resume"}).status, 0);
+  EXPECT_NE(inspected().find(finished), std::string::npos) << inspected();
+  const auto finetuned = content_of(run / "model/model.safetensors");
+  ASSERT_FALSE(finetuned == interacted);
+
+  // As if the fine-tuning had been killed behind its last checkpoint; also where summary.json has its steps alone.
+  for (const char* name : {"model", "summary.json"}) {
+    fs::remove_all(run / name);
+    fs::copy(folder / "interacted" / name, run / name, fs::copy_options::recursive);
+  }
+  EXPECT_TRUE(exported("stopped") == finetuned);
+  EXPECT_NE(inspected().find(older), std::string::npos) << inspected();
+  auto summary = read_json(run / "summary.json");
+  ASSERT_EQ(summary.at("student"), "interact-5");
+  summary.erase("student");
+  write_text(run / "summary.json", summary.dump());
+  EXPECT_TRUE(exported("stopped without the key") == finetuned);
+  fs::remove_all(run / "checkpoints");
+  EXPECT_TRUE(exported("without checkpoints") == interacted);
+}
+
+TEST(Only, AStepThatWasLeftOutIsRefusedOnceTheRunIsPastIt) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--only", "finetune"}).status, 0);
+  const auto before = content_of(folder / "run/metrics.jsonl");
+  expect_refusal(distill(folder, {"--only", "verbalize", "--resume"}),
+                 {"resuming the run in " + (folder / "run").string(), "--only asks for verbalize-student",
+                  "the run is past it: its newest checkpoint is finetune-4"});
+  const auto again = distill(folder, {"--only", "finetune", "--resume"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(content_of(folder / "run/metrics.jsonl"), before);
+}
+
+TEST(Only, AStepThatWasTakenMayBeAskedForAgain) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder).status, 0);
+  const auto result = distill(folder, {"--only", "verbalize", "--resume"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  expect_same_run(folder / "run", undisturbed_run());
 }
 
 TEST(Only, InteractWithoutVerbalizersSaysWhatIsMissing) {
@@ -248,6 +336,28 @@ TEST(Resuming, OnDataThatChangedNamesTheFile) {
   EXPECT_EQ(run({"--resume", "--data-may-differ"}).status, 0);
   write(8);
   EXPECT_EQ(run({"--resume"}).status, 0);
+}
+
+TEST(Resuming, OnShorterDataKeepsTheCheckpointsThatItWrites) {
+  const Folder folder;
+  const auto records = read_json(tiny("train.json"));
+  const auto data = folder / "train.json";
+  const auto run = [&](size_t num_records, const Arguments& more) {
+    write_text(data, Json(std::vector<Json>(records.begin(), records.begin() + num_records)).dump());
+    const Arguments settings{
+        "--set", concat("data.train=[{path: ", data.string(), ", images: ", tiny("").string(), "}]"),
+        "--set", "interact.intermediate_loss=none",
+        "--set", "interact.epochs=40"};
+    const auto result = distill(folder, with(settings, more));
+    EXPECT_EQ(result.status, 0) << result.err;
+  };
+  run(8, {"--only", "interact"});
+  run(1, {"--only", "finetune", "--resume", "--data-may-differ"});
+  for (const char* name : {"finetune-2", "finetune-4"})
+    EXPECT_TRUE(fs::exists(folder / "run/checkpoints" / name)) << name;
+  const auto before = metrics_of(folder / "run");
+  run(1, {"--only", "finetune", "--resume"});
+  EXPECT_EQ(metrics_of(folder / "run"), before) << "it went on from an older checkpoint";
 }
 
 TEST(Resuming, ElsewhereAndOtherwiseGivesTheSameRun) {

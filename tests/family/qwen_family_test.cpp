@@ -87,6 +87,49 @@ TEST_P(QwenProcessors, EncodeConversationsAsTheReferenceDoes) {
   }
 }
 
+class QwenConfigs : public testing::TestWithParam<std::string> {
+ protected:
+  /// A small model's config.json.
+  Json json_ = read_json(fs::path(VLSI_TEST_DATA) / GetParam() / "tied/config.json");
+  Json& vision_ = json_["vision_config"];
+
+  void read() const { parse_model_config(json_, "config.json"); }
+};
+
+TEST_P(QwenConfigs, RefuseATowersOtherRotation) {
+  for (const char* type : {"axial", "default"}) {
+    vision_["rope_parameters"] = {{"rope_theta", 10000.0}, {"rope_type", type}};
+    EXPECT_NO_THROW(read()) << type;
+  }
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {
+    const auto place = concat("config.json, vision_config, ", key);
+    vision_[key] = {{"rope_theta", 500000.0}, {"rope_type", "axial"}};
+    expect_error([&] { read(); }, {place + ": key 'rope_theta' is 500000", "expected 10000"});
+    vision_[key] = {{"rope_type", "yarn"}};
+    expect_error([&] { read(); }, {place + ": key 'rope_type' is \"yarn\"", "expected \"axial\" or \"default\""});
+    vision_.erase(key);
+  }
+  vision_["rope_theta"] = 500000.0;
+  expect_error([&] { read(); }, {"config.json, vision_config: key 'rope_theta' is 500000"});
+}
+
+TEST_P(QwenConfigs, RefuseMergedPatchesBeyondAnyModel) {
+  vision_[GetParam() == "qwen2_vl" ? "embed_dim" : "hidden_size"] = 1 << 24;
+  vision_["spatial_merge_size"] = 64;
+  vision_["window_size"] = 1 << 20;
+  expect_error([&] { read(); }, {"16777216 times the square of spatial_merge_size 64", "expected at most 16777216"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Family, QwenConfigs, testing::Values("qwen2_vl", "qwen2_5_vl", "qwen3_vl"),
+                         [](const auto& family) { return family.param; });
+
+TEST(QwenConfig, RefusesHeadsBeyondAnyModel) {
+  auto json = read_json(fs::path(VLSI_TEST_DATA) / "qwen3_vl/tied/config.json");
+  json["text_config"].update({{"num_attention_heads", 1 << 24}, {"head_dim", 1 << 24}});
+  expect_error([&] { parse_model_config(json, "config.json"); },
+               {"num_attention_heads 16777216 times head_dim 16777216", "expected at most 16777216"});
+}
+
 INSTANTIATE_TEST_SUITE_P(Family, QwenProcessors, testing::Values("qwen2_5_vl", "qwen3_vl"),
                          [](const auto& family) { return family.param; });
 

@@ -81,6 +81,26 @@ TEST(CheckParts, LooksWithoutChangingTheModel) {
   for (const auto& item : model->named_parameters()) EXPECT_FALSE(item.second.requires_grad()) << item.first;
 }
 
+TEST(CheckReached, RefusesAHeadAloneThatCannotLearn) {
+  const auto tied = load_vlm(fixtures::directory("tied"), at::kFloat);
+  const auto untied = load_vlm(fixtures::directory("untied"), at::kFloat);
+  const auto check = [](const Vlm& model, const std::vector<std::string>& parts, bool head_learns) {
+    return message_of([&] { check_reached(model, parts, head_learns, "run: key 'interact.train'"); });
+  };
+  for (const bool head_learns : {false, true}) {
+    const auto message = check(*tied, {"head"}, head_learns);
+    EXPECT_NE(message.find("run: key 'interact.train' is [head]"), std::string::npos) << message;
+    EXPECT_NE(message.find("the part embeddings"), std::string::npos) << message;
+    for (const auto* model : {tied.get(), untied.get()}) {
+      EXPECT_EQ(check(*model, {"head", "embeddings"}, head_learns), "no error");
+      EXPECT_EQ(check(*model, {"projector"}, head_learns), "no error");
+    }
+  }
+  const auto message = check(*untied, {"head"}, /*head_learns=*/false);
+  EXPECT_NE(message.find("losses take the head as it is"), std::string::npos) << message;
+  EXPECT_EQ(check(*untied, {"head"}, /*head_learns=*/true), "no error");
+}
+
 TEST(PartNames, AreThoseOfTheParameters) {
   const auto model = load_vlm(fixtures::directory("untied"), at::kFloat);
   model->add_lora(2, 2, {"q_proj"}, 1, "test");

@@ -4,7 +4,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "tests/support/in_ranks.h"
 
 namespace vlsi {
@@ -74,6 +77,62 @@ TEST(Failures, AreHeardBetweenExchanges) {
     }
   });
   EXPECT_EQ(errors, (Errors{"rank 1 stopped: no more pictures", "no more pictures"}));
+}
+
+/// What each of two ranks throws, of which the first does `action`.
+Errors thrown_by_two(const std::function<void()>& action) {
+  const uint16_t port = free_port();
+  Errors errors(2);
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < 2; ++rank) {
+    threads.emplace_back([&, rank] {
+      if (rank > 0) wait_for_first("127.0.0.1", port, [] { return true; });
+      const Launch launch{rank, 2, rank, "127.0.0.1", port, /*launcher_has_store=*/false, "0"};
+      try {
+        run_as_rank(launch, at::kCPU, [&](const Ranks& ranks) {
+          if (ranks.is_first()) action();
+          ranks.wait_for_all();
+          return 0;
+        });
+      } catch (const Error& error) {
+        errors[rank] = concat("Error: ", error.what());
+      } catch (const std::exception& error) {
+        errors[rank] = error.what();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  return errors;
+}
+
+TEST(RunAsRank, NamesTheRankInOneLineAndTellsWrongInputFromOtherErrors) {
+  EXPECT_EQ(thrown_by_two([] { fail("reading data.json: it is broken"); }),
+            (Errors{"Error: rank 0: reading data.json: it is broken",
+                    "rank 1: rank 0 stopped: reading data.json: it is broken"}));
+  EXPECT_EQ(
+      thrown_by_two([] {
+        throw std::filesystem::filesystem_error("opening", "data.json",
+                                                std::make_error_code(std::errc::permission_denied));
+      }),
+      (Errors{"Error: rank 0: data.json: Permission denied", "rank 1: rank 0 stopped: data.json: Permission denied"}));
+  EXPECT_EQ(thrown_by_two([] { TORCH_CHECK(false, "no such shape"); }),
+            (Errors{"rank 0: no such shape", "rank 1: rank 0 stopped: no such shape"}))
+      << "without the backtrace";
+}
+
+TEST(MeetingDeathTest, EndsWithAnInterrupt) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  // The wish cannot be taken back, so it is made in a process of its own.
+  const auto is_stopped = [](int64_t rank) {
+    request_interrupt();
+    try {
+      join_ranks({rank, 2, rank, "127.0.0.1", free_port(), /*launcher_has_store=*/false, "0"}, at::kCPU);
+    } catch (const RanksError& error) {
+      return std::string(error.what()).ends_with("stopped by an interrupt");
+    }
+    return false;
+  };
+  EXPECT_EXIT(::_exit(is_stopped(0) && is_stopped(1) ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
 TEST(OneRank, ExchangesWithItself) {

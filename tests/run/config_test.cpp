@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
+#include "family/family.h"
+#include "run/pair_processors.h"
+#include "run/steps.h"
 #include "tests/data/data_files.h"
 
 namespace vlsi {
@@ -148,6 +152,22 @@ TEST(Check, RefusesWhatIsMissing) {
   EXPECT_ERROR(check_with({"interact.data.train=[]"}), "key 'interact.data.train' is missing");
   EXPECT_ERROR(check_with({"finetune.data.train=[{weight: 2}]"}),
                "key 'finetune.data.train' has an entry without a path");
+}
+
+TEST(RunModels, ThatAreNamesOfTheHubAreErrorsWithTheCommandThatGetsThem) {
+  const auto config = load(kWhole, {"teacher.model=Nobody/Has-This-2B", "student.model=/nowhere/at/all"});
+  EXPECT_ERROR(load_model_config(config.teacher.model), "hf download Nobody/Has-This-2B");
+  EXPECT_EQ(message_of([&] { load_model_config(config.student.model); }), "there is no model /nowhere/at/all");
+}
+
+TEST(RunModels, OfAStepThatRunsTheTeacherWantItNamed) {
+  const auto config = load(kWhole, {"teacher.model=", "teacher.cache=/nowhere/cache"});
+  EXPECT_NO_THROW(check(config, "run.yaml")) << "the cache may still be made";
+  const auto planned = planned_steps(config, steps_by_choice());
+  EXPECT_TRUE(std::any_of(planned.begin(), planned.end(), [&](StepKind step) { return runs_teacher(config, step); }));
+  EXPECT_ERROR(load_processors(config, /*with_teacher=*/true),
+               "runs/a: key 'teacher.model' is missing, and a step runs the teacher; there is no whole cache in "
+               "/nowhere/cache");
 }
 
 TEST(Check, RefusesLayersThatDoNotAscend) {

@@ -13,6 +13,7 @@
 #include "generate/engine.h"
 #include "run/step_data.h"
 #include "tests/seams/toy_run.h"
+#include "tests/support/errors.h"
 
 namespace vlsi {
 namespace {
@@ -186,7 +187,7 @@ TEST(OnPolicyAnswers, ServeForAPeriodAndAreDrawnAnewInTheNext) {
   const auto batches = student.batches(1);
   const auto draw = [&](OnPolicyAnswers& by, int64_t iteration) {
     const auto rewritten = by.rewrite(iteration, batches);
-    if (!rewritten->news.is_null()) by.remember(rewritten->news);
+    if (!rewritten->news.is_null()) by.remember(rewritten->news, "the other rank");
     return labels_of(rewritten->batches);
   };
   const auto first = draw(answers, 1);
@@ -197,7 +198,7 @@ TEST(OnPolicyAnswers, ServeForAPeriodAndAreDrawnAnewInTheNext) {
   }
   EXPECT_EQ(draw(answers, 2), first);
   auto resumed = student.answers();
-  resumed.remember(answers.memory());
+  resumed.remember(answers.memory(), "the checkpoint");
   EXPECT_EQ(draw(resumed, 3), first);
   auto forgetful = student.answers();
   EXPECT_NE(draw(forgetful, 3), first);
@@ -207,6 +208,32 @@ TEST(OnPolicyAnswers, ServeForAPeriodAndAreDrawnAnewInTheNext) {
   auto anew = always.answers();
   EXPECT_TRUE(anew.rewrite(1, batches)->news.is_null());
   EXPECT_TRUE(anew.memory().is_null());
+}
+
+TEST(OnPolicyAnswers, AreRememberedOnlyWhereTheStudentCanHaveDrawnThem) {
+  const Student student({"interact.on_policy.every=3"});  // 5 tokens at most, of 320
+  const auto remember = [&](const std::string& memory) {
+    return message_of([&] { student.answers().remember(parse_json(memory, "memory"), "interact-2: its memory"); });
+  };
+  EXPECT_EQ(remember(R"({"period": 1, "answers": [[18446744073709551615, [0, 1, 2, 3, 4, 319]], [7, [5]]]})"),
+            "no error");
+  const auto expect_refused = [&](const std::string& memory, const std::string& part) {
+    const auto message = remember(memory);
+    EXPECT_TRUE(message.starts_with("interact-2: its memory: ")) << memory << ": " << message;
+    EXPECT_NE(message.find(part), std::string::npos) << memory << ": " << message;
+  };
+  expect_refused("[]", "an array, expected an object");
+  expect_refused(R"({"answers": []})", "key 'period' is missing");
+  expect_refused(R"({"period": 0, "answers": []})", "key 'period' is 0, expected");
+  expect_refused(R"({"period": 1})", "key 'answers' is missing");
+  expect_refused(R"({"period": 1, "answers": {}})", "key 'answers' is an object");
+  for (const char* entry : {"3", "[]", "[1]", "[1, 2]", "[-1, [2]]", R"(["1", [2]])", "[1, [2], 3]"})
+    expect_refused(R"({"period": 1, "answers": [[7, [5]], )" + std::string(entry) + "]}", "entry 2: expected [");
+  expect_refused(R"({"period": 1, "answers": [[7, []]]})", "has 0 tokens, expected at least 1");
+  expect_refused(R"({"period": 1, "answers": [[7, [1, 1, 1, 1, 1, 1, 1]]]})", "has 7 tokens, expected");
+  for (const char* id : {"320", "-1", "1.5", "1e300", "18446744073709551615"})
+    expect_refused(R"({"period": 1, "answers": [[7, [1, )" + std::string(id) + "]]]}", ", expected 0 to 319");
+  expect_refused(R"({"period": 1, "answers": [[7, ["1"]]]})", "a token is a string");
 }
 
 TEST(OnPolicyAnswers, AreDrawnInACacheThatHoldsThemToTheirEnds) {

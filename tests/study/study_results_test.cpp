@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "study/stage_record.h"
 #include "study/study_tables.h"
+#include "tests/study/study_files.h"
 #include "tests/support/files.h"
 
 namespace vlsi::study_results_test {
@@ -44,6 +46,34 @@ VariantResult make_result(const Folder& folder, const std::string& variant, uint
   write_text(score.folder / "predictions.jsonl", lines);
   result.evaluations["questions"] = score;
   return result;
+}
+
+/// Ends every stage of the study, the evaluations with a score.
+StudyStages end_all(const study_test::StudyFolder& folder) {
+  auto all = folder.expand();
+  for (const auto& stage : all.stages) {
+    write_text(stage.folder / "results.json", R"({"score": 50})");
+    write_stage_record(stage, {0, 2, 1 << 20});
+  }
+  return all;
+}
+
+TEST(StudyResults, AreOfStagesThatAreDoneWithAllTheirInputs) {
+  const study_test::StudyFolder folder;
+  const auto all = end_all(folder);
+  const auto names = [&] {
+    std::vector<std::string> found;
+    for (const auto& result : collect_results(folder.load(), all)) found.push_back(concat(result.variant, result.seed));
+    return found;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"teacher1", "vlsi1", "last1", "vlsi2", "last2"}));
+  const auto& words = study_test::find_stage(all, "words", 2);
+  const std::vector<std::string> without_the_second{"teacher1", "vlsi1", "last1"};
+  std::filesystem::remove_all(words.folder);
+  EXPECT_EQ(names(), without_the_second) << "an input is not there";
+  std::filesystem::create_directories(words.folder);
+  write_stage_record(words, {1, 2, 1});
+  EXPECT_EQ(names(), without_the_second) << "an input was stopped";
 }
 
 TEST(StudyResults, ReadBackFromTheirFile) {

@@ -60,7 +60,7 @@ TEST(CacheWriter, EndsShardsBetweenBatchesAndGoesOnBehindThem) {
     EXPECT_EQ(writer.num_finished_samples(), 3);
   }  // the second shard is lost
   EXPECT_FALSE(read_description(stopped.path()).complete);
-  write_text(stopped / "shard-00001.safetensors.tmp-1-1", "half a shard");
+  write_text(stopped / "shard-00001.safetensors.tmp-99999999-1", "half a shard");
   write_cache(stopped.path(), 1);
   for (const char* file : {"cache.json", "shard-00000.safetensors", "shard-00001.safetensors"}) {
     EXPECT_TRUE(content_of(whole / file) == content_of(stopped / file)) << file;

@@ -30,7 +30,7 @@ class OneByOne : public Rewriting {
     rewritten.means["made"] = {at::scalar_tensor(count * count), count};
     return rewritten;
   }
-  void remember(const Json& news) override {
+  void remember(const Json& news, const std::string&) override {
     for (const auto& item : news) known.push_back(item.get<std::string>());
   }
   OrderedJson memory() const override { return known; }

@@ -74,6 +74,43 @@ TEST(RunDirectory, ReplacesACheckpointOfTheSameName) {
   EXPECT_TRUE(at::equal(run.checkpoint()->tensors->tensor("parameter.w"), at::full({2, 3}, 5.0)));
 }
 
+TEST(RunDirectory, TakesTheCheckpointThatWasWrittenLastForTheNewest) {
+  const Folder folder;
+  for (const int64_t keep : {2, 1}) {
+    SCOPED_TRACE(keep);
+    const auto path = folder / concat("run-", keep);
+    {
+      RunDirectory run(path, kConfig, false);
+      run.write_checkpoint(state_at("verbalize", 8, 8), some_tensors(1), keep);
+      run.write_checkpoint(state_at("interact", 4, 12), some_tensors(2), keep);
+      // Of a step before which there are fewer iterations than there were.
+      run.write_checkpoint(state_at("interact", 5, 8), some_tensors(3), keep);
+      run.write_checkpoint(state_at("interact", 6, 9), some_tensors(4), keep);
+    }
+    EXPECT_EQ(checkpoints_in(path), keep == 1 ? std::vector<std::string>{"interact-6"}
+                                              : std::vector<std::string>({"interact-5", "interact-6"}));
+    RunDirectory run(path, kConfig, true);
+    EXPECT_EQ(run.checkpoint()->path, path / "checkpoints/interact-6");
+    EXPECT_EQ(run.checkpoint()->state.sequence, 14);
+    run.write_checkpoint(state_at("interact", 6, 9), some_tensors(5), keep);
+    const auto again = newest_checkpoint(path);
+    EXPECT_EQ(again->state.iteration, 6) << "one of the same name is replaced";
+    EXPECT_TRUE(at::equal(again->tensors->tensor("parameter.w"), at::full({2, 3}, 5.0)));
+  }
+}
+
+TEST(RunDirectory, KnowsWhichStepsHaveMetrics) {
+  const Folder folder;
+  RunDirectory run(folder / "run", kConfig, false);
+  EXPECT_FALSE(run.has_metrics_of("interact"));
+  run.append_metrics({{"step", "verbalize-student"}, {"iteration", 1}, {"text", R"({"step":"finetune")"}});
+  run.append_metrics({{"step", "interact"}, {"iteration", 1}});
+  EXPECT_TRUE(run.has_metrics_of("interact"));
+  EXPECT_TRUE(run.has_metrics_of("verbalize-student"));
+  EXPECT_FALSE(run.has_metrics_of("verbalize"));
+  EXPECT_FALSE(run.has_metrics_of("finetune"));
+}
+
 TEST(RunDirectory, IsRefusedToANewRunOnceTrainingBegan) {
   const Folder folder;
   { RunDirectory(folder / "run", kConfig, false).append_metrics({{"iteration", 1}}); }
@@ -132,11 +169,11 @@ TEST(RunDirectory, IsForOneRunAtATime) {
 TEST(RunDirectory, ClearsWhatAKilledProcessLeft) {
   const Folder folder;
   { RunDirectory(folder / "run", kConfig, false).write_checkpoint(state_at("interact", 1, 1), some_tensors(1), 2); }
-  fs::copy(folder / "run/checkpoints/interact-1", folder / "run/checkpoints/interact-2.tmp-77-0");
-  write_text(folder / "run/model.tmp-77-1/config.json", "{");
+  fs::copy(folder / "run/checkpoints/interact-1", folder / "run/checkpoints/interact-2.tmp-99999999-0");
+  write_text(folder / "run/model.tmp-99999999-1/config.json", "{");
   const RunDirectory run(folder / "run", kConfig, true);
   EXPECT_EQ(checkpoints_in(folder / "run"), std::vector<std::string>{"interact-1"});
-  EXPECT_FALSE(fs::exists(folder / "run/model.tmp-77-1"));
+  EXPECT_FALSE(fs::exists(folder / "run/model.tmp-99999999-1"));
 }
 
 TEST(RunDirectory, RefusesADamagedState) {

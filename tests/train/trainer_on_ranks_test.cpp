@@ -48,6 +48,36 @@ TEST(TrainerOnRanks, GivesWhatOneRankWithAsManyMicroBatchesGives) {
   expect_near(metrics_of(folder / "two"), metrics_of(folder / "alone"));
 }
 
+/// Takes the gradient from the last micro-batch of each four, from the last two of iteration 3, and from all of
+/// iteration 5. `number_of(i)` is that of the task's micro-batch i, from 0, among those of all ranks.
+void detach_some(Task& task, const std::function<int64_t(int64_t)>& number_of) {
+  task.step.loss = [&task, number_of, loss = task.step.loss](const Batch& batch) {
+    auto output = loss(batch);
+    const int64_t number = number_of(std::ssize(task.losses) - 1), iteration = number / 4 + 1, place = number % 4;
+    if (place == 3 || (iteration == 3 && place == 2) || iteration == 5) output.loss = output.loss.detach();
+    return output;
+  };
+}
+
+TEST(TrainerOnRanks, TakeALossWithoutGradientForOneThatTeachesNothing) {
+  const Folder folder;
+  Task alone;
+  alone.step.optimizer.accumulate = 4;
+  detach_some(alone, [](int64_t i) { return i; });
+  train_in(folder / "alone", alone);
+  EXPECT_EQ(in_ranks(2,
+                     [&](const Ranks& ranks) {
+                       Task task;
+                       detach_some(task, [&](int64_t i) { return i / 2 * 4 + 2 * ranks.rank() + i % 2; });
+                       train_in(folder / "two", task, 100, ranks);
+                       EXPECT_TRUE(at::allclose(task.w, alone.w, 1e-6));
+                     }),
+            kTwoGoodEnds);
+  const auto metrics = metrics_of(folder / "two");
+  expect_near(metrics, metrics_of(folder / "alone"));
+  for (size_t i = 0; i < metrics.size(); ++i) EXPECT_EQ(metrics[i].at("gradient_norm").get<double>() == 0, i == 4) << i;
+}
+
 TEST(TrainerOnRanks, DividesByTheWeightsOfAllRanks) {
   const Folder folder;
   const auto data = folder.write("data.json", R"([

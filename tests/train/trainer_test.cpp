@@ -53,6 +53,32 @@ TEST(Trainer, DividesByTheSumOfTheWeights) {
   }
 }
 
+TEST(Trainer, TakesALossWithoutGradientForOneThatTeachesNothing) {
+  const Folder folder;
+  Task task;
+  std::vector<at::Tensor> w_before;  // each micro-batch
+  const auto loss = task.step.loss;
+  task.step.loss = [&](const Batch& batch) {
+    w_before.push_back(task.w.detach().clone());
+    auto output = loss(batch);
+    const size_t number = task.losses.size();
+    // The second half of iteration 2, and the whole of iteration 3.
+    if (number >= 4 && number <= 6) output.loss = output.loss.detach();
+    return output;
+  };
+  ASSERT_EQ(train_in(folder / "run", task), Outcome::kFinished);
+  const auto metrics = metrics_of(folder / "run");
+  ASSERT_EQ(metrics.size(), 6);
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    const int64_t positions = task.sizes[2 * i] + task.sizes[2 * i + 1];
+    EXPECT_DOUBLE_EQ(metrics[i]["loss"].get<double>(),
+                     (task.losses[2 * i] + task.losses[2 * i + 1]) / static_cast<double>(positions));
+    EXPECT_EQ(metrics[i]["gradient_norm"].get<double>() > 0, i != 2) << i;
+    if (i + 1 == metrics.size()) break;
+    EXPECT_EQ(at::equal(w_before[2 * i + 2], w_before[2 * i]), i == 2) << i;
+  }
+}
+
 TEST(Trainer, GoesOnOnTheDataThatItBeganWith) {
   const Folder folder;
   const FileFingerprint then{"train.json", 9, "00"}, now{"train.json", 9, "01"};

@@ -159,6 +159,19 @@ TEST(QwenImageConfig, ReadsEveryLayout) {
   EXPECT_EQ(nested.merge_size, 4);
 }
 
+TEST(QwenImageConfig, TakesProcessorConfigFirstWhereItHasThePictures) {
+  const std::string own = R"({"merge_size": 3})";
+  const auto merge_size = [&](const std::string& shared) {
+    const Folder folder(Files{{"preprocessor_config.json", own}, {"processor_config.json", shared}});
+    return QwenImageConfig::load(folder.path()).merge_size;
+  };
+  EXPECT_EQ(merge_size(R"({"image_processor": {"merge_size": 4}})"), 4);
+  EXPECT_EQ(merge_size(R"({"processor_class": "Qwen2VLProcessor"})"), 3);
+  const Folder folder(Files{{"processor_config.json", "{}"}});
+  expect_error([&] { QwenImageConfig::load(folder.path()); },
+               {"processor_config.json: key 'image_processor' is missing, and there is no preprocessor_config.json"});
+}
+
 TEST(QwenImageConfig, TakesTheFamilysDefaultsForWhatIsNotStated) {
   const auto config = load_config("{}");
   EXPECT_EQ(config.min_pixels, 3136);
