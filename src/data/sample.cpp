@@ -62,7 +62,7 @@ void check_length(const Sample& sample, int64_t sample_tokens, int64_t batch_tok
 void check_prompt_length(const Sample& prompt, int64_t most_tokens) {
   if (std::ssize(prompt.tokens) <= most_tokens) return;
   fail("prompt has ", tokens_of(prompt), ", more than the ", most_tokens,
-       " that the model's context and the cache have for it");
+       " that the model's context and the cache (--cache-memory) have for it");
 }
 
 }  // namespace vlsi

@@ -31,7 +31,8 @@ struct Verdict {
   Tags tags = {};
   std::string said = {};  // what the answer was taken for, where sums need it: a letter, or yes and no
   bool parsed = true;     // false where the rule found no answer in it
-  bool scored = true;     // false where only a judge could tell
+  bool scored = true;     // false where only a judge could tell, or no right answer is known
+  bool known = true;      // whether one is
   bool judged = false;    // whether one was asked
 };
 

@@ -46,7 +46,6 @@ OrderedJson all_asked(const Records& questions, const AskOptions& options) {
   asked["questions"] = fingerprint_of_questions(questions, options.asking.on_error == OnError::kSkip);
   asked["batch_tokens"] = options.asking.batch_tokens;
   asked["max_sequences"] = options.asking.max_sequences;
-  asked["cache_memory"] = options.asking.cache_bytes;
   asked["group"] = kGroupRecords;
   asked["decoding"] = decoding_json(options.asking.decoding);
   const auto& draft = options.asking.draft;

@@ -136,7 +136,9 @@ Summary make_summary(const SummaryHead& head, const std::vector<Figure>& figures
   const auto title = concat(head.benchmark, " (", head.profile, was_asked ? ", judge " + head.judge : "", ")");
   std::string text;
   if (figures.empty()) {
-    const char* why = was_asked ? "the judge gave no score" : "only a judge can tell";
+    const char* why = head.num_unknown == total ? "no answer is known"
+                      : was_asked               ? "the judge gave no score"
+                                                : "only a judge can tell";
     text = concat(title, "  not scored: ", why, ", ", total, total == 1 ? " answer\n" : " answers\n");
     return {text, json};
   }
@@ -154,7 +156,10 @@ Summary make_summary(const SummaryHead& head, const std::vector<Figure>& figures
   text = number_line(concat(title, " ", figures[0].name), figures[0]);
   if (head.num_unparsed > 0) text += concat(", ", head.num_unparsed, " unparsed");
   if (head.num_unparsed > 0 && head.may_ask_judge && !was_asked) text += " without a judge";
-  if (head.num_not_scored > 0) text += concat(", ", head.num_not_scored, was_asked ? " not judged" : " not scored");
+  if (head.num_unknown > 0) text += concat(", ", head.num_unknown, " without a known answer");
+  if (const int64_t others = head.num_not_scored - head.num_unknown; others > 0) {
+    text += concat(", ", others, was_asked ? " not judged" : " not scored");
+  }
   text += "\n";
   for (size_t i = 1; i < figures.size(); ++i) text += "  " + number_line(figures[i].name, figures[i]) + "\n";
   return {text, json};

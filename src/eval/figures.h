@@ -50,6 +50,7 @@ Figure share_of_groups(const std::string& name, const std::vector<std::pair<std:
 struct SummaryHead {
   std::string benchmark, profile;
   int64_t num_unparsed = 0, num_not_scored = 0;
+  int64_t num_unknown = 0;        // of those that are not scored: whose right answer is not known
   bool may_ask_judge = false;     // whether the profile asks one
   std::string judge = {};         // its model; empty where there was none
   std::string judge_prompt = {};  // the fingerprint of what it was asked

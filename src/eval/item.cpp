@@ -41,6 +41,12 @@ bool is_hidden(const std::vector<Text>& golds) {
                      [](const Text& gold) { return gold.empty() || gold == U"?" || gold == U"hidden"; });
 }
 
+bool names_no_option(const Item& item) {
+  const auto is_option = [&](const Text& gold) { return find_option(item.options, gold) != nullptr; };
+  return item.gold_is_option && !item.options.empty() && !item.golds.empty() &&
+         std::none_of(item.golds.begin(), item.golds.end(), is_option);
+}
+
 class ItemBenchmark : public Benchmark, private Records {
  public:
   ItemBenchmark(const BenchmarkSource& source, const BenchmarkRules& rules)
@@ -52,6 +58,7 @@ class ItemBenchmark : public Benchmark, private Records {
     const bool is_folder = std::filesystem::is_directory(source.data);
     images_ = !source.images.empty() ? source.images : is_folder ? source.data : source.data.parent_path();
     ids_.resize(static_cast<size_t>(rows_.size()));
+    std::vector<char> has_other_gold(ids_.size());
     parallel_for(0, rows_.size(), kRowsAtOnce, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         auto one = item(i);
@@ -59,9 +66,11 @@ class ItemBenchmark : public Benchmark, private Records {
           fail(rows_.place(i), ": has no columns A, B, … with the options, which profile ", profile_.name,
                " matches answers with: take VLMEvalKit's table, or another --profile");
         }
+        has_other_gold[static_cast<size_t>(i)] = names_no_option(one);
         ids_[static_cast<size_t>(i)] = std::move(one.id);
       }
     });
+    tell_of_other_golds(has_other_gold);
     std::unordered_set<std::string_view> seen;
     seen.reserve(ids_.size());
     for (int64_t i = 0; i < rows_.size(); ++i) {
@@ -95,6 +104,7 @@ class ItemBenchmark : public Benchmark, private Records {
     verdict.said = std::move(mark.said);
     verdict.parsed = mark.parsed;
     verdict.scored = mark.scored;
+    verdict.known = !one.golds.empty();
     return verdict;
   }
 
@@ -110,6 +120,7 @@ class ItemBenchmark : public Benchmark, private Records {
     for (const auto& verdict : verdicts) {
       head.num_unparsed += !verdict.parsed;
       head.num_not_scored += !verdict.scored;
+      head.num_unknown += !verdict.known;
       head.num_judged += verdict.judged;
     }
     head.may_ask_judge = rules_.judge != nullptr;
@@ -141,6 +152,19 @@ class ItemBenchmark : public Benchmark, private Records {
       }
     }
     fail("benchmark ", rules.name, " has no profile '", profile.name, "'; it has ", known);
+  }
+
+  /// Some tables have a few rows whose answer is none of the options: no answer is right. Error where all have.
+  void tell_of_other_golds(const std::vector<char>& has_other_gold) const {
+    const auto count = std::count(has_other_gold.begin(), has_other_gold.end(), 1);
+    if (count == 0) return;
+    const auto first = std::find(has_other_gold.begin(), has_other_gold.end(), 1) - has_other_gold.begin();
+    const auto what =
+        concat(rows_.place(first), ": the answer is ", to_utf8(item(first).golds[0]), ", and there is no such option");
+    if (count == rows_.size()) fail(what);
+    log_warning(concat(count, " of ", rows_.size(),
+                       " questions have an answer that is none of their options, and count ",
+                       "as wrong; the first: ", what));
   }
 
   /// The judge, if it is to be asked, and with what; the other prompt for questions with Chinese characters.

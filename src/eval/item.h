@@ -40,8 +40,9 @@ struct RowReader {
 struct Item {
   std::string id, question, hint;
   Options options;
-  std::vector<Text> golds;  // the right answers; of multiple choice the letter; empty where they are not known
-  std::string unit;         // as Verdict has it
+  std::vector<Text> golds;      // the right answers; of multiple choice the letter; empty where they are not known
+  bool gold_is_option = false;  // whether a gold is a letter of the options
+  std::string unit;             // as Verdict has it
   Tags tags;
   Json row;
 

@@ -175,7 +175,7 @@ TEST(Data, AQuestionAboveTheModelsContextIsNamed) {
   expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", folder / "data.json", "--out",
                                folder / "out.json"}),
                  {"data.json, record 1", "prompt has ", " tokens, more than the ",
-                  "that the model's context and the cache have for it"});
+                  "that the model's context and the cache (--cache-memory) have for it"});
 }
 
 TEST(Data, AQuestionWithoutItsAnswerCannotBeEvaluated) {

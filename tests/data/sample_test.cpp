@@ -69,8 +69,9 @@ TEST(CheckLength, NamesTheLimitThatIsPassed) {
 
 TEST(CheckPromptLength, NamesTheModelsContext) {
   EXPECT_NO_THROW(check_prompt_length(sample(), 3));
-  expect_error([] { check_prompt_length(sample(), 2); },
-               {"prompt has 3 tokens, more than the 2 that the model's context and the cache have for it"});
+  expect_error(
+      [] { check_prompt_length(sample(), 2); },
+      {"prompt has 3 tokens, more than the 2 that the model's context and the cache (--cache-memory) have for it"});
 }
 
 }  // namespace

@@ -36,16 +36,6 @@ std::vector<Text> gold_letter(const RowReader& row, RowReader::Keys keys) {
   return {Text(answer)};
 }
 
-void expect_gold_among_options(const RowReader& row, const Item& item) {
-  if (item.options.empty()) return;
-  for (const auto& gold : item.golds) {
-    const bool is_letter = gold.size() == 1 && gold[0] >= U'A' && gold[0] <= U'Z';
-    if ((is_letter || parse_int(gold)) && find_option(item.options, gold) == nullptr) {
-      fail(row.place(), ": the answer is ", to_utf8(gold), ", and there is no such option");
-    }
-  }
-}
-
 std::vector<Text> unopened_golds(const Item& item, RowReader::Keys keys) {
   for (const char* key : keys) {
     const auto raw = item.row.find(key);
@@ -63,8 +53,8 @@ Item read_choice(const RowReader& row, RowReader::Keys ids) {
   item.hint = row.text_or({"hint"}, "");
   item.options = row.options({"options", "choices", "candidates"});
   item.golds = gold_letter(row, {"answer"});
+  item.gold_is_option = true;
   item.tags = usual_tags(row);
-  expect_gold_among_options(row, item);
   return item;
 }
 

@@ -20,9 +20,6 @@ std::string id_of(const RowReader& row, RowReader::Keys ids);
 /// nothing for none.
 std::vector<Text> gold_letter(const RowReader& row, RowReader::Keys keys);
 
-/// Error where an item has options, and its gold, a letter or a number, is none of them.
-void expect_gold_among_options(const RowReader& row, const Item& item);
-
 /// The golds; of a row that has one text under a key that text alone, also where it looks like a list.
 std::vector<Text> unopened_golds(const Item& item, RowReader::Keys keys);
 

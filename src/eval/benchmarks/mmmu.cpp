@@ -51,6 +51,7 @@ Item read(const RowReader& row) {
     for (const auto& gold : row.texts({"answer"})) item.golds.push_back(to_text(gold));
   } else {
     item.golds = gold_letter(row, {"answer"});
+    item.gold_is_option = true;
   }
   item.tags = usual_tags(row);
   const auto subject = row.text_or({"subject"}, subject_of(row.text_or({"id"}, "")));

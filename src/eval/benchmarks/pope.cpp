@@ -9,7 +9,8 @@
 namespace vlsi::pope {
 namespace {
 
-/// The authors' three, and what a file is that says nothing about them.
+constexpr const char* kNamedSplits[] = {"random", "popular", "adversarial"};
+/// And what a file is that names none of them.
 constexpr const char* kSplits[] = {"random", "popular", "adversarial", "all"};
 
 /// The tables of VLMEvalKit (category may name several splits, between commas), lmms-eval's set, and the authors' three
@@ -21,7 +22,7 @@ Item read(const RowReader& row) {
   std::string splits = row.text_or({"category"}, "");
   if (splits.empty()) {
     const auto file = row.rows.file(row.number);
-    for (const char* split : kSplits) {
+    for (const char* split : kNamedSplits) {
       if (file.find(split) != file.npos) splits = split;
     }
     if (splits.empty()) splits = "all";

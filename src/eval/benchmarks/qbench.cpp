@@ -42,7 +42,6 @@ Item read(const RowReader& row) {
     }
     if (item.golds.empty()) fail(row.place(), ": key 'correct_ans' is none of the candidates");
   }
-  expect_gold_among_options(row, item);
   if (row.find({"question_concern", "question_type"}) != nullptr) {
     add_tag(row, {"question_concern"}, "concern", kConcerns, item.tags);
     add_tag(row, {"question_type"}, "type", kTypes, item.tags);

@@ -18,7 +18,6 @@ Item read(const RowReader& row) {
       texts.push_back(to_text(row.text({large.c_str(), small.c_str()})));
     }
     item.options = make_options(texts);
-    expect_gold_among_options(row, item);
   }
   if (row.find({"question_image_type"}) != nullptr) {
     std::erase_if(item.tags, [](const auto& tag) { return tag.first == "category"; });

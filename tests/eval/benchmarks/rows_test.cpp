@@ -121,6 +121,12 @@ TEST(BenchmarkRows, RefuseOtherFiles) {
       "has 40 options, expected at most 26");
 }
 
+TEST(BenchmarkRows, MayHaveAFewAnswersThatAreNoOption) {
+  const Folder folder;
+  const auto data = folder.write("rw.tsv", table("index|question|A|B|answer\n0|Q|x|y|A\n1|Q|x|y|C\n"));
+  EXPECT_EQ(score("realworldqa", "vlmevalkit", data, {"A", "A"}).json["score"], 50.0);
+}
+
 TEST(Predictions, AreReadInTheFormsOfTheirPrograms) {
   const Folder folder;
   const auto benchmark =
