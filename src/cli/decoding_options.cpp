@@ -70,7 +70,7 @@ void add_decoding_options(CLI::App& command, DecodingOptions& options, bool own_
       ->check(whole_number_from(0));
   command.add_option("--top-p", options.top_p, "draw among the likeliest tokens that make up this probability");
   command.add_option("--min-p", options.min_p, "draw among tokens at least so likely, relative to the likeliest");
-  command.add_option("--seed", options.seed, "of the draws")->capture_default_str();
+  command.add_option("--seed", options.seed, "of the draws")->capture_default_str()->check(whole_number_from(0));
   command.add_option("--repetition-penalty", options.repetition_penalty,
                      "divides (above 0) or multiplies (below 0) the logits of tokens of the prompt and answer");
   command.add_option("--presence-penalty", options.presence_penalty, "taken off the logits of the answer's tokens");

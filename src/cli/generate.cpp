@@ -24,10 +24,7 @@ int run(const GenerateOptions& options) {
   const auto prompt = speaker.processor->encode_prompt(options.prompt.conversation());
   const auto decoding = options.decoding.over(speaker);
   EngineConfig config;
-  const int64_t context = speaker.model->config().text.max_position_embeddings,
-                wanted = std::ssize(prompt.tokens) + decoding.max_new_tokens;
-  config.cache_bytes =
-      std::max(config.cache_bytes, decoding.num_beams * cache_bytes_of(*speaker.model, std::min(wanted, context) + 1));
+  config.cache_bytes = cache_bytes_of_one(*speaker.model, std::ssize(prompt.tokens), decoding);
   config.max_sequences = std::max(config.max_sequences, decoding.num_beams);
   config.draft = options.decoding.draft.of(speaker, decoding);
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), config);
@@ -52,7 +49,8 @@ Action add_generate(CLI::App& command) {
   auto options = std::make_shared<GenerateOptions>();
   add_model_options(command, options->model);
   add_prompt_options(command, options->prompt);
-  add_decoding_options(command, options->decoding, /*own_is_greedy=*/false, "generation_config.json's, else 128");
+  add_decoding_options(command, options->decoding, /*own_is_greedy=*/false,
+                       "generation_config.json's, without it or with --greedy 128");
   add_verbalizer_options(command, options->decoding.draft);
   command.add_flag("--json", options->json, "print {text, tokens, finish_reason}");
   return [options] { return run(*options); };

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "model/kv_cache.h"
+#include "base/error.h"
+#include "base/size_text.h"
+#include "generate/engine.h"
 
 namespace vlsi {
 namespace {
@@ -16,8 +18,20 @@ int64_t cache_room(const Vlm& model, int64_t cache_bytes) {
   return std::max(kLeastBlocks, cache_bytes / bytes_a_block(model)) * KvCache::kBlockTokens;
 }
 
-int64_t cache_bytes_of(const Vlm& model, int64_t num_tokens) {
-  return (num_tokens + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens * bytes_a_block(model);
+KvCache make_cache(const Vlm& model, int64_t cache_bytes) {
+  const int64_t num_blocks = cache_room(model, cache_bytes) / KvCache::kBlockTokens;
+  try {
+    return {model.config().text, num_blocks, at::TensorOptions(model.device()).dtype(model.dtype())};
+  } catch (const c10::Error&) {
+    fail("answering: there is no memory for a cache of ", size_text(cache_bytes), "; give less by --cache-memory");
+  }
+}
+
+int64_t cache_bytes_of_one(const Vlm& model, int64_t num_prompt_tokens, const Decoding& decoding) {
+  const int64_t context = model.config().text.max_position_embeddings;
+  const int64_t longest = std::min(context, num_prompt_tokens + std::min(decoding.max_new_tokens, context));
+  const int64_t num_blocks = longest / KvCache::kBlockTokens + 1;
+  return std::max(EngineConfig().cache_bytes, decoding.num_beams * num_blocks * bytes_a_block(model));
 }
 
 }  // namespace vlsi

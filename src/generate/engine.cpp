@@ -41,8 +41,7 @@ class Engine::State {
         tokenizer_(tokenizer),
         pictures_(pictures),
         config_(config),
-        cache_(model.config().text, cache_room(model, config.cache_bytes) / KvCache::kBlockTokens,
-               at::TensorOptions(model.device()).dtype(model.dtype())),
+        cache_(make_cache(model, config.cache_bytes)),
         blocks_(cache_.num_blocks()) {}
 
   void submit(Request request);

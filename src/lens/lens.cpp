@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/quoted.h"
+#include "generate/cache_room.h"
 #include "generate/engine.h"
 #include "model/fused.h"
 #include "teacher/teacher.h"
@@ -109,7 +110,8 @@ LensReading read_lens(const Speaker& speaker, const LensConfig& config, const Sa
   } else {
     auto decoding = speaker.greedy;
     decoding.max_new_tokens = config.max_new_tokens;
-    Engine engine(model, speaker.processor->tokenizer(), speaker.pictures.get());
+    Engine engine(model, speaker.processor->tokenizer(), speaker.pictures.get(),
+                  {.cache_bytes = cache_bytes_of_one(model, std::ssize(prompt.tokens), decoding)});
     const auto own = generate(engine, prompt, decoding);
     reading.answer = own.tokens;
     reading.stopped = own.finish == Finish::kStop;

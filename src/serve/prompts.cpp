@@ -45,21 +45,31 @@ Conversation from_turn(const Conversation& conversation, size_t begin) {
   return rest;
 }
 
+size_t num_pictures_from(const std::vector<Turn>& turns, size_t begin) {
+  size_t count = 0;
+  for (size_t i = begin; i < turns.size(); ++i) {
+    for (const auto& content : turns[i].contents) count += content.kind == Content::Kind::kImage;
+  }
+  return count;
+}
+
 /// The conversation without as few of its oldest turns as leave at most `room` tokens; its end where none do.
 Conversation in_room(const Conversation& conversation, const Processor& processor, int64_t room,
                      const std::function<void()>& check) {
   const auto beginnings = later_beginnings(conversation.turns);
-  Conversation best = conversation;
-  // Fewer turns have fewer tokens, so that half of the places are ruled out at a time.
-  for (size_t first = 0, end = beginnings.size(); first < end;) {
+  if (beginnings.empty()) return conversation;
+  const auto is_too_long = [&](size_t begin) {
     check();
-    const size_t middle = first + (end - first) / 2;
-    auto shorter = from_turn(conversation, beginnings[middle]);
-    const bool has_room = std::ssize(processor.outline_prompt(shorter).tokens) <= room;
-    if (has_room || middle + 1 == beginnings.size()) best = std::move(shorter);
-    (has_room ? end : first) = has_room ? middle : middle + 1;
-  }
-  return best;
+    return std::ssize(processor.outline_prompt(from_turn(conversation, begin)).tokens) > room;
+  };
+  // Fewer turns have fewer tokens, so that half of the places are ruled out at a time; but a picture that is the only
+  // one left may be cut into more views than it had beside others.
+  const auto alone = std::partition_point(beginnings.begin(), beginnings.end(), [&](size_t begin) {
+    return num_pictures_from(conversation.turns, begin) > 1;
+  });
+  auto found = std::partition_point(beginnings.begin(), alone, is_too_long);
+  if (found == alone) found = std::partition_point(alone, beginnings.end(), is_too_long);
+  return from_turn(conversation, found == beginnings.end() ? beginnings.back() : *found);
 }
 
 void check_context(const Sample& sample, int64_t context, const std::string& param) {

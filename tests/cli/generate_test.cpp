@@ -36,6 +36,12 @@ TEST(Generate, WarnsOfSettingsThatHaveNoEffect) {
   EXPECT_EQ(result.err.find("num_return_sequences"), std::string::npos) << result.err;
 }
 
+TEST(Generate, RefusesASeedThatIsNoWholeNumber) {
+  for (const char* seed : {"-1", "99999999999999999999"}) {
+    EXPECT_EQ(answer(model("student"), {"--seed", seed}).status, 2) << seed;
+  }
+}
+
 TEST(Generate, TakesMoreBeamsThanAreDecodedAtOnceElsewhere) {
   const auto result = answer(model("student"), {"--num-beams", "40"});
   EXPECT_EQ(result.status, 0) << result.err;

@@ -119,6 +119,43 @@ TEST(Prompts, OfManyTurnsAreCutInFewReadings) {
   }
 }
 
+/// One picture alone has more tokens than several beside each other, as in LLaVA-OneVision.
+class AnyresProcessor : public CountingProcessor {
+ public:
+  Sample outline_prompt(const Conversation& conversation) const override {
+    auto plain = conversation;
+    size_t num_pictures = 0;
+    for (auto& turn : plain.turns) {
+      num_pictures += std::erase_if(turn.contents, [](const auto& one) { return one.kind == Content::Kind::kImage; });
+    }
+    auto sample = CountingProcessor::outline_prompt(plain);
+    const size_t num_tokens = num_pictures == 1 ? kAlone : num_pictures * kBeside;
+    sample.tokens.insert(sample.tokens.end(), num_tokens, 1);
+    return sample;
+  }
+  void fill(const Conversation&, Sample&) const override {}
+
+  static constexpr size_t kAlone = 500, kBeside = 50;
+};
+
+TEST(Prompts, KeepSeveralPicturesWhereOneAloneWouldHaveMoreTokens) {
+  std::vector<std::string> texts(21, "what color?");
+  auto request = chat_of(texts);
+  request.truncates_prompt = true;
+  for (const size_t turn : {7, 11, 21}) {  // of the user's
+    request.conversation.turns[turn].contents.push_back({Content::Kind::kImage, "", "picture"});
+  }
+  const AnyresProcessor processor;
+  const auto whole = std::ssize(processor.outline_prompt(request.conversation).tokens);
+  TextConfig config;
+  for (const int64_t fewer : {10, 60}) {
+    config.max_position_embeddings = whole + request.decoding.max_new_tokens - fewer;
+    const auto prompt = prompts_of(request, processor, config).front();
+    EXPECT_LE(std::ssize(prompt.tokens), whole - fewer);
+    EXPECT_GT(std::ssize(prompt.tokens), whole - fewer - 80) << "as few turns as need be";
+  }
+}
+
 TEST(Prompts, AreNotCutAnyFurtherWhenNobodyWaits) {
   struct Gone {};
   auto request = chat_of(std::vector<std::string>(201, "what color?"));
