@@ -39,6 +39,7 @@ class AliasExpansion {
       if (!item.first.IsScalar()) fail(place_, ": line ", line, ": a key is not a word");
       if (!keys.insert(item.first.Scalar()).second)
         fail(place_, ": line ", line, ": key '", item.first.Scalar(), "' stands twice");
+      seen_.insert({item.first.Mark().pos, item.first.Type()});
       if (const auto copied = expand_item(item.second, line)) own.emplace_back(item.first, *copied);
     }
     for (const auto& [key, value] : own) {

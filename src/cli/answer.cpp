@@ -47,6 +47,7 @@ int run(const AnswerOptions& options) {
   check_is_json("--data", path);
   const RecordFile file(path, options.data.images);
   const auto labelled = read_labelled(options.labelled);
+  expect_apart(options.out, "--out", {path, options.labelled});
   AtomicFile out(options.out);
   const auto& draft = options.decoding.draft;
   const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));

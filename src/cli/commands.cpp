@@ -52,7 +52,7 @@ Table<Command>& commands() {
       COMMAND(table, "Results of several models side by side, in the columns of the paper's tables",
               "vlsi table results\n"
               "vlsi table Ours=results --format latex --out table.tex"),
-      COMMAND(export, "A run's student as a Hugging Face directory, or its adapters as a PEFT directory",
+      COMMAND(export, "A run's student as a Hugging Face directory, GGUF files, or its adapters as a PEFT directory",
               "vlsi export --run run --out student\n"
               "vlsi export --run run --out student-gguf --format gguf"),
       COMMAND(inspect, "What is in a model, adapter, verbalizer, teacher cache or run directory",

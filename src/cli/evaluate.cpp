@@ -181,6 +181,8 @@ int run(EvaluateOptions options) {
   require_option(!options.data.data.empty(), "--data", "the questions are in it");
   require_option(!options.out.empty(), "--out", "the results go there");
   if (!options.predictions.empty()) {
+    if (options.ask.blank) fail("--blank asks a model without pictures, and --predictions has the answers");
+    expect_apart(options.out / "predictions.jsonl", "--out: predictions.jsonl there,", {options.predictions});
     if (options.benchmarks.size() > 1)
       fail("--predictions has the answers of one benchmark, and --benchmark names ", options.benchmarks.size());
     const Opened opened(options);
@@ -188,6 +190,10 @@ int run(EvaluateOptions options) {
     return 0;
   }
   require_option(!options.model.model.empty(), "--model", "it answers the questions, unless --predictions has answers");
+  std::error_code unknown;
+  if (std::filesystem::equivalent(options.out, options.model.model, unknown))
+    fail("--out ", options.out.string(), " is the model's own folder; choose another, as ", options.out.string(),
+         "/eval");
   options.ask.asking.batch_tokens = options.data.batch_tokens;
   options.ask.asking.on_error = options.data.on_error();
   check_device(options.model.device);

@@ -93,7 +93,7 @@ void check_adapters_alone(const ExportOptions& options, const FoundCheckpoint& f
 
 void export_adapter(const ExportOptions& options, const RunConfig& config) {
   std::shared_ptr<Vlm> student;
-  if (fs::exists(options.run / "adapter") && has_newest_model(options.run)) {
+  if (fs::exists(options.run / "adapter") && !is_past_its_model(options.run)) {
     student = adapted_student(options, config);
   } else {
     student = trained_student(options.run, place_of(options));
@@ -108,6 +108,17 @@ Table<ExportFormat>& export_formats() {
                                      {"peft", "the adapters alone", export_adapter},
                                      {"gguf", "a whole model for llama.cpp, adapters merged", export_gguf}};
   return formats;
+}
+
+/// Error for an option that the chosen format has no use for.
+void refuse_of_other_formats(const CLI::App& command, const std::string& format) {
+  constexpr std::pair<const char*, const char*> kOptions[]{{"--dtype", "hf"},        {"--max-shard-bytes", "hf"},
+                                                           {"--type", "gguf"},       {"--mmproj-type", "gguf"},
+                                                           {"--base-model", "peft"}, {"--naming", "peft"}};
+  for (const auto& [name, of] : kOptions) {
+    if (command.get_option(name)->count() > 0 && format != of)
+      fail(name, " is for --format ", of, ", and --format is ", format);
+  }
 }
 
 int run(const ExportOptions& options) {
@@ -141,7 +152,10 @@ Action add_export(CLI::App& command) {
       "peft: of the tensors, one of the model's family: gen-2, which is the default, for transformers 4.52 and "
       "newer, gen-1 for older ones");
   add_shard_option(command, options->max_shard_bytes);
-  return [options] { return run(*options); };
+  return [options, &command] {
+    refuse_of_other_formats(command, options->format->name);
+    return run(*options);
+  };
 }
 
 }  // namespace vlsi

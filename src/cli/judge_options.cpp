@@ -17,7 +17,17 @@ std::chrono::milliseconds milliseconds_of(double seconds, const char* option) {
 
 void refuse_without_address(const JudgeOptions& options) {
   if (!options.model.empty()) fail("--judge-model names a judge, and there is no --judge-url");
-  if (!options.prompts.empty()) fail("--judge-prompts is for a judge, and there is no --judge-url");
+  const JudgeOptions usual;
+  const auto refuse = [](bool given, const char* name) {
+    if (given) fail(name, " is for a judge, and there is no --judge-url");
+  };
+  refuse(!options.prompts.empty(), "--judge-prompts");
+  refuse(!options.cache.empty(), "--judge-cache");
+  refuse(options.key_variable != usual.key_variable, "--judge-key-variable");
+  refuse(options.workers != usual.workers, "--judge-workers");
+  refuse(options.tries != usual.tries, "--judge-tries");
+  refuse(options.wait_seconds != usual.wait_seconds, "--judge-wait");
+  refuse(options.timeout_seconds != usual.timeout_seconds, "--judge-timeout");
 }
 
 }  // namespace

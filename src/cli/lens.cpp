@@ -82,6 +82,7 @@ void write_page(const LensOptions& options, Conversation conversation, OrderedJs
 
 int run(const LensOptions& options) {
   std::optional<AtomicFile> page;
+  expect_apart(options.html, "--html", options.prompt.images);
   if (!options.html.empty()) page.emplace(options.html);
   const auto speaker = load(options);
   const auto& tokenizer = speaker.processor->tokenizer();

@@ -49,7 +49,9 @@ void add_data_options(CLI::App& command, DataOptions& options) {
           "local cache, org/name/file")
       ->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
-  command.add_option("--batch-tokens", options.batch_tokens, "a packed batch holds at most this many tokens")
+  command
+      .add_option("--batch-tokens", options.batch_tokens,
+                  "a packed batch holds at most this many tokens; a longer sample is a batch of its own")
       ->capture_default_str()
       ->check(whole_number_from(1));
   command.add_flag("--skip-bad-records", options.skip_bad_records,
@@ -120,6 +122,15 @@ Speaker load(const ModelOptions& options, SpecialText special_text, SpeakerFiles
          "'");
   }
   return load_speaker(more, options.dtype.value(), options.device, special_text);
+}
+
+void expect_apart(const std::filesystem::path& out, const char* name,
+                  const std::vector<std::filesystem::path>& inputs) {
+  std::error_code unknown;
+  for (const auto& input : inputs) {
+    if (std::filesystem::equivalent(out, input, unknown))
+      fail(name, " ", out.string(), " is ", input.string(), ", which is read; choose another name");
+  }
 }
 
 void require_empty(const std::filesystem::path& folder, const char* action) {

@@ -74,6 +74,10 @@ CLI::Option* add_word_option(CLI::App& command, const std::string& name, Value& 
 /// usual one where it is empty.
 Dtype dtype_of_verbalizers(const std::filesystem::path& directory);
 
+/// Error where the file `out` of the option `name` is one of the inputs: writing it would destroy what is read. Inputs
+/// may be empty, or not be there.
+void expect_apart(const std::filesystem::path& out, const char* name, const std::vector<std::filesystem::path>& inputs);
+
 /// Threads for tensor operations: `threads`, or one a core for 0.
 void use_threads(int64_t threads);
 

@@ -48,6 +48,7 @@ int run(const ReportOptions& options) {
   if (std::filesystem::is_directory(options.out))
     fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
   if (options.port) return serve(options);
+  for (const auto& run : options.runs) expect_apart(options.out, "--out", {run / "metrics.jsonl", run / "config.yaml"});
   AtomicFile out(options.out);
   Report report(options.runs, options.samples, options.overview);
   out.write(page_html(report.data(/*live=*/false)));

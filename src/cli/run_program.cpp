@@ -39,10 +39,10 @@ int run_program(int argc, char** argv) {
     return status;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program->exit(error);
-    std::cerr << "vlsi: " << describe(error, *program) << "\n";
+    std::cerr << "vlsi: " << printable(describe(error, *program)) << "\n";
     return 2;
   } catch (const Error& error) {
-    std::cerr << "vlsi: " << error.what() << "\n";
+    std::cerr << "vlsi: " << printable(error.what()) << "\n";
     return 2;
   } catch (const std::filesystem::filesystem_error& error) {
     std::cerr << "vlsi: " << printable(error) << "\n";
@@ -52,7 +52,7 @@ int run_program(int argc, char** argv) {
     std::cerr << "vlsi: the run failed: " << text.substr(0, text.find('\n')) << "\n";
     return 1;
   } catch (const std::exception& error) {
-    std::cerr << "vlsi: the run failed: " << error.what() << "\n";
+    std::cerr << "vlsi: the run failed: " << printable(error.what()) << "\n";
     return 1;
   }
 }

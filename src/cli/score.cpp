@@ -16,6 +16,7 @@ struct ScoreOptions {
 
 int run(const ScoreOptions& options) {
   catch_interrupts();
+  expect_apart(options.out, "--out", {options.data.file()});
   const RecordFile file(options.data.file(), options.data.images);
   AtomicFile out(options.out);
   const auto speaker = load(options.model);

@@ -1,5 +1,6 @@
 // vlsi study: a study's stages side by side, and tables of what its variants are worth.
 #include <iostream>
+#include <optional>
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
@@ -38,37 +39,58 @@ OrderedJson page_data(const StudyOptions& options, const StudyConfig& study, con
             {"matches", study_matches(study, results)}}}};
 }
 
-void print(const StudyOptions& options, const StudyConfig& study, const std::vector<VariantResult>& results) {
+/// The files of --out and --page, opened before anything takes long.
+struct Outputs {
+  explicit Outputs(const StudyOptions& options) {
+    expect_apart(options.out, "--out", {options.file});
+    expect_apart(options.page, "--page", {options.file});
+    if (!options.out.empty()) tables.emplace(options.out);
+    if (!options.page.empty()) page.emplace(options.page);
+  }
+  std::optional<AtomicFile> tables, page;
+};
+
+void write(AtomicFile& file, const std::string& text) {
+  file.write(text);
+  file.commit();
+}
+
+void print(const StudyOptions& options, const StudyConfig& study, const std::vector<VariantResult>& results,
+           Outputs& outputs) {
   const auto tables = study_tables(study, results);
   const auto text = to_text(tables, options.format);
-  if (!options.page.empty()) write_file(options.page, page_html(page_data(options, study, results, tables)));
-  if (options.out.empty()) {
-    std::cout << text;
+  if (outputs.page) write(*outputs.page, page_html(page_data(options, study, results, tables)));
+  if (outputs.tables) {
+    write(*outputs.tables, text);
   } else {
-    write_file(options.out, text);
+    std::cout << text;
   }
 }
 
-int merge(const StudyOptions& options, const StudyConfig& study) {
+int merge(const StudyOptions& options, const StudyConfig& study, Outputs& outputs) {
   auto folders = options.merge;
   if (std::filesystem::exists(study.out / "results.json")) folders.insert(folders.begin(), study.out);
-  print(options, study, merge_results(study, folders));
+  print(options, study, merge_results(study, folders), outputs);
   return 0;
 }
 
 int run(const StudyOptions& options) {
   const auto study = load_study(options.file, options.overrides);
-  if (!options.merge.empty()) return merge(options, study);
+  if (!options.merge.empty()) {
+    Outputs outputs(options);
+    return merge(options, study, outputs);
+  }
   const auto stages = expand(study, options.file.string());
   if (options.dry_run) {
     std::cout << describe_plan(study, stages);
     return 0;
   }
   catch_interrupts();
+  Outputs outputs(options);
   const auto end = run_study(study, stages, own_program());
   const auto results = collect_results(study, stages);
   write_results(study.out, results);
-  print(options, study, results);
+  print(options, study, results, outputs);
   for (const auto& failure : end.failures) log_warning("study: " + failure);
   if (end.is_interrupted) log_info("stopped; the same command goes on");
   return end.failures.empty() && !end.is_interrupted ? 0 : 1;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/disk_space.h"
@@ -231,7 +232,7 @@ class Planner {
       const double epoch_batches = shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.distinct_pictures;
       pictures = std::max(pictures, epoch_batches * values * static_cast<double>(c10::elementSize(dtype_)));
     }
-    return {{"checkpoints", checkpoint * static_cast<double>(config_.checkpoint.keep + 1)},
+    return {{"checkpoints", checkpoint * num_checkpoints()},
             {"verbalizers", verbalizers},
             {"result", result},
             {"quantised teacher", quantised_teacher_on_disk()},
@@ -240,6 +241,19 @@ class Planner {
   int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
 
  private:
+  /// So many as are kept, and the one that is being written; or all, where the steps write fewer.
+  double num_checkpoints() const {
+    double written = 0;
+    for (const auto step : planned_steps(config_, among_)) {
+      const auto settings = settings_of(config_, step);
+      written +=
+          settings.epochs > 0
+              ? std::numeric_limits<double>::infinity()
+              : std::ceil(static_cast<double>(settings.iterations) / static_cast<double>(config_.checkpoint.every));
+    }
+    return std::min(static_cast<double>(config_.checkpoint.keep), written) + 1;
+  }
+
   double program_bytes_now() const {
     if (!config_.device.value.is_cpu()) return given_program_bytes_.value_or(0);  // what is on it is not free already
     return given_program_bytes_.value_or(static_cast<double>(resident_memory()) + kProgramBytes);

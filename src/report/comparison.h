@@ -1,4 +1,4 @@
-// Several runs side by side: what each of them is, and the accuracy of those that are the same but for their seed.
+// Several runs side by side: what each of them is, and the scores of those that are the same but for their seed.
 #pragma once
 
 #include <vector>
@@ -8,9 +8,9 @@
 
 namespace vlsi {
 
-/// One row a kind of run, in the order of the runs: [{"label", "runs": [index], "accuracy": {"mean", "deviation",
-/// "count"} or null, "categories": {NAME: the same}, "seconds", "peak_memory_bytes", "validation_loss": the same or
-/// null}].
+/// One row a kind of run, in the order of the runs: [{"label", "runs": [index], "score": {"mean", "deviation", "count"}
+/// or null, "full": the best possible score or null, "categories": {NAME: as score}, "seconds", "peak_memory_bytes",
+/// "validation_loss": the same or null}].
 ///
 /// A run whose result another one distils from is "teacher"; one whose result another one starts from is "student
 /// before"; others are named by their method. Runs of one name and one configuration, seed and paths aside, are one

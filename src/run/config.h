@@ -64,7 +64,7 @@ struct DataConfig {
 
 template <class Visitor>
 void fields(Visitor& v, DataConfig& c) {
-  v("train", c.train, "[{path, images, weight, keep}, ...]");
+  v("train", c.train, "[{path, images, weight, keep, name, records}, ...]");
   v("validation", c.validation, "the same; the loss on it is logged after each step");
   v("shuffle", c.shuffle, "a new order each epoch");
   v("batch_tokens", c.batch_tokens, "a packed micro-batch holds at most this many tokens");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -46,15 +47,16 @@ class Run {
         pair_(config, ranks, shows_teacher()) {
     if (config.metrics.tensorboard) directory_.add_event_files();
     student().set_activation_checkpointing(config.activation_checkpointing);
-    if (options.among != steps_by_choice()) check_asked_steps();
+    find_left_out(/*is_asked=*/options.among != steps_by_choice());
     check_before_training();
     count_iterations();
+    trains_ = std::any_of(steps_.begin(), steps_.end(), [&](StepKind step) { return is_to_come(step); });
     if (takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract) && !config.teacher.cache.empty())
       cached_teacher_ = open_cached_teacher(config, pair_.processors(), student());
   }
 
   Outcome run() {
-    if (ranks_.is_first()) {
+    if (ranks_.is_first() && (trains_ || !std::filesystem::exists(config_.out / "summary.json"))) {
       const auto learning = learning_json(config_, student(), steps_);
       write_json(config_.out / "version.json", version_json());
       write_json(config_.out / "learning.json", learning);
@@ -71,7 +73,8 @@ class Run {
         return Outcome::kInterrupted;
       }
       const double seconds = std::chrono::duration<double>(Clock::now() - started).count();
-      summary_.push_back({{"step", name_of(step)}, {"iterations", iterations_.at(step)}, {"seconds", seconds}});
+      if (!left_out_.contains(step))
+        summary_.push_back({{"step", name_of(step)}, {"iterations", iterations_.at(step)}, {"seconds", seconds}});
       pair_.drop_verbalizers();
       release_freed_memory();  // its tensors' sizes are not the next step's
     }
@@ -91,6 +94,11 @@ class Run {
   /// Whether the checkpoint is of a later step, so that this one is over.
   bool is_over(StepKind step) const { return stands_at_ && step < *stands_at_; }
 
+  bool is_to_come(StepKind step) const {
+    const bool has_ended = stands_at_ == step && directory_.checkpoint()->state.iteration >= iterations_.at(step);
+    return !is_over(step) && !has_ended;
+  }
+
   /// Whether the teacher's input is made: for a step that is to come, or, with its model at hand, to count iterations.
   bool shows_teacher() const {
     const bool is_there = !config_.teacher.model.empty() && std::filesystem::exists(config_.teacher.model);
@@ -101,12 +109,16 @@ class Run {
     });
   }
 
-  /// Error where a step that --only names is over without having been taken.
-  void check_asked_steps() const {
+  /// Steps that are over without having been taken: an Error where --only asks for one, else a warning.
+  void find_left_out(bool is_asked) {
     for (const auto step : steps_) {
       if (!is_over(step) || directory_.has_metrics_of(name_of(step))) continue;
-      fail("resuming the run in ", config_.out.string(), ": --only asks for ", name_of(step),
-           ", but the run is past it: its newest checkpoint is ", directory_.checkpoint()->path.filename().string());
+      const auto place = "resuming the run in " + config_.out.string();
+      const auto past =
+          concat("the run is past it: its newest checkpoint is ", directory_.checkpoint()->path.filename().string());
+      if (is_asked) fail(place, ": --only asks for ", name_of(step), ", but ", past);
+      left_out_.insert(step);
+      if (ranks_.is_first()) log_warning(concat(place, ": ", name_of(step), " was left out, and ", past));
     }
   }
 
@@ -320,10 +332,16 @@ class Run {
     return outcome;
   }
 
+  bool is_finetuned() const { return takes_step(StepKind::kFinetune) || stands_at_ == StepKind::kFinetune; }
+
   void finish() {
     if (!ranks_.is_first()) return;
     const bool student_changed = !std::all_of(steps_.begin(), steps_.end(), is_verbalization);
-    if (student_changed) save_student(student(), config_, takes_step(StepKind::kFinetune));
+    if (student_changed) save_student(student(), config_, is_finetuned());
+    const auto summary_path = config_.out / "summary.json";
+    const auto done = "done: " + (student_changed ? (config_.out / "model").string() : config_.out.string());
+    // What an earlier start took and measured stands, where this one trained nothing.
+    if (!trains_ && std::filesystem::exists(summary_path)) return log_info(done);
     struct rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
     OrderedJson summary{{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}};
@@ -334,8 +352,8 @@ class Run {
     if (!device.is_cpu()) {
       if (const auto peak = peak_memory(device)) summary["peak_device_memory_bytes"] = *peak;
     }
-    write_json(config_.out / "summary.json", summary);
-    log_info("done: " + (student_changed ? (config_.out / "model").string() : config_.out.string()));
+    write_json(summary_path, summary);
+    log_info(done);
   }
 
   const RunConfig& config_;
@@ -344,10 +362,12 @@ class Run {
   RunDirectory directory_;
   const std::vector<StepKind> steps_;
   std::optional<StepKind> stands_at_;       // the checkpoint's
+  std::set<StepKind> left_out_;             // of steps_, what is over and was not taken
   std::map<StepKind, int64_t> iterations_;  // of every step
   Pair pair_;
   std::optional<Teacher> cached_teacher_;
   bool sight_is_checked_ = false;
+  bool trains_ = false;  // whether there is a step to come
   OrderedJson summary_ = OrderedJson::array();
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
@@ -89,10 +90,19 @@ std::string checkpoint_of_model(const std::filesystem::path& run) {
   return last;
 }
 
+bool is_past_its_model(const std::filesystem::path& run) {
+  try {
+    const auto newest = newest_checkpoint_name(run);
+    return !newest.empty() && checkpoint_of_model(run) != newest;
+  } catch (const Error& error) {
+    log_warning(concat("whether the run in ", run.string(), " has a newer checkpoint is not known: ", error.what(),
+                       "; its model/ is taken"));
+    return false;
+  }
+}
+
 bool has_newest_model(const std::filesystem::path& run) {
-  if (!std::filesystem::exists(run / "model")) return false;
-  const auto found = newest_checkpoint(run);
-  return !found || checkpoint_of_model(run) == found->path.filename();
+  return std::filesystem::exists(run / "model") && !is_past_its_model(run);
 }
 
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place) {

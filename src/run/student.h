@@ -28,7 +28,11 @@ void save_student(const Vlm& student, const RunConfig& config, bool finetuned);
 /// else the last step of `steps` that trains the student. Empty where it has neither.
 std::string checkpoint_of_model(const std::filesystem::path& run);
 
-/// Whether `run`/model is there and of the run's newest checkpoint, or of a run that has none.
+/// Whether the run has a checkpoint that is newer than its model/ and adapter/. Where that cannot be read, warns, and
+/// takes it that it has none.
+bool is_past_its_model(const std::filesystem::path& run);
+
+/// Whether `run`/model is there and the run is not past it.
 bool has_newest_model(const std::filesystem::path& run);
 
 /// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.

@@ -136,6 +136,10 @@ class Expansion {
     made.seed = of.seed;
     made.threads = study_.threads;
     auto options = evaluation.options;
+    for (const auto& option : options) {
+      if (option.starts_with("model="))
+        refuse("evaluation '", evaluation.name, "': '", option, "': it is of the variant's model");
+    }
     options.push_back("model=$./model");
     self_ = stage;
     return make_other(std::move(made), options);
@@ -162,6 +166,11 @@ class Expansion {
   }
 
   size_t make_run(Stage stage, const fs::path& run, const std::vector<std::string>& set) {
+    for (const auto& one : set) {
+      for (const std::string key : {"seed", "out"}) {
+        if (one.starts_with(key + "=")) refuse("stage '", stage.name, "': '", one, "': the study itself gives ", key);
+      }
+    }
     auto config = read_run(stage, run, set);
     config.seed = stage.seed;
     config.threads = stage.threads;

@@ -134,6 +134,11 @@ std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
   return open_checkpoint(state, where);
 }
 
+std::string newest_checkpoint_name(const fs::path& path) {
+  const auto checkpoints = find_checkpoints(path / "checkpoints");
+  return checkpoints.empty() ? "" : checkpoints.front().second.filename().string();
+}
+
 RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume, const Ranks& ranks,
                            const std::vector<std::string>& free_keys)
     : ranks_(ranks), path_(std::move(path)) {

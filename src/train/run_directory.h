@@ -49,6 +49,9 @@ struct FoundCheckpoint {
 /// The newest checkpoint of the run in `path`, which may be going on; none when it has none.
 std::optional<FoundCheckpoint> newest_checkpoint(const std::filesystem::path& path);
 
+/// Its folder's name, of which nothing but the checkpoints' states is read; empty when the run has none.
+std::string newest_checkpoint_name(const std::filesystem::path& path);
+
 class RunDirectory {
  public:
   /// Opens `path` for a run whose resolved configuration is `config` (YAML text). A new run needs a folder without one

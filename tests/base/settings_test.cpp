@@ -207,7 +207,7 @@ TEST(Settings, GiveAliasesValuesOfTheirOwn) {
                                  "lamps: [*l, {name: *n}, *l]\n"
                                  "door: *n\n"
                                  "sizes: &s [&one 1, *one]\n"
-                                 "floor: *one\n");
+                                 "&k floor: *one\n");
   const auto read = [&](const std::vector<std::string>& overrides) {
     return read_settings<Room>(load_yaml(path, overrides), path);
   };

@@ -359,5 +359,36 @@ TEST(ReadOnlyOutput, OfARunThatIsContinuedIsRefusedAtOnce) {
   }
 }
 
+TEST(Outputs, AreNotTheirInputs) {
+  const Folder folder;
+  const auto data = folder.write("data.json", content_of(tiny("train.json")));
+  fs::create_symlink(data, folder / "link.json");
+  const auto before = content_of(data);
+  const auto refused = [&](const Arguments& arguments, const std::string& input) {
+    expect_refusal(vlsi_program(arguments), {input, "which is read; choose another name"});
+  };
+  for (const auto& out : {fs::path(data), folder / "link.json"}) {
+    for (const char* command : {"score", "answer"})
+      refused({command, "--model", model("student"), "--data", data, "--out", out}, data);
+  }
+  refused({"answer", "--model", model("student"), "--data", tiny("train.json"), "--labelled", data, "--out", data},
+          data);
+  EXPECT_EQ(content_of(data), before);
+  const auto answers = folder.write("results/predictions.jsonl", R"({"id": "q01", "answer": "red"})");
+  refused(
+      {"evaluate", "--benchmark", "easy-vqa", "--data", data, "--predictions", answers, "--out", folder / "results"},
+      "predictions.jsonl");
+  EXPECT_EQ(content_of(answers), R"({"id": "q01", "answer": "red"})");
+}
+
+TEST(Messages, AreOneLineOfPrintableText) {
+  for (const std::string name : {"a\nb", "a\xff"}) {
+    const auto result = vlsi_program({"inspect", name});
+    EXPECT_EQ(result.status, 2);
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_EQ(result.err.find('\xff'), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace vlsi::cli_test

@@ -89,11 +89,14 @@ TEST(Distill, RefusesWhatMemoryIsNotEnoughForUnlessForced) {
                       "--set", "finetune.optimizer.accumulate=64"};
   expect_refusal(distill(folder, big), {"its step finetune needs about", "are available", "--force", "vlsi plan"});
   EXPECT_FALSE(fs::exists(folder / "run"));  // nothing was begun
-  expect_refusal(distill(folder, {"--set", "checkpoint.keep=1000000000000"}),
+  const Arguments keeping_all{"--set", "checkpoint.keep=1000000000000"};
+  expect_refusal(distill(folder, with(keeping_all, {"--set", "finetune.iterations=1000000000000"})),
                  {"its folder needs about", "of disk", "are free there", "--force"});
   EXPECT_FALSE(fs::exists(folder / "run"));
   // With --force the start comes as far as its folder, where another run is.
   write_text(folder / "run/config.yaml", "seed: 1\n");
+  const Folder small;
+  EXPECT_EQ(distill(small, keeping_all).status, 0) << "no more checkpoints than the steps write";
   auto forced = big;
   forced.push_back("--force");
   expect_refusal(distill(folder, forced), {"a run is there already"});

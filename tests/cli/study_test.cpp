@@ -187,5 +187,20 @@ TEST(Study, IsRunByOneProcessAtATime) {
   expect_refusal(vlsi_program({"study", study}), {"running the study", "another process"});
 }
 
+TEST(Study, GivesSeedsFoldersAndModelsItself) {
+  const Folder folder;
+  expect_refusal(vlsi_program({"study", write_study(folder, ", seed=7"), "--dry-run"}),
+                 {"variant 'last'", "'seed=7': the study itself gives seed"});
+}
+
+TEST(Study, LooksAtItsOutputsBeforeItRuns) {
+  const Folder folder;
+  const auto study = write_study(folder);
+  for (const char* option : {"--out", "--page"}) {
+    expect_refusal(vlsi_program({"study", study, option, folder.path()}), {folder.path().string(), "Is a directory"});
+  }
+  EXPECT_FALSE(fs::exists(folder / "out/stages"));
+}
+
 }  // namespace
 }  // namespace vlsi::cli_test
