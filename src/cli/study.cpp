@@ -1,6 +1,5 @@
 // vlsi study: a study's stages side by side, and tables of what its variants are worth.
 #include <iostream>
-#include <optional>
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
@@ -39,58 +38,48 @@ OrderedJson page_data(const StudyOptions& options, const StudyConfig& study, con
             {"matches", study_matches(study, results)}}}};
 }
 
-/// The files of --out and --page, opened before anything takes long.
-struct Outputs {
-  explicit Outputs(const StudyOptions& options) {
-    expect_apart(options.out, "--out", {options.file});
-    expect_apart(options.page, "--page", {options.file});
-    if (!options.out.empty()) tables.emplace(options.out);
-    if (!options.page.empty()) page.emplace(options.page);
-  }
-  std::optional<AtomicFile> tables, page;
-};
-
-void write(AtomicFile& file, const std::string& text) {
-  file.write(text);
-  file.commit();
+/// Error for what cannot be written after hours.
+void check_output(const StudyOptions& options, const char* name, const std::filesystem::path& path) {
+  expect_apart(path, name, {options.file});
+  std::error_code unknown;
+  const bool is_special = std::filesystem::is_fifo(path, unknown) || std::filesystem::is_character_file(path, unknown);
+  if (!path.empty() && !is_special) AtomicFile probe(path);
 }
 
-void print(const StudyOptions& options, const StudyConfig& study, const std::vector<VariantResult>& results,
-           Outputs& outputs) {
+void print(const StudyOptions& options, const StudyConfig& study, const std::vector<VariantResult>& results) {
   const auto tables = study_tables(study, results);
   const auto text = to_text(tables, options.format);
-  if (outputs.page) write(*outputs.page, page_html(page_data(options, study, results, tables)));
-  if (outputs.tables) {
-    write(*outputs.tables, text);
-  } else {
+  if (!options.page.empty()) write_file(options.page, page_html(page_data(options, study, results, tables)));
+  if (options.out.empty()) {
     std::cout << text;
+  } else {
+    write_file(options.out, text);
   }
 }
 
-int merge(const StudyOptions& options, const StudyConfig& study, Outputs& outputs) {
+int merge(const StudyOptions& options, const StudyConfig& study) {
   auto folders = options.merge;
   if (std::filesystem::exists(study.out / "results.json")) folders.insert(folders.begin(), study.out);
-  print(options, study, merge_results(study, folders), outputs);
+  print(options, study, merge_results(study, folders));
   return 0;
 }
 
 int run(const StudyOptions& options) {
   const auto study = load_study(options.file, options.overrides);
-  if (!options.merge.empty()) {
-    Outputs outputs(options);
-    return merge(options, study, outputs);
-  }
+  if (!options.merge.empty()) return merge(options, study);
   const auto stages = expand(study, options.file.string());
   if (options.dry_run) {
     std::cout << describe_plan(study, stages);
     return 0;
   }
   catch_interrupts();
-  Outputs outputs(options);
+  make_directories(study.out);
+  check_output(options, "--out", options.out);
+  check_output(options, "--page", options.page);
   const auto end = run_study(study, stages, own_program());
   const auto results = collect_results(study, stages);
   write_results(study.out, results);
-  print(options, study, results, outputs);
+  print(options, study, results);
   for (const auto& failure : end.failures) log_warning("study: " + failure);
   if (end.is_interrupted) log_info("stopped; the same command goes on");
   return end.failures.empty() && !end.is_interrupted ? 0 : 1;

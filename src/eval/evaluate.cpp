@@ -8,6 +8,7 @@
 #include "eval/answer_store.h"
 #include "eval/asked.h"
 #include "eval/judging.h"
+#include "generate/cache_room.h"
 
 namespace vlsi {
 namespace {
@@ -35,8 +36,14 @@ class Asked : public Records {
   const AskOptions& options_;
 };
 
+/// Tokens that a prompt and its answer have; nothing where that is the model's context, whatever the cache.
+std::optional<int64_t> room_of_cache(const Speaker& speaker, const AskConfig& asking) {
+  const int64_t room = cache_room(*speaker.model, asking.cache_bytes);
+  return room < speaker.model->config().text.max_position_embeddings ? std::optional(room) : std::nullopt;
+}
+
 /// All that the answers depend on.
-OrderedJson all_asked(const Records& questions, const AskOptions& options) {
+OrderedJson all_asked(const Records& questions, const AskOptions& options, std::optional<int64_t> room) {
   constexpr int64_t kFormat = 1;
   OrderedJson asked{{"format", kFormat}};
   asked.update(options.asked);
@@ -49,6 +56,7 @@ OrderedJson all_asked(const Records& questions, const AskOptions& options) {
   asked["group"] = kGroupRecords;
   asked["decoding"] = decoding_json(options.asking.decoding);
   const auto& draft = options.asking.draft;
+  if (room) asked["cache_tokens"] = *room;
   if (draft.layer > 0) asked["draft"] = {{"layer", draft.layer}, {"tokens", draft.num_tokens}};
   return asked;
 }
@@ -62,10 +70,11 @@ std::vector<int64_t> share_of(const std::vector<int64_t>& missing, const Ranks& 
   return own;
 }
 
-void tell_of_cut(const std::vector<Answer>& answers, int64_t max_new_tokens) {
+void tell_of_cut(const std::vector<Answer>& answers, int64_t max_new_tokens, bool cache_cuts) {
   const auto num_cut = std::count_if(answers.begin(), answers.end(), [](const Answer& one) { return !one.stopped; });
   if (num_cut == 0) return;
-  log_info(concat(num_cut, " of ", answers.size(), " answers were cut at --max-new-tokens ", max_new_tokens));
+  log_info(concat(num_cut, " of ", answers.size(), " answers were cut at --max-new-tokens ", max_new_tokens,
+                  cache_cuts ? ", or where --cache-memory was full" : ""));
 }
 
 }  // namespace
@@ -73,8 +82,9 @@ void tell_of_cut(const std::vector<Answer>& answers, int64_t max_new_tokens) {
 std::vector<Answer> ask_questions(const Benchmark& benchmark, const Speaker& speaker, const AskOptions& options,
                                   const std::filesystem::path& folder, const Ranks& ranks) {
   const Asked questions(benchmark.questions(), options);
-  const AnswerStore store(folder, ranks.is_first() ? all_asked(questions, options) : OrderedJson(), questions.size(),
-                          ranks);
+  const auto room = room_of_cache(speaker, options.asking);
+  const AnswerStore store(folder, ranks.is_first() ? all_asked(questions, options, room) : OrderedJson(),
+                          questions.size(), ranks);
   const auto own = share_of(store.missing(), ranks);
   int64_t num_own = 0;
   for (const int64_t group : own) num_own += std::min(kGroupRecords, questions.size() - group * kGroupRecords);
@@ -102,7 +112,7 @@ std::vector<Answer> ask_questions(const Benchmark& benchmark, const Speaker& spe
          " was left out; the first: ", all.left_out.reasons.front());
   }
   report_skipped(all.left_out, "answering");
-  tell_of_cut(all.answers, options.asking.decoding.max_new_tokens);
+  tell_of_cut(all.answers, options.asking.decoding.max_new_tokens, room.has_value());
   return std::move(all.answers);
 }
 

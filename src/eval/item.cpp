@@ -162,9 +162,9 @@ class ItemBenchmark : public Benchmark, private Records {
     const auto what =
         concat(rows_.place(first), ": the answer is ", to_utf8(item(first).golds[0]), ", and there is no such option");
     if (count == rows_.size()) fail(what);
-    log_warning(concat(count, " of ", rows_.size(),
-                       " questions have an answer that is none of their options, and count ",
-                       "as wrong; the first: ", what));
+    log_warning(concat(
+        count, " of ", rows_.size(),
+        " questions have an answer that is none of their options, which only that letter answers; the first: ", what));
   }
 
   /// The judge, if it is to be asked, and with what; the other prompt for questions with Chinese characters.

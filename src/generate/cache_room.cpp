@@ -23,7 +23,8 @@ KvCache make_cache(const Vlm& model, int64_t cache_bytes) {
   try {
     return {model.config().text, num_blocks, at::TensorOptions(model.device()).dtype(model.dtype())};
   } catch (const c10::Error&) {
-    fail("answering: there is no memory for a cache of ", size_text(cache_bytes), "; give less by --cache-memory");
+    if (!model.device().is_cpu()) throw;
+    fail("answering: there is no memory for the cache of keys and values of ", size_text(cache_bytes));
   }
 }
 

@@ -12,7 +12,7 @@ namespace vlsi {
 /// Tokens, of prompts and answers, whose keys and values `cache_bytes` hold, in whole blocks; two blocks at least.
 int64_t cache_room(const Vlm& model, int64_t cache_bytes);
 
-/// The cache of `cache_bytes`. Error where there is no such memory.
+/// The cache of `cache_bytes`. Error where the CPU has no such memory.
 KvCache make_cache(const Vlm& model, int64_t cache_bytes);
 
 /// EngineConfig's usual bytes, or more where the answer to one prompt of so many tokens needs them.

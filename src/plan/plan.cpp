@@ -241,7 +241,8 @@ class Planner {
   int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
 
  private:
-  /// So many as are kept, and the one that is being written; or all, where the steps write fewer.
+  /// So many as are kept, or all where the steps write fewer; and one that is being written, or that an interrupt
+  /// writes.
   double num_checkpoints() const {
     double written = 0;
     for (const auto step : planned_steps(config_, among_)) {

@@ -72,7 +72,8 @@ struct Row {
   std::string label;
   std::vector<size_t> runs;
   Statistics score, seconds, memory, validation_loss;
-  OrderedJson full = nullptr;  // the best possible score
+  OrderedJson evaluated = nullptr;  // the first evaluation of the first run that has one: others of the same name count
+  OrderedJson full = nullptr;       // the best possible score
   std::map<std::string, Statistics> categories;
 
   void add(size_t index, const OrderedJson& run) {
@@ -84,13 +85,19 @@ struct Row {
     if (!run["steps"].empty()) {
       seconds.add(spent);
       const auto& validation = run["steps"].back()["validation"];
-      if (!validation.is_null()) validation_loss.add(validation["validation_loss"].get<double>());
+      if (!validation.is_null() && validation["validation_loss"].is_number())
+        validation_loss.add(validation["validation_loss"].get<double>());
     }
     const auto& summary = run["summary"];
     if (!summary.is_null() && summary["peak_memory_bytes"].is_number())
       memory.add(summary["peak_memory_bytes"].get<double>());
-    if (run["evaluations"].empty()) return;
-    const auto& evaluation = run["evaluations"].front();
+    const auto& all = run["evaluations"];
+    if (evaluated.is_null() && !all.empty()) evaluated = all.front();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const OrderedJson& one) {
+      return one["name"] == evaluated["name"] && one["benchmark"] == evaluated["benchmark"];
+    });
+    if (found == all.end()) return;
+    const auto& evaluation = *found;
     full = evaluation["full"];
     if (evaluation["score"].is_number()) score.add(evaluation["score"].get<double>());
     for (const auto& [category, value] : evaluation["categories"].items()) {

@@ -1,6 +1,7 @@
 #include "report/metric_line.h"
 
 #include <simdjson.h>
+#include <algorithm>
 
 #include <cmath>
 
@@ -104,6 +105,11 @@ bool take(MetricLine& line, std::string_view key, const dom::element& value) {
   }
   std::vector<Measured> list;
   if (!read(value, list)) return false;
+  // Of the last layer there is one value, which has the form of the target layers' losses.
+  if (key.starts_with("last_") && list.size() == 1) {
+    line.numbers.emplace_back(key, list[0]);
+    return true;
+  }
   line.lists.emplace_back(key, std::move(list));
   return true;
 }
@@ -116,6 +122,10 @@ struct MetricLineParser::State {
 
 MetricLineParser::MetricLineParser() : state_(std::make_unique<State>()) {}
 MetricLineParser::~MetricLineParser() = default;
+
+bool MetricLine::has(std::string_view key) const {
+  return std::any_of(numbers.begin(), numbers.end(), [&](const auto& one) { return one.first == key; });
+}
 
 Measured MetricLine::number(std::string_view key) const {
   for (const auto& [name, value] : numbers) {

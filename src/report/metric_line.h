@@ -24,6 +24,8 @@ struct MetricLine {
   std::vector<Measured> match_losses;  // `kl` or `l2` of each match; empty where there is not one number a match
   MatchHistory::Entry matching;        // `matches`, `match_weights`, and `kl_matrix` or `l2_matrix`
 
+  /// Whether there is a number of this name, null included.
+  bool has(std::string_view key) const;
   /// The number of that key; none when it is absent or a gap.
   Measured number(std::string_view key) const;
 };

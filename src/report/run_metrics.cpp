@@ -161,9 +161,14 @@ struct RunMetrics::Content {
     if (!line) return;
     auto* found = step(line->step);
     if (found == nullptr) return tell("names one step too many");
-    if (const auto validation = line->number("validation_loss")) {
-      found->validation = OrderedJson{{"iteration", line->iteration}, {"validation_loss", *validation}};
-      if (const auto words = line->number("validation_loss_words")) found->validation["validation_loss_words"] = *words;
+    if (line->has("validation_loss")) {
+      const auto json = [&](const char* key) {
+        const auto value = line->number(key);
+        return value ? OrderedJson(*value) : OrderedJson(nullptr);
+      };
+      found->validation = OrderedJson{{"iteration", line->iteration}, {"validation_loss", json("validation_loss")}};
+      if (line->has("validation_loss_words"))
+        found->validation["validation_loss_words"] = json("validation_loss_words");
       return;
     }
     if (found->num_iterations > 0 && line->iteration <= found->iteration) {

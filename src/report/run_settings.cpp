@@ -128,10 +128,9 @@ RunSettings read_run_settings(const std::filesystem::path& path) {
   settings.method = method_of(config, flat);
   settings.seed = flat.text("seed");
   settings.dtype = flat.text("dtype");
-  for (const auto& step : step_table()) {
-    const auto of_step = step.settings(config);
-    if (of_step.iterations <= 0) continue;
-    settings.planned.emplace_back(step.kind, of_step.epochs > 0 ? 0 : of_step.iterations);
+  for (const auto step : planned_steps(config, steps_by_choice())) {
+    const auto of_step = settings_of(config, step);
+    settings.planned.emplace_back(step, of_step.epochs > 0 ? 0 : of_step.iterations);
     settings.data = of_step.data;
   }
   settings.differences = differences_of(flat);

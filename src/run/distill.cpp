@@ -56,7 +56,7 @@ class Run {
   }
 
   Outcome run() {
-    if (ranks_.is_first() && (trains_ || !std::filesystem::exists(config_.out / "summary.json"))) {
+    if (ranks_.is_first() && !is_told()) {
       const auto learning = learning_json(config_, student(), steps_);
       write_json(config_.out / "version.json", version_json());
       write_json(config_.out / "learning.json", learning);
@@ -332,16 +332,22 @@ class Run {
     return outcome;
   }
 
+  /// Whether this start has nothing to train, and summary.json is of where the run stands.
+  bool is_told() const {
+    const bool is_there = !trains_ && std::filesystem::exists(config_.out / "summary.json");
+    const auto newest = newest_checkpoint_name(config_.out);
+    return is_there && (!stands_at_ || is_verbalization(*stands_at_) || checkpoint_of_model(config_.out) == newest);
+  }
+
   bool is_finetuned() const { return takes_step(StepKind::kFinetune) || stands_at_ == StepKind::kFinetune; }
 
   void finish() {
     if (!ranks_.is_first()) return;
     const bool student_changed = !std::all_of(steps_.begin(), steps_.end(), is_verbalization);
     if (student_changed) save_student(student(), config_, is_finetuned());
-    const auto summary_path = config_.out / "summary.json";
     const auto done = "done: " + (student_changed ? (config_.out / "model").string() : config_.out.string());
     // What an earlier start took and measured stands, where this one trained nothing.
-    if (!trains_ && std::filesystem::exists(summary_path)) return log_info(done);
+    if (is_told()) return log_info(done);
     struct rusage usage {};
     ::getrusage(RUSAGE_SELF, &usage);
     OrderedJson summary{{"steps", summary_}, {"peak_memory_bytes", usage.ru_maxrss * 1024}};
@@ -352,7 +358,7 @@ class Run {
     if (!device.is_cpu()) {
       if (const auto peak = peak_memory(device)) summary["peak_device_memory_bytes"] = *peak;
     }
-    write_json(summary_path, summary);
+    write_json(config_.out / "summary.json", summary);
     log_info(done);
   }
 

@@ -167,7 +167,7 @@ class Expansion {
 
   size_t make_run(Stage stage, const fs::path& run, const std::vector<std::string>& set) {
     for (const auto& one : set) {
-      for (const std::string key : {"seed", "out"}) {
+      for (const std::string key : {"seed", "out", "threads"}) {
         if (one.starts_with(key + "=")) refuse("stage '", stage.name, "': '", one, "': the study itself gives ", key);
       }
     }

@@ -148,6 +148,8 @@ TEST(EvaluationAgain, AsksNothingWhereNothingDiffersAndElseSaysWhatDoes) {
   const auto before = files_in(folder.path());
   const std::string place = (folder / "out/answers/asked.json").string() + ": the answers that are there were asked ";
   expect_refusal(again({"--limit", "7"}), {place, "limit: '300', now '7'", "questions: ", "remove "});
+  expect_refusal(again({"--cache-memory", "1"}), {place, "cache_tokens: nothing, now '32'"});
+  EXPECT_EQ(again({"--cache-memory", "3GiB"}).status, 0) << "either holds the model's context";
   expect_refusal(again({"--length-penalty", "2"}), {place, "decoding.length_penalty: '1.0', now '2.0'"});
   auto other = evaluation(folder / "out");
   *std::find(other.begin(), other.end(), "bfloat16") = "float32";

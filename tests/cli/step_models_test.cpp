@@ -40,6 +40,19 @@ TEST(StepModels, OfAFinishedRunKeepWhatItTook) {
   }
 }
 
+TEST(StepModels, OfAnEndThatWasNotWrittenAreToldByTheNextStart) {
+  const Folder folder;
+  ASSERT_EQ(distill(folder, {"--only", "interact", "--set", "interact.intermediate_loss=none"}).status, 0);
+  const auto earlier = content_of(folder / "run/summary.json");
+  const Arguments finetune{"--only", "finetune", "--resume", "--set", "interact.intermediate_loss=none"};
+  ASSERT_EQ(distill(folder, finetune).status, 0);
+  // As if it had been killed between its last checkpoint and its end.
+  write_text(folder / "run/summary.json", earlier);
+  ASSERT_EQ(distill(folder, finetune).status, 0);
+  EXPECT_EQ(read_json(folder / "run/summary.json").at("student"), "finetune-4");
+  EXPECT_NE(vlsi_program({"inspect", folder / "run"}).out.find("finished"), std::string::npos);
+}
+
 TEST(StepModels, AreExportedByOptionsOfTheirFormatAlone) {
   const Folder folder;
   ASSERT_EQ(distill(folder).status, 0);

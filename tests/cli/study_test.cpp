@@ -48,7 +48,7 @@ OrderedJson found_in(const fs::path& out) {
 const Folder& undisturbed_study() {
   static const Folder folder;
   static const bool done = [] {
-    const auto result = vlsi_program({"study", write_study(folder)});
+    const auto result = vlsi_program({"study", write_study(folder), "--page", folder / "out/page.html"});
     EXPECT_EQ(result.status, 0) << result.err;
     return true;
   }();

@@ -58,6 +58,16 @@ TEST_F(Comparison, NamesRunsByWhatOthersTakeFromThem) {
   EXPECT_TRUE(rows[4]["peak_memory_bytes"].is_null());
 }
 
+TEST_F(Comparison, AveragesOneBenchmarkAlone) {
+  add("seed-1", {"seed=1"}, 0.5);
+  write_text(folder_ / "seed-2/another/results.json", R"({"benchmark":"mme","score":2000,"accuracy":20})");
+  add("seed-2", {"seed=2"}, 0.7);
+  const auto rows = table();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0]["score"]["mean"], 60.0);
+  EXPECT_EQ(rows[0]["full"], 100);
+}
+
 TEST_F(Comparison, JoinsRunsThatDifferInSeedAndPathsOnly) {
   add("seed-1", {"seed=1", "data.train=[{path: a.json}]"}, 0.5);
   add("seed-2", {"seed=2", "data.train=[{path: b.json}]"}, 0.7);

@@ -47,6 +47,18 @@ TEST(RunMetrics, GivesEveryNumberACurve) {
   EXPECT_TRUE(metrics.matching_json({}).is_null());
 }
 
+TEST(RunMetrics, TakeTheLastLayersLossForANumberAndAValidationWithoutOneForAValidation) {
+  const Folder folder;
+  append(folder / "metrics.jsonl",
+         line(1, R"(,"last_loss":[3])") + R"({"step":"finetune","iteration":1,"validation_loss":null})" + "\n");
+  RunMetrics metrics(folder / "metrics.jsonl");
+  metrics.refresh();
+  EXPECT_TRUE(metrics.notes().empty()) << metrics.notes();
+  const auto step = metrics.steps_json({{4}, {}})[0];
+  EXPECT_FALSE(curve(step, "last_loss")->contains("layer")) << *curve(step, "last_loss");
+  EXPECT_EQ(step["validation"], OrderedJson::parse(R"({"iteration":1,"validation_loss":null})"));
+}
+
 TEST(RunMetrics, GivesEveryPairTheMeanOfTheMicroBatchesThatChoseIt) {
   const Folder folder;
   append(folder / "metrics.jsonl", R"({"step":"interact","iteration":1,"matches":[[1,2],[1,2],[1,3]],"kl":[1,3,5]})"

@@ -69,10 +69,9 @@ TEST(RunSettings, FindModelsLayersAndTheLastStepsData) {
   EXPECT_EQ(settings.data.train[0].path, "b.json");
   ASSERT_EQ(settings.data.validation.size(), 1U);
   EXPECT_EQ(settings.data.validation[0].images, "x");
-  EXPECT_EQ(settings.planned, (std::vector<std::pair<StepKind, int64_t>>{{StepKind::kVerbalizeStudent, 500},
-                                                                         {StepKind::kVerbalizeTeacher, 500},
-                                                                         {StepKind::kInteract, 1000},
-                                                                         {StepKind::kFinetune, 500}}));
+  EXPECT_EQ(settings.planned,
+            (std::vector<std::pair<StepKind, int64_t>>{
+                {StepKind::kVerbalizeTeacher, 500}, {StepKind::kInteract, 1000}, {StepKind::kFinetune, 500}}));
 }
 
 TEST(RunSettings, DoNotKnowTheIterationsOfEpochs) {

@@ -32,8 +32,9 @@ function nearest(series: Points, x: number): number {
 }
 
 function valueText(series: Series, x: number | null): string {
-  if (series.x.length === 0) return "–";
-  const place = x === null ? series.x.length - 1 : nearest(series, x);
+  const last = series.x.length - 1;
+  if (last < 0 || (x !== null && (x < series.x[0]! || x > series.x[last]!))) return "–";
+  const place = x === null ? last : nearest(series, x);
   const value = series.y[place];
   return value === null ? "not a number" : number(value);
 }
@@ -178,6 +179,7 @@ export function Chart({ title, unit, series }: Props) {
   useEffect(() => {
     // A zoomed view stays where it is while the run goes on.
     plot.current?.setData(aligned(series), !zoomed);
+    if (zoomed) plot.current?.redraw(); // setData itself draws only where it sets the scales
   }, [series]);
 
   useEffect(() => {
@@ -216,7 +218,7 @@ export function Chart({ title, unit, series }: Props) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     const u = plot.current;
-    if (!u || u.data[0].length === 0) return;
+    if (!u || u.data[0].length === 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const last = u.data[0].length - 1;
     const current = u.cursor.idx ?? last;
     const step = event.shiftKey ? Math.max(1, Math.round(last / 10)) : 1;

@@ -1,6 +1,6 @@
 // The page of a served model: a conversation with pictures, and what the layers say along each answer.
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { type Dispatch, type StateUpdater, useEffect, useRef, useState } from "preact/hooks";
 import { ask, readLayers, readPage, type Settings, type Turn } from "./client";
 import type { Panel } from "./data";
 import { Grid } from "./layers";
@@ -11,11 +11,13 @@ const page = readPage();
 const kKey = "vlsi-key";
 
 interface Entry extends Turn {
+  id: number;
   note: string; // how the answer ended, where it is not whole
   panel: Panel | null;
 }
 
-const entryOf = (role: Turn["role"], text: string, pictures: string[] = []): Entry => ({ role, text, pictures, note: "", panel: null });
+let numEntries = 0;
+const entryOf = (role: Turn["role"], text: string, pictures: string[] = []): Entry => ({ id: numEntries++, role, text, pictures, note: "", panel: null });
 
 function readFile(file: File): Promise<string> {
   return new Promise((done, failed) => {
@@ -92,7 +94,7 @@ function Pictures({ pictures, remove }: { pictures: string[]; remove: (index: nu
 }
 
 /// The pictures of the next question: chosen, dropped anywhere or pasted.
-function usePictures(): [string[], (pictures: string[]) => void, (files: File[]) => Promise<void>, boolean] {
+function usePictures(): [string[], Dispatch<StateUpdater<string[]>>, (files: File[]) => Promise<void>, boolean] {
   const [pictures, setPictures] = useState<string[]>([]);
   const [isOver, setIsOver] = useState(false);
   const add = async (files: File[]) => {
@@ -132,6 +134,7 @@ function Chat() {
   const [problem, setProblem] = useState("");
   const stop = useRef<AbortController | null>(null);
   const [isBusy, setIsBusy] = useState(false);
+  const readings = useRef<Promise<unknown>>(Promise.resolve()); // of layers, one at a time
 
   const change = (next: Settings) => {
     sessionStorage.setItem(kKey, next.key);
@@ -144,7 +147,8 @@ function Chat() {
   const send = async () => {
     const question = entryOf("user", text, pictures);
     const turns: Turn[] = [...(system ? [entryOf("system", system)] : []), ...entries, question];
-    setEntries([...entries, question, entryOf("assistant", "")]);
+    const reply = entryOf("assistant", "");
+    setEntries([...entries, question, reply]);
     setText("");
     setPictures([]);
     setProblem("");
@@ -164,17 +168,19 @@ function Chat() {
         setProblem(String((error as Error).message));
         if (!answer) {
           // the question goes back to where it can be changed
-          setEntries(entries);
-          setText(question.text);
-          setPictures(question.pictures);
+          setEntries((all) => all.slice(0, -2));
+          setText((typed) => typed || question.text);
+          setPictures((chosen) => (chosen.length > 0 ? chosen : question.pictures));
         }
       }
     }
     setIsBusy(false);
     if (!page.has_layers || !answer) return;
     try {
-      const panel = await readLayers(turns, answer, settings.key);
-      setEntries((all) => all.map((entry) => (entry.role === "assistant" && entry.text === answer && !entry.panel ? { ...entry, panel } : entry)));
+      const reading = readings.current.then(() => readLayers(turns, answer, settings.key));
+      readings.current = reading.catch(() => undefined);
+      const panel = await reading;
+      setEntries((all) => all.map((entry) => (entry.id === reply.id ? { ...entry, panel } : entry)));
     } catch (error) {
       setProblem(`layers: ${(error as Error).message}`);
     }

@@ -3,7 +3,7 @@ import type { Statistics } from "./data";
 
 export function number(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined) return "–";
-  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(2).replace("e-", "e−");
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 10 ** Math.max(6, digits))) return value.toExponential(2).replace("e-", "e−");
   return String(Number(value.toPrecision(digits)));
 }
 

@@ -20,9 +20,15 @@ function useReport(): [Report, Connection] {
   useEffect(() => {
     if (!report.live) return;
     const query = location.search;
-    const events = new EventSource(`events${query}`);
+    let events: EventSource;
+    let waiting: ReturnType<typeof setTimeout> | undefined;
     let busy = false;
     let again = false;
+    const tryLater = (what: () => void) => {
+      setConnection("lost");
+      clearTimeout(waiting);
+      waiting = setTimeout(what, 2000);
+    };
     const load = async () => {
       if (busy) {
         again = true;
@@ -31,9 +37,11 @@ function useReport(): [Report, Connection] {
       busy = true;
       try {
         const answer = await fetch(`data.json${query}`);
-        if (answer.ok) setReport((await answer.json()) as Report);
+        if (!answer.ok) throw new Error(answer.statusText);
+        setReport((await answer.json()) as Report);
+        if (events.readyState === EventSource.OPEN) setConnection("live");
       } catch {
-        setConnection("lost");
+        tryLater(() => void load());
       }
       busy = false;
       if (again) {
@@ -41,13 +49,21 @@ function useReport(): [Report, Connection] {
         await load();
       }
     };
-    events.onopen = () => {
-      setConnection("live");
-      void load();
+    const listen = () => {
+      events = new EventSource(`events${query}`);
+      events.onopen = () => {
+        setConnection("live");
+        void load();
+      };
+      // A browser itself tries again where a connection breaks, and not where it is refused.
+      events.onerror = () => (events.readyState === EventSource.CLOSED ? tryLater(listen) : setConnection("lost"));
+      events.onmessage = () => void load();
     };
-    events.onerror = () => setConnection("lost");
-    events.onmessage = () => void load();
-    return () => events.close();
+    listen();
+    return () => {
+      clearTimeout(waiting);
+      events.close();
+    };
   }, []);
   return [report, connection];
 }
