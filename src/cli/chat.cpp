@@ -144,9 +144,7 @@ int run(const ChatOptions& options) {
   auto decoding = options.decoding.over(speaker);
   if (!options.decoding.max_new_tokens) decoding.max_new_tokens = usual_longest_answer(options.model.model);
   auto config = options.engine;
-  if (decoding.num_beams > config.max_sequences) {
-    fail("--num-beams is ", decoding.num_beams, ", expected at most --max-sequences, which is ", config.max_sequences);
-  }
+  expect_places_for_beams(decoding, config);
   config.draft = draft.of(speaker, decoding);
   Engine engine(*speaker.model, speaker.processor->tokenizer(), speaker.pictures.get(), config);
   ChatSession session(speaker, engine, decoding);

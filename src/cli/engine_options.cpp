@@ -1,5 +1,6 @@
 #include "cli/engine_options.h"
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/size_text.h"
 #include "cli/options.h"
@@ -28,6 +29,11 @@ void add_engine_options(CLI::App& command, EngineConfig& config) {
 void add_cache_memory_option(CLI::App& command, int64_t& cache_bytes) {
   add_bytes_option(command, "--cache-memory", cache_bytes,
                    "of keys and values, at most; equal beginnings of prompts are kept in it");
+}
+
+void expect_places_for_beams(const Decoding& decoding, const EngineConfig& config) {
+  if (decoding.num_beams <= config.max_sequences) return;
+  fail("--num-beams is ", decoding.num_beams, ", expected at most --max-sequences, which is ", config.max_sequences);
 }
 
 int64_t usual_longest_answer(const std::filesystem::path& model) {

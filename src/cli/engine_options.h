@@ -15,6 +15,9 @@ void add_engine_options(CLI::App& command, EngineConfig& config);
 /// --cache-memory alone.
 void add_cache_memory_option(CLI::App& command, int64_t& cache_bytes);
 
+/// Error for more beams than `config` decodes at once: no question could be answered.
+void expect_places_for_beams(const Decoding& decoding, const EngineConfig& config);
+
 /// An option whose value is a number of bytes, as 67108864 or 64MiB.
 CLI::Option* add_bytes_option(CLI::App& command, const std::string& name, int64_t& bytes, const std::string& meaning);
 

@@ -86,10 +86,7 @@ int run(const ServeOptions& options) {
   if (!model.dtype) model.dtype = dtype_of_verbalizers(layers.verbalizers);
   const auto speaker = load(model, SpecialText::kPlain, layers);
   ChatServerConfig chat_config{name_of(options), options.decoding.over(speaker)};
-  if (chat_config.defaults.num_beams > options.engine.max_sequences) {
-    fail("--num-beams is ", chat_config.defaults.num_beams, ", expected at most --max-sequences, which is ",
-         options.engine.max_sequences);
-  }
+  expect_places_for_beams(chat_config.defaults, options.engine);
   if (!options.decoding.max_new_tokens) chat_config.defaults.max_new_tokens = usual_longest_answer(options.model.model);
   chat_config.media = options.media;
   chat_config.engine = options.engine;

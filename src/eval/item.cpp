@@ -154,7 +154,7 @@ class ItemBenchmark : public Benchmark, private Records {
     fail("benchmark ", rules.name, " has no profile '", profile.name, "'; it has ", known);
   }
 
-  /// Some tables have a few rows whose answer is none of the options: no answer is right. Error where all have.
+  /// Some tables have a few rows whose answer is none of the options: a warning. Error where all have.
   void tell_of_other_golds(const std::vector<char>& has_other_gold) const {
     const auto count = std::count(has_other_gold.begin(), has_other_gold.end(), 1);
     if (count == 0) return;

@@ -18,11 +18,15 @@ const std::vector<std::string> kPerception{"existence", "count", "position", "co
 const std::vector<std::string> kCognition{"commonsense_reasoning", "numerical_calculation", "text_translation",
                                           "code_reasoning"};
 
+std::vector<std::string> all_tasks() {
+  auto tasks = kPerception;
+  tasks.insert(tasks.end(), kCognition.begin(), kCognition.end());
+  return tasks;
+}
+
 bool is_task(const std::string& name) {
-  const auto has = [&](const std::vector<std::string>& tasks) {
-    return std::find(tasks.begin(), tasks.end(), name) != tasks.end();
-  };
-  return has(kPerception) || has(kCognition);
+  static const auto tasks = all_tasks();
+  return std::find(tasks.begin(), tasks.end(), name) != tasks.end();
 }
 
 /// The tables of VLMEvalKit (questions of one image_path belong together), lmms-eval's set (of one question_id), and
@@ -76,8 +80,7 @@ Figure points(const std::string& name, const std::vector<Verdict>& verdicts, con
 }
 
 std::vector<Figure> figures(const std::vector<Verdict>& verdicts) {
-  auto tasks = kPerception;
-  tasks.insert(tasks.end(), kCognition.begin(), kCognition.end());
+  const auto tasks = all_tasks();
   std::vector<Figure> all{points("perception and cognition", verdicts, tasks),
                           points("perception", verdicts, kPerception), points("cognition", verdicts, kCognition)};
   for (const auto& task : tasks) {
