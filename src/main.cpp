@@ -1,4 +1,4 @@
-// The program's process; the only place that exits.
+// The program's process; the only place that exits, but for base/loaded_torch.h before anything runs.
 #include <cstdio>
 #include <cstdlib>
 

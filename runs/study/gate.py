@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Whether a regime can show what the interaction of layers is worth: asked of a study's runs before students are distilled.
 
-    gate.py STUDY_OUT [--seeds 1,2] [--words words] [--teacher teacher] [--student student] [--evaluation validation]
+    gate.py RESULTS [--seeds 1,2] [--words words] [--teacher teacher] [--student student] [--evaluation validation]
 
-STUDY_OUT is the study's `out`; of each of the seeds, or of all that have a folder there, the stages of these names are read: the
+RESULTS is the study's `results`; of each of the seeds, or of all that have a folder there, the stages of these names are read: the
 verbalization `words`, and the evaluations of the teacher and of the student before distillation. The gate is open for a seed where
 
   - the teacher's verbalizer losses (mean of the last 50 iterations, end of turn left out) fall by 0.05 nats or more at two thirds
@@ -22,6 +22,11 @@ from pathlib import Path
 LEAST_FALL = 0.05  # nats
 LEAST_LEAD = 15.0  # points
 LAST = 50  # iterations
+
+
+def number_of(seed):
+    """Of a folder seed-N."""
+    return int(seed.name.split("-")[1])
 
 
 def metrics(run, step):
@@ -64,17 +69,17 @@ def judge(losses, teacher, student):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, metavar="STUDY_OUT")
+    parser.add_argument("out", type=Path, metavar="RESULTS")
     parser.add_argument("--seeds", type=lambda text: [int(seed) for seed in text.split(",")], default=[])
     parser.add_argument("--words", default="words")
     parser.add_argument("--teacher", default="teacher")
     parser.add_argument("--student", default="student")
     parser.add_argument("--evaluation", default="validation")
     args = parser.parse_args(arguments)
-    found = sorted(args.out.glob("seed-*"), key=lambda path: int(path.name.split("-")[1]))
+    found = sorted(args.out.glob("seed-*"), key=number_of)
     seeds = [args.out / f"seed-{seed}" for seed in args.seeds] or found
     if not seeds:
-        print(f"gate: {args.out}: has no seed-N, expected a study's `out`", file=sys.stderr)
+        print(f"gate: {args.out}: has no seed-N, expected a study's `results`", file=sys.stderr)
         return 2
     all_open = True
     for seed in seeds:

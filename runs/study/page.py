@@ -3,7 +3,7 @@
 
     page.py STUDY_OUT
 
-Reads STUDY_OUT/tables/*.json (vlsi study --format json), gate.txt where it is there, and of each seed step 1 of the stage `words`;
+Reads STUDY_OUT/tables/*.json (vlsi study --format json), gate.txt where it is there, and of each seed of gate/ step 1, the stage `words`;
 writes STUDY_OUT/study.html, which links STUDY_OUT/pages/*.html (vlsi study --page). Needs the standard library only.
 """
 
@@ -12,9 +12,9 @@ import json
 import sys
 from pathlib import Path
 
-from gate import metrics
+from gate import metrics, number_of
 
-ORDER = ["gate", "main", "table", "figure", "appendix", "search", "peers"]
+ORDER = ["gate", "main", "table", "figure", "appendix", "search", "peers", "test"]
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
 table{border-collapse:collapse;margin:1em 0}th,td{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:right}
@@ -48,16 +48,25 @@ def table_html(cells):
 def score_table(table):
     """Scores, differences to the baseline with both intervals, minutes and memory, one row a variant."""
     cells = [[table["evaluation"], "all", *table["categories"], f"minus {table['baseline']}", "95 % over seeds",
-              "95 % over questions", "minutes", "MiB", "seeds"]]
+              "95 % over questions", "pairs", "minutes", "with inputs", "MiB", "seeds"]]
     for row in table["rows"]:
         difference = row["difference"]
         cells.append([row["title"], spread(row["score"]),
                       *(spread(row["categories"][name]) if name in row["categories"] else "-" for name in table["categories"]),
-                      *(["-", "-", "-"] if difference is None else
-                        [f"{difference['mean']:+.2f}", interval(difference["seeds_interval"]),
-                         interval(difference["questions_interval"])]),
-                      spread(row["seconds"], 1, 60), spread(row["peak_memory_bytes"], 0, 2**20), str(row["score"]["count"])])
+                      *(["-"] * 4 if difference is None else difference_cells(difference)), spread(row["seconds"], 1, 60),
+                      spread(row["seconds_with_inputs"], 1, 60), spread(row["peak_memory_bytes"], 0, 2**20), str(row["score"]["count"])])
     return cells
+
+
+def difference_cells(difference):
+    return [f"{difference['mean']:+.2f}", interval(difference["seeds_interval"]), interval(difference["questions_interval"]),
+            str(difference["count"])]
+
+
+def comparison_table(table):
+    """The study's further differences."""
+    return [[table["evaluation"], "difference", "95 % over seeds", "95 % over questions", "pairs"],
+            *([one["title"], *difference_cells(one["difference"])] for one in table["comparisons"])]
 
 
 def loss_table(run, model):
@@ -82,8 +91,11 @@ def page(out):
         link = f" <small><a href='pages/{path.stem}.html'>curves and matches</a></small>" if (
             out / "pages" / f"{path.stem}.html").exists() else ""
         parts.append(f"<h2>{html.escape(path.stem)}{link}</h2>")
-        parts += [table_html(score_table(table)) for table in json.loads(path.read_text())]
-    for seed in sorted(out.glob("seed-*")):
+        for table in json.loads(path.read_text()):
+            parts.append(table_html(score_table(table)))
+            if table["comparisons"]:
+                parts.append(table_html(comparison_table(table)))
+    for seed in sorted((out / "gate").glob("seed-*"), key=number_of):
         if not (seed / "words" / "metrics.jsonl").exists():
             continue
         parts.append(f"<h2>Verbalization losses, {seed.name}</h2>")

@@ -17,6 +17,13 @@ HEAD = ["", "n", "accuracy, %", *(f"`{kind}`" for kind in KINDS), "difference", 
         "seconds", "MiB"]
 
 
+INPUTS = "seconds_with_inputs"  # it and `comparisons` are not in all results
+
+
+def title_of(row):
+    return row["title"].replace("|", "\\|")
+
+
 def verdict(row):
     """`+` or `-` where both intervals leave out zero, on the same side."""
     ends = [row["seeds_interval"], row["questions_interval"]]
@@ -25,22 +32,36 @@ def verdict(row):
     return "+" if all(low > 0 for low, _ in ends) else "-" if all(high < 0 for _, high in ends) else ""
 
 
+def difference_cells(row):
+    least = row["least_seen"]
+    return [f"{row['difference']:+.1f}", interval(row["seeds_interval"], 1), interval(row["questions_interval"], 1), verdict(row),
+            "–" if least is None else f"{least:.1f}"]
+
+
 def cells(row):
     spread = "" if row["deviation"] is None else f" ± {row['deviation']:.1f}"
-    found = [row["title"], str(row["n"]), f"{row['accuracy']:.1f}{spread}", *(f"{row['kinds'][kind]:.0f}" for kind in KINDS)]
+    found = [title_of(row), str(row["n"]), f"{row['accuracy']:.1f}{spread}", *(f"{row['kinds'][kind]:.0f}" if kind in row["kinds"] else "–" for kind in KINDS)]
     if "difference" in row:
-        least = row["least_seen"]
-        found += [f"{row['difference']:+.1f}", interval(row["seeds_interval"], 1), interval(row["questions_interval"], 1), verdict(row),
-                  "–" if least is None else f"{least:.1f}"]
+        found += difference_cells(row)
     else:
         found += [""] * 5
-    return found + [f"{row['seconds']:.0f}", str(row["mib"])]
+    return found + [f"{row['seconds']:.0f}", *([f"{row[INPUTS]:.0f}"] if INPUTS in row else []), str(row["mib"])]
+
+
+def pipes(row):
+    return "| " + " | ".join(row) + " |"
 
 
 def markdown(name, table, several):
     which = f", {table['evaluation']}" if several else ""
-    lines = [f"`{name}`{which}, differences to *{table['baseline']}*:", "", HEAD, ["---"] * len(HEAD), *map(cells, table["rows"]), ""]
-    return "\n".join(line if isinstance(line, str) else "| " + " | ".join(line) + " |" for line in lines)
+    head = [*HEAD[:-1], *(["with inputs"] if INPUTS in table["rows"][0] else []), HEAD[-1]]
+    lines = [f"`{name}`{which}, differences to *{table['baseline']}*:", "", pipes(head), pipes(["---"] * len(head)),
+             *(pipes(cells(row)) for row in table["rows"]), ""]
+    if table.get("comparisons"):
+        head = ["", "n", *HEAD[HEAD.index("difference"):HEAD.index("seconds")]]
+        lines += [pipes(head), pipes(["---"] * len(head)),
+                  *(pipes([title_of(one), str(one["pairs"]), *difference_cells(one)]) for one in table["comparisons"]), ""]
+    return "\n".join(lines)
 
 
 def main(arguments):

@@ -23,6 +23,8 @@ class AtomicFile {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
   void commit();
+  /// Whether it is written straight to, and `commit` has nothing to rename.
+  bool is_direct() const { return temporary_.empty(); }
 
  private:
   std::filesystem::path path_, target_, temporary_;  // as named; with links followed; empty where written straight to

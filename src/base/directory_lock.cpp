@@ -16,7 +16,7 @@ namespace {
 
 /// The lock's descriptor, or -1 when another process holds it.
 int lock(const std::filesystem::path& directory, const std::string& action) {
-  const int descriptor = ::open((directory / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int descriptor = ::open((directory / DirectoryLock::kFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) fail(action, " in ", directory.string(), ": ", std::strerror(errno));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);
@@ -30,7 +30,7 @@ int lock(const std::filesystem::path& directory, const std::string& action) {
 
 /// " (its number is 123)" for the process that the lock's file names, or nothing.
 std::string holder(const std::filesystem::path& directory) {
-  const int descriptor = ::open((directory / ".lock").c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open((directory / DirectoryLock::kFile).c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return "";
   char text[32];
   const ssize_t size = ::read(descriptor, text, sizeof(text));

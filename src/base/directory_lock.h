@@ -11,6 +11,8 @@ namespace vlsi {
 /// The file holds the number of the process that locked it last, and nothing when that one released it.
 class DirectoryLock {
  public:
+  static constexpr const char* kFile = ".lock";  // in the directory
+
   /// Error "`action` in DIRECTORY: another process (its number is 123) is running there" when it is held; without the
   /// number where the file does not have it.
   DirectoryLock(const std::filesystem::path& directory, const std::string& action);

@@ -18,12 +18,7 @@ spdlog::logger& logger() {
 }
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-  }
-  return spdlog::level::info;
+  return level == LogLevel::kInfo ? spdlog::level::info : spdlog::level::warn;
 }
 
 }  // namespace
@@ -33,8 +28,6 @@ void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 void set_log_origin(const std::string& origin) { logger().set_pattern("%H:%M:%S %^%l%$ " + origin + ": %v"); }
 
 bool log_shows(LogLevel level) { return logger().should_log(spdlog_level(level)); }
-
-void log_debug(const std::string& message) { logger().log(spdlog::level::debug, message); }
 
 void log_info(const std::string& message) { logger().log(spdlog::level::info, message); }
 

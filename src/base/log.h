@@ -5,7 +5,7 @@
 
 namespace vlsi {
 
-enum class LogLevel { kDebug, kInfo, kWarning };
+enum class LogLevel { kInfo, kWarning };
 
 /// Messages below `level` are dropped. Set once, by the program.
 void set_log_level(LogLevel level);
@@ -15,7 +15,6 @@ void set_log_origin(const std::string& origin);
 /// Whether messages of `level` are shown.
 bool log_shows(LogLevel level);
 
-void log_debug(const std::string& message);
 void log_info(const std::string& message);
 void log_warning(const std::string& message);
 

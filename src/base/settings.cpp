@@ -6,6 +6,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/contains.h"
 #include "base/mapped_file.h"
 #include "base/utf8.h"
 
@@ -113,7 +114,8 @@ void apply_override(YAML::Node root, const std::string& override) {
   const auto equals = override.find('=');
   if (equals == std::string::npos || equals == 0)
     fail("--set '", override, "': expected key=value, as in optimizer.learning_rate=1e-3");
-  const YAML::Node value = parse_yaml(override.substr(equals + 1), "--set " + override);
+  const auto parsed = parse_yaml(override.substr(equals + 1), "--set " + override);
+  const YAML::Node value = parsed.IsNull() ? YAML::Node(YAML::NodeType::Null) : parsed;  // one that holds the tag
   mark_as_override(value);
   YAML::Node node = root;
   std::string rest = override.substr(0, equals);
@@ -174,10 +176,14 @@ std::string nearest(const std::string& word, const std::vector<std::string>& kno
 void SettingsReader::finish() const {
   for (const auto& item : node_) {
     const auto& key = item.first.Scalar();
-    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const auto& place = item.second.Tag() == kOverrideTag ? item.second : item.first;
+    if (contains(known_, key)) continue;
+    std::vector<std::string> with_this_end;
+    for (const auto& known : with_nested_) {
+      if (known.ends_with("." + key)) with_this_end.push_back(known);
+    }
+    const auto& place = settings_detail::is_override(item.second) ? item.second : item.first;
     fail(settings_detail::place_of(place, file_, settings_detail::join(prefix_, key)), " is unknown; did you mean '",
-         settings_detail::join(prefix_, nearest(key, known_)), "'?");
+         settings_detail::join(prefix_, nearest(key, with_this_end.empty() ? known_ : with_this_end)), "'?");
   }
 }
 
@@ -203,8 +209,10 @@ std::string join(const std::string& prefix, const std::string& key) {
   return prefix.empty() ? key : prefix + "." + key;
 }
 
+bool is_override(const YAML::Node& node) { return node.Tag() == kOverrideTag; }
+
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key) {
-  if (node.Tag() == kOverrideTag) return concat("--set: key '", key, "'");
+  if (is_override(node)) return concat("--set: key '", key, "'");
   const auto mark = node.Mark();
   return mark.line >= 0 ? concat(file, ", line ", mark.line + 1, ": key '", key, "'")
                         : concat(file, ": key '", key, "'");

@@ -65,6 +65,7 @@ std::string words_of_field() {
 }
 
 std::string place_of(const YAML::Node& node, const std::string& file, const std::string& key);
+bool is_override(const YAML::Node& node);
 std::string describe(const YAML::Node& node);
 std::string join(const std::string& prefix, const std::string& key);
 
@@ -77,7 +78,35 @@ void read_scalar(const YAML::Node& node, const std::string& file, const std::str
 
 }  // namespace settings_detail
 
-/// Reads structs; collects the keys that it was asked for, so that others are errors.
+/// Error "<place>: key '<key>' is <value>, expected <expected>" unless it `holds`.
+template <class Value>
+void expect_value(bool holds, const std::string& place, const std::string& key, const Value& value,
+                  const std::string& expected) {
+  if (!holds) fail(place, ": key '", key, "' is ", value, ", expected ", expected);
+}
+
+namespace settings_detail {
+
+/// Appends the keys of a struct and of the structs in it: "optimizer", "optimizer.warmup".
+struct KeyList {
+  std::string prefix;
+  std::vector<std::string>& keys;
+
+  template <class T>
+  void operator()(const char* key, T& value, const std::string&) {
+    keys.push_back(join(prefix, key));
+    if constexpr (Struct<T>) {
+      KeyList inner{keys.back(), keys};
+      fields(inner, value);
+    }
+  }
+};
+
+}  // namespace settings_detail
+
+/// Reads structs; collects the keys that it was asked for, so that others are errors. A key without a value (`key:`) is
+/// as if it were not there. From an override (`--set key=`) it is an empty text, an optional value that is missing, or
+/// a struct that is as if it were not there; Error for a field of another kind.
 class SettingsReader {
  public:
   SettingsReader(YAML::Node node, std::string file, std::string prefix = {})
@@ -86,12 +115,15 @@ class SettingsReader {
   template <class T>
   void operator()(const char* key, T& value, const std::string&) {
     known_.push_back(key);
+    settings_detail::KeyList{{}, with_nested_}(key, value, {});
     if (!node_.IsMap()) return;
     const YAML::Node found = std::as_const(node_)[key];
-    if (found && !found.IsNull()) read(found, settings_detail::join(prefix_, key), value);
+    if (!found || (found.IsNull() && !settings_detail::is_override(found))) return;
+    const auto full = settings_detail::join(prefix_, key);
+    found.IsNull() ? read_nothing(found, full, value) : read(found, full, value);
   }
 
-  /// Error for a key that no field has asked for, with the nearest known one.
+  /// Error for a key that no field has asked for, with one of the structs inside that ends in it, or the nearest one.
   void finish() const;
 
   template <class T>
@@ -123,9 +155,24 @@ class SettingsReader {
   }
 
  private:
+  /// What an override without a value makes of a field.
+  template <class T>
+  void read_nothing(const YAML::Node& node, const std::string& key, T& value) const {
+    using namespace settings_detail;
+    if constexpr (std::same_as<T, std::string> || std::same_as<T, std::filesystem::path>) {
+      value.clear();
+    } else if constexpr (IsOptional<T>::value) {
+      value.reset();
+    } else if constexpr (HasWords<T>) {
+      value = parse_or_fail<T>("", place_of(node, file_, key));
+    } else if constexpr (!Struct<T>) {
+      read(node, key, value);  // an error
+    }
+  }
+
   YAML::Node node_;
   std::string file_, prefix_;
-  std::vector<std::string> known_;
+  std::vector<std::string> known_, with_nested_;
 };
 
 /// Writes every field of a struct as YAML; with comments, the field's meaning stands behind it, and then the words that

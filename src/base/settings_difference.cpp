@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/contains.h"
 #include "base/settings.h"
 
 namespace vlsi {
@@ -44,7 +45,7 @@ std::string settings_difference(const YAML::Node& before, const YAML::Node& now,
   std::vector<std::pair<std::string, std::string>> groups;  // both values, the keys that have them
   for (const auto& [key, unused] : keys) {
     const auto a = value_of(was, key), b = value_of(is, key);
-    if (a == b || std::find(free_keys.begin(), free_keys.end(), key) != free_keys.end()) continue;
+    if (a == b || contains(free_keys, key)) continue;
     const auto values = concat(a, ", now ", b);
     const auto group =
         std::find_if(groups.begin(), groups.end(), [&](const auto& item) { return item.first == values; });

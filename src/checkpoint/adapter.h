@@ -8,9 +8,9 @@
 
 namespace vlsi {
 
-/// Puts the adapters in `directory` beside the model's linear maps, frozen and in float32. Tensors may be named in
-/// either generation. Error for a model that has adapters already, for a file that AdapterConfig refuses, and, listing
-/// every problem at once, for an adapter that does not fit the model.
+/// Puts the adapters in `directory` beside the model's linear maps, frozen and in float32. Tensors may have
+/// any naming of the family. Error for a model that has adapters already, for a file that AdapterConfig refuses, and,
+/// listing every problem at once, for an adapter that does not fit the model.
 void load_adapter(Vlm& model, const std::filesystem::path& directory);
 
 /// Writes the model's adapters; at least one. Their tensors are named as in `naming` of the model's family, or else as

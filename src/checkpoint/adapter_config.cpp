@@ -1,12 +1,8 @@
 #include "checkpoint/adapter_config.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <memory>
 
 #include "base/quoted.h"
 
@@ -15,44 +11,15 @@ namespace {
 
 constexpr int64_t kMaxRank = 1 << 16;
 
-/// A regular expression in Python's dialect, as far as the two agree.
-class Expression {
- public:
-  Expression(const std::string& pattern, const std::string& place) : place_(place) {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF, &error, &offset,
-                              nullptr));
-    if (!code_) {
-      std::array<PCRE2_UCHAR, 256> message{};
-      pcre2_get_error_message(error, message.data(), message.size());
-      fail(place_, ": ", quoted(pattern), " is no regular expression: ", reinterpret_cast<const char*>(message.data()));
-    }
-  }
+/// A regular expression in Python's dialect, as far as the two agree; `place` names file and key.
+Regex expression(const std::string& pattern, const std::string& place) {
+  return {pattern, concat(place, ": ", quoted(pattern))};
+}
 
-  /// Whether the expression stands for the whole of `text`.
-  bool matches(const std::string& text) const {
-    return end_of_match(text, PCRE2_ANCHORED | PCRE2_ENDANCHORED).has_value();
-  }
-
-  /// Where a match that begins at the start of `text` ends.
-  std::optional<size_t> end_of_match(const std::string& text, uint32_t options = PCRE2_ANCHORED) const {
-    const std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
-        pcre2_match_data_create_from_pattern(code_.get(), nullptr), &pcre2_match_data_free);
-    const int count = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0, options,
-                                  match.get(), nullptr);
-    if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
-    if (count < 0) fail(place_, ": a regular expression gives up on ", quoted(text));
-    return pcre2_get_ovector_pointer(match.get())[1];
-  }
-
- private:
-  struct Free {
-    void operator()(pcre2_code* code) const { pcre2_code_free(code); }
-  };
-  std::string place_;
-  std::unique_ptr<pcre2_code, Free> code_;
-};
+/// Of a path up to a layer's number; `list` is what stands for the list of layers.
+Regex before_number(const std::string& list, const std::string& place) {
+  return expression(list + "\\.(?=[0-9]+\\.)", place + ": key 'layers_pattern'");
+}
 
 /// Keys that describe training, bookkeeping or initial values of an adapter whose tensors are all there.
 constexpr std::array kIgnored = {"auto_mapping",      "base_model_name_or_path",
@@ -115,21 +82,33 @@ Json object_at(const Json& json, const char* key, const std::string& place) {
 
 /// The value of the first pattern that the end of the path fits.
 template <class T>
-T pattern_value(const std::vector<std::pair<std::string, T>>& patterns, const std::string& path, T otherwise) {
+T pattern_value(const std::vector<std::pair<Regex, T>>& patterns, const std::string& path, T otherwise) {
   for (const auto& [pattern, value] : patterns) {
-    if (Expression(pattern, "adapter").matches(path)) return value;
+    if (pattern.find(path, Regex::Where::kWholeText)) return value;
   }
   return otherwise;
 }
 
-std::string end_of_path(const std::string& pattern) { return "(.*\\.)?(" + pattern + ")"; }
+/// The number at each pattern of the object at `key` of the file, with an expression for the end of a path; `check`
+/// is of a number and what it is of.
+template <class T, class Check>
+std::vector<std::pair<Regex, T>> read_patterns(const Json& json, std::string_view text, const char* key,
+                                               const std::string& place, const Check& check) {
+  std::vector<std::pair<Regex, T>> patterns;
+  const Json object = object_at(json, key, place);
+  for (const auto& pattern : keys_in_order(text, key)) {
+    auto end_of_path = expression("(.*\\.)?(" + pattern + ")", concat(place, ": key '", key, "'"));
+    patterns.emplace_back(std::move(end_of_path),
+                          check(require<T>(object, pattern, place), concat(key, " ", quoted(pattern))));
+  }
+  return patterns;
+}
 
 }  // namespace
 
 ModuleNames::ModuleNames(const Json& json, const std::string& place) {
   if (json.is_string()) {
-    expression_ = json.get<std::string>();
-    Expression(expression_, place);
+    expression_ = expression(json.get<std::string>(), place);
     return;
   }
   if (!json.is_array() || !std::all_of(json.begin(), json.end(), [](const Json& name) { return name.is_string(); })) {
@@ -139,7 +118,7 @@ ModuleNames::ModuleNames(const Json& json, const std::string& place) {
 }
 
 bool ModuleNames::contains(const std::string& path) const {
-  if (!expression_.empty()) return Expression(expression_, "adapter").matches(path);
+  if (expression_) return expression_->find(path, Regex::Where::kWholeText).has_value();
   return std::any_of(names_.begin(), names_.end(),
                      [&](const std::string& name) { return path == name || path.ends_with("." + name); });
 }
@@ -171,20 +150,15 @@ AdapterConfig AdapterConfig::parse(std::string_view text, const std::string& pla
   }
   if (const auto lists = find<Json>(json, "layers_pattern", place); lists && !lists->empty()) {
     const auto list = lists->is_array() ? *lists : Json::array({*lists});
-    config.layer_lists_ = require<std::vector<std::string>>(Json{{"layers_pattern", list}}, "layers_pattern", place);
-    for (const auto& name : config.layer_lists_) Expression(name, place + ": key 'layers_pattern'");
+    for (const auto& name :
+         require<std::vector<std::string>>(Json{{"layers_pattern", list}}, "layers_pattern", place)) {
+      expression(name, place + ": key 'layers_pattern'");  // valid by itself
+      config.before_layer_.push_back(before_number("(?:|.*?\\.)" + name, place));
+    }
   }
-  const Json ranks = object_at(json, "rank_pattern", place), alphas = object_at(json, "alpha_pattern", place);
-  for (const auto& pattern : keys_in_order(text, "rank_pattern")) {
-    Expression(end_of_path(pattern), place + ": key 'rank_pattern'");
-    config.rank_pattern_.emplace_back(
-        end_of_path(pattern), check_rank(require<int64_t>(ranks, pattern, place), "rank_pattern " + quoted(pattern)));
-  }
-  for (const auto& pattern : keys_in_order(text, "alpha_pattern")) {
-    Expression(end_of_path(pattern), place + ": key 'alpha_pattern'");
-    config.alpha_pattern_.emplace_back(
-        end_of_path(pattern), check_alpha(require<double>(alphas, pattern, place), "alpha_pattern " + quoted(pattern)));
-  }
+  if (config.before_layer_.empty()) config.before_layer_.push_back(before_number(".*?\\.[^.]*", place));
+  config.rank_pattern_ = read_patterns<int64_t>(json, text, "rank_pattern", place, check_rank);
+  config.alpha_pattern_ = read_patterns<double>(json, text, "alpha_pattern", place, check_alpha);
   return config;
 }
 
@@ -194,12 +168,9 @@ bool AdapterConfig::targets(const std::string& path) const {
 
 bool AdapterConfig::is_in_chosen_layer(const std::string& path) const {
   if (!layers_) return true;
-  std::vector<std::string> before;
-  for (const auto& list : layer_lists_) before.push_back("(?:|.*?\\.)" + list + "\\.");
-  if (before.empty()) before.emplace_back(".*?\\.[^.]*\\.");
-  for (const auto& expression : before) {
-    const auto end = Expression(expression + "(?=\\d+\\.)", "adapter").end_of_match(path);
-    if (end) return layers_->contains(std::stoll(path.substr(*end)));
+  for (const auto& before : before_layer_) {
+    const auto match = before.find(path, Regex::Where::kAtStart);
+    if (match) return layers_->contains(std::stoll(path.substr(match->whole.size())));
   }
   return false;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/regex.h"
 
 namespace vlsi {
 
@@ -23,11 +23,11 @@ class ModuleNames {
   ModuleNames(const Json& json, const std::string& place);
 
   bool contains(const std::string& path) const;
-  bool is_expression() const { return !expression_.empty(); }
+  bool is_expression() const { return expression_.has_value(); }
 
  private:
   std::vector<std::string> names_;
-  std::string expression_;  // empty: the names
+  std::optional<Regex> expression_;  // none: the names
 };
 
 /// The adapters that a file describes. A path is that of a module in the naming that the file speaks of:
@@ -51,13 +51,12 @@ class AdapterConfig {
 
   ModuleNames targets_, excluded_;
   std::optional<std::set<int64_t>> layers_;  // by number; none: all
-  std::vector<std::string> layer_lists_;     // expressions for what stands before the number; empty: anything
+  std::vector<Regex> before_layer_;          // of a path up to a layer's number
   int64_t rank_ = 8;
   double alpha_ = 8;
   bool divides_by_root_ = false;
-  std::vector<std::pair<std::string, int64_t>>
-      rank_pattern_;  // expressions for the end of a path; the first that fits counts
-  std::vector<std::pair<std::string, double>> alpha_pattern_;
+  std::vector<std::pair<Regex, int64_t>> rank_pattern_;  // for whole paths; the first that fits counts
+  std::vector<std::pair<Regex, double>> alpha_pattern_;
 };
 
 }  // namespace vlsi

@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/safetensors.h"
-#include "checkpoint/initialize.h"
 #include "checkpoint/load.h"
 #include "model/parts.h"
 
@@ -41,12 +40,24 @@ Channels head_channels(const TextConfig& from, const TextConfig& to) {
   return channels;
 }
 
-/// The rows of `count` heads.
-Channels rows_of_heads(int64_t count, int64_t source_head_dim, const Channels& of_one) {
+/// The rows of these heads.
+Channels rows_of_heads(const Channels& heads, int64_t source_head_dim, const Channels& of_one) {
   Channels rows;
-  for (int64_t head = 0; head < count; ++head)
+  for (const auto head : heads)
     for (const auto channel : of_one) rows.push_back(head * source_head_dim + channel);
   return rows;
+}
+
+/// The query heads that `to` has of those of `from`: of each key's head that is kept the first ones, so that they read
+/// the key that they read there. Where `to` has more of them to a key, the rest are heads of other keys.
+Channels query_heads(const TextConfig& from, const TextConfig& to) {
+  const int64_t group = to.num_attention_heads / to.num_key_value_heads,
+                source_group = from.num_attention_heads / from.num_key_value_heads;
+  int64_t other = to.num_key_value_heads * source_group;
+  Channels heads;
+  for (int64_t key = 0; key < to.num_key_value_heads; ++key)
+    for (int64_t i = 0; i < group; ++i) heads.push_back(i < source_group ? key * source_group + i : other++);
+  return heads;
 }
 
 class Cut {
@@ -95,12 +106,12 @@ class Cut {
 
  private:
   Channels channels(const std::string& name, int64_t axis, int64_t size) const {
-    const auto of_heads = [&](int64_t count) { return rows_of_heads(count, from_.head_dim(), head_); };
+    const auto of_heads = [&](const Channels& heads) { return rows_of_heads(heads, from_.head_dim(), head_); };
     const auto is = [&](std::string_view module) { return name.find(module) != std::string::npos; };
     if (part_of(name) != "decoder") return first_channels(size);
-    if (axis == 0 && is(".q_proj.")) return of_heads(to_.num_attention_heads);
-    if (axis == 0 && (is(".k_proj.") || is(".v_proj."))) return of_heads(to_.num_key_value_heads);
-    if (axis == 1 && is(".o_proj.")) return of_heads(to_.num_attention_heads);
+    if (axis == 0 && is(".q_proj.")) return of_heads(query_heads(from_, to_));
+    if (axis == 0 && (is(".k_proj.") || is(".v_proj."))) return of_heads(first_channels(to_.num_key_value_heads));
+    if (axis == 1 && is(".o_proj.")) return of_heads(query_heads(from_, to_));
     return is("q_norm.") || is("k_norm.") ? head_ : first_channels(size);
   }
 
@@ -114,7 +125,35 @@ class Cut {
   Channels head_;
 };
 
+/// What the tower's weights do not show.
+std::string tower_settings(const ModelConfig& config) {
+  const auto& family = family_of(config);
+  return concat(family.make_tower(config)->settings_text(), " (", family.display_name, ")");
+}
+
 }  // namespace
+
+void take_vision_tower(std::vector<TensorSource>& weights, const ModelConfig& config,
+                       const std::filesystem::path& directory) {
+  const auto checkpoint = Checkpoint::open(directory);
+  const auto from = load_model_config(directory);
+  const auto& family = family_of(from);
+  Problems problems;
+  const auto names = stored_names(checkpoint, family, problems);
+  problems.fail_if_any("taking the vision tower of ", directory.string(), ": ", problems.count(), " problem(s): ");
+  for (auto& weight : weights) {
+    if (part_of(weight.name) != "vision") continue;
+    const auto found = names.find(weight.name);
+    if (found == names.end() || checkpoint.info(found->second).shape != weight.shape ||
+        !at::isFloatingType(checkpoint.info(found->second).dtype)) {
+      fail("taking the vision tower of ", directory.string(), ": it has no ", family.written_name(weight.name),
+           " of shape ", at::IntArrayRef(weight.shape));
+    }
+    weight.make = [dtype = weight.dtype, tensor = checkpoint.tensor(found->second)] { return tensor.to(dtype); };
+  }
+  if (const auto found = tower_settings(from), wanted = tower_settings(config); found != wanted)
+    fail("taking the vision tower of ", directory.string(), ": it has ", found, "; expected ", wanted);
+}
 
 void cut_down(std::vector<TensorSource>& weights, const ModelConfig& config, const std::filesystem::path& directory) {
   const auto from = load_model_config(directory);

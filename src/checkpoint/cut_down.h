@@ -1,4 +1,4 @@
-// A smaller model that starts from a larger one's weights.
+// Models that start from another one's weights.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +8,11 @@
 #include "model/vlm.h"
 
 namespace vlsi {
+
+/// Takes the vision tower of `config` without its merger from the model in `directory`. Error when the towers differ in
+/// shape or settings.
+void take_vision_tower(std::vector<TensorSource>& weights, const ModelConfig& config,
+                       const std::filesystem::path& directory);
 
 /// Takes the weights of `config` from the larger model of its family in `directory`, cut down:
 ///   - its vision tower, whole;

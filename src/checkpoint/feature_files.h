@@ -36,8 +36,6 @@ class FeatureFiles {
   /// Error when that fails.
   void insert(uint64_t picture, const at::Tensor& features);
 
-  int64_t num_pictures() const { return records_->num_records(); }
-
  private:
   static constexpr int64_t kShardBytes = int64_t{64} << 20;
 

@@ -6,13 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
-#include "base/error.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "base/safetensors.h"
-#include "checkpoint/load.h"
+#include "family/family.h"
 #include "model/parts.h"
 
 namespace vlsi {
@@ -46,12 +43,6 @@ double deviation_of(const std::string& name, const std::vector<int64_t>& shape, 
   return 1 / std::sqrt(fan_in);
 }
 
-/// What the tower's weights do not show.
-std::string tower_settings(const ModelConfig& config) {
-  const auto& family = family_of(config);
-  return concat(family.make_tower(config)->settings_text(), " (", family.display_name, ")");
-}
-
 }  // namespace
 
 std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer initializer, uint64_t seed,
@@ -69,36 +60,6 @@ std::vector<TensorSource> random_weights(const ModelConfig& config, Initializer 
     weights.push_back({name, dtype, shape, make});
   }
   return weights;
-}
-
-std::shared_ptr<Vlm> initialize_vlm(const ModelConfig& config, Initializer initializer, uint64_t seed) {
-  auto model = make_vlm(config);
-  auto parameters = model->named_parameters();
-  const auto weights = random_weights(config, initializer, seed, at::kFloat);
-  for (size_t i = 0; i < parameters.size(); ++i) parameters[i].second.set_data(weights[i].make());
-  return model;
-}
-
-void take_vision_tower(std::vector<TensorSource>& weights, const ModelConfig& config,
-                       const std::filesystem::path& directory) {
-  const auto checkpoint = Checkpoint::open(directory);
-  const auto from = load_model_config(directory);
-  const auto& family = family_of(from);
-  Problems problems;
-  const auto names = stored_names(checkpoint, family, problems);
-  problems.fail_if_any("taking the vision tower of ", directory.string(), ": ", problems.count(), " problem(s): ");
-  for (auto& weight : weights) {
-    if (part_of(weight.name) != "vision") continue;
-    const auto found = names.find(weight.name);
-    if (found == names.end() || checkpoint.info(found->second).shape != weight.shape ||
-        !at::isFloatingType(checkpoint.info(found->second).dtype)) {
-      fail("taking the vision tower of ", directory.string(), ": it has no ", family.written_name(weight.name),
-           " of shape ", at::IntArrayRef(weight.shape));
-    }
-    weight.make = [dtype = weight.dtype, tensor = checkpoint.tensor(found->second)] { return tensor.to(dtype); };
-  }
-  if (const auto found = tower_settings(from), wanted = tower_settings(config); found != wanted)
-    fail("taking the vision tower of ", directory.string(), ": it has ", found, "; expected ", wanted);
 }
 
 }  // namespace vlsi

@@ -8,6 +8,7 @@
 
 #include "base/problems.h"
 #include "base/safetensors.h"
+#include "base/words.h"
 #include "family/family.h"
 #include "model/vlm.h"
 #include "ranks/ranks.h"
@@ -22,8 +23,16 @@ enum class Residency {
               // (sharded_weights.h)
 };
 
+template <>
+struct EnumNames<Residency> {
+  static constexpr EnumName<Residency> all[]{
+      {"resident", Residency::kResident, "weights stay in memory"},
+      {"streamed", Residency::kStreamed, "layer by layer from the files, each once an iteration"},
+      {"sharded", Residency::kSharded, "a share of each layer in every rank"}};
+};
+
 /// The model in `directory`, frozen. A weight that is stored in `dtype` is a read-only view of the mapped file; another
-/// dtype is converted. Both naming generations are read; missing, unexpected, repeated and misshapen tensors are one
+/// dtype is converted. Every naming of its family is read; missing, unexpected, repeated and misshapen tensors are one
 /// Error that lists them all. `ranks` hold a sharded model together and outlive it; with a single one, it is resident.
 std::shared_ptr<Vlm> load_vlm(const std::filesystem::path& directory, at::ScalarType dtype,
                               at::Device device = at::kCPU, Residency residency = Residency::kResident,

@@ -6,26 +6,26 @@
 
 namespace vlsi {
 
-std::string fingerprint(const VisionTower& tower) {
+std::string tower_fingerprint(const VisionTower& tower) {
   Fingerprint of_all;
   of_all.add(tower.settings_text());
   for (const auto& [name, weight] : tower.named_parameters()) of_all.add(name, weight);
   return of_all.text();
 }
 
-at::Tensor KeptPictureFeatures::of(const VisionTower& tower, uint64_t picture, const at::Tensor& patches,
-                                   const PictureShape& shape) {
+at::Tensor KeptPictureFeatures::of(const VisionTower& tower, uint64_t fingerprint, const at::Tensor& patches,
+                                   const PictureShape& picture) {
   {
     const std::lock_guard lock(mutex_);
     if (!directory_.empty() && !files_) {
       const auto dtype = tower.named_parameters().front().second.scalar_type();
-      files_ = std::make_unique<FeatureFiles>(directory_, fingerprint(tower), tower.feature_width(), dtype);
+      files_ = std::make_unique<FeatureFiles>(directory_, tower_fingerprint(tower), tower.feature_width(), dtype);
     }
-    if (auto features = find(picture, patches.device())) return *features;
+    if (auto features = find(fingerprint, patches.device())) return *features;
   }
-  auto features = tower.encode(patches, {&shape, 1});
+  auto features = tower.encode(patches, {&picture, 1});
   const std::lock_guard lock(mutex_);
-  insert(picture, features, /*is_in_files=*/false);
+  insert(fingerprint, features, /*is_in_files=*/false);
   return features;
 }
 

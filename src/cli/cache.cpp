@@ -22,7 +22,7 @@ int run(CacheOptions options) {
   if (out.empty()) out = config.teacher.cache.empty() ? config.out / "teacher-cache" : config.teacher.cache;
   config.teacher.cache = out;  // so that the losses are checked, too
   check(config, options.run.file.string());
-  check_device(config.device);
+  check_device(config.device, options.run.file.string() + ": key 'device'");
   use_threads(config.threads);
   catch_interrupts();
   return make_teacher_cache(config, options.cache) == Outcome::kFinished ? 0 : 1;

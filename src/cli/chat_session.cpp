@@ -11,20 +11,17 @@ namespace {
 
 Content text_of_chat(const std::string& text) { return {Content::Kind::kText, text, {}}; }
 
-/// The turn as a message; a marker for pictures inside a text is cut in two, so that it is read as text.
+/// The turn as a message, in which a text's marker for pictures is text.
 OrderedJson message_of(const Turn& turn) {
-  constexpr std::string_view kMarker = "<image>";
   auto parts = OrderedJson::array();
-  const auto add = [&](std::string_view text) { parts.push_back({{"type", "text"}, {"text", text}}); };
   for (const auto& content : turn.contents) {
     if (content.kind == Content::Kind::kImage) {
       parts.push_back({{"type", "image"}, {"image", content.image.string()}});
       continue;
     }
-    std::string_view text = content.text;
-    for (size_t marker; (marker = text.find(kMarker)) != text.npos; text.remove_prefix(marker + 1))
-      add(text.substr(0, marker + 1));
-    add(text);
+    OrderedJson part{{"type", "text"}, {"text", content.text}};
+    if (content.text.find("<image>") != content.text.npos) part["markers"] = false;
+    parts.push_back(std::move(part));
   }
   const char* const role = turn.role == Role::kUser ? "user" : turn.role == Role::kAssistant ? "assistant" : "system";
   return {{"role", role}, {"content", std::move(parts)}};

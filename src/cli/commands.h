@@ -10,7 +10,7 @@
 
 namespace vlsi {
 
-/// What the chosen command does; its result is the exit status (0 done, 1 the run failed).
+/// What the chosen command does; its result is the exit status (0 done, 1 the run failed or was stopped, 2 bad input).
 using Action = std::function<int()>;
 
 struct Command {

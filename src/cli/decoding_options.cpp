@@ -1,5 +1,7 @@
 #include "cli/decoding_options.h"
 
+#include <cmath>
+
 #include "base/error.h"
 #include "cli/options.h"
 
@@ -36,6 +38,8 @@ Decoding DecodingOptions::over(const Speaker& speaker) const {
   replace(decoding.no_repeat_ngram_size, no_repeat_ngram_size);
   if (num_beams && *num_beams > 1) decoding.sample = false;
   if (temperature) {
+    if (!std::isfinite(*temperature) || *temperature < 0)
+      fail("--temperature is ", *temperature, ", expected 0 or a number above 0");
     decoding.sample = *temperature != 0;  // 0: the most likely token
     if (decoding.sample) decoding.temperature = *temperature;
   }

@@ -21,7 +21,7 @@ RunConfig read_config(const DistillCommandOptions& options, bool finetune_alone)
   auto config = load_run_config(options.run.file, options.run.overrides);
   if (finetune_alone) config.verbalize.iterations = config.interact.iterations = 0;
   check(config, options.run.file.string());
-  check_device(config.device);
+  check_device(config.device, options.run.file.string() + ": key 'device'");
   return config;
 }
 

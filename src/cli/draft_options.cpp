@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/options.h"
 #include "run/verbal_draft.h"
+#include "teacher/verbalizers.h"
 
 namespace vlsi {
 
@@ -13,7 +14,7 @@ SpeakerFiles DraftOptions::verbalizers_of(const std::filesystem::path& model) co
   files.head = head;
   if (!files.verbalizers.empty()) return files;
   for (const auto& folder : {model, model / "verbalizers"}) {
-    if (std::filesystem::exists(folder / "verbalizers.json")) files.verbalizers = folder;
+    if (has_verbalizers(folder)) files.verbalizers = folder;
   }
   if (files.verbalizers.empty() && !head.empty()) fail("--head is of no use without --verbalizers");
   return files;

@@ -13,7 +13,7 @@ namespace vlsi {
 
 struct DraftOptions {
   std::optional<int64_t> layer;
-  int64_t num_tokens = 4;
+  int64_t num_tokens = Draft().num_tokens;
   std::filesystem::path verbalizers, head;
 
   /// The verbalizers that are named, else those in the directory `model` or in its folder `verbalizers`; empty for

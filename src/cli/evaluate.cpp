@@ -1,5 +1,6 @@
 // vlsi evaluate: a model's score on benchmarks, or that of answers made elsewhere.
 #include <iostream>
+#include <map>
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
@@ -10,6 +11,7 @@
 #include "cli/options.h"
 #include "eval/asked.h"
 #include "eval/evaluate.h"
+#include "eval/model_results.h"
 #include "eval/predictions.h"
 #include "eval/scoring/vectors.h"
 #include "ranks/process_ranks.h"
@@ -38,15 +40,42 @@ std::vector<ChosenBenchmark> parse_benchmarks(const std::string& names) {
   return all;
 }
 
-/// The data of one of several benchmarks: a file or folder of its name.
+/// The data of one of several benchmarks: a file or folder of its name, else the table that VLMEvalKit has.
 std::filesystem::path data_of(const EvaluateOptions& options, const ChosenBenchmark& benchmark) {
-  if (options.benchmarks.size() == 1) return options.data.data;
+  const auto& folder = options.data.data;
+  if (options.benchmarks.size() == 1) return folder;
   for (const char* ending : {"", ".tsv", ".parquet", ".jsonl", ".json"}) {
-    auto path = options.data.data / (benchmark->name + ending);
+    auto path = folder / (benchmark->name + ending);
     if (std::filesystem::exists(path)) return path;
   }
-  fail("--data ", options.data.data.string(), ": has no ", benchmark->name, ", ", benchmark->name,
-       ".tsv, .parquet, .jsonl or .json");
+  std::vector<std::filesystem::path> found;
+  std::string names;
+  for (const auto& table : benchmark->tables) {
+    const auto name = table + ".tsv";
+    if (std::filesystem::exists(folder / name)) found.push_back(folder / name);
+    names += concat(names.empty() ? "" : " or ", name);
+  }
+  if (found.size() == 1) return found[0];
+  if (!found.empty()) {
+    fail("--data ", folder.string(), ": has ", found.size(), " of ", names, ", all of them for ", benchmark->name,
+         "; put the one that is meant into a folder ", benchmark->name, " there");
+  }
+  fail("--data ", folder.string(), ": has no ", benchmark->name, ", ", benchmark->name,
+       ".tsv, .parquet, .jsonl or .json", names.empty() ? "" : ", and no " + names);
+}
+
+/// The longest answers of the benchmarks, for help.
+std::string usual_lengths() {
+  const int64_t usual = BenchmarkEntry().max_new_tokens;
+  std::map<int64_t, std::string> others;
+  for (const auto& benchmark : benchmarks()) {
+    auto& names = others[benchmark.max_new_tokens];
+    names += concat(names.empty() ? "" : ", ", benchmark.name);
+  }
+  others.erase(usual);
+  std::string text = std::to_string(usual);
+  for (const auto& [length, names] : others) text += concat("; ", length, " for ", names);
+  return text;
 }
 
 /// One benchmark of a run: where its results go, and who answers.
@@ -95,7 +124,7 @@ void write_results(const Evaluation& one, const Summary& summary) {
   results["data"] = data_of(options, one.chosen).string();
   if (!options.model.adapter.empty()) results["adapter"] = options.model.adapter.string();
   results.update(summary.json);
-  write_json(one.out / "results.json", results);
+  write_json(one.out / kResultsFile, results);
   std::cout << summary.text;
 }
 
@@ -103,7 +132,7 @@ void write_results(const Evaluation& one, const Summary& summary) {
 void score(const Evaluation& one) {
   remove_leftovers(one.out);
   write_results(one, score_predictions(one.benchmark, one.options.predictions, one.options.ask.limit,
-                                       one.out / "predictions.jsonl", one.num_waiting));
+                                       one.out / kPredictionsFile, one.num_waiting));
 }
 
 /// The model's answers: all ranks ask, the first one judges.
@@ -120,7 +149,7 @@ void ask(const Evaluation& one, const Speaker& speaker, const OrderedJson& asked
   if (!ranks.is_first()) return;
   remove_leftovers(one.out);
   auto summary =
-      judge_answers(one.benchmark, std::move(answers), /*blank=*/false, one.out / "predictions.jsonl", one.num_waiting);
+      judge_answers(one.benchmark, std::move(answers), /*blank=*/false, one.out / kPredictionsFile, one.num_waiting);
   if (one.options.ask.blank) add_blank(one, std::move(blank), summary);
   write_results(one, summary);
 }
@@ -166,6 +195,8 @@ int ask_all(EvaluateOptions options, const Ranks& ranks) {
   options.ask.asking.decoding = options.decoding.over(speaker);
   options.ask.asking.draft = draft.of(speaker, options.ask.asking.decoding);
   for (size_t i = 0; i < options.benchmarks.size(); ++i) {
+    options.ask.asking.decoding.max_new_tokens =
+        options.decoding.max_new_tokens.value_or(options.benchmarks[i]->max_new_tokens);
     const auto known = ranks.is_first() ? asked(options, options.benchmarks[i]) : OrderedJson();
     ask(opened.evaluation(options, i), speaker, known, ranks);
   }
@@ -182,7 +213,7 @@ int run(EvaluateOptions options) {
   require_option(!options.out.empty(), "--out", "the results go there");
   if (!options.predictions.empty()) {
     if (options.ask.blank) fail("--blank asks a model without pictures, and --predictions has the answers");
-    expect_apart(options.out / "predictions.jsonl", "--out: predictions.jsonl there,", {options.predictions});
+    expect_apart(options.out / kPredictionsFile, "--out: predictions.jsonl there,", {options.predictions});
     if (options.benchmarks.size() > 1)
       fail("--predictions has the answers of one benchmark, and --benchmark names ", options.benchmarks.size());
     const Opened opened(options);
@@ -211,13 +242,13 @@ Action add_evaluate(CLI::App& command) {
   command
       .add_option_function<std::string>(
           "--benchmark", [options](const std::string& names) { options->benchmarks = parse_benchmarks(names); },
-          "one, or several with commas, whose data are files or folders of their names in --data: " +
+          "one, or several with commas, whose data are files or folders of their names, or VLMEvalKit's tables, in "
+          "--data: " +
               words_of<ChosenBenchmark>("; "))
       ->default_str(options->benchmarks[0].text());
   add_word_option(command, "--profile", options->profile, "whose prompts and scoring rules");
   command.add_option("--out", options->out, "folder for results.json and predictions.jsonl");
-  options->decoding.max_new_tokens = 16;
-  add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, "16");
+  add_decoding_options(command, options->decoding, /*own_is_greedy=*/true, usual_lengths());
   add_verbalizer_options(command, options->decoding.draft);
   add_cache_memory_option(command, options->ask.asking.cache_bytes);
   command.add_option("--limit", options->ask.limit, "the first so many questions [all]")->check(whole_number_from(1));

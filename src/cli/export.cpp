@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "model/parts.h"
 #include "run/student.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 
@@ -123,9 +124,9 @@ void refuse_of_other_formats(const CLI::App& command, const std::string& format)
 
 int run(const ExportOptions& options) {
   require_empty(options.out, "exporting");
-  const auto config_path = options.run / "config.yaml";
+  const auto config_path = options.run / kRunConfigFile;
   if (!fs::exists(config_path))
-    fail(place_of(options), ": ", options.run.string(), " is no run: it has no config.yaml");
+    fail(place_of(options), ": ", options.run.string(), " is no run: it has no ", kRunConfigFile);
   const auto config = load_run_config(config_path, {});
   options.format->write(options, config);
   log_info("wrote " + options.out.string());

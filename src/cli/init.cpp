@@ -12,13 +12,6 @@
 #include "text/tokenizer.h"
 
 namespace vlsi {
-
-template <>
-struct EnumNames<Initializer> {
-  static constexpr EnumName<Initializer> all[]{{"fan-in", Initializer::kFanIn, "std 1/sqrt(inputs)"},
-                                               {"normal", Initializer::kNormal, "std initializer_range"}};
-};
-
 namespace {
 
 struct InitOptions {

@@ -11,6 +11,7 @@
 #include "run/student.h"
 #include "teacher/cache_format.h"
 #include "teacher/verbalizers.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -28,8 +29,7 @@ struct Contents {
   std::map<std::string, int64_t> values_by_dtype;
 
   void add(const TensorInfo& info) {
-    int64_t values = 1;
-    for (const int64_t size : info.shape) values *= size;
+    const auto values = static_cast<int64_t>(vlsi::num_values(info));
     ++num_tensors;
     num_values += values;
     num_bytes += static_cast<int64_t>(info.end - info.begin);
@@ -60,18 +60,13 @@ void inspect_model(const fs::path& directory) {
 }
 
 void inspect_verbalizers(const fs::path& directory) {
-  const auto path = directory / "verbalizers.json";
-  const auto description = read_json(path);
-  const auto backbone = require<Json>(description, "backbone", path.string());
-  const auto config = read_verbalizer_config(directory);
+  const auto [config, layers, backbone] = read_verbalizers_description(directory);
   std::cout << directory.string() << ": verbalizers (" << config.architecture->name
             << (config.residual ? ", residual" : "") << (config.final_norm ? ", final norm" : "")
             << ")\n  layers      ";
-  for (const int64_t layer : require<std::vector<int64_t>>(description, "layers", path.string()))
-    std::cout << layer << " ";
-  std::cout << "\n  backbone    " << require<int64_t>(backbone, "num_layers", path.string()) << " layers x "
-            << require<int64_t>(backbone, "width", path.string()) << ", head "
-            << require<std::string>(backbone, "head", path.string()) << "\n";
+  for (const int64_t layer : layers) std::cout << layer << " ";
+  std::cout << "\n  backbone    " << backbone.num_layers << " layers x " << backbone.width << ", head " << backbone.head
+            << "\n";
   Contents contents;
   const auto file = SafetensorsFile::open(directory / "verbalizers.safetensors");
   for (const auto& [name, info] : file->tensors()) contents.add(info);
@@ -123,12 +118,12 @@ void inspect_adapter(const fs::path& directory) {
 
 void inspect_run(const fs::path& directory) {
   std::cout << directory.string() << ": a run\n";
-  std::ifstream metrics(directory / "metrics.jsonl");
+  std::ifstream metrics(directory / kRunMetricsFile);
   std::map<std::string, std::pair<int64_t, double>> steps;  // iterations and last loss
   std::vector<std::string> order;
   int64_t number = 0;
   for (std::string line; std::getline(metrics, line) && !metrics.eof();) {
-    const auto place = concat((directory / "metrics.jsonl").string(), ", line ", ++number);
+    const auto place = concat((directory / kRunMetricsFile).string(), ", line ", ++number);
     const auto json = parse_json(line, place);
     const auto step = require<std::string>(json, "step", place);
     const auto loss = find<double>(json, "loss", place);
@@ -139,8 +134,8 @@ void inspect_run(const fs::path& directory) {
   for (const auto& step : order) {
     std::cout << "  " << step << ": " << steps[step].first << " iterations, last loss " << steps[step].second << "\n";
   }
-  if (fs::is_directory(directory / "checkpoints")) {
-    for (const auto& entry : fs::directory_iterator(directory / "checkpoints")) {
+  if (fs::is_directory(directory / kCheckpointsFolder)) {
+    for (const auto& entry : fs::directory_iterator(directory / kCheckpointsFolder)) {
       if (entry.path().filename().string().front() != '.')
         std::cout << "  checkpoint " << entry.path().filename().string() << "\n";
     }
@@ -153,11 +148,11 @@ void inspect_run(const fs::path& directory) {
 
 int run(const fs::path& directory) {
   if (!fs::is_directory(directory)) fail("inspecting ", directory.string(), ": there is no such directory");
-  if (fs::exists(directory / "verbalizers.json")) {
+  if (has_verbalizers(directory)) {
     inspect_verbalizers(directory);
   } else if (fs::exists(description_path(directory))) {
     inspect_cache(directory);
-  } else if (fs::exists(directory / "metrics.jsonl")) {
+  } else if (fs::exists(directory / kRunMetricsFile)) {
     inspect_run(directory);
   } else if (fs::exists(directory / "config.json")) {
     inspect_model(directory);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -14,8 +15,9 @@ namespace vlsi {
 struct JudgeOptions {
   std::string url, model, key_variable = "OPENAI_API_KEY";
   std::filesystem::path prompts, cache;
-  int64_t workers = 8, tries = 6;
-  double wait_seconds = 1, timeout_seconds = 300;
+  int64_t workers = JudgeConfig().num_workers, tries = EndpointConfig().num_tries;
+  double wait_seconds = std::chrono::duration<double>(EndpointConfig().first_wait).count();
+  double timeout_seconds = std::chrono::duration<double>(EndpointConfig().timeout).count();
 };
 
 void add_judge_options(CLI::App& command, JudgeOptions& options);

@@ -11,6 +11,8 @@
 #include "base/hub_cache.h"
 #include "base/present_device.h"
 #include "data/data_source.h"
+#include "eval/asked.h"
+#include "teacher/verbalizers.h"
 
 namespace vlsi {
 
@@ -44,9 +46,8 @@ void add_data_options(CLI::App& command, DataOptions& options) {
   command
       .add_option_function<std::string>(
           "--data", [&options](const std::string& text) { options.data = path_of_data(text); },
-          "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv), Parquet or a webdataset (.tar); or one of the "
-          "hub's "
-          "local cache, org/name/file")
+          "LLaVA/ShareGPT or messages records: " + describe_data_formats() +
+              "; or one of the hub's local cache, org/name/file")
       ->required();
   command.add_option("--images", options.images, "where relative picture paths start [the data file's folder]");
   command
@@ -101,9 +102,7 @@ CLI::Validator whole_number_from(int64_t least) {
 
 Dtype dtype_of_verbalizers(const std::filesystem::path& directory) {
   if (directory.empty()) return {};
-  const auto path = directory / "verbalizers.json";
-  const auto backbone = require<Json>(read_json(path), "backbone", path.string());
-  return find<Dtype>(backbone, "dtype", path.string() + ", backbone").value_or(Dtype{});
+  return Dtype::parse(read_verbalizers_description(directory).backbone.dtype).value_or(Dtype{});
 }
 
 void use_threads(int64_t threads) {
@@ -133,16 +132,26 @@ void expect_apart(const std::filesystem::path& out, const char* name,
   }
 }
 
+OrderedJson model_json(const ModelOptions& options, const std::filesystem::path& verbalizers) {
+  OrderedJson json{{"model", fingerprint_of_directory(options.model)}};
+  if (!options.adapter.empty()) json["adapter"] = fingerprint_of_directory(options.adapter);
+  if (!verbalizers.empty()) json["verbalizers"] = fingerprint_of_directory(verbalizers);
+  json["device"] = c10::DeviceTypeName(options.device.value.type(), /*lower_case=*/true);
+  json["dtype"] = text_of(*options.dtype);
+  json["quantize"] = text_of(options.quantize);
+  return json;
+}
+
 void require_empty(const std::filesystem::path& folder, const char* action) {
   if (std::filesystem::is_directory(folder) && !std::filesystem::is_empty(folder)) {
     fail(action, " ", folder.string(), ": the folder is not empty; choose another, or remove it");
   }
 }
 
-void check_device(const DeviceName& device) {
+void check_device(const DeviceName& device, const std::string& place) {
   if (is_here(device)) return;
   const int64_t number = num_devices(device.value.type());
-  fail("--device is '", device.text(), "', but there is ",
+  fail(place, " is '", device.text(), "', but there is ",
        number == 0 ? "no GPU here that LibTorch can use" : concat("none beyond number ", number - 1, " here"));
 }
 

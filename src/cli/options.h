@@ -13,6 +13,7 @@
 
 #include "base/device_name.h"
 #include "base/dtype.h"
+#include "base/json.h"
 #include "base/words.h"
 #include "data/conversation.h"
 #include "data/loader.h"
@@ -32,7 +33,7 @@ struct ModelOptions {
 /// Of commands that read a data file.
 struct DataOptions {
   std::filesystem::path data, images;
-  int64_t batch_tokens = 4096;
+  int64_t batch_tokens = LoaderConfig().batch_tokens;
   bool skip_bad_records = false;
 
   /// The one file that `data` is or has. Error for a folder with several.
@@ -85,10 +86,14 @@ void use_threads(int64_t threads);
 /// Error for options that cannot be, before anything is read.
 Speaker load(const ModelOptions& options, SpecialText special_text = SpecialText::kControl, SpeakerFiles more = {});
 
+/// What answers depend on beside questions and decoding: the files of the model, its adapter and the `verbalizers` that
+/// draft (may be empty), by their content, and how the model is loaded.
+OrderedJson model_json(const ModelOptions& options, const std::filesystem::path& verbalizers);
+
 /// Error saying the `action` when `folder`, which is to be replaced as a whole, holds anything.
 void require_empty(const std::filesystem::path& folder, const char* action);
 
-/// Error for a GPU that is not there.
-void check_device(const DeviceName& device);
+/// Error naming the `place` of the setting for a GPU that is not there.
+void check_device(const DeviceName& device, const std::string& place = "--device");
 
 }  // namespace vlsi

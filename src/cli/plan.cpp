@@ -25,7 +25,7 @@ int run(const PlanCommandOptions& options) {
     config.verbalize.iterations = config.interact.iterations = 0;
   }
   check(config, options.run.file.string());
-  check_device(config.device);
+  check_device(config.device, options.run.file.string() + ": key 'device'");
   use_threads(config.threads);
   const auto plan = make_plan(config, {options.among, /*measures=*/true, options.resume, options.num_ranks});
   if (options.json) {

@@ -12,6 +12,7 @@
 #include "report/page.h"
 #include "serve/app.h"
 #include "serve/report_pages.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -48,7 +49,8 @@ int run(const ReportOptions& options) {
   if (std::filesystem::is_directory(options.out))
     fail("writing the report to ", options.out.string(), ": it is a directory, expected a file name");
   if (options.port) return serve(options);
-  for (const auto& run : options.runs) expect_apart(options.out, "--out", {run / "metrics.jsonl", run / "config.yaml"});
+  for (const auto& run : options.runs)
+    expect_apart(options.out, "--out", {run / kRunMetricsFile, run / kRunConfigFile});
   AtomicFile out(options.out);
   Report report(options.runs, options.samples, options.overview);
   out.write(page_html(report.data(/*live=*/false)));

@@ -7,21 +7,58 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/quoted.h"
+#include "base/settings.h"
 #include "cli/commands.h"
 #include "cli/process.h"
 
 namespace vlsi {
 namespace {
 
-/// What is wrong with the command line, in one line.
+/// Whether a word stands where a command is expected, and is none.
+bool names_no_command(const CLI::App& program) {
+  const auto unknown = program.remaining();
+  return program.get_subcommands().empty() && !unknown.empty() && !unknown[0].starts_with('-');
+}
+
+std::string unknown_command(const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto& command : commands()) names.push_back(command.name);
+  return concat("'", word, "' is no command; did you mean '", nearest(word, names), "'? vlsi --help lists them");
+}
+
+std::string unknown_option(const std::string& word, const CLI::App& program) {
+  const auto chosen = program.get_subcommands();
+  std::vector<std::string> names;
+  const auto add = [&](const CLI::App& app) {
+    for (const auto* option : app.get_options({})) {
+      for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  };
+  if (!chosen.empty()) add(*chosen[0]);
+  add(program);
+  const auto command = chosen.empty() ? "vlsi" : "vlsi " + chosen[0]->get_name();
+  return concat("'", word, "' is no option of ", command, "; did you mean '", nearest(word, names), "'? ", command,
+                " --help lists them");
+}
+
+/// What is wrong with the command line, in one line. Options of commands fall through to the program, and so does what
+/// is none: it comes first, as a required option that is missing may be meant by it.
 std::string describe(const CLI::ParseError& error, const CLI::App& program) {
   const auto unknown = program.remaining();
-  std::string text = program.get_subcommands().empty() && !unknown.empty() && unknown[0][0] != '-'
-                         ? "'" + unknown[0] + "' is no command"
-                         : error.what();
+  if (names_no_command(program)) return unknown_command(unknown[0]);
+  for (const auto& word : unknown) {
+    if (word.starts_with('-')) return unknown_option(word.substr(0, word.find('=')), program);
+  }
+  std::string text = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    text = "found";
+    for (const auto& word : unknown) text += concat(" '", word, "'");
+    text += ", which nothing takes";
+  }
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text + "; vlsi --help and vlsi COMMAND --help say what there is";
 }
@@ -38,7 +75,8 @@ int run_program(int argc, char** argv) {
     if (!std::cout.flush()) fail("writing to standard output failed");
     return status;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program->exit(error);
+    const bool asks_for_help = error.get_exit_code() == 0;
+    if (asks_for_help && !names_no_command(*program)) return program->exit(error);
     std::cerr << "vlsi: " << printable(describe(error, *program)) << "\n";
     return 2;
   } catch (const Error& error) {

@@ -1,4 +1,5 @@
 // vlsi serve: a model behind OpenAI's interface, and a page to try it.
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -30,7 +31,8 @@ struct ServeOptions {
   int port = 8000;
   std::filesystem::path key_file, media;
   int64_t max_body_bytes = 64 << 20;
-  int64_t max_waiting = 256, timeout_seconds = 600, shutdown_seconds = 30;
+  int64_t max_waiting = static_cast<int64_t>(WaitingLimits().count), shutdown_seconds = 30;
+  int64_t timeout_seconds = std::chrono::round<std::chrono::seconds>(ChatServerConfig().timeout).count();
 };
 
 /// One key a line, and that of the environment.
@@ -91,7 +93,7 @@ int run(const ServeOptions& options) {
   chat_config.media = options.media;
   chat_config.engine = options.engine;
   chat_config.engine.draft = draft.of(speaker, chat_config.defaults);
-  chat_config.max_waiting = static_cast<size_t>(options.max_waiting);
+  chat_config.waiting.count = static_cast<size_t>(options.max_waiting);
   chat_config.timeout = std::chrono::seconds(options.timeout_seconds);
   ChatServer server(speaker, chat_config);
   ChatPage page(speaker, chat_config.model, !config.keys.empty());

@@ -59,7 +59,7 @@ void print(const StudyOptions& options, const StudyConfig& study, const std::vec
 
 int merge(const StudyOptions& options, const StudyConfig& study) {
   auto folders = options.merge;
-  if (std::filesystem::exists(study.out / "results.json")) folders.insert(folders.begin(), study.out);
+  if (std::filesystem::exists(study.results / kStudyResultsFile)) folders.insert(folders.begin(), study.results);
   print(options, study, merge_results(study, folders));
   return 0;
 }
@@ -73,12 +73,12 @@ int run(const StudyOptions& options) {
     return 0;
   }
   catch_interrupts();
-  make_directories(study.out);
+  for (const auto& folder : {study.out, study.results}) make_directories(folder);
   check_output(options, "--out", options.out);
   check_output(options, "--page", options.page);
   const auto end = run_study(study, stages, own_program());
   const auto results = collect_results(study, stages);
-  write_results(study.out, results);
+  write_results(study.results, results);
   print(options, study, results);
   for (const auto& failure : end.failures) log_warning("study: " + failure);
   if (end.is_interrupted) log_info("stopped; the same command goes on");
@@ -94,7 +94,7 @@ Action add_study(CLI::App& command) {
   command.add_flag("--dry-run", options->dry_run, "say what would be run, what is shared and what is done");
   command.add_option("--merge", options->merge,
                      "run nothing: the tables of the results in these folders, of studies by this file elsewhere, "
-                     "and in its own");
+                     "and in its own (`results`)");
   add_word_option(command, "--format", options->format, "of the tables");
   command.add_option("--out", options->out, "a file for the tables instead of the terminal");
   command.add_option("--page", options->page,

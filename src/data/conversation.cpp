@@ -24,7 +24,7 @@ struct Format {
 constexpr Format kShareGpt{"conversations", "from", "value", true};
 constexpr Format kMessages{"messages", "role", "content", false};
 constexpr const char *kPairs = "texts", *kPairAnswer = "assistant";
-constexpr const char *kInstruction = "instruction", *kOutput = "output";
+constexpr const char *kInstruction = "instruction", *kOutput = "output", *kHistory = "history";
 
 /// Whether a text anywhere in the value has `part`.
 bool has_text(const Json& value, std::string_view part) {
@@ -50,7 +50,7 @@ Role read_role(const Json& turn, const Format& format, const std::string& place)
 /// What the keys of a turn make of its weight: a product, so that each of them can exclude the turn. Null is no value.
 double read_weight(const Json& turn, Role role, const std::string& place) {
   double weight = 1;
-  for (const char* key : {"loss", "weight", "train"}) {
+  for (const char* key : {"loss", "loss_scale", "weight", "train"}) {
     if (!has(turn, key)) continue;
     const Json& value = turn[key];
     if (!value.is_boolean() && !value.is_number())
@@ -84,6 +84,7 @@ class Reader {
  public:
   Reader(const Json& record, const std::filesystem::path& images, const std::string& place)
       : record_(record), images_(images), place_(place) {
+    refuse_unsupported();
     read_pictures();
     if (!pictures_.empty() && !has_text(record_, kMarker) && has_text(record_, kOtherMarker)) marker_ = kOtherMarker;
   }
@@ -119,52 +120,64 @@ class Reader {
   const Format& format() const {
     const bool share_gpt = has(record_, kShareGpt.turns), messages = has(record_, kMessages.turns);
     if (share_gpt && messages) fail(place_, ": has both 'conversations' and 'messages', expected one of them");
-    if (!share_gpt && !messages) fail(place_, ": key 'conversations' or 'messages' is missing");
+    if (!share_gpt && !messages)
+      fail(place_, ": keys 'conversations', 'messages', 'texts' and 'instruction' are missing, expected one of them");
     return share_gpt ? kShareGpt : kMessages;
+  }
+
+  void refuse_other_turns(const char* key) const {
+    for (const auto* other : {&kShareGpt, &kMessages}) {
+      if (has(record_, other->turns))
+        fail(place_, ": has both '", key, "' and '", other->turns, "', expected one of them");
+    }
+  }
+
+  void add_exchange(const std::string& question, const std::string& answer, std::vector<Turn>& turns) {
+    Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
+    add_text(question, true, user.contents);
+    add_text(answer, false, assistant.contents);
+    turns.push_back(std::move(user));
+    turns.push_back(std::move(assistant));
   }
 
   /// The turns of questions with their answers.
   std::vector<Turn> pairs() {
-    for (const auto* other : {&kShareGpt, &kMessages}) {
-      if (has(record_, other->turns)) {
-        fail(place_, ": has both '", kPairs, "' and '", other->turns, "', expected one of them");
-      }
-    }
+    refuse_other_turns(kPairs);
     const Json& list = record_[kPairs];
     const auto all = concat(place_, ", ", kPairs);
     if (!list.is_array()) fail(all, ": is ", describe(list), ", expected an array of {user, assistant}");
     auto turns = system_turn();
     for (size_t i = 0; i < list.size(); ++i) {
       const auto place = concat(all, "[", i, "]");
-      Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
-      add_text(require<std::string>(list[i], "user", place), true, user.contents);
-      add_text(require<std::string>(list[i], kPairAnswer, place), false, assistant.contents);
-      turns.push_back(std::move(user));
-      turns.push_back(std::move(assistant));
+      add_exchange(require<std::string>(list[i], "user", place), require<std::string>(list[i], kPairAnswer, place),
+                   turns);
     }
     place_pictures(turns, all);
     return turns;
   }
 
-  /// A question `instruction`, with `input` behind it, and its answer `output`.
+  /// A question `instruction`, with `input` behind it, and its answer `output`, behind the turns of `history`.
   std::vector<Turn> instruction() {
-    for (const auto* other : {&kShareGpt, &kMessages}) {
-      if (has(record_, other->turns)) {
-        fail(place_, ": has both '", kInstruction, "' and '", other->turns, "', expected one of them");
-      }
-    }
+    refuse_other_turns(kInstruction);
     auto question = require<std::string>(record_, kInstruction, place_);
     if (const auto input = find<std::string>(record_, "input", place_).value_or(""); !input.empty()) {
       question += "\n" + input;
     }
-    Turn user{Role::kUser, {}}, assistant{Role::kAssistant, {}};
-    add_text(question, true, user.contents);
-    add_text(find<std::string>(record_, kOutput, place_).value_or(""), false, assistant.contents);
     auto turns = system_turn();
-    turns.push_back(std::move(user));
-    turns.push_back(std::move(assistant));
+    if (has(record_, kHistory)) add_history(record_[kHistory], concat(place_, ", ", kHistory), turns);
+    add_exchange(question, find<std::string>(record_, kOutput, place_).value_or(""), turns);
     place_pictures(turns, concat(place_, ", ", kInstruction));
     return turns;
+  }
+
+  void add_history(const Json& list, const std::string& all, std::vector<Turn>& turns) {
+    if (!list.is_array()) fail(all, ": is ", describe(list), ", expected an array of [user, assistant]");
+    for (size_t i = 0; i < list.size(); ++i) {
+      const Json& pair = list[i];
+      if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string())
+        fail(all, "[", i, "]: is ", describe(pair), ", expected two texts [user, assistant]");
+      add_exchange(pair[0].get<std::string>(), pair[1].get<std::string>(), turns);
+    }
   }
 
   static void check_order(Role role, const std::vector<Turn>& turns, size_t index, const std::string& place) {
@@ -187,11 +200,19 @@ class Reader {
     return {{Role::kSystem, {{Content::Kind::kText, text, {}}}}};
   }
 
+  /// Error for a key without which the turns mean another thing, and which is not read.
+  void refuse_unsupported() const {
+    const auto refuse = [&](const char* key, const char* why) {
+      if (has(record_, key) && !record_[key].empty() && record_[key] != "" && record_[key] != "[]")
+        fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: ", why);
+    };
+    for (const char* key : {"video", "videos"}) refuse(key, "videos are not read");
+    refuse("tools", "tools are not supported");
+    if (has(record_, "objects") && (has_text(record_, "<ref-object>") || has_text(record_, "<bbox>")))
+      refuse("objects", "places of objects, <ref-object> and <bbox>, are not supported");
+  }
+
   void read_pictures() {
-    for (const char* key : {"video", "videos"}) {
-      if (has(record_, key) && !record_[key].empty())
-        fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: videos are not read");
-    }
     for (const char* key : {"image", "images"}) {
       if (!has(record_, key) || is_no_picture(record_[key])) continue;
       const Json& value = record_[key];
@@ -234,7 +255,10 @@ class Reader {
   void add_part(const Json& part, Role role, bool has_markers, const std::string& place, std::vector<Content>& result) {
     if (!part.is_object()) fail(place, ": is ", describe(part), ", expected an object");
     const auto type = require<std::string>(part, "type", place);
-    if (type == "text") return add_text(require<std::string>(part, "text", place), has_markers, result);
+    if (type == "text") {
+      const bool may_have = find<bool>(part, "markers", place).value_or(true);
+      return add_text(require<std::string>(part, "text", place), has_markers && may_have, result);
+    }
     if (!is_picture_part(part)) fail(place, ".type: ", excerpt(type), " is unknown, expected text, image or image_url");
     if (role != Role::kUser)
       fail(place, ": a picture in a turn that is not the user's, expected pictures in user turns");
@@ -268,11 +292,10 @@ class Reader {
     return picture_content(*find<std::string>(part, key, place), images_, concat(place, ".", key));
   }
 
-  /// With `has_markers`, each <image> stands for a picture.
+  /// With `has_markers`, each <image> stands for a picture; what is empty beside one is no text.
   void add_text(std::string_view text, bool has_markers, std::vector<Content>& result) {
-    const auto add = [&](std::string_view piece) {
-      if (!piece.empty()) result.push_back({Content::Kind::kText, std::string(piece), {}});
-    };
+    const auto add = [&](std::string_view piece) { result.push_back({Content::Kind::kText, std::string(piece), {}}); };
+    const size_t num_before = result.size();
     while (has_markers) {
       const size_t marker = text.find(marker_);
       if (marker == std::string_view::npos) break;
@@ -283,10 +306,10 @@ class Reader {
       } else {
         before.remove_suffix(before.ends_with("\r\n") ? 2 : before.ends_with('\n'));
       }
-      add(before);
+      if (!before.empty()) add(before);
       add_picture(result);
     }
-    add(text);
+    if (!text.empty() || result.size() == num_before) add(text);
   }
 
   /// The next picture; one too many gets an empty path until the counts are compared.

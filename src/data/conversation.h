@@ -51,18 +51,20 @@ struct Conversation {
 /// (`messages`: role user|assistant|system, content as string or as list of {type: text|image|image_url}), with `image`
 /// or `images`: a picture, a list of pictures and of what is_no_picture, or null; and `system`, the text of a system
 /// turn. In the place of turns there may be `texts`, a list of questions with their answers {user, assistant}, or
-/// `instruction`, with `input` behind it, and `output`. What may stand for a picture: picture_of_value in
-/// data/picture_source.h. Relative paths are under `images`. A `video` is an Error.
+/// `instruction`, with `input` behind it, and `output`, behind the turns of `history`, [[user, assistant], ...]. What
+/// may stand for a picture: picture_of_value in data/picture_source.h. Relative paths are under `images`. A `video`,
+/// `tools`, and `objects` with <ref-object> or <bbox> in a text are Errors.
 ///
 /// `<image>` markers (in a record with pictures and without these, `<|image|>`) are taken from user turns only, in
 /// order, each standing for the next picture, as does {type: image}; beside such parts a text has no markers. One
 /// newline (or carriage return and newline) next to a marker goes with it. A part that names its picture by `image`,
 /// `image_url` (a text or {url}), `path`, `url` or `base64` takes none of the record's; its limits are PictureLimits.
-/// Pictures without any marker go in front of the first user turn. Text-only records have neither. An assistant turn
-/// before the first user turn is dropped. An empty answer stays as a turn without contents. `loss`, `weight` and
-/// `train` of an assistant turn, each false, true or a number, multiply to its weight. Errors name `place` and key:
-/// wrong types, unknown roles, no user turn, roles that do not alternate, marker and picture counts that differ, no
-/// non-empty assistant answer of a weight above 0 (unless `answers_required` is false).
+/// Pictures without any marker go in front of the first user turn. Text-only records have neither. In a text part with
+/// `markers` false a marker is text. Text parts stay as they are, empty ones, too. An assistant turn before the first
+/// user turn is dropped. `loss`, `loss_scale`, `weight` and `train` of an assistant turn, each false, true or a number,
+/// multiply to its weight. Errors name `place` and key: wrong types, unknown roles, no user turn, roles that do not
+/// alternate, marker and picture counts that differ, no non-empty assistant answer of a weight above 0 (unless
+/// `answers_required` is false).
 Conversation parse_conversation(const Json& record, const std::filesystem::path& images, const std::string& place,
                                 const std::string& default_id, bool answers_required = true);
 

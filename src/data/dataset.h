@@ -37,9 +37,10 @@ struct FileFingerprint {
 /// One data file of a format of data_formats(), mapped and indexed, of which records may be left out.
 class RecordFile : public Records {
  public:
-  /// Finds the records without reading them; with `keep`, those that it is true of. Errors are those of the format and
-  /// of `keep`, and one where that leaves nothing. `images`: where relative picture paths start; empty for the data
-  /// file's own folder. `cache`: of the rows of Parquet files that are read together; null for an own.
+  /// Finds the records without reading them; with `keep`, those that it is true of, which may be none (open_files
+  /// refuses a source where all files are empty). Errors are those of the format and of `keep`. `images`: where
+  /// relative picture paths start; empty for the data file's own folder. `cache`: of the rows of Parquet files that are
+  /// read together; null for an own.
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {},
                       std::shared_ptr<DecodedRowsCache> cache = nullptr, const Keep& keep = {});
 
@@ -53,6 +54,8 @@ class RecordFile : public Records {
   int64_t size_of_file() const { return records_->size(); }
   /// "path, record 12 (line 40)", records and lines counted from 1, those that are left out among them.
   std::string place(int64_t record) const override { return records_->place(number(record)); }
+  /// Which record of the file it is, from 0, those that are left out among them.
+  int64_t number(int64_t record) const { return is_whole_ ? record : kept_.at(record); }
   /// The record's JSON, as it stands in the file; of a table its cells by their columns, pictures among them.
   Json json(int64_t record) const { return records_->json(number(record)); }
   /// parse_conversation or conversation_of_row of it.
@@ -71,7 +74,6 @@ class RecordFile : public Records {
     bool operator==(const Stamp&) const = default;
   };
   static Stamp stamp_of(const std::filesystem::path& path);
-  int64_t number(int64_t record) const { return is_whole_ ? record : kept_.at(record); }
 
   Stamp stamp_;  // taken before the file is opened
   std::shared_ptr<const StoredRecords> records_;

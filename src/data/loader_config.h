@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/words.h"
 #include "data/sample.h"
 
 namespace vlsi {
@@ -11,6 +12,11 @@ namespace vlsi {
 class Ranks;
 
 enum class OnError { kStop, kSkip };
+
+template <>
+struct EnumNames<OnError> {
+  static constexpr EnumName<OnError> all[]{{"stop", OnError::kStop}, {"skip", OnError::kSkip}};
+};
 
 /// Of the micro-batches that ranks train on together, those of one rank: number `first` to `end` - 1 of each
 /// iteration's `num_batches`.

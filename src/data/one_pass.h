@@ -22,7 +22,7 @@ enum class Encoding {
 
 struct OnePassConfig {
   Encoding encoding = Encoding::kWhole;
-  int64_t batch_tokens = 4096;  // a longer sample gets a batch of its own
+  int64_t batch_tokens = LoaderConfig().batch_tokens;  // a longer sample gets a batch of its own
   OnError on_error = OnError::kStop;
   /// A longer sample is an error, or skipped and counted; of a prompt, what the model's context has for it.
   int64_t sample_tokens = std::numeric_limits<int64_t>::max();

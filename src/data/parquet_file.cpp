@@ -18,6 +18,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/contains.h"
 #include "base/quoted.h"
 #include "base/utf8.h"
 #include "data/arrow_rows.h"
@@ -165,9 +166,7 @@ struct ParquetFile::State {
     for (const auto& field : reader->manifest().schema_fields) {
       const auto& column = field.field->name();
       if (find_invalid_utf8(column) != column.npos) fail(name(), ": a column's name is no UTF-8");
-      if (std::find(columns.begin(), columns.end(), column) != columns.end()) {
-        fail(name(), ": column ", quoted(column), " is there twice");
-      }
+      if (contains(columns, column)) fail(name(), ": column ", quoted(column), " is there twice");
       columns.push_back(column);
       const bool has_pictures = is_picture(*field.field->type());
       if (has_pictures) picture_columns.push_back(column);
@@ -244,12 +243,9 @@ struct ParquetFile::State {
   void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json&)>& visit) const {
     Decoder chosen(values.number);
     for (const auto& column : names) {
-      if (std::find(columns.begin(), columns.end(), column) == columns.end()) {
-        fail(name(), ": has no column ", quoted(column));
-      }
+      if (!contains(columns, column)) fail(name(), ": has no column ", quoted(column));
       // A picture that is nothing but bytes is in no other leaf.
-      const auto& known = values.columns;
-      const auto& from = std::find(known.begin(), known.end(), column) != known.end() ? values : pictures;
+      const auto& from = contains(values.columns, column) ? values : pictures;
       for (size_t i = 0; i < from.leaves.size(); ++i) {
         if (from.columns[i] != column) continue;
         chosen.leaves.push_back(from.leaves[i]);

@@ -18,11 +18,11 @@ constexpr size_t kExcerptBytes = 60;
 constexpr int64_t kLargestLimit = int64_t{1} << 28;  // pixels, in all or on a side
 constexpr size_t kHeadDigits = 44;                   // of base64: 33 bytes, more than any format is known by
 
-/// Whether `text` begins with `scheme`, which is in small letters, in letters of either kind.
-bool has_scheme(std::string_view text, std::string_view scheme) {
+/// Whether `text` begins with `start`, which is in small letters, in letters of either kind.
+bool begins_with(std::string_view text, std::string_view start) {
   const auto is_equal = [](unsigned char a, char b) { return std::tolower(a) == b; };
-  return text.size() >= scheme.size() &&
-         std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return is_equal(a, b); });
+  return text.size() >= start.size() &&
+         std::equal(start.begin(), start.end(), text.begin(), [&](char b, char a) { return is_equal(a, b); });
 }
 
 Content content_of_file(std::string file, const std::string& place) {
@@ -32,11 +32,38 @@ Content content_of_file(std::string file, const std::string& place) {
   return {Content::Kind::kImage, {}, "embedded picture " + hexadecimal(checksum.value()), std::move(file)};
 }
 
+std::optional<int> hexadecimal_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const int letter = std::tolower(static_cast<unsigned char>(c));
+  return letter >= 'a' && letter <= 'f' ? std::optional(letter - 'a' + 10) : std::nullopt;
+}
+
+/// `part` of a URI without its percent escapes.
+std::string without_escapes(std::string_view part, std::string_view uri, const std::string& place) {
+  std::string text;
+  for (size_t i = 0; i < part.size(); ++i) {
+    if (part[i] != '%') {
+      text += part[i];
+      continue;
+    }
+    const auto high = i + 2 < part.size() ? hexadecimal_digit(part[i + 1]) : std::nullopt;
+    const auto low = high ? hexadecimal_digit(part[i + 2]) : std::nullopt;
+    if (!low) fail(place, ": in the URI ", excerpt(uri), " a % stands before no two hexadecimal digits");
+    text += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return text;
+}
+
 Content read_data_url(std::string_view url, const std::string& place) {
-  const size_t comma = url.find(',');
-  if (comma == url.npos || !url.substr(0, comma).ends_with(";base64"))
+  constexpr std::string_view kBase64 = ";base64";
+  const size_t comma = url.find(','), mark = comma - kBase64.size();
+  if (comma == url.npos || comma < kBase64.size() || !begins_with(url.substr(mark), kBase64))
     fail(place, ": is the URL ", excerpt(url), ", expected data:image/...;base64, and the picture's bytes in base64");
-  auto file = from_base64(url.substr(comma + 1));
+  auto data = url.substr(comma + 1);
+  std::string unescaped;
+  if (data.find('%') != data.npos) data = unescaped = without_escapes(data, url, place);
+  auto file = from_base64(data);
   if (!file) fail(place, ": what follows the comma in ", excerpt(url), " is no base64");
   return content_of_file(*std::move(file), place);
 }
@@ -47,36 +74,18 @@ std::optional<std::string> read_bare_base64(std::string_view text) {
   return head && begins_as_picture(*head) ? from_base64(text) : std::nullopt;
 }
 
-std::optional<int> hexadecimal_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const int letter = std::tolower(static_cast<unsigned char>(c));
-  return letter >= 'a' && letter <= 'f' ? std::optional(letter - 'a' + 10) : std::nullopt;
-}
-
 /// The path that a URI file:///path, file://localhost/path or file:/path names.
 std::string path_of_uri(std::string_view uri, const std::string& place) {
   auto rest = uri.substr(std::string_view("file:").size());
   if (rest.starts_with("//")) {
     rest.remove_prefix(2);
     const auto host = rest.substr(0, rest.find('/'));
-    if (!host.empty() && !(has_scheme(host, "localhost") && host.size() == 9))
+    if (!host.empty() && !(begins_with(host, "localhost") && host.size() == 9))
       fail(place, ": the URI ", excerpt(uri), " names the host ", excerpt(host), ", expected file:/// and a path");
     rest.remove_prefix(host.size());
   }
   if (!rest.starts_with('/')) fail(place, ": the URI ", excerpt(uri), " has no path, expected file:/// and a path");
-  std::string path;
-  for (size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] != '%') {
-      path += rest[i];
-      continue;
-    }
-    const auto high = i + 2 < rest.size() ? hexadecimal_digit(rest[i + 1]) : std::nullopt;
-    const auto low = high ? hexadecimal_digit(rest[i + 2]) : std::nullopt;
-    if (!low) fail(place, ": in the URI ", excerpt(uri), " a % stands before no two hexadecimal digits");
-    path += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return path;
+  return without_escapes(rest, uri, place);
 }
 
 /// Whether the system could have a file of this name.
@@ -100,8 +109,8 @@ std::string excerpt(std::string_view text) {
 
 Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place) {
   if (text.empty()) fail(place, ": is empty, expected the path of a picture");
-  if (has_scheme(text, "data:")) return read_data_url(text, place);
-  const bool is_uri = has_scheme(text, "file:/");
+  if (begins_with(text, "data:")) return read_data_url(text, place);
+  const bool is_uri = begins_with(text, "file:/");
   if (!is_uri && text.find("://") != std::string::npos) {
     fail(place, ": is the URL ", excerpt(text),
          ", expected the path of a picture file, file://, or the picture itself: pictures are not fetched");

@@ -9,10 +9,11 @@
 
 namespace vlsi {
 
-/// The picture that `text` names or is. A path is relative to `images`. Of a file:// URI percent escapes are decoded;
-/// its host is none or localhost. A data URL is base64, as is a text that begins as a known picture format does in it;
-/// these become `picture_file`, known by a checksum. Error, on one line that begins with `place` and quotes at most 60
-/// bytes of `text`, for other URLs (pictures are not fetched), for what is no base64, and for what can be no path.
+/// The picture that `text` names or is. A path is relative to `images`. Of a file:// URI, whose host is none or
+/// localhost, and of a data URL percent escapes are decoded. A data URL is base64, as is a text that begins as a known
+/// picture format does in it; these become `picture_file`, known by a checksum. Error, on one line that begins with
+/// `place` and quotes at most 60 bytes of `text`, for other URLs (pictures are not fetched), for what is no base64, and
+/// for what can be no path.
 Content picture_content(const std::string& text, const std::filesystem::path& images, const std::string& place);
 
 /// picture_content of a text; the picture of bytes, and of an object {"bytes", "path"}, as Hugging Face's sets have it:

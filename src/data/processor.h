@@ -12,7 +12,7 @@ namespace vlsi {
 
 /// What decides how a conversation becomes a sample: two processors with equal ones make the same of it.
 struct ProcessorFingerprint {
-  std::string tokenizer;       // of the tokenizer's file
+  std::string tokenizer;       // of the tokenizer's files
   std::string chat_template;   // of what a conversation is rendered to
   std::string pre_processing;  // of pictures, in words
 };

@@ -102,10 +102,17 @@ std::shared_ptr<const StoredRecords> open_parquet(const std::filesystem::path& p
 Table<DataFormat>& data_formats() {
   static Table<DataFormat> table{{".parquet", "Parquet", open_parquet},
                                  {".tar", "a webdataset", open_as<TarRecords>},
-                                 {".jsonl", "a record a line", open_as<JsonRecords>},
-                                 {".json", "an array of records", open_as<JsonRecords>},
+                                 {".jsonl", "JSON lines", open_as<JsonRecords>, /*is_json=*/true},
+                                 {".json", "JSON", open_as<JsonRecords>, /*is_json=*/true},
                                  {".tsv", "a table", open_as<TableRecords>}};
   return table;
+}
+
+std::string describe_data_formats() {
+  std::string all;
+  for (const auto& format : data_formats())
+    all += concat(all.empty() ? "" : ", ", format.meaning, " (", format.name, ")");
+  return all;
 }
 
 std::shared_ptr<const StoredRecords> open_records(const std::filesystem::path& path,

@@ -50,10 +50,14 @@ struct DataFormat {
   /// Finds the records. Error naming the file for one that is of another format, or has none.
   std::shared_ptr<const StoredRecords> (*open)(const std::filesystem::path& path,
                                                std::shared_ptr<DecodedRowsCache> cache);
+  bool is_json = false;
 };
 
 /// In the order in which a directory's files are looked for.
 Table<DataFormat>& data_formats();
+
+/// "Parquet (.parquet), a webdataset (.tar), ...", for help.
+std::string describe_data_formats();
 
 /// By the ending of the name; files of other endings are taken for JSON.
 std::shared_ptr<const StoredRecords> open_records(const std::filesystem::path& path,

@@ -1,24 +1,15 @@
 #include "data/tar_records.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <optional>
 
 #include "base/error.h"
 #include "base/quoted.h"
 #include "base/utf8.h"
+#include "picture/codecs.h"
 
 namespace vlsi {
 namespace {
-
-bool is_picture_member(const TarFile::Member& member) {
-  constexpr std::array<std::string_view, 5> kEndings{"jpg", "jpeg", "png", "webp", "gif"};
-  const size_t dot = member.suffix.rfind('.');
-  std::string ending = member.suffix.substr(dot == std::string::npos ? 0 : dot + 1);
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
-}
 
 bool has_value(const Json& object, const char* key) { return object.contains(key) && !object[key].is_null(); }
 
@@ -84,7 +75,7 @@ Json json_of_sample(const TarFile::Sample& sample, const std::string& place) {
     pictures = named_pictures(record, sample, place);
   } else {
     for (const auto& member : sample.members) {
-      if (is_picture_member(member)) pictures.push_back(bytes_json(member));
+      if (is_picture_name(member.suffix)) pictures.push_back(bytes_json(member));
     }
   }
   if (!pictures.empty()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/contains.h"
 #include "base/quoted.h"
 #include "base/utf8.h"
 #include "data/page_giver.h"
@@ -198,7 +199,7 @@ Json TsvFile::row(int64_t row, const std::vector<size_t>& left_out) const {
   Cells cells(text_of(row));
   Json values = Json::object();
   for (size_t column = 0; column < columns_.size(); ++column) {
-    const bool wanted = std::find(left_out.begin(), left_out.end(), column) == left_out.end();
+    const bool wanted = !contains(left_out, column);
     std::string text;
     if (!cells.next(wanted ? &text : nullptr)) break;
     if (!wanted || is_missing(text)) continue;
@@ -220,7 +221,7 @@ std::optional<int64_t> TsvFile::find_index(const std::string& index) const {
 
 bool TsvFile::is_missing(std::string_view text) {
   constexpr size_t kLongest = 8;
-  return text.size() <= kLongest && std::find(std::begin(kMissing), std::end(kMissing), text) != std::end(kMissing);
+  return text.size() <= kLongest && contains(kMissing, text);
 }
 
 }  // namespace vlsi

@@ -33,24 +33,39 @@ AnswerGroup read_group(const std::filesystem::path& path) {
 }  // namespace
 
 AnswerStore::AnswerStore(std::filesystem::path folder, const OrderedJson& asked, int64_t num_questions,
-                         const Ranks& ranks)
-    : folder_(std::move(folder)), num_questions_(num_questions) {
+                         int64_t group_records, const Ranks& ranks)
+    : folder_(std::move(folder)), num_questions_(num_questions), group_records_(group_records) {
   std::string found;
   if (ranks.is_first()) {
-    open(asked);
+    try {
+      if (!folder_.empty()) open(asked);
+    } catch (...) {
+      remove_if_empty();
+      throw;
+    }
     found = Json(find_missing()).dump();
   }
   // Files of a network's file system may be seen late: the ranks share what the first one saw.
   missing_ = Json::parse(ranks.all_gather(found)[0]).get<std::vector<int64_t>>();
 }
 
+AnswerStore::~AnswerStore() { remove_if_empty(); }
+
+void AnswerStore::remove_if_empty() {
+  if (!lock_ || has_answers()) return;
+  lock_.reset();
+  std::error_code ignored;
+  for (const auto& path : {folder_ / kAsked, folder_ / DirectoryLock::kFile, folder_})
+    std::filesystem::remove(path, ignored);
+}
+
 void AnswerStore::open(const OrderedJson& asked) {
   make_directories(folder_);
   check_writable(folder_);
-  lock_ = std::make_unique<DirectoryLock>(folder_, "evaluating");
+  lock_ = std::make_unique<DirectoryLock>(folder_, "answering");
   remove_leftovers(folder_);
   const auto path = folder_ / kAsked;
-  if (!std::filesystem::exists(path)) return write_json(path, asked);
+  if (!std::filesystem::exists(path) || !has_answers()) return write_json(path, asked);
   const auto before = read_json(path).dump(), now = asked.dump();
   const auto difference = [&](const std::vector<std::string>& free_keys) {
     return settings_difference(parse_yaml(before, path.string()), parse_yaml(now, "asked"), free_keys);
@@ -60,18 +75,26 @@ void AnswerStore::open(const OrderedJson& asked) {
        folder_.string());
 }
 
+bool AnswerStore::has_answers() const {
+  std::error_code gone;
+  const std::filesystem::directory_iterator entries(folder_, gone);
+  return std::any_of(begin(entries), end(entries), [](const auto& entry) {
+    return entry.path().extension() == ".json" && entry.path().filename() != kAsked;
+  });
+}
+
 std::vector<int64_t> AnswerStore::find_missing() const {
   std::vector<int64_t> missing;
   for (int64_t group = 0; group < num_groups(); ++group) {
-    if (!std::filesystem::exists(file_of(group))) missing.push_back(group);
+    if (folder_.empty() || !std::filesystem::exists(file_of(group))) missing.push_back(group);
   }
   return missing;
 }
 
-int64_t AnswerStore::num_known() const {
-  int64_t known = num_questions_;
-  for (const int64_t group : missing_) known -= std::min(kGroupRecords, num_questions_ - group * kGroupRecords);
-  return known;
+int64_t AnswerStore::num_questions_of(const std::vector<int64_t>& groups) const {
+  int64_t count = 0;
+  for (const int64_t group : groups) count += std::min(group_records_, num_questions_ - group * group_records_);
+  return count;
 }
 
 std::filesystem::path AnswerStore::file_of(int64_t group) const {
@@ -79,7 +102,8 @@ std::filesystem::path AnswerStore::file_of(int64_t group) const {
   return folder_ / concat(std::string(6 - std::min<size_t>(6, number.size()), '0'), number, ".json");
 }
 
-void AnswerStore::write(int64_t group, const AnswerGroup& answers) const {
+void AnswerStore::write(int64_t group, const AnswerGroup& answers) {
+  if (folder_.empty()) return void(in_memory_.emplace(group, answers));
   OrderedJson json{{"answers", OrderedJson::array()}};
   for (const auto& answer : answers.answers) json["answers"].push_back(answer_json(answer));
   json["left_out"] = answers.left_out.count;
@@ -90,7 +114,7 @@ void AnswerStore::write(int64_t group, const AnswerGroup& answers) const {
 AnswerGroup AnswerStore::read_all() const {
   AnswerGroup all;
   for (int64_t group = 0; group < num_groups(); ++group) {
-    auto one = read_group(file_of(group));
+    auto one = folder_.empty() ? in_memory_.at(group) : read_group(file_of(group));
     std::move(one.answers.begin(), one.answers.end(), std::back_inserter(all.answers));
     all.left_out.add(std::move(one.left_out));
   }

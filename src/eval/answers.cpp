@@ -19,17 +19,13 @@
 namespace vlsi {
 namespace {
 
-void stop_if_interrupted() {
-  if (interrupted()) throw std::runtime_error("stopped by an interrupt; nothing was written");
-}
-
 /// The records of a group.
 class GroupRecords : public Records {
  public:
-  GroupRecords(const Records& all, int64_t group)
-      : all_(all), first_(group * kGroupRecords), size_(std::min(kGroupRecords, all.size() - first_)) {}
+  GroupRecords(const Records& all, int64_t group, int64_t group_records)
+      : all_(all), group_(group), first_(group * group_records), size_(std::min(group_records, all.size() - first_)) {}
 
-  int64_t group() const { return first_ / kGroupRecords; }
+  int64_t group() const { return group_; }
   int64_t first() const { return first_; }
   const std::filesystem::path& path() const override { return all_.path(); }
   int64_t size() const override { return size_; }
@@ -40,7 +36,7 @@ class GroupRecords : public Records {
 
  private:
   const Records& all_;
-  const int64_t first_, size_;
+  const int64_t group_, first_, size_;
 };
 
 OnePassConfig passing(const Speaker& speaker, const AskConfig& config) {
@@ -51,7 +47,7 @@ OnePassConfig passing(const Speaker& speaker, const AskConfig& config) {
 
 struct GroupPass {
   GroupPass(const Speaker& speaker, const Records& all, int64_t group, const AskConfig& config)
-      : records(all, group), pass(records, *speaker.processor, passing(speaker, config)) {}
+      : records(all, group, config.group_records), pass(records, *speaker.processor, passing(speaker, config)) {}
 
   const GroupRecords records;
   OnePass pass;
@@ -127,15 +123,18 @@ class GroupQueue {
   std::atomic<bool> is_stopped_ = false;
 };
 
-/// Engines beside each other, of one thread each, for a model whose operations are too small to be shared among
-/// threads; otherwise one of all threads, which reads the weights once for all of its answers.
-int64_t num_engines(const Vlm& model) {
+/// Whether the model's operations are too small to be shared among threads.
+bool is_small(const Vlm& model) {
   constexpr size_t kSmall = 64 << 20;  // bytes of weights: they stay in the processor's caches
-  if (!model.device().is_cpu()) return 1;
+  if (!model.device().is_cpu()) return false;
   size_t num_bytes = 0;
   for (const auto& [name, weight] : model.named_parameters()) num_bytes += weight.nbytes();
-  return num_bytes <= kSmall ? num_threads() : 1;
+  return num_bytes <= kSmall;
 }
+
+/// Engines beside each other, of one thread each, for a small model; otherwise one of all threads, which reads the
+/// weights once for all of its answers.
+int64_t num_engines(const Vlm& model) { return is_small(model) ? num_threads() : 1; }
 
 /// One sample's tokens and how likely they are.
 Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
@@ -165,21 +164,9 @@ Score score_of(const Batch& batch, int64_t sample, const at::Tensor& losses) {
 
 }  // namespace
 
-std::vector<Answer> answer_all(const Speaker& speaker, const Records& records, const AskConfig& config) {
-  OnePass pass(records, *speaker.processor, passing(speaker, config));
-  Progress progress("answering", "questions", records.size());
-  DraftCounts counts;
-  auto answers = ask(
-      speaker, pass, config,
-      [&](int64_t num_done) {
-        stop_if_interrupted();
-        progress.update(num_done);
-        return true;
-      },
-      counts);
-  pass.finish("answering");
-  if (counts.drafted > 0) log_info(describe(counts));
-  return answers;
+int64_t group_records_for(const Vlm& model) {
+  constexpr int64_t kManyRecords = 256;
+  return is_small(model) ? kGroupRecords : kManyRecords;
 }
 
 bool answer_groups(const Speaker& speaker, const Records& records, const AskConfig& config,
@@ -223,7 +210,7 @@ void score_all(const Speaker& speaker, const Records& records, int64_t batch_tok
   OnePass pass(records, *speaker.processor, {Encoding::kWhole, batch_tokens, on_error});
   Progress progress("scoring", "conversations", records.size());
   while (auto part = pass.next()) {
-    stop_if_interrupted();
+    if (interrupted()) throw std::runtime_error("stopped by an interrupt; nothing was written");
     const auto batch = to_device(std::move(part->batch), speaker.model->device());
     const auto rows = speaker.model->forward(batch, {}, speaker.pictures.get()).final_rows;
     const auto losses = cross_entropy(rows.unsqueeze(0), speaker.model->head(), batch.labels)[0];

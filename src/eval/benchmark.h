@@ -55,6 +55,8 @@ class Benchmark {
   virtual std::string id(int64_t question) const { return questions().read(question, false).id; }
   /// The answer to a question; several threads may judge. Error naming the place for a question that cannot be judged.
   virtual Verdict judge(int64_t question, const std::string& answer) const = 0;
+  /// Error where a judge was asked, and no question got a reply.
+  virtual void check_judge() const {}
   /// Of the questions that were answered, in their order.
   virtual Summary summarize(const std::vector<Verdict>& verdicts) const = 0;
   /// Writes the answers as the benchmark's server or its authors' script takes them, where there is such a form, into
@@ -71,6 +73,8 @@ struct BenchmarkSource {
 struct BenchmarkEntry {
   std::string name, meaning;
   std::unique_ptr<Benchmark> (*open)(const BenchmarkSource& source);
+  std::vector<std::string> tables = {};  // VLMEvalKit's names of them, without the ending .tsv
+  int64_t max_new_tokens = 16;           // the longest answer, where no length is given
 };
 
 /// The first is the default.

@@ -62,10 +62,7 @@ class ItemBenchmark : public Benchmark, private Records {
     parallel_for(0, rows_.size(), kRowsAtOnce, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         auto one = item(i);
-        if (rules_.needs_options && one.options.empty()) {
-          fail(rows_.place(i), ": has no columns A, B, … with the options, which profile ", profile_.name,
-               " matches answers with: take VLMEvalKit's table, or another --profile");
-        }
+        expect_form(one, i);
         has_other_gold[static_cast<size_t>(i)] = names_no_option(one);
         ids_[static_cast<size_t>(i)] = std::move(one.id);
       }
@@ -106,6 +103,10 @@ class ItemBenchmark : public Benchmark, private Records {
     verdict.scored = mark.scored;
     verdict.known = !one.golds.empty();
     return verdict;
+  }
+
+  void check_judge() const override {
+    if (judge_.judge) judge_.judge->expect_answered();
   }
 
   void submit(const std::vector<QuestionAnswer>& answers, const std::filesystem::path& folder) const override {
@@ -152,6 +153,19 @@ class ItemBenchmark : public Benchmark, private Records {
       }
     }
     fail("benchmark ", rules.name, " has no profile '", profile.name, "'; it has ", known);
+  }
+
+  /// Error for a row that lacks what the profile asks or matches with.
+  void expect_form(const Item& one, int64_t row) const {
+    if (rules_.needs_options && one.options.empty()) {
+      fail(rows_.place(row), ": has no columns A, B, … with the options, which profile ", profile_.name,
+           " matches answers with: take VLMEvalKit's table, or another --profile");
+    }
+    const auto prompt = one.row.find("prompt");
+    if (!rules_.prompts_in.empty() && (prompt == one.row.end() || !prompt->is_string())) {
+      fail(rows_.place(row), ": has no 'prompt', which is what profile ", profile_.name, " asks: take ",
+           rules_.prompts_in);
+    }
   }
 
   /// Some tables have a few rows whose answer is none of the options: a warning. Error where all have.

@@ -76,6 +76,7 @@ struct Rules {
   bool interleaved = false;          // `<image 1>` in a prompt is where the picture stands; else pictures come first
   const JudgeRule* judge = nullptr;  // takes the place of `mark` where there are a judge and its prompt
   bool needs_options = false;        // a row without options of its own is an error
+  std::string_view prompts_in = {};  // a row without a `prompt` of its own is an error, which says to take these
 };
 
 /// A question with its answer, for a form in which answers are handed in.

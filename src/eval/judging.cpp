@@ -56,6 +56,7 @@ std::vector<Verdict> judge_all(const Benchmark& benchmark, const std::vector<Que
     for (int64_t i = begin; i < end; ++i) all += texts[i - begin];
     out.write(all);
   }
+  benchmark.check_judge();
   out.commit();
   return verdicts;
 }

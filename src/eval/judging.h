@@ -16,7 +16,8 @@ struct JudgingConfig {
 };
 
 /// The verdicts on the answers, in their order, without their lines, which go to the JSONL file `lines`. An interrupt
-/// ends it with an exception, and so does an Error of a question; an earlier file stays then.
+/// ends it with an exception, and so does an Error of a question, or of a judge that gave no reply to any; an earlier
+/// file stays then.
 std::vector<Verdict> judge_all(const Benchmark& benchmark, const std::vector<QuestionAnswer>& answers,
                                const std::filesystem::path& lines, const JudgingConfig& config = {});
 

@@ -13,13 +13,13 @@ namespace fs = std::filesystem;
 
 std::vector<fs::path> result_files(const fs::path& folder) {
   std::vector<fs::path> paths;
-  if (fs::exists(folder / "results.json")) paths.push_back(folder / "results.json");
+  if (fs::exists(folder / kResultsFile)) paths.push_back(folder / kResultsFile);
   if (fs::is_directory(folder)) {
     for (const auto& entry : fs::directory_iterator(folder)) {
-      if (fs::exists(entry.path() / "results.json")) paths.push_back(entry.path() / "results.json");
+      if (fs::exists(entry.path() / kResultsFile)) paths.push_back(entry.path() / kResultsFile);
     }
   }
-  if (paths.empty()) fail(folder.string(), ": has no results.json, and no folder in it has one");
+  if (paths.empty()) fail(folder.string(), ": has no ", kResultsFile, ", and no folder in it has one");
   std::sort(paths.begin(), paths.end());
   return paths;
 }

@@ -8,6 +8,9 @@
 
 namespace vlsi {
 
+/// What an evaluation's folder has: the scores, and every answer with its verdict.
+inline constexpr const char *kResultsFile = "results.json", *kPredictionsFile = "predictions.jsonl";
+
 struct BenchmarkResult {
   double score;         // shares in per cent
   std::string profile;  // empty for a benchmark without profiles

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text_table.h"
 #include "eval/benchmark.h"
 #include "eval/model_results.h"
 #include "eval/paper_tables.h"
@@ -78,32 +79,15 @@ std::vector<std::vector<std::string>> cells_of(const ResultsTable& table, TableF
   return cells;
 }
 
-size_t num_characters(const std::string& text) {
-  size_t count = 0;
-  for (const char c : text) count += (c & 0xC0) != 0x80;
-  return count;
-}
-
 /// Whether the line of cells is the first one behind the paper's.
 bool begins_ours(const ResultsTable& table, size_t line) {
   return line >= 2 && table.rows[line - 2].from_paper && !table.rows[line - 1].from_paper;
 }
 
-/// Columns side by side; numbers to the right.
 std::string aligned(const std::vector<std::vector<std::string>>& cells, const ResultsTable& table) {
-  std::vector<size_t> widths(cells[0].size());
-  for (const auto& row : cells) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], num_characters(row[i]));
-  }
+  const auto lines = aligned_lines(cells);
   std::string text;
-  for (size_t k = 0; k < cells.size(); ++k) {
-    if (begins_ours(table, k)) text += '\n';
-    for (size_t i = 0; i < widths.size(); ++i) {
-      const std::string space(widths[i] - num_characters(cells[k][i]), ' ');
-      text += i == 0 ? cells[k][i] + space : "  " + space + cells[k][i];
-    }
-    text += '\n';
-  }
+  for (size_t i = 0; i < lines.size(); ++i) text += concat(begins_ours(table, i) ? "\n" : "", lines[i], "\n");
   return text;
 }
 

@@ -1,6 +1,7 @@
 #include "family/chat_processor.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "base/checksum.h"
@@ -13,7 +14,7 @@
 namespace vlsi {
 namespace {
 
-constexpr std::string_view kEndOfTurn = "<|im_end|>";
+constexpr std::string_view kBeginOfTurn = "<|im_start|>", kEndOfTurn = "<|im_end|>";
 
 std::string_view role_name(Role role) {
   switch (role) {
@@ -73,6 +74,22 @@ std::optional<Tokenizer::Extra> extra_token(const ModelConfig& model, const Chat
   return Tokenizer::Extra{std::string(settings.picture_token), static_cast<int32_t>(model.image_token_id)};
 }
 
+/// What no text of a turn may write as a token where it is plain.
+std::vector<std::string_view> control_tokens(const ChatSettings& settings) {
+  std::vector<std::string_view> tokens{kBeginOfTurn, kEndOfTurn, settings.picture_token};
+  tokens.insert(tokens.end(), settings.other_placeholders.begin(), settings.other_placeholders.end());
+  return tokens;
+}
+
+/// Of tokenizer.json, and of what the tokenizer has besides.
+std::string checksum_of(const Tokenizer& tokenizer) {
+  const auto of_file = checksum_of_file(tokenizer.directory() / "tokenizer.json");
+  if (tokenizer.added_by_config().empty()) return of_file;
+  Checksum checksum;
+  checksum.update(of_file + tokenizer.added_by_config());
+  return hexadecimal(checksum.value());
+}
+
 /// A directory whose tokenizer knows no pictures has the template of its language model, which does not either.
 ChatTemplate built_in_template(const ChatSettings& settings, const Tokenizer& tokenizer) {
   const auto text = tokenizer.has_extra() ? settings.template_without_token : settings.default_template;
@@ -88,11 +105,11 @@ bool is_generated(const Rendering& rendering, size_t byte) {
 
 ChatProcessor::ChatProcessor(const std::filesystem::path& directory, const ModelConfig& model, SpecialText special_text,
                              ChatSettings settings)
-    : tokenizer_(Tokenizer::load(directory, extra_token(model, settings))),
+    : tokenizer_(Tokenizer::load(directory, extra_token(model, settings), control_tokens(settings))),
       special_text_(special_text),
       settings_(std::move(settings)),
       template_(built_in_template(settings_, tokenizer_)),
-      tokenizer_checksum_(checksum_of_file(directory / "tokenizer.json")),
+      tokenizer_checksum_(checksum_of(tokenizer_)),
       num_axes_(model.text.num_axes()),
       end_of_turn_(tokenizer_.require(kEndOfTurn)),
       picture_token_(tokenizer_.require(settings_.picture_token)) {
@@ -193,7 +210,7 @@ Sample ChatProcessor::outline_prompt(const Conversation& conversation) const {
 ProcessorFingerprint ChatProcessor::fingerprint() const {
   Checksum chat_template;
   chat_template.update(template_fingerprint());
-  chat_template.update(special_text_ == SpecialText::kPlain ? "plain" : "control");
+  chat_template.update(special_text_ == SpecialText::kPlain ? "special as plain" : "control");
   return {tokenizer_checksum_, hexadecimal(chat_template.value()), settings_.pictures->settings_text()};
 }
 
@@ -219,6 +236,16 @@ std::string ChatProcessor::template_fingerprint() const {
   probe.turns.push_back(turn(Role::kAssistant, "<|im_end|>"));
   probe.turns.insert(probe.turns.begin(), turn(Role::kSystem, "e"));
   add(false);
+  // Whether it tells parts of text that follow each other from one.
+  const auto shown = [&](const std::vector<Content>& contents) {
+    try {
+      return render({"template", "", {{Role::kUser, contents}}}, 1, /*generation_prompt=*/false).text;
+    } catch (const Error&) {
+      return std::string("refused");
+    }
+  };
+  const auto in_parts = shown({text_content("a"), text_content(""), text_content("b")});
+  if (in_parts != shown({text_content("ab")})) chat_template.update(in_parts);
   return hexadecimal(chat_template.value());
 }
 
@@ -233,23 +260,13 @@ TemplateValue ChatProcessor::message_of(const Turn& turn, int32_t origin) const 
     return message(TemplateValue::text(text_of(turn), origin));
   }
   std::vector<TemplateValue> parts;
-  std::string text;
-  // Texts that follow each other are one part; only a picture separates them.
-  const auto flush = [&] {
-    if (text.empty()) return;
-    parts.push_back(TemplateValue::dict(
-        {{"type", TemplateValue::text("text")}, {"text", TemplateValue::text(std::exchange(text, {}), origin)}}));
-  };
   for (const auto& content : turn.contents) {
-    if (content.kind == Content::Kind::kText) {
-      text += content.text;
-      continue;
-    }
-    flush();
-    parts.push_back(
-        TemplateValue::dict({{"type", TemplateValue::text("image")}, {"image", TemplateValue::text("picture")}}));
+    const bool is_text = content.kind == Content::Kind::kText;
+    const std::string key = is_text ? "text" : "image";
+    parts.push_back(TemplateValue::dict(
+        {{"type", TemplateValue::text(key)},
+         {key, is_text ? TemplateValue::text(content.text, origin) : TemplateValue::text("picture")}}));
   }
-  flush();
   return message(TemplateValue::list(std::move(parts)));
 }
 
@@ -332,13 +349,13 @@ Sample ChatProcessor::tokenize(const Conversation& conversation, size_t num_turn
   const auto shapes = read_shapes(conversation, num_turns);
   size_t num_shown = 0;
   SampleBuilder builder(tokenizer_, num_axes_, picture_token_);
-  const bool is_plain = special_text_ == SpecialText::kPlain;
+  std::function<bool(size_t)> is_control;  // none: all of it
+  if (special_text_ == SpecialText::kPlain) is_control = [&](size_t byte) { return origins[byte] == 0; };
   const auto weight_at = [&](size_t byte) { return marked.weights.empty() ? 0.0 : marked.weights[byte]; };
   const auto refuse = [&](const std::string& placeholder) {
     fail(place, ": found ", placeholder, " in the text of a turn, expected it for a picture alone");
   };
-  for (const auto& [begin, end, added] :
-       tokenizer_.split_at_added(text, [&](size_t byte) { return !is_plain || origins[byte] == 0; })) {
+  for (const auto& [begin, end, added] : tokenizer_.split_at_added(text, is_control)) {
     const auto piece = std::string_view(text).substr(begin, end - begin);
     if (!added) {
       builder.add_text(piece, special_text_, marked.weights.empty() ? nullptr : marked.weights.data() + begin);

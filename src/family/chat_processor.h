@@ -94,7 +94,7 @@ class ChatProcessor : public Processor {
   SpecialText special_text_;
   ChatSettings settings_;
   ChatTemplate template_;
-  std::string tokenizer_checksum_;                                     // of its file, as it was when it was read
+  std::string tokenizer_checksum_;                                     // of its files, as they were when they were read
   std::vector<std::pair<std::string, TemplateValue>> special_tokens_;  // bos_token and their like
   int64_t num_axes_;
   int32_t end_of_turn_, picture_token_;

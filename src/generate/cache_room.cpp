@@ -31,8 +31,7 @@ KvCache make_cache(const Vlm& model, int64_t cache_bytes) {
 int64_t cache_bytes_of_one(const Vlm& model, int64_t num_prompt_tokens, const Decoding& decoding) {
   const int64_t context = model.config().text.max_position_embeddings;
   const int64_t longest = std::min(context, num_prompt_tokens + std::min(decoding.max_new_tokens, context));
-  const int64_t num_blocks = longest / KvCache::kBlockTokens + 1;
-  return std::max(EngineConfig().cache_bytes, decoding.num_beams * num_blocks * bytes_a_block(model));
+  return std::max(EngineConfig().cache_bytes, decoding.num_beams * KvCache::blocks_for(longest) * bytes_a_block(model));
 }
 
 }  // namespace vlsi

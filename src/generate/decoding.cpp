@@ -150,7 +150,7 @@ void check_decoding(const Decoding& decoding, int64_t vocab_size, const std::str
   expect(!d.sample || (d.temperature > 0 && std::isfinite(d.temperature)), "temperature", d.temperature,
          "a number above 0");
   expect(d.top_k >= 0, "top_k", d.top_k, "at least 0");
-  expect(d.top_p > 0 && d.top_p <= 1, "top_p", d.top_p, "above 0 and at most 1");
+  expect(d.top_p >= 0 && d.top_p <= 1, "top_p", d.top_p, "0 to 1");
   expect(d.min_p >= 0 && d.min_p <= 1, "min_p", d.min_p, "0 to 1");
   expect(d.repetition_penalty > 0 && std::isfinite(d.repetition_penalty), "repetition_penalty", d.repetition_penalty,
          "a number above 0");

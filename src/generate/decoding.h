@@ -39,8 +39,8 @@ struct Decoding {
 
   bool sample = false;  // otherwise the most likely token, the lowest id first among equals
   double temperature = 1.0;
-  int64_t top_k = 0;  // 0: all
-  double top_p = 1.0;
+  int64_t top_k = 0;   // 0: all
+  double top_p = 1.0;  // 0: the likeliest token alone
   double min_p = 0.0;
   uint64_t seed = 0;  // of the draws: the same request gives the same answer, whatever is decoded beside it
 

@@ -21,7 +21,7 @@ void plan_drafts(const Draft& draft, CacheBlocks& blocks, std::vector<PassPiece>
 }
 
 void release_unneeded(CacheBlocks& blocks, Branch& branch) {
-  while (std::ssize(branch.blocks) > branch.num_known / KvCache::kBlockTokens + 1) {
+  while (std::ssize(branch.blocks) > KvCache::blocks_for(branch.num_known)) {
     blocks.release(branch.blocks.back());
     branch.blocks.pop_back();
   }

@@ -160,7 +160,7 @@ bool Engine::State::admit(Answering& job) {
     if (!block) break;
     found.push_back(*block);
   }
-  const auto num_needed = length / KvCache::kBlockTokens + 1;
+  const auto num_needed = KvCache::blocks_for(length);
   if (blocks_.num_free() < num_needed - std::ssize(found)) return give_up();
   branch.num_known = std::ssize(found) * KvCache::kBlockTokens;
   if (length == std::ssize(job.prompt().tokens)) job.set_cached_tokens(branch.num_known);

@@ -69,8 +69,8 @@ class Engine {
   Engine(const Vlm& model, const Tokenizer& tokenizer, PictureFeatures* pictures, const EngineConfig& config = {});
   ~Engine();
 
-  /// Takes a request into the queue. Error when it can never be answered: longer than the model's context, or than the
-  /// cache.
+  /// Takes a request into the queue. Error when it can never be answered: longer than the model's context or
+  /// than the cache, or with more beams than `max_sequences`.
   void submit(Request request);
 
   /// One pass. Calls back from inside. False when nothing is left to do.

@@ -38,11 +38,11 @@ void forbid_repeated_ngrams(int64_t size, std::span<const int32_t> tokens, std::
   }
 }
 
-/// The last token of each word whose first ones have just been generated.
-void forbid_words(const std::vector<std::vector<int64_t>>& words, std::span<const int32_t> tokens,
-                  std::span<float> logits) {
-  for (const auto& word : words) {
+/// The last token of each word whose first ones have just been generated. A word that is a stop token is none.
+void forbid_words(const Decoding& decoding, std::span<const int32_t> tokens, std::span<float> logits) {
+  for (const auto& word : decoding.bad_words_ids) {
     const auto length = word.size() - 1;
+    if (length == 0 && decoding.stops_at(word.front())) continue;
     if (word.size() > 1 && word.size() > tokens.size()) continue;
     if (std::equal(word.begin(), word.end() - 1, tokens.end() - static_cast<int64_t>(length))) {
       forbid(logits, word.back());
@@ -66,7 +66,7 @@ void apply_logit_rules(const Decoding& decoding, std::span<const int32_t> tokens
     punish_use(decoding.presence_penalty, decoding.frequency_penalty, answer, logits);
   }
   if (decoding.no_repeat_ngram_size > 0) forbid_repeated_ngrams(decoding.no_repeat_ngram_size, tokens, logits);
-  forbid_words(decoding.bad_words_ids, tokens, logits);
+  forbid_words(decoding, tokens, logits);
   if (std::ssize(answer) < decoding.min_new_tokens) {
     for (const int64_t token : decoding.stop_tokens) forbid(logits, token);
   }

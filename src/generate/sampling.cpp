@@ -31,7 +31,7 @@ void divide(std::span<float> logits, double temperature) {
   for (float& logit : logits) logit = (logit - base) / divisor;
 }
 
-/// Those below the k-th highest; equals of it stay.
+/// Forbids those below the k-th highest, of which equals stay.
 void keep_top_k(int64_t k, std::span<float> logits) {
   if (k >= std::ssize(logits)) return;
   std::vector<float> sorted(logits.begin(), logits.end());

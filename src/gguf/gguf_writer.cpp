@@ -1,7 +1,6 @@
 #include "gguf/gguf_writer.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <bit>
 #include <span>
@@ -10,6 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/disk_space.h"
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace vlsi {
 namespace {
@@ -99,7 +99,7 @@ void write_data(AtomicFile& file, const at::Tensor& values, const TensorType& ty
   for (int64_t begin = 0; begin < num_blocks; begin += kBlocksAtATime) {
     const int64_t count = std::min(kBlocksAtATime, num_blocks - begin);
     encoded.resize(static_cast<size_t>(count * type.block_bytes));
-    at::parallel_for(0, count, /*grain_size=*/4096, [&](int64_t first, int64_t last) {
+    parallel_for(0, count, /*grain=*/4096, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         type.encode(data + (begin + i) * type.block_values, encoded.data() + i * type.block_bytes);
       }

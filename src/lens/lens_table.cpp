@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/quoted.h"
+#include "base/text_table.h"
 #include "base/utf8.h"
 
 namespace vlsi {
@@ -20,19 +21,9 @@ struct Cell {
   double probability = -1;  // below 0: a heading, never coloured
 };
 
-int width_of(const std::string& text) {
-  int width = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto step = next_code_point(rest);
-    width += step.whole ? utf8proc_charwidth(static_cast<utf8proc_int32_t>(step.code_point)) : 1;
-    rest.remove_prefix(step.num_bytes);
-  }
-  return width;
-}
-
 /// The text within `width` columns; what is cut off leaves an ellipsis.
 std::string fit(const std::string& text, int width) {
-  if (width_of(text) <= width) return text;
+  if (terminal_width(text) <= width) return text;
   std::string kept;
   int used = 1;
   for (std::string_view rest = text; !rest.empty();) {
@@ -97,7 +88,7 @@ std::string lens_table(const LensReading& reading, const Tokenizer& tokenizer, c
 
   const auto widest = [](std::span<const Cell> cells) {
     int width = 0;
-    for (const auto& cell : cells) width = std::max(width, width_of(cell.text));
+    for (const auto& cell : cells) width = std::max(width, terminal_width(cell.text));
     return width;
   };
   const int name_width = widest(names);
@@ -110,10 +101,10 @@ std::string lens_table(const LensReading& reading, const Tokenizer& tokenizer, c
       used += 2 + widest(columns[end++]);
     if (first > 0) text += '\n';
     for (size_t row = 0; row < names.size(); ++row) {
-      std::string line = names[row].text + spaces(name_width - width_of(names[row].text));
+      std::string line = names[row].text + spaces(name_width - terminal_width(names[row].text));
       for (size_t n = first; n < end; ++n) {
         const auto& cell = columns[n][row];
-        const std::string padded = cell.text + spaces(widest(columns[n]) - width_of(cell.text));
+        const std::string padded = cell.text + spaces(widest(columns[n]) - terminal_width(cell.text));
         line += "  " + (style.colour && cell.probability >= 0 ? colour_of(cell.probability) + padded + kReset : padded);
       }
       while (line.ends_with(' ')) line.pop_back();

@@ -17,6 +17,8 @@ namespace vlsi {
 class KvCache {
  public:
   static constexpr int64_t kBlockTokens = 16;
+  /// Blocks of a sequence of `num_tokens` with room for its next token.
+  static constexpr int64_t blocks_for(int64_t num_tokens) { return num_tokens / kBlockTokens + 1; }
 
   /// Memory is taken as blocks are written to.
   KvCache(const TextConfig& config, int64_t num_blocks, const at::TensorOptions& options);

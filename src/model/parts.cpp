@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/error.h"
 
 namespace vlsi {
@@ -27,10 +28,7 @@ std::string part_list() {
 void check_parts(const Vlm& model, const std::vector<std::string>& parts, const std::string& place) {
   const auto names = model.named_parameters();
   for (const auto& part : parts) {
-    const auto& known = part_names();
-    if (std::find(known.begin(), known.end(), part) == known.end()) {
-      fail(place, ": unknown part '", part, "', expected one of ", part_list());
-    }
+    if (!contains(part_names(), part)) fail(place, ": unknown part '", part, "', expected one of ", part_list());
     // A tied head is the token embedding: naming it says nothing more than naming that.
     if (part == "head" && model.config().text.tie_word_embeddings) continue;
     const bool present =
@@ -55,7 +53,7 @@ NamedTensors make_trainable(Vlm& model, const std::vector<std::string>& parts, c
   NamedTensors trained;
   for (auto& item : model.named_parameters()) {
     auto& parameter = item.second;
-    const bool learns = std::find(parts.begin(), parts.end(), part_of(item.first)) != parts.end();
+    const bool learns = contains(parts, part_of(item.first));
     if (learns) parameter.set_data(parameter.detach().clone());
     parameter.set_requires_grad(learns);
     if (learns) trained.emplace_back(item.first, parameter);

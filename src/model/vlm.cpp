@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/error.h"
 #include "model/checkpointed_layer.h"
 
@@ -78,8 +79,7 @@ class Passage {
 
   /// Through layer `index`; `is_last`: of those that are needed, above which the answer positions are enough.
   void pass(const DecoderLayer& layer, int64_t index, bool is_last, bool checkpoints) {
-    const bool is_wanted =
-        std::find(request_.layers.begin(), request_.layers.end(), index + 1) != request_.layers.end();
+    const bool is_wanted = contains(request_.layers, index + 1);
     const bool wanted_whole = is_wanted && request_.all_tokens;
     const auto added = rows_added_after(index);
     const bool narrows = is_last && !wanted_whole;  // to the answer positions
@@ -203,7 +203,7 @@ void Vlm::add_lora(int64_t rank, double alpha, const std::vector<std::string>& t
   decoder_->for_each_module([&](const std::string& path, Module& module) {
     const auto name = path.substr(path.rfind('.') + 1);
     auto* linear = dynamic_cast<Linear*>(&module);
-    if (linear == nullptr || std::find(targets.begin(), targets.end(), name) == targets.end()) return;
+    if (linear == nullptr || !contains(targets, name)) return;
     linear->add_lora(rank, alpha, generator);
     std::erase(unused, name);
   });

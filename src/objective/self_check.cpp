@@ -5,6 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -64,8 +65,15 @@ HeadSummary in_float64(const at::Tensor& u, const at::Tensor& head, const at::Te
   return {logsumexp, expected_row, logsumexp - (probabilities * logits).sum(-1)};
 }
 
-void demand(const at::Tensor& deviations, double bound, const char* what, const std::vector<std::string>& names) {
+/// Error unless the values by the definition, `exact` [m], are finite, and all `deviations` [m] from them at most
+/// `bound`.
+void demand(const at::Tensor& exact, const at::Tensor& deviations, double bound, const char* what,
+            const std::vector<std::string>& names) {
   for (int64_t i = 0; i < deviations.size(0); ++i) {
+    if (const double value = exact[i].item<double>(); !std::isfinite(value)) {
+      fail("checking the objective before training: ", names[i], ": the ", what, " is ", value,
+           " in float64, expected a finite number; weights or inputs of the model are NaN or infinite");
+    }
     const double deviation = deviations[i].item<double>();
     if (deviation <= bound) continue;  // a NaN is not
     fail("checking the objective before training: ", names[i], ": the ", what, " deviates by ", deviation,
@@ -97,11 +105,11 @@ void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::T
   const auto found = head_summary(chosen.unsqueeze(0), head, rows);
   const auto exact = in_float64(chosen.to(at::kCPU, at::kDouble), head, rows);
   const auto off = [](const at::Tensor& a, const at::Tensor& b) { return (a[0].to(at::kCPU, at::kDouble) - b).abs(); };
-  demand(off(found.logsumexp, exact.logsumexp) / exact.logsumexp.abs().clamp_min(1), kLogSumExpBound, "logsumexp",
-         names);
-  demand(off(found.entropy, exact.entropy), kEntropyBound, "entropy", names);
-  demand(at::linalg_vector_norm(off(found.expected_row, exact.expected_row), 2, -1) /
-             at::linalg_vector_norm(exact.expected_row, 2, -1).clamp_min(1e-30),
+  demand(exact.logsumexp, off(found.logsumexp, exact.logsumexp) / exact.logsumexp.abs().clamp_min(1), kLogSumExpBound,
+         "logsumexp", names);
+  demand(exact.entropy, off(found.entropy, exact.entropy), kEntropyBound, "entropy", names);
+  const auto norm = at::linalg_vector_norm(exact.expected_row, 2, -1);
+  demand(norm, at::linalg_vector_norm(off(found.expected_row, exact.expected_row), 2, -1) / norm.clamp_min(1e-30),
          kExpectedRowBound, "expected row", names);
 }
 

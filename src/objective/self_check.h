@@ -16,8 +16,8 @@ inline constexpr int64_t kCheckedRows = 8;
 inline constexpr double kLogSumExpBound = 1e-3, kEntropyBound = 2e-2, kExpectedRowBound = 1.0 / 128;
 
 /// Recomputes kCheckedRows rows of u [S, N, D], spread over layers and positions, by the definition in float64, and
-/// compares them with head_summary(u, head, rows). Error naming the layer (`layer_names` [S]) and the value whose
-/// deviation is above its bound. Reads the head twice, whatever S and N.
+/// compares them with head_summary(u, head, rows). Error naming the layer (`layer_names` [S]) and the value that
+/// is not finite in float64, or whose deviation is above its bound. Reads the head twice, whatever S and N.
 void check_head_summary(const at::Tensor& u, const at::Tensor& head, const at::Tensor& rows,
                         const std::vector<std::string>& layer_names);
 

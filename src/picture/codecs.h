@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/table.h"
 #include "picture/picture.h"
@@ -23,7 +24,8 @@ struct StoredSize {
 };
 
 struct PictureCodec {
-  std::string name, mime_type;  // "JPEG", "image/jpeg"
+  std::string name, mime_type;       // "JPEG", "image/jpeg"
+  std::vector<std::string> endings;  // of files' names, small letters without the dot: "jpg", "jpeg"
   bool (*recognises)(std::string_view file);
   /// Reads the whole picture, or throws an Error naming `place`.
   DecodedImage (*read)(std::span<const uint8_t> bytes, const std::string& place, int64_t max_pixels);
@@ -32,6 +34,9 @@ struct PictureCodec {
 };
 
 Table<PictureCodec>& picture_codecs();
+
+/// Whether a file of this name (or of this ending alone) is a picture by its ending, in letters of any size.
+bool is_picture_name(std::string_view name);
 
 /// Whether the file's first bytes (at least 16, where it has them) are those of a picture that is read.
 bool begins_as_picture(std::string_view file);

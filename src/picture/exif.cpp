@@ -6,8 +6,21 @@
 namespace vlsi {
 namespace {
 
-constexpr uint32_t kOrientationTag = 0x0112, kShort = 3, kLong = 4;
+constexpr uint32_t kOrientationTag = 0x0112;
 constexpr size_t kEntryBytes = 12;
+
+/// Bytes of a value of an integer type: SHORT, LONG, SBYTE, SSHORT, SLONG. None of other types, whose values are no
+/// orientation to PIL.
+size_t bytes_of(uint32_t type) {
+  switch (type) {
+    case 6: return 1;
+    case 3:
+    case 8: return 2;
+    case 4:
+    case 9: return 4;
+    default: return 0;
+  }
+}
 
 /// Unsigned integers of either byte order, inside the block only.
 struct TiffBlock {
@@ -45,9 +58,9 @@ std::optional<int> exif_orientation(std::span<const uint8_t> exif) {
     const auto tag = block.read(entry, 2), type = block.read(entry + 2, 2), count = block.read(entry + 4, 4);
     if (!tag || !type || !count) return std::nullopt;
     if (*tag != kOrientationTag) continue;
-    if (*count != 1 || (*type != kShort && *type != kLong)) return std::nullopt;
-    const auto value = block.read(entry + 8, *type == kShort ? 2 : 4);
-    if (!value || *value > 8) return std::nullopt;
+    if (*count != 1 || bytes_of(*type) == 0) return std::nullopt;
+    const auto value = block.read(entry + 8, bytes_of(*type));
+    if (!value || *value > 8) return std::nullopt;  // a negative number is above 8, too
     return static_cast<int>(*value);
   }
   return std::nullopt;

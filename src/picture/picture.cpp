@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/mapped_file.h"
 #include "picture/codecs.h"
 #include "picture/exif.h"
 
@@ -66,16 +65,40 @@ std::span<const uint8_t> data_of(std::span<const std::byte> bytes) {
 
 Table<PictureCodec>& picture_codecs() {
   static Table<PictureCodec> codecs{
-      {"JPEG", "image/jpeg", [](std::string_view file) { return has(file, 0, "\xff\xd8\xff"); }, decode_jpeg,
+      {"JPEG",
+       "image/jpeg",
+       {"jpg", "jpeg"},
+       [](std::string_view file) { return has(file, 0, "\xff\xd8\xff"); },
+       decode_jpeg,
        measure_jpeg},
-      {"PNG", "image/png", [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); }, decode_png,
+      {"PNG",
+       "image/png",
+       {"png"},
+       [](std::string_view file) { return has(file, 0, "\x89PNG\r\n\x1a\n"); },
+       decode_png,
        measure_png},
-      {"WebP", "image/webp", [](std::string_view file) { return has(file, 0, "RIFF") && has(file, 8, "WEBP"); },
-       decode_webp, measure_webp},
-      {"GIF", "image/gif", [](std::string_view file) { return has(file, 0, "GIF87a") || has(file, 0, "GIF89a"); },
-       decode_gif, measure_gif},
+      {"WebP",
+       "image/webp",
+       {"webp"},
+       [](std::string_view file) { return has(file, 0, "RIFF") && has(file, 8, "WEBP"); },
+       decode_webp,
+       measure_webp},
+      {"GIF",
+       "image/gif",
+       {"gif"},
+       [](std::string_view file) { return has(file, 0, "GIF87a") || has(file, 0, "GIF89a"); },
+       decode_gif,
+       measure_gif},
   };
   return codecs;
+}
+
+bool is_picture_name(std::string_view name) {
+  std::string ending(name.substr(name.rfind('.') + 1));
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::any_of(picture_codecs().begin(), picture_codecs().end(), [&](const PictureCodec& codec) {
+    return std::find(codec.endings.begin(), codec.endings.end(), ending) != codec.endings.end();
+  });
 }
 
 bool begins_as_picture(std::string_view file) {
@@ -114,10 +137,6 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& place, i
 ImageSize measure_image(std::span<const std::byte> bytes, const std::string& place, int64_t max_pixels) {
   const auto [size, orientation] = picture_codec_of(text_of(bytes), place).measure(data_of(bytes), place, max_pixels);
   return is_transposed(orientation) ? ImageSize{size.width, size.height} : size;
-}
-
-Image read_image(const std::filesystem::path& path) {
-  return decode_image(MappedFile::open(path)->bytes(), path.string());
 }
 
 }  // namespace vlsi

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,9 +34,6 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& place, i
 /// as the headers show them.
 ImageSize measure_image(std::span<const std::byte> bytes, const std::string& place,
                         int64_t max_pixels = kMostImagePixels);
-
-/// decode_image of a file.
-Image read_image(const std::filesystem::path& path);
 
 /// PIL's antialiased bicubic (a = -0.5) on bytes: a horizontal and a vertical pass, each rounded to uint8 with 22-bit
 /// fixed point weights; equal to `Image.resize((width, height), BICUBIC)` of Pillow 13 byte for byte. The horizontal

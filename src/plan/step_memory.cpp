@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/contains.h"
 #include "checkpoint/picture_features.h"
 #include "method/step2_interact.h"
 #include "model/kv_cache.h"
@@ -25,10 +26,6 @@ constexpr double kRowPages = 64 << 10;  // what the kernel maps of a file around
 
 double element_size(const PlannedRun& run) { return static_cast<double>(c10::elementSize(run.dtype)); }
 bool is_wide(const PlannedRun& run) { return run.dtype == at::kFloat; }
-
-bool names(const std::vector<std::string>& parts, const std::string& part) {
-  return std::find(parts.begin(), parts.end(), part) != parts.end();
-}
 
 /// One step of one run.
 class Step {
@@ -136,7 +133,7 @@ class Step {
     if (kind_ == StepKind::kFinetune && run_.config.interact.iterations > 0) {
       // What the interaction trained and this step does not stays a copy.
       for (const auto& part : run_.config.interact.train) {
-        if (!names(run_.config.finetune.train, part)) base += run_.student.part(part).values;
+        if (!contains(run_.config.finetune.train, part)) base += run_.student.part(part).values;
       }
     }
     const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base / ranks_;
@@ -150,9 +147,9 @@ class Step {
     if (!is_wide(run_)) bytes += b_ * trained_.base;
     // The head's rows and the embedding's are two whole tables before they are one.
     const auto& learns = settings_of(run_.config, kind_).train;
-    if (names(learns, "embeddings"))
+    if (contains(learns, "embeddings"))
       bytes += b_ * run_.student.part("embeddings").values * (student_text().tie_word_embeddings ? 2 : 1);
-    if (names(learns, "head")) bytes += b_ * run_.student.part("head").values;
+    if (contains(learns, "head")) bytes += b_ * run_.student.part("head").values;
     return bytes;
   }
 
@@ -209,7 +206,7 @@ class Step {
     double bytes = (layers - 1) * kept_by_layer(text, batch_.tokens, batch_.tokens) +
                    kept_by_layer(text, batch_.tokens, batch_.answers);
     if (!is_wide(run_)) bytes += b_ * adapter_values(run_);  // adapters in the activations' dtype
-    if (names(settings_of(run_.config, kind_).train, "vision")) bytes += kept_by_tower();
+    if (contains(settings_of(run_.config, kind_).train, "vision")) bytes += kept_by_tower();
     return bytes;
   }
 
@@ -261,7 +258,7 @@ class Step {
     const double backward = b_ * decoder_layer_cost(text, batch_.tokens, batch_.tokens, /*length=*/0).gradient_values;
     double kept = kept_by_all_layers(), again = 0;
     if (run_.config.activation_checkpointing) {
-      const double tower = names(settings_of(run_.config, kind_).train, "vision") ? kept_by_tower() : 0;
+      const double tower = contains(settings_of(run_.config, kind_).train, "vision") ? kept_by_tower() : 0;
       kept = static_cast<double>(text.num_hidden_layers) * batch_.tokens * b_ * d + tower;
       again = kept_by_layer(text, batch_.tokens, batch_.tokens);
     }

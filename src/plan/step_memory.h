@@ -14,8 +14,8 @@ struct MemoryPart {
   double bytes = 0;
 };
 
-/// The largest resident memory of the process, one of the ranks, in `step`, pages of weight files included, on a CPU:
-/// the same parts in the same order for every step.
+/// The largest memory of the run's device in `step`, of one of the ranks; on a CPU the process's resident memory, pages
+/// of weight files included: the same parts in the same order for every step.
 std::vector<MemoryPart> step_memory(const PlannedRun& run, StepKind step, const DataShape& data, double iterations);
 
 /// Their sum.

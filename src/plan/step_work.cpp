@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "objective/head_summary.h"
 
 // (T tokens, N answer positions, P patches of a rank's iteration; D width, L layers, V vocabulary rows)
@@ -109,8 +110,7 @@ class Work {
     }
     // The table's own gradient takes the logits again, and a product of their size.
     const auto& learns = settings_of(config, step_).train;
-    const bool head_learns = std::find(learns.begin(), learns.end(),
-                                       student.text().tie_word_embeddings ? "embeddings" : "head") != learns.end();
+    const bool head_learns = contains(learns, student.text().tie_word_embeddings ? "embeddings" : "head");
     if (step_ == StepKind::kFinetune && head_learns) work.model_flops += head(student, 1, width(student));
     return work;
   }

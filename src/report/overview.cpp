@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/contains.h"
 #include "eval/benchmark.h"
 #include "eval/model_results.h"
 #include "eval/paper_tables.h"
@@ -16,7 +17,7 @@ constexpr int64_t kMmePoints = 2800;                       // 14 tasks of 200
 /// The models of the paper's own overview, beside which others are seen.
 bool is_in_figure(const std::string& model) {
   constexpr std::string_view kModels[] = {"VLsI-2B", "VLsI-7B", "GPT-4V (0409)", "Claude3.5-Sonnet", "Gemini-1.5-Pro"};
-  return std::find(std::begin(kModels), std::end(kModels), model) != std::end(kModels);
+  return contains(kModels, model);
 }
 
 OrderedJson number_or_null(const std::optional<double>& value) {
@@ -43,7 +44,7 @@ std::vector<std::string> benchmarks_of(const std::vector<ModelResults>& models) 
   std::vector<std::string> all;
   const auto add = [&](const std::string& name) {
     const auto has = [&](const auto& model) { return model.of.contains(name); };
-    if (std::find(all.begin(), all.end(), name) == all.end() && std::any_of(models.begin(), models.end(), has)) {
+    if (!contains(all, name) && std::any_of(models.begin(), models.end(), has)) {
       all.push_back(name);
     }
   };

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "eval/model_results.h"
 #include "report/overview.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -90,17 +92,17 @@ OrderedJson program_text(const Json& version) {
 
 }  // namespace
 
-RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(directory / "metrics.jsonl") {
+RunData::RunData(const fs::path& directory) : directory_(directory), metrics_(directory / kRunMetricsFile) {
   const auto has = [&](const char* name) {
     std::error_code unknown;
     return fs::exists(directory / name, unknown);
   };
-  const bool has_config = has("config.yaml");
-  if (!has_config && !has("metrics.jsonl")) {
-    fail("reporting on ", directory.string(),
-         ": it is no run directory: found neither metrics.jsonl nor config.yaml in it");
+  const bool has_config = has(kRunConfigFile);
+  if (!has_config && !has(kRunMetricsFile)) {
+    fail("reporting on ", directory.string(), ": it is no run directory: found neither ", kRunMetricsFile, " nor ",
+         kRunConfigFile, " in it");
   }
-  if (has_config) settings_ = read_run_settings(directory / "config.yaml");
+  if (has_config) settings_ = read_run_settings(directory / kRunConfigFile);
   metrics_.refresh();
   read_results();
 }
@@ -131,7 +133,7 @@ std::vector<fs::path> RunData::folders_with_results() {
   std::vector<fs::path> folders;
   std::error_code problem, unknown;
   for (fs::directory_iterator entry(directory_, problem), end; !problem && entry != end; entry.increment(problem)) {
-    if (entry->is_directory(unknown) && fs::exists(entry->path() / "results.json", unknown))
+    if (entry->is_directory(unknown) && fs::exists(entry->path() / kResultsFile, unknown))
       folders.push_back(entry->path());
   }
   if (problem) {
@@ -145,11 +147,11 @@ std::vector<fs::path> RunData::folders_with_results() {
 void RunData::read_results() {
   file_notes_.clear();
   summary_ = program_ = nullptr;
-  if (const auto summary = read_optional(directory_ / "summary.json")) summary_ = summary_json(*summary);
+  if (const auto summary = read_optional(directory_ / kRunSummaryFile)) summary_ = summary_json(*summary);
   if (const auto version = read_optional(directory_ / "version.json")) program_ = program_text(*version);
   evaluations_ = OrderedJson::array();
   for (const auto& folder : folders_with_results()) {
-    if (const auto results = read_optional(folder / "results.json")) {
+    if (const auto results = read_optional(folder / kResultsFile)) {
       evaluations_.push_back(evaluation_json(folder.filename().string(), *results));
     }
   }
@@ -158,7 +160,8 @@ void RunData::read_results() {
 OrderedJson RunData::to_json() const {
   auto notes = metrics_.notes();
   if (settings_.method.empty())
-    notes.push_back("there is no config.yaml: the configuration and the layers' numbers are not known");
+    notes.push_back(
+        concat("there is no ", kRunConfigFile, ": the configuration and the layers' numbers are not known"));
   notes.insert(notes.end(), file_notes_.begin(), file_notes_.end());
   auto name = directory_.lexically_normal();
   if (!name.has_filename()) name = name.parent_path();

@@ -18,6 +18,7 @@
 #include "data/read_picture.h"
 #include "lens/lens.h"
 #include "picture/encode.h"
+#include "teacher/verbalizers.h"
 
 namespace vlsi {
 namespace {
@@ -35,7 +36,7 @@ struct Panel {
 /// The verbalizers that the run trained, or those that it was given; empty without any.
 fs::path verbalizers_of(const fs::path& run, const RunConfig& config, StepKind step) {
   for (const auto& path : {run / entry_of(step).verbalizers_folder, settings_of(config, step).verbalizers}) {
-    if (!path.empty() && fs::exists(path / "verbalizers.json")) return path;
+    if (!path.empty() && has_verbalizers(path)) return path;
   }
   return {};
 }

@@ -8,7 +8,7 @@ namespace vlsi {
 
 namespace {
 
-/// Gives `child` every key of `parent` that it does not name itself.
+/// Gives `owner[key]` every key of `parent` that it does not name itself.
 void inherit(YAML::Node parent, YAML::Node owner, const std::string& key) {
   if (!parent || !parent.IsMap()) return;
   YAML::Node child = owner[key];
@@ -66,15 +66,12 @@ constexpr int64_t kMostTokens = int64_t{1} << 24;
 
 /// How data are loaded, whichever they are.
 void check_loading(const DataConfig& data, const std::string& key, const std::string& place) {
-  if (data.batch_tokens < 1 || data.sample_tokens < 1)
-    fail(place, ": key '", key, "': token budgets must be 1 or more");
   for (const auto& [name, tokens] :
        {std::pair("batch_tokens", data.batch_tokens), std::pair("sample_tokens", data.sample_tokens)}) {
-    if (tokens > kMostTokens)
-      fail(place, ": key '", key, '.', name, "' is ", tokens, ", expected at most ", kMostTokens);
+    expect_value(tokens >= 1 && tokens <= kMostTokens, place, concat(key, '.', name), tokens,
+                 concat("1 to ", kMostTokens));
   }
-  if (data.workers < 1 || data.workers > 256)
-    fail(place, ": key '", key, ".workers' is ", data.workers, ", expected 1 to 256");
+  expect_value(data.workers >= 1 && data.workers <= 256, place, key + ".workers", data.workers, "1 to 256");
 }
 
 void check_loading(const RunConfig& config, const std::string& place) {
@@ -126,9 +123,8 @@ void check_cached(const InteractConfig& interact, const std::string& place) {
 
 void check_weighting(const InteractConfig& interact, const std::string& place) {
   const auto& weighting = interact.weighting;
-  if (!(weighting.strength >= 0 && weighting.strength <= 1000)) {
-    fail(place, ": key 'interact.weighting.strength' is ", weighting.strength, ", expected 0 to 1000");
-  }
+  expect_value(weighting.strength >= 0 && weighting.strength <= 1000, place, "interact.weighting.strength",
+               weighting.strength, "0 to 1000");
   if (weighting.is_on() && interact.iterations > 0 && !teacher_is_read(interact)) {
     fail(place, ": key 'interact.weighting.kind' is ", text_of(weighting.kind),
          ", which asks the teacher, but neither interact.intermediate_loss nor interact.last_loss reads one");
@@ -138,25 +134,22 @@ void check_weighting(const InteractConfig& interact, const std::string& place) {
 void check_divergence(const DivergenceConfig& config, const std::string& place) {
   for (const auto& [key, share] :
        {std::pair("jsd_beta", config.jsd_beta), std::pair("skew_alpha", config.skew_alpha)}) {
-    if (!(share > 0 && share < 1)) {
-      fail(place, ": key 'interact.", key, "' is ", share, ", expected a number above 0 and below 1");
-    }
+    expect_value(share > 0 && share < 1, place, concat("interact.", key), share, "a number above 0 and below 1");
   }
-  if (config.top_k < 1 || config.top_k > kMostTopWords) {
-    fail(place, ": key 'interact.top_k' is ", config.top_k, ", expected 1 to ", kMostTopWords);
-  }
+  expect_value(config.top_k >= 1 && config.top_k <= kMostTopWords, place, "interact.top_k", config.top_k,
+               concat("1 to ", kMostTopWords));
 }
 
 /// A drawn answer is read by a teacher that runs, and has no labels to learn.
 void check_on_policy(const RunConfig& config, const std::string& place) {
   const auto& drawn = config.interact.on_policy;
-  const auto refuse = [&](const char* name, auto found, const char* expected) {
-    fail(place, ": key 'interact.on_policy.", name, "' is ", found, ", expected ", expected);
+  const auto expect = [&](bool holds, const char* name, auto value, const char* expected) {
+    expect_value(holds, place, concat("interact.on_policy.", name), value, expected);
   };
-  if (!(drawn.share >= 0 && drawn.share <= 1)) refuse("share", drawn.share, "0 to 1");
-  if (!(drawn.temperature >= 0 && drawn.temperature <= 100)) refuse("temperature", drawn.temperature, "0 to 100");
-  if (drawn.max_new_tokens < 1) refuse("max_new_tokens", drawn.max_new_tokens, "1 or more");
-  if (drawn.every < 1) refuse("every", drawn.every, "1 or more");
+  expect(drawn.share >= 0 && drawn.share <= 1, "share", drawn.share, "0 to 1");
+  expect(drawn.temperature >= 0 && drawn.temperature <= 100, "temperature", drawn.temperature, "0 to 100");
+  expect(drawn.max_new_tokens >= 1, "max_new_tokens", drawn.max_new_tokens, "1 or more");
+  expect(drawn.every >= 1, "every", drawn.every, "1 or more");
   if (drawn.share == 0) return;
   const auto found = concat(place, ": key 'interact.on_policy.share' is ", drawn.share);
   if (!config.teacher.cache.empty()) {
@@ -180,13 +173,10 @@ void check_lengths(const RunConfig& config, const std::string& place) {
   bool has_work = false;
   for (const auto& step : step_table()) {
     const auto settings = step.settings(config);
-    const auto iterations = settings.iterations;
     const auto epochs = settings.epochs;
-    if (iterations < 0) fail(place, ": key '", step.key, ".iterations' is ", iterations, ", expected 0 or more");
-    if (!(epochs >= 0) || epochs > 1e6) {
-      fail(place, ": key '", step.key, ".epochs' is ", epochs, ", expected 0 to 1000000");
-    }
-    has_work = has_work || iterations > 0;
+    expect_value(settings.iterations >= 0, place, concat(step.key, ".iterations"), settings.iterations, "0 or more");
+    expect_value(epochs >= 0 && epochs <= 1e6, place, concat(step.key, ".epochs"), epochs, "0 to 1000000");
+    has_work = has_work || settings.iterations > 0;
   }
   if (!has_work) fail(place, ": every step has 0 iterations: there is nothing to do");
 }
@@ -199,7 +189,7 @@ void check_step(const RunConfig& config, const StepEntry& step, const std::strin
   if (!is_verbalization(step.kind) && settings.train.empty()) {
     fail(place, ": key '", step.key, ".train' is an empty list, expected the parts of the student that learn");
   }
-  check(settings.optimizer, concat(place, ": ", step.key, ".optimizer"));
+  check(settings.optimizer, concat(step.key, ".optimizer"), place);
 }
 
 /// The target layers, and where the teacher comes from.
@@ -230,8 +220,8 @@ void check_lora(const StudentConfig& student, const std::string& place) {
          ": student.adapter brings adapters of its own rank, and student.lora.rank asks for new ones; name one of the "
          "two");
   }
-  if (lora.rank < 0 || lora.rank > 4096 || !(lora.alpha > 0))
-    fail(place, ": student.lora wants a rank from 0 to 4096 and a positive alpha");
+  expect_value(lora.rank >= 0 && lora.rank <= 4096, place, "student.lora.rank", lora.rank, "0 to 4096");
+  expect_value(lora.alpha > 0, place, "student.lora.alpha", lora.alpha, "a number above 0");
 }
 
 }  // namespace
@@ -266,6 +256,8 @@ const std::vector<std::string>& free_keys() {
   return keys;
 }
 
+namespace {
+
 /// Quantised weights are whole, of one process.
 void check_quantized(const RunConfig& config, const std::string& place) {
   const auto found = [&] { return concat(place, ": key 'teacher.quantize' is '", text_of(config.teacher.quantize)); };
@@ -277,26 +269,23 @@ void check_quantized(const RunConfig& config, const std::string& place) {
     fail(found(), "', which is for the CPU, and 'device' is '", config.device.text(), "'");
 }
 
-void check_intermediate_weight(const InteractConfig& interact, const std::string& place) {
-  if (!(interact.intermediate_weight >= 0) || !(interact.intermediate_weight <= 1e6)) {
-    fail(place, ": key 'interact.intermediate_weight' is ", interact.intermediate_weight, ", expected 0 to 1000000");
-  }
-  if (!(interact.intermediate_decay >= 0) || !(interact.intermediate_decay <= 1)) {
-    fail(place, ": key 'interact.intermediate_decay' is ", interact.intermediate_decay, ", expected 0 to 1");
-  }
-  if (interact.gradient_norms_every < 0) {
-    fail(place, ": key 'interact.gradient_norms_every' is ", interact.gradient_norms_every, ", expected 0 or more");
-  }
+void check_intermediate_settings(const InteractConfig& interact, const std::string& place) {
+  const double weight = interact.intermediate_weight, decay = interact.intermediate_decay;
+  expect_value(weight >= 0 && weight <= 1e6, place, "interact.intermediate_weight", weight, "0 to 1000000");
+  expect_value(decay >= 0 && decay <= 1, place, "interact.intermediate_decay", decay, "0 to 1");
+  expect_value(interact.gradient_norms_every >= 0, place, "interact.gradient_norms_every",
+               interact.gradient_norms_every, "0 or more");
 }
+
+}  // namespace
 
 void check(const RunConfig& config, const std::string& place) {
   if (config.out.empty()) fail(place, ": key 'out' is missing: name the run directory");
   if (config.student.model.empty()) fail(place, ": key 'student.model' is missing");
   check_lengths(config, place);
-  if (config.checkpoint.every < 1 || config.checkpoint.keep < 1)
-    fail(place, ": checkpoint.every and .keep must be 1 or more");
-  if (config.threads < 0 || config.threads > 1024)
-    fail(place, ": key 'threads' is ", config.threads, ", expected 0 to 1024");
+  expect_value(config.checkpoint.every >= 1, place, "checkpoint.every", config.checkpoint.every, "1 or more");
+  expect_value(config.checkpoint.keep >= 1, place, "checkpoint.keep", config.checkpoint.keep, "1 or more");
+  expect_value(config.threads >= 0 && config.threads <= 1024, place, "threads", config.threads, "0 to 1024");
   check_network(config.verbalize.network, place);
   if (config.interact.iterations > 0 && !config.interact.head) check_without_head(config, place);
   if (config.interact.iterations > 0 && !config.teacher.cache.empty()) check_cached(config.interact, place);
@@ -305,8 +294,9 @@ void check(const RunConfig& config, const std::string& place) {
   if (config.interact.iterations > 0) check_on_policy(config, place);
   check_models(config, place);
   if (config.teacher.quantize != Quantization::kNone) check_quantized(config, place);
-  if (config.interact.kl_matrix_every < 1) fail(place, ": key 'interact.kl_matrix_every' must be 1 or more");
-  check_intermediate_weight(config.interact, place);
+  const auto matrix_every = config.interact.kl_matrix_every;
+  expect_value(matrix_every >= 1, place, "interact.kl_matrix_every", matrix_every, "1 or more");
+  check_intermediate_settings(config.interact, place);
   // Where data are inherited, the error names the key that they come from.
   for (const bool own : {false, true}) {
     for (const auto& step : step_table()) {

@@ -23,28 +23,11 @@
 
 namespace vlsi {
 
-template <>
-struct EnumNames<Residency> {
-  static constexpr EnumName<Residency> all[]{
-      {"resident", Residency::kResident, "weights stay in memory"},
-      {"streamed", Residency::kStreamed, "layer by layer from the files, each once an iteration"},
-      {"sharded", Residency::kSharded, "a share of each layer in every rank"}};
-};
-template <>
-struct EnumNames<OnError> {
-  static constexpr EnumName<OnError> all[]{{"stop", OnError::kStop}, {"skip", OnError::kSkip}};
-};
-template <>
-struct EnumNames<SpecialText> {
-  static constexpr EnumName<SpecialText> all[]{{"control", SpecialText::kControl}, {"text", SpecialText::kPlain}};
-};
-
 template <class Visitor>
 void fields(Visitor& v, DataSource& c) {
   v("path", c.path,
-    "LLaVA/ShareGPT or messages JSON or JSONL, a table (.tsv), Parquet or a webdataset (.tar); a folder or a pattern "
-    "of "
-    "such; or a data set in the hub's local cache, org/name");
+    "LLaVA/ShareGPT or messages records: " + describe_data_formats() +
+        "; a folder or a pattern of such; or a data set in the hub's local cache, org/name");
   v("images", c.images, "where relative picture paths start; default: the data file's folder");
   v("weight", c.weight, "how often an epoch visits the records");
   v("keep", c.keep, "which records are taken, as 'visual_dependency_min >= 3 and source != \"x\"'; empty: all");
@@ -55,8 +38,8 @@ void fields(Visitor& v, DataSource& c) {
 struct DataConfig {
   std::vector<DataSource> train, validation;
   bool shuffle = true;
-  int64_t batch_tokens = 4096;
-  int64_t sample_tokens = 4096;
+  int64_t batch_tokens = LoaderConfig().batch_tokens;
+  int64_t sample_tokens = LoaderConfig().sample_tokens;
   OnError on_error = OnError::kStop;
   SpecialText special_tokens = SpecialText::kControl;
   int64_t workers = 1;

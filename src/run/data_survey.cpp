@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/text_table.h"
 #include "run/steps.h"
 
 namespace vlsi {
@@ -30,9 +31,21 @@ struct SurveyChunk {
 /// What the threads find, added up.
 struct SurveyFindings {
   std::vector<int32_t> lengths;
-  std::vector<uint64_t> samples, pictures;                               // by their fingerprints
-  std::map<std::pair<const RecordFile*, int64_t>, std::string> reasons;  // by file and record, in order within a file
+  std::vector<uint64_t> samples, pictures;  // by their fingerprints
 };
+
+/// The record's `id` or the like, where there is one that can be read.
+std::optional<Json> find_id(const RecordFile& file, int64_t record) {
+  try {
+    const auto values = file.json(record);
+    for (const char* key : {"id", "idx", "index"}) {
+      if (!values.is_object() || !values.contains(key)) continue;
+      if (values[key].is_string() || values[key].is_number()) return values[key];
+    }
+  } catch (const Error&) {  // the reason says it
+  }
+  return std::nullopt;
+}
 
 int64_t count_distinct(std::vector<uint64_t> values) {
   std::sort(values.begin(), values.end());
@@ -41,8 +54,9 @@ int64_t count_distinct(std::vector<uint64_t> values) {
 
 class Surveyor {
  public:
-  Surveyor(const std::vector<DataSource>& sources, const SampleMaker& maker, const DataConfig& data)
-      : maker_(maker), data_(data), surveys_(sources.size()), findings_(sources.size()) {
+  Surveyor(const std::vector<DataSource>& sources, const SampleMaker& maker, const DataConfig& data,
+           const std::function<void(const BrokenRecord&)>& each)
+      : maker_(maker), data_(data), each_(each), surveys_(sources.size()), findings_(sources.size()) {
     const auto cache = std::make_shared<DecodedRowsCache>();
     for (size_t i = 0; i < sources.size(); ++i) open(sources[i], static_cast<int32_t>(i), cache);
   }
@@ -85,7 +99,7 @@ class Surveyor {
       while (!interrupted()) {
         const size_t next = next_++;
         if (next >= chunks_.size()) return;
-        read(chunks_[next]);
+        read(next);
       }
     } catch (...) {
       const std::scoped_lock lock(mutex_);
@@ -94,9 +108,11 @@ class Surveyor {
     }
   }
 
-  void read(const SurveyChunk& chunk) {
+  void read(size_t number) {
+    const auto& chunk = chunks_[number];
     SourceSurvey found;
     SurveyFindings more;
+    std::vector<BrokenRecord> broken;
     for (int64_t record = chunk.begin; record < chunk.end; ++record) {
       try {
         const auto conversation = chunk.file->read(record);
@@ -106,13 +122,18 @@ class Surveyor {
           fail(chunk.file->place(record), ": ", error.what());
         }
       } catch (const Error& error) {
-        found.num_broken += 1;
-        more.reasons[{chunk.file, record}] = error.what();
+        broken.push_back({.source = surveys_[chunk.source].name,
+                          .file = chunk.file->path(),
+                          .number = chunk.file->number(record) + 1,
+                          .id = each_ ? find_id(*chunk.file, record) : std::nullopt,
+                          .reason = error.what()});
       }
     }
     const std::scoped_lock lock(mutex_);
     num_done_ += chunk.end - chunk.begin;
     join(found, more, chunk.source);
+    broken_.emplace(number, std::move(broken));
+    pass_broken_on();
     progress_->update(num_done_);
   }
 
@@ -132,16 +153,27 @@ class Surveyor {
 
   void join(const SourceSurvey& found, SurveyFindings& more, int32_t source) {
     auto& survey = surveys_[source];
-    for (const auto count : {&SourceSurvey::num_broken, &SourceSurvey::num_pictures, &SourceSurvey::num_tokens,
-                             &SourceSurvey::num_answer_tokens, &SourceSurvey::num_picture_tokens}) {
+    for (const auto count : {&SourceSurvey::num_pictures, &SourceSurvey::num_tokens, &SourceSurvey::num_answer_tokens,
+                             &SourceSurvey::num_picture_tokens}) {
       survey.*count += found.*count;
     }
     auto& all = findings_[source];
     all.lengths.insert(all.lengths.end(), more.lengths.begin(), more.lengths.end());
     all.samples.insert(all.samples.end(), more.samples.begin(), more.samples.end());
     all.pictures.insert(all.pictures.end(), more.pictures.begin(), more.pictures.end());
-    all.reasons.merge(more.reasons);
-    while (all.reasons.size() > SourceSurvey::kMostReasons) all.reasons.erase(std::prev(all.reasons.end()));
+  }
+
+  /// Of the chunks that are read, those with none before them that is not.
+  void pass_broken_on() {
+    for (; !broken_.empty() && broken_.begin()->first == num_passed_on_; ++num_passed_on_) {
+      auto& survey = surveys_[chunks_[num_passed_on_].source];
+      for (const auto& record : broken_.begin()->second) {
+        survey.num_broken += 1;
+        if (survey.reasons.size() < SourceSurvey::kMostReasons) survey.reasons.push_back(record.reason);
+        if (each_) each_(record);
+      }
+      broken_.erase(broken_.begin());
+    }
   }
 
   void finish() {
@@ -151,7 +183,6 @@ class Surveyor {
       auto& found = findings_[i];
       for (const uint64_t sample : found.samples) samples.emplace_back(sample, static_cast<int32_t>(i));
       survey.num_distinct_pictures = count_distinct(std::move(found.pictures));
-      for (auto& [place, reason] : found.reasons) survey.reasons.push_back(std::move(reason));
       std::sort(found.lengths.begin(), found.lengths.end());
       if (found.lengths.empty()) continue;
       const auto at = [&](double part) {
@@ -170,6 +201,7 @@ class Surveyor {
 
   const SampleMaker maker_;
   const DataConfig& data_;
+  const std::function<void(const BrokenRecord&)>& each_;
   std::deque<RecordFile> files_;
   std::vector<SurveyChunk> chunks_;
   std::atomic<size_t> next_ = 0;
@@ -177,6 +209,8 @@ class Surveyor {
   std::vector<SourceSurvey> surveys_;
   std::vector<SurveyFindings> findings_;
   int64_t num_done_ = 0;
+  std::map<size_t, std::vector<BrokenRecord>> broken_;  // by chunk, of those behind one that is not read yet
+  size_t num_passed_on_ = 0;                            // chunks
   std::exception_ptr fault_;
   std::unique_ptr<Progress> progress_;
 };
@@ -200,6 +234,11 @@ constexpr std::pair<const char*, SurveyCount> kCounts[] = {{"expected", &SourceS
                                                            {"95_percent", &SourceSurvey::long_one},
                                                            {"longest", &SourceSurvey::longest}};
 
+bool is_same(const DataSource& a, const DataSource& b) {
+  const auto key = [](const DataSource& one) { return std::tie(one.path, one.images, one.keep); };
+  return key(a) == key(b);
+}
+
 bool has_unexpected_number(const SourceSurvey& survey) {
   return survey.problem.empty() && survey.num_expected > 0 && survey.num_expected != survey.num_records;
 }
@@ -210,10 +249,8 @@ std::vector<DataSource> surveyed_sources(const RunConfig& config) {
   std::vector<DataSource> sources;
   const auto add = [&](const std::vector<DataSource>& more) {
     for (const auto& source : more) {
-      const auto key = [](const DataSource& one) { return std::tie(one.path, one.images, one.keep); };
-      if (std::none_of(sources.begin(), sources.end(), [&](const auto& one) { return key(one) == key(source); })) {
+      if (std::none_of(sources.begin(), sources.end(), [&](const auto& one) { return is_same(one, source); }))
         sources.push_back(source);
-      }
     }
   };
   for (const auto part : {&DataConfig::train, &DataConfig::validation}) {
@@ -226,48 +263,50 @@ std::vector<DataSource> surveyed_sources(const RunConfig& config) {
 }
 
 std::vector<SourceSurvey> survey(const std::vector<DataSource>& sources, const SampleMaker& maker,
-                                 const DataConfig& data) {
-  return Surveyor(sources, maker, data).run();
+                                 const DataConfig& data, const std::function<void(const BrokenRecord&)>& each) {
+  return Surveyor(sources, maker, data, each).run();
+}
+
+bool ends_at_broken_record(const RunConfig& config, const DataSource& source) {
+  return std::any_of(step_table().begin(), step_table().end(), [&](const auto& step) {
+    const auto settings = step.settings(config);
+    if (settings.iterations == 0 || settings.data.on_error != OnError::kStop) return false;
+    const auto is_among = [&](const std::vector<DataSource>& sources) {
+      return std::any_of(sources.begin(), sources.end(), [&](const auto& one) { return is_same(one, source); });
+    };
+    return is_among(settings.data.train) || is_among(settings.data.validation);
+  });
 }
 
 std::string to_text(const std::vector<SourceSurvey>& surveys) {
-  std::vector<std::vector<std::string>> rows{{"source"}};
-  for (const auto& [name, count] : kCounts) rows[0].emplace_back(name);
-  SourceSurvey all;
-  all.name = "together";
-  for (const auto& survey : surveys) {
-    auto& row = rows.emplace_back();
-    row.push_back(survey.name);
-    for (const auto& [name, count] : kCounts) {
-      row.push_back(survey.problem.empty() ? std::to_string(survey.*count) : "-");
-      all.*count += survey.*count;
-    }
-  }
-  auto& row = rows.emplace_back();
-  row.push_back(all.name);
+  std::vector<std::vector<std::string>> lines{{"source"}};  // a source is a column
+  for (const auto& survey : surveys) lines[0].push_back(survey.name);
+  lines[0].emplace_back("together");
   for (size_t i = 0; i < std::size(kCounts); ++i) {
-    // Lengths do not add up, nor do pictures that two sources may share.
-    const bool adds_up = i + 4 < std::size(kCounts) && kCounts[i].second != &SourceSurvey::num_distinct_pictures;
-    row.push_back(adds_up ? std::to_string(all.*kCounts[i].second) : "");
-  }
-  std::string text;  // a source is a column
-
-  for (size_t line = 0; line < rows[0].size(); ++line) {
-    for (size_t column = 0; column < rows.size(); ++column) {
-      size_t width = 0;
-      for (const auto& cell : rows[column]) width = std::max(width, cell.size());
-      const auto& cell = rows[column][line];
-      const std::string blank(width - cell.size(), ' ');
-      text += column == 0 ? cell + blank : "  " + blank + cell;
+    const auto [name, count] = kCounts[i];
+    auto& line = lines.emplace_back(1, name);
+    int64_t sum = 0;
+    const auto text_of = [&](int64_t number) {
+      return number == 0 && count == &SourceSurvey::num_expected ? "-" : std::to_string(number);
+    };
+    for (const auto& survey : surveys) {
+      line.push_back(survey.problem.empty() ? text_of(survey.*count) : "-");
+      sum += survey.*count;
     }
-    text += "\n";
+    // Lengths do not add up, nor do pictures that two sources may share.
+    const bool adds_up = i + 4 < std::size(kCounts) && count != &SourceSurvey::num_distinct_pictures;
+    line.push_back(adds_up ? text_of(sum) : "");
   }
+  std::string text;
+  for (const auto& line : aligned_lines(lines)) text += line + '\n';
   for (const auto& survey : surveys) {
     if (!survey.problem.empty()) text += concat(survey.name, ": ", survey.problem, "\n");
     if (has_unexpected_number(survey)) {
       text += concat(survey.name, ": has ", survey.num_records, " records, expected ", survey.num_expected, "\n");
     }
     for (const auto& reason : survey.reasons) text += concat(survey.name, ": broken: ", reason, "\n");
+    if (const int64_t more = survey.num_broken - std::ssize(survey.reasons); more > 0)
+      text += concat(survey.name, ": broken: and ", more, " more; --broken FILE.jsonl lists all\n");
   }
   return text;
 }

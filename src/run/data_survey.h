@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,14 +32,26 @@ struct SourceSurvey {
   static constexpr size_t kMostReasons = 5;
 };
 
+struct BrokenRecord {
+  std::string source;  // its name
+  std::filesystem::path file;
+  int64_t number = 0;      // in the file, from 1
+  std::optional<Json> id;  // `id`, `idx` or `index`, where it has one that can be read
+  std::string reason;
+};
+
 /// The distinct sources of the steps that a run takes, training data first.
 std::vector<DataSource> surveyed_sources(const RunConfig& config);
 
-/// Reads every record of `sources` once by `num_workers` threads, as samples of `maker` that are not longer than the
+/// Reads every record of `sources` once by `data.workers` threads, as samples of `maker` that are not longer than the
 /// limits of `data`. A source that cannot be opened, and a record that is broken, are counted and no Error. Ends early,
-/// with what was read, where an interrupt comes.
+/// with what was read, where an interrupt comes. `each` gets the broken records in the order of the sources and of the
+/// records in them, by one thread at a time, as soon as all before them are read.
 std::vector<SourceSurvey> survey(const std::vector<DataSource>& sources, const SampleMaker& maker,
-                                 const DataConfig& data);
+                                 const DataConfig& data, const std::function<void(const BrokenRecord&)>& each = {});
+
+/// Whether a step that the run takes reads the source, and ends at a broken record.
+bool ends_at_broken_record(const RunConfig& config, const DataSource& source);
 
 /// Lines of a table, and what is broken below it.
 std::string to_text(const std::vector<SourceSurvey>& surveys);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/contains.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -30,6 +31,7 @@
 #include "run/version.h"
 #include "teacher/sight.h"
 #include "teacher/visual_advantage.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -64,6 +66,8 @@ class Run {
     }
     if (const auto& found = directory_.checkpoint()) {
       log_info(concat("continuing from ", found->path.string()));
+      // Its verbalizers know the student by its weights as they were before the interaction.
+      if (takes_step(StepKind::kInteract) && !is_over(StepKind::kInteract)) backbone_of(pair_.student());
       restore_student(student(), config_, *found);  // the step itself restores the rest
     }
     for (const auto step : steps_) {
@@ -89,7 +93,7 @@ class Run {
 
   // ---- which steps ----
 
-  bool takes_step(StepKind step) const { return std::find(steps_.begin(), steps_.end(), step) != steps_.end(); }
+  bool takes_step(StepKind step) const { return contains(steps_, step); }
 
   /// Whether the checkpoint is of a later step, so that this one is over.
   bool is_over(StepKind step) const { return stands_at_ && step < *stands_at_; }
@@ -319,8 +323,7 @@ class Run {
   Outcome train_student(StepKind kind, TrainingStep& step) {
     const auto settings = settings_of(config_, kind);
     const Outcome outcome = train_step(kind, step);
-    if (std::find(settings.train.begin(), settings.train.end(), "vision") != settings.train.end())
-      pair_.forget_pictures();
+    if (contains(settings.train, "vision")) pair_.forget_pictures();
     if (outcome == Outcome::kInterrupted || settings.data.validation.empty()) return outcome;
     const auto losses = ranks_.is_first() ? validate(pair_.student(), settings.data) : std::nullopt;
     // All stop where the first does.
@@ -334,7 +337,7 @@ class Run {
 
   /// Whether this start has nothing to train, and summary.json is of where the run stands.
   bool is_told() const {
-    const bool is_there = !trains_ && std::filesystem::exists(config_.out / "summary.json");
+    const bool is_there = !trains_ && std::filesystem::exists(config_.out / kRunSummaryFile);
     const auto newest = newest_checkpoint_name(config_.out);
     return is_there && (!stands_at_ || is_verbalization(*stands_at_) || checkpoint_of_model(config_.out) == newest);
   }
@@ -358,7 +361,7 @@ class Run {
     if (!device.is_cpu()) {
       if (const auto peak = peak_memory(device)) summary["peak_device_memory_bytes"] = *peak;
     }
-    write_json(config_.out / "summary.json", summary);
+    write_json(config_.out / kRunSummaryFile, summary);
     log_info(done);
   }
 

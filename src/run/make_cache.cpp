@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/size_text.h"
 #include "checkpoint/fingerprint.h"
+#include "checkpoint/finite_weights.h"
 #include "checkpoint/load.h"
 #include "checkpoint/picture_features.h"
 #include "data/one_pass.h"
@@ -85,6 +86,8 @@ class Pass {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
     Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr};
     const auto& teacher = speaker.model;
+    if (config.teacher.residency == Residency::kResident)
+      check_finite_weights(*teacher, "loading the teacher in " + config.teacher.model.string());
     auto origin = known_origin(config, processors, *student);
     if (!origin.layers.empty()) {
       load_verbalizers(speaker, find_verbalizers(config, StepKind::kVerbalizeTeacher), origin.layers);

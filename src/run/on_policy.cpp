@@ -22,8 +22,6 @@ static_assert(kDrawnAtOnce <= kMaxProductRows, "a row of a pass must not depend 
 
 constexpr int64_t kCacheBytes = int64_t{512} << 20;  // of keys and values; a longer answer has what it needs
 
-int64_t blocks_for(int64_t num_tokens) { return num_tokens / KvCache::kBlockTokens + 1; }
-
 /// The samples in this order, in as few batches as hold them when each is filled before the next.
 void pack_within(std::vector<SamplePair> samples, int64_t batch_tokens, std::vector<Batch>& batches) {
   std::vector<SamplePair> next;
@@ -53,7 +51,7 @@ Mean mean_of(double sum, int64_t count) { return {at::scalar_tensor(sum, at::kDo
 }  // namespace
 
 int64_t num_drawing_blocks(int64_t count, int64_t most_tokens, int64_t bytes_a_block) {
-  const int64_t each = blocks_for(most_tokens);
+  const int64_t each = KvCache::blocks_for(most_tokens);
   return std::max(std::min(std::min(count, kDrawnAtOnce) * each, kCacheBytes / bytes_a_block), each);
 }
 
@@ -62,13 +60,18 @@ OnPolicyAnswers::OnPolicyAnswers(const RunConfig& config, const Speaker& student
       seed_(config.seed),
       student_(student),
       batch_tokens_(config.interact.data.batch_tokens),
-      sample_tokens_(std::min(config.interact.data.sample_tokens, batch_tokens_)),
+      sample_tokens_(std::min(
+          {config.interact.data.sample_tokens, batch_tokens_, student.model->config().text.max_position_embeddings})),
       decoding_(greedy_decoding(config.student.model, student.model->config())) {
   decoding_.sample = config_.temperature > 0;
   if (decoding_.sample) decoding_.temperature = config_.temperature;
   const int64_t end_of_turn = student.processor->end_of_turn(), num_ids = student.model->head().size(0);
   if (!decoding_.stops_at(end_of_turn)) decoding_.stop_tokens.push_back(end_of_turn);
-  for (int64_t id = shared_ids; id < num_ids; ++id) decoding_.suppress_tokens.push_back(id);
+  const auto& tokenizer = student.processor->tokenizer();
+  for (int64_t id = 0; id < num_ids; ++id) {
+    const bool has_words = id < tokenizer.size() && !tokenizer.bytes(static_cast<int32_t>(id)).empty();
+    if (id >= shared_ids || !has_words) decoding_.suppress_tokens.push_back(id);
+  }
 }
 
 uint64_t OnPolicyAnswers::seed_for(const char* purpose, uint64_t record) const {
@@ -82,7 +85,10 @@ OnPolicyAnswers::Taken OnPolicyAnswers::take(const Batch& batch) const {
     const double drawn = Random(seed_for("on-policy share", batch.sample_fingerprints[i])).uniform();
     if (has_answer && drawn < config_.share) taken.places.push_back(i);
   }
-  if (!taken.places.empty()) taken.samples = unpack_pairs(batch);
+  if (taken.places.empty()) return taken;
+  taken.samples = unpack_pairs(batch);
+  std::erase_if(taken.places,
+                [&](size_t i) { return want(batch.sample_fingerprints[i], taken.samples[i]).max_new_tokens < 1; });
   return taken;
 }
 
@@ -117,7 +123,7 @@ bool OnPolicyAnswers::draw(std::vector<Wanted> wanted, Answers& drawn) const {
   do {
     if (interrupted()) return false;
     if (next == wanted.end() || engine.num_unfinished() == kDrawnAtOnce) continue;
-    const int64_t num_blocks = blocks_for(tokens_of(*next));
+    const int64_t num_blocks = KvCache::blocks_for(tokens_of(*next));
     if (num_blocks > num_free) continue;
     num_free -= num_blocks;
     auto decoding = decoding_;

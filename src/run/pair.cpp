@@ -1,8 +1,8 @@
 #include "run/pair.h"
 
-#include <algorithm>
-
+#include "base/contains.h"
 #include "base/error.h"
+#include "checkpoint/finite_weights.h"
 #include "checkpoint/load.h"
 #include "checkpoint/picture_features.h"
 #include "run/student.h"
@@ -22,7 +22,7 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
   if (!logits_are_compared(config) && !cached_teacher) return;
   const bool tied = student.text.tie_word_embeddings;
   const std::string changes_head = tied ? "embeddings" : "head";
-  if (std::find(config.train.begin(), config.train.end(), changes_head) == config.train.end()) return;
+  if (!contains(config.train, changes_head)) return;
   fail(place, ": key 'interact.train' names '", changes_head, "'", tied ? ", which is the language head too" : "",
        ", but ", cached_teacher ? "a teacher cache is for one head and" : "the loss l2 through the heads",
        " needs a head that stays as it is; train other parts, or ",
@@ -32,6 +32,7 @@ void check_head_stays(const InteractConfig& config, const ModelConfig& student, 
 Pair::Pair(const RunConfig& config, const Ranks& ranks, bool with_teacher)
     : config_(config), ranks_(ranks), processors_(load_processors(config, with_teacher)) {
   student_.model = load_student(config, config.dtype, ranks.device_for(config.device));
+  check_finite_weights(*student_.model, "loading the student in " + config.student.model.string());
   student_.processor = processors_.student;
   forget_pictures();
 }
@@ -42,6 +43,8 @@ Speaker& Pair::teacher() {
   if (teacher_.model) return teacher_;
   teacher_.model = load_vlm(config_.teacher.model, student_.model->dtype(), student_.model->device(),
                             config_.teacher.residency, ranks_);
+  if (config_.teacher.residency == Residency::kResident)
+    check_finite_weights(*teacher_.model, "loading the teacher in " + config_.teacher.model.string());
   if (config_.teacher.quantize != Quantization::kNone) {
     backbone_of(teacher_);  // its verbalizers know it by its weights as they are in the files
     quantize(*teacher_.model, config_.teacher.quantize, config_.out);

@@ -19,7 +19,7 @@ void check_layers(const std::vector<int64_t>& layers, const ModelConfig& model, 
 /// Error naming `place` when interact.train changes the student's head, but logits are compared, or the teacher is read
 /// from a cache, which holds averages of the head's rows.
 void check_head_stays(const InteractConfig& config, const ModelConfig& student, const std::string& place,
-                      bool cached_teacher = false);
+                      bool cached_teacher);
 
 /// The models of a run that trains, one rank's; the configuration and the ranks outlive them.
 class Pair {

@@ -22,6 +22,13 @@ ProcessorFingerprint teacher_fingerprint(const RunConfig& config, const PairProc
   return load_processor(directory, config.data.special_tokens)->fingerprint();
 }
 
+/// Of description and weights.
+std::string fingerprint_of_verbalizers(const fs::path& directory) {
+  std::string text;
+  for (const char* file : {"verbalizers.json", "verbalizers.safetensors"}) text += checksum_of_file(directory / file);
+  return text;
+}
+
 }  // namespace
 
 bool has_cache(const RunConfig& config) {
@@ -33,12 +40,6 @@ std::vector<int64_t> cached_layers(const RunConfig& config) {
 }
 
 std::string blank_of(const RunConfig& config) { return config.interact.weighting.is_on() ? kBlankPatches : ""; }
-
-std::string fingerprint_of_verbalizers(const fs::path& directory) {
-  std::string text;
-  for (const char* file : {"verbalizers.json", "verbalizers.safetensors"}) text += checksum_of_file(directory / file);
-  return text;
-}
 
 CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processors, const Vlm& student) {
   CacheOrigin origin;

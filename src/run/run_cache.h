@@ -26,9 +26,6 @@ std::string blank_of(const RunConfig& config);
 /// where its directory is there, its verbalizers where they are: step 1's in config.out, else the given ones.
 CacheOrigin known_origin(const RunConfig& config, const PairProcessors& processors, const Vlm& student);
 
-/// Fingerprint of a set of verbalizers, description and weights.
-std::string fingerprint_of_verbalizers(const std::filesystem::path& directory);
-
 /// A teacher that is read from a cache, at its target layers `layers`.
 Teacher cached_teacher(std::shared_ptr<TeacherCache> cache, const std::vector<int64_t>& layers);
 

@@ -39,7 +39,7 @@ void check_given_verbalizers(const RunConfig& config) {
   for (const auto& [key, given] : {std::pair("student.verbalizers", config.student.verbalizers),
                                    std::pair("teacher.verbalizers", config.teacher.verbalizers)}) {
     if (given.empty()) continue;
-    const auto found = describe(read_verbalizer_config(given));
+    const auto found = describe(read_verbalizers_description(given).config);
     if (found != wanted) {
       fail("key '", key, "': the verbalizers in ", given.string(), " are ", found, ", the keys of `verbalize` say ",
            wanted);

@@ -2,7 +2,6 @@
 
 #include <future>
 
-#include "base/json.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/finite_weights.h"
 #include "checkpoint/load.h"
@@ -51,9 +50,7 @@ Speaker load_speaker(const SpeakerFiles& files, at::ScalarType dtype, at::Device
     speaker.verbal_head = owner->head();
     speaker.known_backbone = BackboneFingerprint::of(*owner);
   }
-  const auto path = files.verbalizers / "verbalizers.json";
-  const auto layers =
-      files.layers.empty() ? require<std::vector<int64_t>>(read_json(path), "layers", path.string()) : files.layers;
+  const auto layers = files.layers.empty() ? read_verbalizers_description(files.verbalizers).layers : files.layers;
   load_verbalizers(speaker, files.verbalizers, layers);
   quantize_to_answer(*speaker.model, files.quantize);  // it is known by its weights as they are in the files
   return speaker;

@@ -44,7 +44,9 @@ int64_t iterations_of_epochs(const RunConfig& config, StepKind step, const Sampl
   const auto settings = settings_of(config, step);
   const Mixture mixture(settings.data.train);
   const double num_records = settings.epochs * static_cast<double>(mixture.size());
-  Loader loader(mixture, maker, loader_config(config, step));
+  auto counted = loader_config(config, step);
+  counted.share = {nullptr, /*num_batches=*/1, /*first=*/0, /*end=*/0};  // none is one's own: no picture is decoded
+  Loader loader(mixture, maker, counted);
   double num_seen = 0, num_batches = 0;
   while (num_seen < std::min(num_records, kMeasuredRecords)) {
     loader.next();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/error.h"
 #include "run/run_cache.h"
 
@@ -17,10 +18,6 @@ template <class Section>
 StepSettings settings(const Section& section, const DataConfig& data, const std::vector<std::string>& train,
                       const std::vector<int64_t>& layers, const std::filesystem::path& verbalizers) {
   return {section.iterations, section.epochs, section.optimizer, data, train, layers, verbalizers};
-}
-
-bool is_among(const std::vector<StepKind>& steps, StepKind step) {
-  return std::find(steps.begin(), steps.end(), step) != steps.end();
 }
 
 /// Whether nothing is left for a step's verbalizers to do: they are given, or the teacher's are in a cache.
@@ -91,7 +88,7 @@ std::vector<StepKind> steps_by_choice(const std::string& choice) {
 std::vector<StepKind> planned_steps(const RunConfig& config, const std::vector<StepKind>& among) {
   std::vector<StepKind> steps;
   for (const auto& step : step_table()) {
-    const bool wanted = step.settings(config).iterations > 0 && is_among(among, step.kind);
+    const bool wanted = step.settings(config).iterations > 0 && contains(among, step.kind);
     if (wanted && !is_left_out(config, step)) steps.push_back(step.kind);
   }
   return steps;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -14,17 +15,14 @@
 #include "checkpoint/save.h"
 #include "model/parts.h"
 #include "run/steps.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
 
-bool is_among(const std::vector<std::string>& parts, std::string_view part) {
-  return std::find(parts.begin(), parts.end(), part) != parts.end();
-}
-
 /// Whether the run's interaction trains the parameter.
 bool learns_by_interaction(const RunConfig& config, std::string_view parameter) {
-  return config.interact.iterations > 0 && is_among(config.interact.train, part_of(parameter));
+  return config.interact.iterations > 0 && contains(config.interact.train, part_of(parameter));
 }
 
 }  // namespace
@@ -44,7 +42,7 @@ void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoin
   if (is_verbalization(step)) return;
   std::vector<std::pair<std::string, at::Tensor>> changed;  // by the name in the checkpoint
   for (const auto& [name, parameter] : student.named_parameters()) {
-    const bool learns_now = is_among(settings_of(config, step).train, part_of(name));
+    const bool learns_now = contains(settings_of(config, step).train, part_of(name));
     if (learns_now || learns_by_interaction(config, name))
       changed.emplace_back((learns_now ? "parameter." : "carried.") + name, parameter);
   }
@@ -55,7 +53,7 @@ void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoin
 NamedTensors changed_before_finetune(const Vlm& student, const RunConfig& config) {
   NamedTensors changed;
   for (const auto& [name, parameter] : student.named_parameters()) {
-    if (learns_by_interaction(config, name) && !is_among(config.finetune.train, part_of(name))) {
+    if (learns_by_interaction(config, name) && !contains(config.finetune.train, part_of(name))) {
       changed.emplace_back(name, parameter);
     }
   }
@@ -75,7 +73,7 @@ void save_student(const Vlm& student, const RunConfig& config, bool finetuned) {
 }
 
 std::string checkpoint_of_model(const std::filesystem::path& run) {
-  const auto path = run / "summary.json";
+  const auto path = run / kRunSummaryFile;
   if (!std::filesystem::exists(path)) return {};
   const auto place = path.string();
   const auto summary = read_json(path);
@@ -111,7 +109,7 @@ std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std
     fail(place, ": the run in ", run.string(), " has not trained its student yet: ",
          found ? "its newest checkpoint is " + found->path.filename().string() : "it has no checkpoint");
   }
-  const auto config = load_run_config(run / "config.yaml", {});
+  const auto config = load_run_config(run / kRunConfigFile, {});
   auto student = load_student(config, config.dtype, at::kCPU);
   restore_student(*student, config, *found);
   return student;

@@ -2,8 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
+#include "base/contains.h"
 #include "base/error.h"
 
 namespace vlsi {
@@ -11,7 +10,7 @@ namespace vlsi {
 Draft draft_by_verbalizer(const Speaker& speaker, int64_t layer, int64_t num_tokens) {
   if (!speaker.verbalizers) fail("drafting by layer ", layer, ": the model has no verbalizers");
   const auto& layers = speaker.verbalizers->layers();
-  if (std::find(layers.begin(), layers.end(), layer) == layers.end()) {
+  if (!contains(layers, layer)) {
     fail("drafting by layer ", layer, ": there is no verbalizer for it, but for ", at::IntArrayRef(layers));
   }
   const auto& network = *speaker.verbalizers->config().architecture;

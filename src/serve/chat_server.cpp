@@ -130,9 +130,13 @@ class ChatServer::Exchange {
 ChatServer::ChatServer(const Speaker& speaker, ChatServerConfig config)
     : speaker_(speaker),
       config_(std::move(config)),
-      rules_{config_.model, config_.defaults, speaker.model->config().text.vocab_size, config_.media,
+      rules_{config_.model,
+             config_.defaults,
+             speaker.model->config().text.vocab_size,
+             &speaker.processor->tokenizer(),
+             config_.media,
              [this](const std::string& key) { ignore(key); }},
-      engine_(speaker, config_.engine, {config_.max_waiting, config_.max_waiting_bytes}),
+      engine_(speaker, config_.engine, config_.waiting),
       readers_(std::clamp<int>(static_cast<int>(std::thread::hardware_concurrency()), 2, 64)) {}
 
 std::vector<HttpPage> ChatServer::pages() {
@@ -222,9 +226,8 @@ std::shared_ptr<ChatServer::Exchange> ChatServer::begin(HttpRequest http, bool i
   auto& request = exchange->request;
   request = is_chat ? read_chat_request(http.body, rules_) : read_completion_request(http.body, rules_);
   http.body = {};
-  check_number_of_answers(request, config_.max_waiting);
-  const auto prompts =
-      prompts_of(request, *speaker_.processor, speaker_.model->config().text, [&] { exchange->check(); });
+  check_number_of_answers(request, config_.waiting.count);
+  const auto prompts = prompts_of(request, *speaker_.processor, speaker_.model->config(), [&] { exchange->check(); });
   request.conversation = {};
   request.prompts.clear();
   std::vector<Question> questions;
@@ -235,7 +238,7 @@ std::shared_ptr<ChatServer::Exchange> ChatServer::begin(HttpRequest http, bool i
       questions.back().decoding.seed += static_cast<uint64_t>(i);
     }
   }
-  exchange->head = new_answer_head(config_.model, is_chat);
+  exchange->head = new_answer_head(config_.model, is_chat, request.decoding.top_logprobs.has_value());
   exchange->replies.resize(questions.size());
   exchange->check();
   switch (engine_.ask(client_of(http), std::move(questions), exchange->mailbox)) {

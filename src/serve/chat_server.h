@@ -25,8 +25,7 @@ struct ChatServerConfig {
   Decoding defaults;                 // for what they do not say
   std::filesystem::path media = {};  // file:// below it is read; empty: nowhere
   EngineConfig engine = {};
-  size_t max_waiting = 256;                    // answers that wait for a place in the engine; more get 429
-  int64_t max_waiting_bytes = 2LL << 30;       // of their pictures
+  WaitingLimits waiting = {};                  // more get 429
   std::chrono::milliseconds timeout{600'000};  // for a request, from its body to the end of its answer
 };
 

@@ -55,7 +55,7 @@ struct Question {
 
 /// What may wait for a place in the engine.
 struct WaitingLimits {
-  size_t count = 256;
+  size_t count = 256;                 // of answers
   int64_t picture_bytes = 2LL << 30;  // a single request may have more
 };
 

@@ -10,14 +10,21 @@
 namespace vlsi {
 namespace {
 
-Sample plain_sample(const PlainPrompt& prompt, const Tokenizer& tokenizer, int64_t num_axes) {
+/// Nothing but its text marks the roles in a prompt: control tokens are taken as such.
+Sample plain_sample(const PlainPrompt& prompt, const Tokenizer& tokenizer, const ModelConfig& config) {
   const auto* text = std::get_if<std::string>(&prompt);
   Sample sample;
   sample.id = "request";
   sample.tokens =
-      text != nullptr ? tokenizer.encode(*text, SpecialText::kPlain) : std::get<std::vector<int32_t>>(prompt);
+      text != nullptr ? tokenizer.encode(*text, SpecialText::kControl) : std::get<std::vector<int32_t>>(prompt);
   if (sample.tokens.empty()) throw RequestError(400, "the request: key 'prompt' is empty, expected text", "prompt");
-  RotaryPositions positions(num_axes);
+  if (std::find(sample.tokens.begin(), sample.tokens.end(), config.image_token_id) != sample.tokens.end()) {
+    throw RequestError(400,
+                       "the request: key 'prompt' has the token of a picture, but a prompt has no pictures: "
+                       "/v1/chat/completions takes them",
+                       "prompt");
+  }
+  RotaryPositions positions(config.text.num_axes());
   positions.add_text(static_cast<int64_t>(sample.tokens.size()));
   sample.positions = positions.axes();
   sample.next_position = positions.next();
@@ -98,9 +105,9 @@ Sample conversation_sample(const AnswerRequest& request, const Processor& proces
 
 }  // namespace
 
-std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const TextConfig& config,
+std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& processor, const ModelConfig& config,
                                const std::function<void()>& check) {
-  const int64_t context = config.max_position_embeddings;
+  const int64_t context = config.text.max_position_embeddings;
   const std::string param = request.is_chat ? "messages" : "prompt";
   std::vector<Sample> samples;
   try {
@@ -108,7 +115,7 @@ std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& pr
       samples.push_back(conversation_sample(request, processor, context, check));
     } else {
       for (const auto& prompt : request.prompts) {
-        samples.push_back(plain_sample(prompt, processor.tokenizer(), config.num_axes()));
+        samples.push_back(plain_sample(prompt, processor.tokenizer(), config));
         check_context(samples.back(), context, param);
         check();
       }

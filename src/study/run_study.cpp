@@ -33,21 +33,21 @@ std::vector<Task> tasks_of(const StudyStages& all) {
 void link(const fs::path& name, const Stage& stage) {
   std::error_code error;
   fs::remove(name, error);
-  fs::create_directory_symlink(fs::path("..") / "stages" / stage.folder.filename(), name, error);
+  fs::create_directory_symlink(fs::relative(stage.folder, name.parent_path()), name, error);
   if (error) log_warning(concat("study: linking ", name.string(), ": ", error.message()));
 }
 
-/// seed-N/NAME in the study's folder, by the names of stages and of variants.
+/// seed-N/NAME in the folder of the results, by the names of stages and of variants.
 void link_stages(const StudyConfig& study, const StudyStages& all) {
   for (const auto& result : all.results) {
-    const auto folder = study.out / concat("seed-", result.seed);
+    const auto folder = study.results / concat("seed-", result.seed);
     make_directories(folder);
     auto stages = all.with_inputs(result.stage);
     stages.insert(stages.end(), result.evaluations.begin(), result.evaluations.end());
     for (const size_t i : stages) link(folder / all.stages[i].name, all.stages[i]);
   }
   for (const auto& result : all.results) {
-    link(study.out / concat("seed-", result.seed) / study.variants[result.variant].name, all.stages[result.stage]);
+    link(study.results / concat("seed-", result.seed) / study.variants[result.variant].name, all.stages[result.stage]);
   }
 }
 

@@ -24,13 +24,14 @@ StudyEnd run_study(const StudyConfig& study, const StudyStages& all, const std::
 /// done.
 std::string describe_plan(const StudyConfig& study, const StudyStages& all);
 
-/// Seconds that are left, by the mean time of finished stages: of those alike but for their seed, else of the same
-/// command, else of all. Nothing before the first has finished.
 struct StageTime {
   std::string experiment, command;
   double core_seconds = 0;
   bool is_done = false;
 };
+
+/// Seconds that are left, by the mean time of finished stages: of those alike but for their seed, else of the same
+/// command, else of all. Nothing before the first has finished.
 std::optional<double> seconds_left(const std::vector<StageTime>& stages, int64_t cores);
 
 }  // namespace vlsi

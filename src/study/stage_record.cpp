@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "report/run_metrics.h"
 #include "run/version.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -64,8 +65,8 @@ bool is_done(const Stage& stage) {
 }
 
 double seconds_of(const Stage& stage, const StageRecord& record) {
-  if (!stage.command->takes_run || stage.command->result == "cache") return record.seconds;
-  RunMetrics metrics(stage.folder / "metrics.jsonl");
+  if (!stage.command->takes_run || stage.command->makes_cache) return record.seconds;
+  RunMetrics metrics(stage.folder / kRunMetricsFile);
   metrics.refresh();
   double seconds = 0;
   for (const auto& step : metrics.steps_json({})) seconds += step["seconds"].get<double>();

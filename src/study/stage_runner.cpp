@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "plan/plan.h"
 #include "study/stage_record.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -45,12 +46,12 @@ std::vector<std::string> arguments_of(const Stage& stage, bool resume) {
   std::vector<std::string> all{stage.command->name};
   if (!stage.command->takes_run) {
     all.insert(all.end(), stage.arguments.begin(), stage.arguments.end());
-    all.push_back("--out=" + (stage.command->name == "evaluate" ? stage.folder : stage.result()).string());
-    if (stage.command->name != "init") all.push_back(concat("--threads=", stage.threads));
+    all.push_back("--out=" + (stage.command->fills_folder ? stage.folder : stage.result()).string());
+    if (stage.command->takes_threads) all.push_back(concat("--threads=", stage.threads));
     return all;
   }
   all.push_back((stage.folder / "run.yaml").string());
-  if (resume && stage.command->result != "cache") all.push_back("--resume");
+  if (resume && !stage.command->makes_cache) all.push_back("--resume");
   return all;
 }
 
@@ -60,7 +61,7 @@ double StageRunner::memory_bytes(size_t task) {
   if (!stage.command->takes_run) return 2 * bytes_of_weights(stage) + 0x1p29;
   auto config = read_settings<RunConfig>(parse_yaml(stage.run, stage.folder.string()), stage.folder.string());
   if (!config.device.value.is_cpu()) return 0;
-  if (stage.command->result == "cache") {
+  if (stage.command->makes_cache) {
     config.teacher.cache.clear();  // the plan of the step that runs the teacher
     config.interact.iterations = std::max<int64_t>(1, config.interact.iterations);
   }
@@ -78,12 +79,12 @@ void StageRunner::start(size_t task) {
   wait_for_lock(stage.folder);
   if (is_run) {
     write_file(stage.folder / "run.yaml", stage.run);
-  } else if (stage.command->name == "init") {
+  } else if (stage.command->starts_anew) {
     fs::remove_all(stage.result());
   }
   const auto threads = std::to_string(stage.threads);
   running_.try_emplace(task, ChildCommand{program_,
-                                          arguments_of(stage, fs::exists(stage.folder / "config.yaml")),
+                                          arguments_of(stage, fs::exists(stage.folder / kRunConfigFile)),
                                           {{"OMP_NUM_THREADS", threads}},
                                           stage.folder / "log.txt"});
 }

@@ -18,8 +18,8 @@ class StageRunner : public TaskRunner {
 
   /// Of a run on the CPU, as vlsi plan says; of what reads one model, twice its weights and half a GiB.
   double memory_bytes(size_t task) override;
-  /// A run that has begun is resumed, and an evaluation goes on from its answers by itself; a model that `init` left
-  /// half-done is removed.
+  /// A run that has begun is resumed, and answering and evaluating go on from their answers by themselves; a model that
+  /// `init` left half-done is removed.
   void start(size_t task) override;
   std::vector<End> wait() override;
   void stop() override;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/checksum.h"
+#include "base/contains.h"
 #include "run/config.h"
 #include "study/input_fingerprints.h"
 
@@ -65,7 +66,7 @@ class Expansion {
     seed_place_ = seed_place;
     known_.clear();
     const auto stage = take(variant_->stage);
-    if (all_.stages[stage].command->result != "model") {
+    if (!all_.stages[stage].command->makes_model) {
       refuse("its stage '", variant_->stage, "' is a vlsi ", all_.stages[stage].command->name,
              ", which makes no model to evaluate");
     }
@@ -92,7 +93,7 @@ class Expansion {
   size_t take(const std::string& name) {
     const auto known = known_.find(name);
     if (known != known_.end()) return known->second;
-    if (std::find(open_.begin(), open_.end(), name) != open_.end()) {
+    if (contains(open_, name)) {
       std::string circle;
       for (auto at = std::find(open_.begin(), open_.end(), name); at != open_.end(); ++at) circle += *at + " needs ";
       refuse("stages are made from each other: ", circle, name);
@@ -152,8 +153,7 @@ class Expansion {
     const auto reference = StageReference::parse(value);
     if (reference) {
       const auto input = reference->stage == "." ? self_ : take(reference->stage);
-      if (std::find(making.inputs.begin(), making.inputs.end(), input) == making.inputs.end())
-        making.inputs.push_back(input);
+      if (!contains(making.inputs, input)) making.inputs.push_back(input);
       const auto& stage = all_.stages[input];
       making.fingerprint.update(concat(key, " $", stage.fingerprint, reference->rest, "\n"));
       making.experiment.update(concat(key, " $", stage.experiment, reference->rest, "\n"));
@@ -174,18 +174,17 @@ class Expansion {
     auto config = read_run(stage, run, set);
     config.seed = stage.seed;
     config.threads = stage.threads;
-    const bool is_cache = stage.command->result == "cache";
+    const bool is_cache = stage.command->makes_cache;
     if (stage.command->tunes_alone) config.verbalize.iterations = config.interact.iterations = 0;
     config.out.clear();
     Making making;
     making.add(is_cache ? "cache" : "distill");  // a fine-tuning is a run without the other steps
     auto settings = parse_yaml(write_settings(config), run.string());
     static const auto defaults = values_of(parse_yaml(write_settings(RunConfig{}), "defaults"));
-    const auto& free = free_keys();
     const auto values = values_of(settings);
     visit_scalars(settings, "", [&](const std::string& key, YAML::Node node) {
       if (key == "seed") return making.fingerprint.update(concat("seed ", node.Scalar(), "\n"));
-      if (std::find(free.begin(), free.end(), key) != free.end()) return;
+      if (contains(free_keys(), key)) return;
       const auto found = defaults.find(key);
       if (found != defaults.end() && found->second == values.at(key)) return;
       if (!node.IsScalar()) return making.add(key + " []");
@@ -212,8 +211,7 @@ class Expansion {
     for (const auto& [key, value] : options) {
       arguments.push_back(concat("--", key, "=", resolve(key, value, making)));
     }
-    const bool is_random = stage.command->name == "init" && !options.contains("seed");
-    if (is_random) {
+    if (stage.command->is_seeded && !options.contains("seed")) {
       making.fingerprint.update(concat("seed ", stage.seed, "\n"));
       arguments.push_back(concat("--seed=", stage.seed));
     }
@@ -228,9 +226,9 @@ class Expansion {
     const auto [found, is_new] = by_fingerprint_.try_emplace(stage.fingerprint, all_.stages.size());
     if (!is_new) return found->second;
     stage.inputs = making.inputs;
-    const bool has_seed = stage.command->takes_run || stage.command->name == "init";
     stage.folder = study_.out / "stages" /
-                   concat(stage.name, has_seed ? concat("-", stage.seed) : "", "-", stage.fingerprint.substr(0, 8));
+                   concat(stage.name, stage.command->is_seeded ? concat("-", stage.seed) : "", "-",
+                          stage.fingerprint.substr(0, 8));
     complete(stage);
     all_.stages.push_back(std::move(stage));
     return all_.stages.size() - 1;
@@ -259,7 +257,7 @@ class Expansion {
                        &config.finetune.data}) {
       stand_in(*data);
     }
-    if (stage.command->result == "cache") {
+    if (stage.command->makes_cache) {
       config.finetune.iterations = 0;
       config.interact.iterations = std::max<int64_t>(1, config.interact.iterations);
     }

@@ -81,7 +81,8 @@ StudyConfig read_study(YAML::Node root, const std::string& place) {
          "', which extends another one itself, expected a whole study");
   for (const auto& item : base) {
     const auto& key = item.first.Scalar();
-    if (!root[key]) root[key] = item.second;
+    const bool is_of_its_variants = key == "compare" && root["variants"];
+    if (!root[key] && !is_of_its_variants) root[key] = item.second;
   }
   return read_settings<StudyConfig>(root, place);
 }
@@ -105,6 +106,11 @@ StudyConfig load_study(const std::filesystem::path& path, const std::vector<std:
   }
   if (study.baseline.empty()) study.baseline = variants.front();
   require_known(study.baseline, variants, "key 'baseline'", place);
+  for (const auto& [variant, minus] : study.compare) {
+    for (const auto& name : {variant, minus}) require_known(name, variants, "key 'compare'", place);
+    if (variant == minus) fail(place, ": key 'compare': '", variant, "' is compared with itself");
+  }
+  if (study.results.empty()) study.results = study.out;
   if (study.base.empty()) study.base = stages.back();
   require_known(study.base, stages, "key 'base'", place);
   if (study.cores < 0 || study.cores > 1024 || study.threads < 0 || study.threads > 1024)
@@ -116,8 +122,11 @@ StudyConfig load_study(const std::filesystem::path& path, const std::vector<std:
     check_stage(stage, place);
     if (stage.threads == 0) stage.threads = study.threads;
   }
+  std::set<std::string> titles;
   for (auto& variant : study.variants) {
     if (variant.title.empty()) variant.title = variant.name;
+    if (!titles.insert(variant.title).second)
+      fail(place, ": variant '", variant.name, "': another one has the title '", variant.title, "', too");
     if (variant.stage.empty()) variant.stage = study.base;
   }
   check_variants(study, stages, place);

@@ -77,8 +77,19 @@ void fields(Visitor& v, EvaluationConfig& c) {
   v("options", c.options, "[option=value, ...] of vlsi evaluate, as benchmark=easy-vqa; `model` is each result");
 }
 
+/// A difference that is wanted beside those to the baseline.
+struct ComparisonConfig {
+  std::string variant, minus;
+};
+
+template <class Visitor>
+void fields(Visitor& v, ComparisonConfig& c) {
+  v("variant", c.variant, "whose score it begins with");
+  v("minus", c.minus, "the variant whose score is taken from it");
+}
+
 struct StudyConfig {
-  std::filesystem::path extends, out;
+  std::filesystem::path extends, out, results;
   std::vector<uint64_t> seeds;
   std::string base, baseline;
   int64_t threads = 0, cores = 0;
@@ -86,12 +97,14 @@ struct StudyConfig {
   std::vector<StageConfig> stages;
   std::vector<VariantConfig> variants;
   std::vector<EvaluationConfig> evaluate;
+  std::vector<ComparisonConfig> compare;
 };
 
 template <class Visitor>
 void fields(Visitor& v, StudyConfig& c) {
   v("extends", c.extends, "another study's file, whose keys hold where this one has none");
-  v("out", c.out, "the study's folder");
+  v("out", c.out, "the folder of the stages; studies that have it in common share them");
+  v("results", c.results, "the folder of results.json and of links to the stages; default: `out`");
   v("seeds", c.seeds, "every variant is made with each of them");
   v("base", c.base, "the stage that variants are of, where they name no other");
   v("baseline", c.baseline, "the variant that the others are compared with, seed by seed");
@@ -101,6 +114,9 @@ void fields(Visitor& v, StudyConfig& c) {
   v("stages", c.stages, "[{name, command, run, set, options, seeds, threads, memory_gib}, ...]");
   v("variants", c.variants, "[{name, title, stage, set, options, with}, ...]");
   v("evaluate", c.evaluate, "[{name, options}, ...]: of every variant");
+  v("compare", c.compare,
+    "[{variant, minus}, ...]: differences beside those to the baseline; not taken from the file to extend where this "
+    "one has variants");
 }
 
 /// Reads a study's YAML with `--set` overrides, takes the keys that it has not from the file that it `extends`, fills

@@ -9,6 +9,7 @@
 #include "report/curve.h"
 #include "report/metric_line.h"
 #include "report/run_data.h"
+#include "train/run_directory.h"
 
 namespace vlsi {
 namespace {
@@ -24,7 +25,7 @@ std::map<CurveName, Points> points_of(const fs::path& run) {
       "seconds",       "tokens",          "answer_tokens",        "learning_rate",
       "gradient_norm", "validation_loss", "validation_loss_words"};
   std::map<CurveName, Points> all;
-  std::ifstream file(run / "metrics.jsonl");
+  std::ifstream file(run / kRunMetricsFile);
   MetricLineParser parser;
   std::string problem;
   for (std::string line; std::getline(file, line);) {
@@ -138,7 +139,7 @@ OrderedJson study_matches(const StudyConfig& study, const std::vector<VariantRes
   for (const auto& variant : study.variants) {
     HalfMatches matches;
     for (const auto& result : results) {
-      if (result.variant != variant.name || !fs::exists(result.folder / "metrics.jsonl")) continue;
+      if (result.variant != variant.name || !fs::exists(result.folder / kRunMetricsFile)) continue;
       const Json matching = RunData(result.folder).to_json()["matching"];
       if (!matching.is_null()) matches.add(matching);
     }

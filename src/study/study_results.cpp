@@ -5,14 +5,14 @@
 
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "eval/model_results.h"
 #include "study/stage_record.h"
 
 namespace vlsi {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr const char* kResultsFile = "results.json";
-constexpr int64_t kResultsFormat = 1;
+constexpr int64_t kResultsFormat = 2;
 
 std::optional<double> score_of(const Json& json, const std::string& place) {
   if (const auto score = find<double>(json, "score", place)) return score;
@@ -21,7 +21,7 @@ std::optional<double> score_of(const Json& json, const std::string& place) {
 }
 
 EvaluationScore read_evaluation(const fs::path& folder) {
-  const auto path = folder / "results.json";
+  const auto path = folder / kResultsFile;
   const auto place = path.string();
   const auto json = read_json(path);
   const auto score = score_of(json, place);
@@ -43,21 +43,29 @@ std::map<std::string, double> numbers_of(const Json& json, const std::string& pl
   return numbers;
 }
 
+void add_seeds(std::vector<uint64_t>& seeds, const std::vector<uint64_t>& more) {
+  std::set<uint64_t> all(seeds.begin(), seeds.end());
+  all.insert(more.begin(), more.end());
+  seeds.assign(all.begin(), all.end());
+}
+
 bool same_scores(const VariantResult& a, const VariantResult& b) {
   const auto same = [](const auto& x, const auto& y) {
     return x.first == y.first && x.second.score == y.second.score && x.second.categories == y.second.categories;
   };
-  return a.fingerprint == b.fingerprint &&
-         std::equal(a.evaluations.begin(), a.evaluations.end(), b.evaluations.begin(), b.evaluations.end(), same);
+  return std::equal(a.evaluations.begin(), a.evaluations.end(), b.evaluations.begin(), b.evaluations.end(), same);
 }
 
 }  // namespace
 
 std::vector<VariantResult> collect_results(const StudyConfig& study, const StudyStages& all) {
   std::vector<VariantResult> results;
-  std::set<std::pair<size_t, size_t>> seen;  // variants with their stages
+  std::map<std::pair<size_t, size_t>, size_t> places;  // of variants with their stages
   for (const auto& made : all.results) {
-    if (!seen.insert({made.variant, made.stage}).second) continue;
+    if (const auto found = places.find({made.variant, made.stage}); found != places.end()) {
+      add_seeds(results[found->second].seeds, {made.seed});
+      continue;
+    }
     const auto& stage = all.stages[made.stage];
     const auto done = [&](size_t i) { return is_done(all.stages[i]); };
     const auto with_inputs = all.with_inputs(made.stage);
@@ -67,7 +75,7 @@ std::vector<VariantResult> collect_results(const StudyConfig& study, const Study
     }
     VariantResult result;
     result.variant = study.variants[made.variant].name;
-    result.seed = made.seed;
+    result.seeds = {made.seed};
     result.fingerprint = stage.fingerprint;
     result.experiment = stage.experiment;
     result.folder = stage.folder;
@@ -83,6 +91,7 @@ std::vector<VariantResult> collect_results(const StudyConfig& study, const Study
     for (size_t i = 0; i < made.evaluations.size(); ++i) {
       result.evaluations[study.evaluate[i].name] = read_evaluation(all.stages[made.evaluations[i]].folder);
     }
+    places[{made.variant, made.stage}] = results.size();
     results.push_back(std::move(result));
   }
   return results;
@@ -98,7 +107,7 @@ void write_results(const fs::path& folder, const std::vector<VariantResult>& res
                            {"folder", fs::relative(evaluation.folder, folder).string()}};
     }
     runs.push_back({{"variant", result.variant},
-                    {"seed", result.seed},
+                    {"seeds", result.seeds},
                     {"fingerprint", result.fingerprint},
                     {"experiment", result.experiment},
                     {"folder", fs::relative(result.folder, folder).string()},
@@ -108,20 +117,22 @@ void write_results(const fs::path& folder, const std::vector<VariantResult>& res
                     {"processor", result.processor},
                     {"evaluations", std::move(evaluations)}});
   }
-  write_json(folder / kResultsFile, {{"format", kResultsFormat}, {"runs", std::move(runs)}});
+  write_json(folder / kStudyResultsFile, {{"format", kResultsFormat}, {"runs", std::move(runs)}});
 }
 
 std::vector<VariantResult> load_results(const fs::path& folder) {
-  const auto path = folder / kResultsFile;
+  const auto path = folder / kStudyResultsFile;
   const auto place = path.string();
-  if (!fs::exists(path)) fail(folder.string(), ": holds no results of a study: there is no ", kResultsFile);
+  if (!fs::exists(path)) fail(folder.string(), ": holds no results of a study: there is no ", kStudyResultsFile);
   const auto json = read_json(path);
   check_format(json, kResultsFormat, place, "run the study again with this version");
   std::vector<VariantResult> results;
   for (const auto& run : require<std::vector<Json>>(json, "runs", place)) {
     VariantResult result;
     result.variant = require<std::string>(run, "variant", place);
-    result.seed = static_cast<uint64_t>(require<int64_t>(run, "seed", place));
+    for (const int64_t seed : require<std::vector<int64_t>>(run, "seeds", place))
+      add_seeds(result.seeds, {static_cast<uint64_t>(seed)});
+    if (result.seeds.empty()) fail(place, ": key 'seeds' is empty, expected one or more");
     result.fingerprint = require<std::string>(run, "fingerprint", place);
     result.experiment = require<std::string>(run, "experiment", place);
     result.folder = folder / require<std::string>(run, "folder", place);
@@ -147,7 +158,8 @@ std::vector<VariantResult> merge_results(const StudyConfig& study, const std::ve
     return std::find_if(all.begin(), all.end(), [&](const auto& known) { return known.name == variant; }) - all.begin();
   };
   std::map<std::string, std::pair<std::string, fs::path>> experiments;  // of the variants, and the first that has it
-  std::map<std::pair<int64_t, uint64_t>, std::pair<VariantResult, fs::path>> merged;
+  std::map<std::pair<int64_t, std::string>, std::pair<VariantResult, fs::path>> runs;  // by variant and fingerprint
+  std::map<std::pair<int64_t, uint64_t>, std::pair<std::string, fs::path>> of_seeds;   // the fingerprint of each
   for (const auto& folder : folders) {
     for (auto& result : load_results(folder)) {
       const auto place = place_of(result.variant);
@@ -160,20 +172,27 @@ std::vector<VariantResult> merge_results(const StudyConfig& study, const std::ve
         fail("merging ", folder.string(), ": it is of another study: its variant '", result.variant,
              "' was made by another configuration, or from other data, than that in ", experiment.second.string());
       }
-      const auto [found, is_new] = merged.try_emplace({place, result.seed}, std::pair(result, folder));
-      if (!is_new && !same_scores(found->second.first, result)) {
-        fail("merging ", folder.string(), ": the variant '", result.variant, "' with seed ", result.seed,
-             " has other scores than in ", found->second.second.string(), "; name one of the two folders");
+      const auto [run, is_new] = runs.try_emplace({place, result.fingerprint}, std::pair(result, folder));
+      for (const uint64_t seed : result.seeds) {
+        const auto& [fingerprint, first] =
+            of_seeds.try_emplace({place, seed}, result.fingerprint, folder).first->second;
+        if (fingerprint != result.fingerprint || !same_scores(run->second.first, result)) {
+          fail("merging ", folder.string(), ": the variant '", result.variant, "' with seed ", seed,
+               " has other scores than in ", first.string(), "; name one of the two folders");
+        }
       }
+      add_seeds(run->second.first.seeds, result.seeds);
     }
   }
+  std::map<std::pair<int64_t, uint64_t>, VariantResult> in_order;
+  for (auto& [key, run] : runs) in_order.emplace(std::pair(key.first, run.first.seeds.front()), std::move(run.first));
   std::vector<VariantResult> results;
-  for (auto& [key, value] : merged) results.push_back(std::move(value.first));
+  for (auto& [key, result] : in_order) results.push_back(std::move(result));
   return results;
 }
 
 QuestionScores read_question_scores(const fs::path& folder) {
-  const auto path = folder / "predictions.jsonl";
+  const auto path = folder / kPredictionsFile;
   const auto file = MappedFile::open(path);
   const auto text = file->text();
   QuestionScores scores;

@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <set>
 
+#include "base/text_table.h"
+#include "eval/model_results.h"
+
 namespace vlsi {
 namespace {
 
@@ -23,7 +26,9 @@ using BySeed = std::map<uint64_t, const VariantResult*>;
 BySeed results_of(const std::string& variant, const std::string& evaluation, const std::vector<VariantResult>& all) {
   BySeed found;
   for (const auto& result : all) {
-    if (result.variant == variant && result.evaluations.contains(evaluation)) found[result.seed] = &result;
+    if (result.variant == variant && result.evaluations.contains(evaluation)) {
+      for (const uint64_t seed : result.seeds) found[seed] = &result;
+    }
   }
   return found;
 }
@@ -34,7 +39,7 @@ std::optional<Interval> questions_interval(const BySeed& ours, const BySeed& the
     if (!theirs.contains(seed)) continue;
     for (auto [of, scores] : {std::pair(result, &our_scores), std::pair(theirs.at(seed), &their_scores)}) {
       const auto& measured = of->evaluations.at(evaluation);
-      if (!std::filesystem::exists(measured.folder / "predictions.jsonl")) return std::nullopt;
+      if (!std::filesystem::exists(measured.folder / kPredictionsFile)) return std::nullopt;
       scores->push_back(read_question_scores(measured.folder));
       if (!is_mean_of(scores->back(), measured.score)) return std::nullopt;
     }
@@ -59,15 +64,18 @@ std::optional<Difference> difference_of(const BySeed& ours, const BySeed& theirs
 StudyRow row_of(const VariantConfig& variant, const BySeed& results, const std::string& evaluation) {
   std::vector<double> scores, seconds, with_inputs, memory;
   std::map<std::string, std::vector<double>> categories;
+  StudyRow row;
+  std::set<const VariantResult*> seen;
   for (const auto& [seed, result] : results) {
     const auto& measured = result->evaluations.at(evaluation);
+    row.scores[seed] = measured.score;
+    if (!seen.insert(result).second) continue;
     scores.push_back(measured.score);
     for (const auto& [name, score] : measured.categories) categories[name].push_back(score);
     seconds.push_back(result->seconds);
     with_inputs.push_back(result->seconds_with_inputs);
     memory.push_back(static_cast<double>(result->peak_memory_bytes));
   }
-  StudyRow row;
   row.variant = variant.name;
   row.title = variant.title;
   row.score = mean_and_deviation(scores);
@@ -76,6 +84,22 @@ StudyRow row_of(const VariantConfig& variant, const BySeed& results, const std::
   row.seconds_with_inputs = mean_and_deviation(with_inputs);
   row.peak_memory_bytes = mean_and_deviation(memory);
   return row;
+}
+
+std::vector<StudyComparison> comparisons_of(const StudyConfig& study, const std::string& evaluation,
+                                            const std::vector<VariantResult>& results) {
+  const auto title_of = [&](const std::string& name) {
+    const auto& all = study.variants;
+    return std::find_if(all.begin(), all.end(), [&](const auto& variant) { return variant.name == name; })->title;
+  };
+  std::vector<StudyComparison> found;
+  for (const auto& [variant, minus] : study.compare) {
+    const auto ours = results_of(variant, evaluation, results), theirs = results_of(minus, evaluation, results);
+    const auto title = concat(title_of(variant), " minus ", title_of(minus));
+    if (const auto difference = difference_of(ours, theirs, evaluation))
+      found.push_back({variant, minus, title, *difference});
+  }
+  return found;
 }
 
 // ---- as text ----
@@ -122,27 +146,16 @@ Cells difference_cells(const StudyTable& table) {
     cells.push_back({row.title, number(of.over_seeds.mean, 2, true), range(of.seeds_interval),
                      range(of.questions_interval), std::to_string(of.over_seeds.count)});
   }
+  for (const auto& [variant, minus, title, of] : table.comparisons) {
+    cells.push_back({title, number(of.over_seeds.mean, 2, true), range(of.seeds_interval), range(of.questions_interval),
+                     std::to_string(of.over_seeds.count)});
+  }
   return cells;
 }
 
-size_t num_characters(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-/// Columns side by side; all but the first to the right.
 std::string aligned_text(const Cells& cells) {
-  std::vector<size_t> widths(cells[0].size());
-  for (const auto& row : cells) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], num_characters(row[i]));
-  }
   std::string text;
-  for (const auto& row : cells) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - num_characters(row[i]), ' ');
-      text += i == 0 ? row[i] + space : "  " + space + row[i];
-    }
-    text += '\n';
-  }
+  for (const auto& line : aligned_lines(cells)) text += line + '\n';
   return text;
 }
 
@@ -172,12 +185,35 @@ OrderedJson json_of(const std::optional<Interval>& interval) {
   return interval ? OrderedJson{interval->low, interval->high} : OrderedJson(nullptr);
 }
 
+OrderedJson json_of(const Difference& difference) {
+  auto json = json_of(difference.over_seeds);
+  json["seeds_interval"] = json_of(difference.seeds_interval);
+  json["questions_interval"] = json_of(difference.questions_interval);
+  return json;
+}
+
+OrderedJson json_of(const StudyRow& row) {
+  OrderedJson categories = OrderedJson::object(), scores = OrderedJson::object();
+  for (const auto& [name, score] : row.categories) categories[name] = json_of(score);
+  for (const auto& [seed, score] : row.scores) scores[std::to_string(seed)] = score;
+  return {{"variant", row.variant},
+          {"title", row.title},
+          {"score", json_of(row.score)},
+          {"scores", std::move(scores)},
+          {"categories", std::move(categories)},
+          {"seconds", json_of(row.seconds)},
+          {"seconds_with_inputs", json_of(row.seconds_with_inputs)},
+          {"peak_memory_bytes", json_of(row.peak_memory_bytes)},
+          {"difference", row.difference ? json_of(*row.difference) : OrderedJson(nullptr)}};
+}
+
 }  // namespace
 
 std::vector<StudyTable> study_tables(const StudyConfig& study, const std::vector<VariantResult>& results) {
   std::vector<StudyTable> tables;
   for (const auto& evaluation : study.evaluate) {
-    StudyTable table{evaluation.name, {}, {}, {}};
+    StudyTable table;
+    table.evaluation = evaluation.name;
     std::set<std::string> categories;
     const auto baseline = results_of(study.baseline, evaluation.name, results);
     for (const auto& variant : study.variants) {
@@ -189,6 +225,7 @@ std::vector<StudyTable> study_tables(const StudyConfig& study, const std::vector
       for (const auto& [name, score] : row.categories) categories.insert(name);
       table.rows.push_back(std::move(row));
     }
+    table.comparisons = comparisons_of(study, evaluation.name, results);
     table.categories.assign(categories.begin(), categories.end());
     if (!table.rows.empty()) tables.push_back(std::move(table));
   }
@@ -198,28 +235,17 @@ std::vector<StudyTable> study_tables(const StudyConfig& study, const std::vector
 OrderedJson to_json(const std::vector<StudyTable>& tables) {
   OrderedJson all = OrderedJson::array();
   for (const auto& table : tables) {
-    OrderedJson rows = OrderedJson::array();
-    for (const auto& row : table.rows) {
-      OrderedJson categories = OrderedJson::object(), difference = nullptr;
-      for (const auto& [name, score] : row.categories) categories[name] = json_of(score);
-      if (row.difference) {
-        difference = json_of(row.difference->over_seeds);
-        difference["seeds_interval"] = json_of(row.difference->seeds_interval);
-        difference["questions_interval"] = json_of(row.difference->questions_interval);
-      }
-      rows.push_back({{"variant", row.variant},
-                      {"title", row.title},
-                      {"score", json_of(row.score)},
-                      {"categories", std::move(categories)},
-                      {"seconds", json_of(row.seconds)},
-                      {"seconds_with_inputs", json_of(row.seconds_with_inputs)},
-                      {"peak_memory_bytes", json_of(row.peak_memory_bytes)},
-                      {"difference", std::move(difference)}});
+    OrderedJson rows = OrderedJson::array(), comparisons = OrderedJson::array();
+    for (const auto& row : table.rows) rows.push_back(json_of(row));
+    for (const auto& [variant, minus, title, difference] : table.comparisons) {
+      comparisons.push_back(
+          {{"variant", variant}, {"minus", minus}, {"title", title}, {"difference", json_of(difference)}});
     }
     all.push_back({{"evaluation", table.evaluation},
                    {"baseline", table.baseline},
                    {"categories", table.categories},
-                   {"rows", std::move(rows)}});
+                   {"rows", std::move(rows)},
+                   {"comparisons", std::move(comparisons)}});
   }
   return all;
 }

@@ -28,7 +28,7 @@ class CacheWriter {
   /// Writes the last shard, and marks the cache as complete.
   void finish();
 
-  /// In finished shards, the one under way included.
+  /// In the finished shards and the one under way.
   int64_t num_samples() const { return records_->num_records(); }
   int64_t num_positions() const { return records_->num_rows(); }
   /// In finished shards alone: what the next start finds.

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "objective/cross_entropy.h"
+#include "teacher/visual_advantage.h"
 
 namespace vlsi {
 namespace {
@@ -28,9 +29,8 @@ bool shows_something(const Batch& batch) {
 bool check_sight(const Vlm& model, const Batch& batch, const std::string& place) {
   if (!shows_something(batch)) return false;
   at::NoGradGuard no_grad;
-  auto seeing = to_device(batch, model.device()), blank = seeing;
-  blank.patches = at::zeros_like(seeing.patches);
-  const Batch both[] = {seeing, blank};
+  const auto seeing = to_device(batch, model.device());
+  const Batch both[] = {seeing, blanked(seeing)};
   const auto hidden = model.forward(both, HiddenRequest{});
   if (!at::equal(hidden[0].final_rows, hidden[1].final_rows)) return true;
   const auto loss = cross_entropy(hidden[0].final_rows.unsqueeze(0), model.head(), seeing.labels).mean();

@@ -49,11 +49,11 @@ struct Teacher {
   std::vector<int64_t> layers;  // its target layers' numbers, for the log
   int64_t shared_rows = 0;      // leading rows of both language heads, whose ids mean the same: what a softmax is over
   std::optional<RunningTeacher> running = std::nullopt;
-  /// Told of all micro-batches of an iteration, on any device, before it is asked for the first one, and then asked for
-  /// them in this order; may be empty.
+  /// Called with all micro-batches of an iteration, on any device, before `summarize` is called for the first one, and
+  /// then for them in this order; may be empty.
   std::function<void(const std::vector<Batch>&)> prepare = {};
-  /// Told of every sample of the student's ahead of its batch, from any thread; Error for one that it cannot answer.
-  /// May be empty.
+  /// Called with every sample of the student's ahead of its batch, from any thread; Error for one that it cannot
+  /// answer. May be empty.
   std::function<void(const Sample&)> read_ahead = {};
 };
 

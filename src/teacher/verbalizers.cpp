@@ -155,19 +155,32 @@ Cost verbalizers_cost(double num_networks, double num_values, double num_rows, d
   return cost;
 }
 
-VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory) {
-  const auto description = read_json(directory / kDescription);
+bool has_verbalizers(const std::filesystem::path& directory) {
+  return std::filesystem::exists(directory / kDescription);
+}
+
+VerbalizersDescription read_verbalizers_description(const std::filesystem::path& directory) {
+  const auto json = read_json(directory / kDescription);
   const std::string place = (directory / kDescription).string();
-  check_format(description, kVerbalizersFormat, place, "train the verbalizers again");
-  VerbalizerConfig config;
-  config.architecture = require<ChosenNetwork>(description, "architecture", place);
-  config.residual = find<bool>(description, "residual", place).value_or(false);
-  config.final_norm = find<bool>(description, "final_norm", place).value_or(false);
+  check_format(json, kVerbalizersFormat, place, "train the verbalizers again");
+  VerbalizersDescription description;
+  auto& config = description.config;
+  config.architecture = require<ChosenNetwork>(json, "architecture", place);
+  config.residual = find<bool>(json, "residual", place).value_or(false);
+  config.final_norm = find<bool>(json, "final_norm", place).value_or(false);
   if (config.residual && config.architecture->has_residuals_inside) {
     fail(place, ": architecture '", config.architecture->name,
          "' has residuals inside and goes with no other one, but residual is true");
   }
-  return config;
+  description.layers = require<std::vector<int64_t>>(json, "layers", place);
+  const auto backbone = require<Json>(json, "backbone", place);
+  const std::string inside = place + ", backbone";
+  const auto dtype = find<Dtype>(backbone, "dtype", inside);
+  description.backbone = {
+      require<int64_t>(backbone, "width", inside),      require<int64_t>(backbone, "num_layers", inside),
+      require<int64_t>(backbone, "vocab_size", inside), require<std::string>(backbone, "head", inside),
+      require<std::string>(backbone, "layers", inside), dtype ? dtype->text() : ""};
+  return description;
 }
 
 namespace {
@@ -182,35 +195,29 @@ bool is_ascending(const std::vector<int64_t>& layers) {
 std::shared_ptr<Verbalizers> Verbalizers::load(const std::filesystem::path& directory, const TextConfig& text,
                                                const BackboneFingerprint& backbone,
                                                const std::vector<int64_t>& layers) {
-  const auto config = read_verbalizer_config(directory);
-  const auto description = read_json(directory / kDescription);
+  const auto [config, stored, trained_on] = read_verbalizers_description(directory);
   const std::string place = (directory / kDescription).string();
-  const auto trained_on = require<Json>(description, "backbone", place);
-  const auto check = [&](const char* what, const auto& expected, const char* hint = "") {
-    const auto found = require<std::decay_t<decltype(expected)>>(trained_on, what, place + ", backbone");
+  const auto check = [&](const char* what, const auto& found, const auto& expected, const char* hint = "") {
     if (found != expected) {
       fail("loading verbalizers: ", place, ": they were trained on a backbone whose ", what, " is ", found,
            ", this one's is ", expected, hint);
     }
   };
-  check("width", backbone.width);
-  check("num_layers", backbone.num_layers);
-  check("vocab_size", backbone.vocab_size);
-  // Older sets do not have it.
-  if (const auto dtype = find<std::string>(trained_on, "dtype", place + ", backbone");
-      dtype && *dtype != backbone.dtype) {
-    fail("loading verbalizers: ", place, ": they were trained in ", *dtype, ", and are to read a model in ",
+  check("width", trained_on.width, backbone.width);
+  check("num_layers", trained_on.num_layers, backbone.num_layers);
+  check("vocab_size", trained_on.vocab_size, backbone.vocab_size);
+  if (!trained_on.dtype.empty() && trained_on.dtype != backbone.dtype) {
+    fail("loading verbalizers: ", place, ": they were trained in ", trained_on.dtype, ", and are to read a model in ",
          backbone.dtype, "; name the same dtype");
   }
-  check("head", backbone.head,
+  check("head", trained_on.head, backbone.head,
         "; its language head was trained since, or it is another model or in another dtype "
         "(vlsi lens: --head names the model they are for)");
-  if (require<std::string>(trained_on, "layers", place + ", backbone") != backbone.layers) {
+  if (trained_on.layers != backbone.layers) {
     log_info("the verbalizers in " + directory.string() +
              " were trained on other decoder weights of the same architecture");
   }
 
-  const auto stored = require<std::vector<int64_t>>(description, "layers", place);
   for (const auto* list : {&stored, &layers}) {
     if (!is_ascending(*list)) {
       fail("loading verbalizers: ", place, ": the layers ", at::IntArrayRef(*list), " are ",

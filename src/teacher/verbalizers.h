@@ -65,8 +65,8 @@ class Verbalizers : public Module {
   void save(const std::filesystem::path& directory, const BackboneFingerprint& backbone) const;
 
   /// Reads what `save` wrote, frozen, for a model of sizes `text`. Error when it was trained on a backbone of another
-  /// width, depth or language head; other decoder weights are noted in the log. Layers that `layers` does not name are
-  /// left out; a missing one is an Error, and so are layers, stored or named, that do not ascend.
+  /// width, depth, vocabulary, dtype or language head; other decoder weights are noted in the log. Layers that `layers`
+  /// does not name are left out; a missing one is an Error, and so are layers, stored or named, that do not ascend.
   static std::shared_ptr<Verbalizers> load(const std::filesystem::path& directory, const TextConfig& text,
                                            const BackboneFingerprint& backbone, const std::vector<int64_t>& layers);
 
@@ -87,7 +87,17 @@ class Verbalizers : public Module {
 /// layer.
 Cost verbalizers_cost(double num_networks, double num_values, double num_rows, double width);
 
-/// The architecture and options of a saved set. Error naming the file for unknown ones.
-VerbalizerConfig read_verbalizer_config(const std::filesystem::path& directory);
+/// What a saved set is, without its weights.
+struct VerbalizersDescription {
+  VerbalizerConfig config;
+  std::vector<int64_t> layers;
+  BackboneFingerprint backbone;  // its dtype is "" in sets that do not have it
+};
+
+/// Whether a set was saved in `directory`.
+bool has_verbalizers(const std::filesystem::path& directory);
+
+/// Error naming the file for another format, unknown architectures and what is missing.
+VerbalizersDescription read_verbalizers_description(const std::filesystem::path& directory);
 
 }  // namespace vlsi

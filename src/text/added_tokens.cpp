@@ -28,7 +28,7 @@ std::optional<AddedTokens::Match> AddedTokens::longest_at(std::string_view text,
   // [first, last) agree with the text in all bytes before `length`; the one that ends here, if any, is the first.
   for (size_t length = 0; first != last; ++length) {
     if (first->content.size() == length) {
-      longest = {begin, begin + length, first->id};
+      longest = {begin, begin + length, first->id, first->special};
       ++first;
     }
     if (begin + length == text.size()) break;

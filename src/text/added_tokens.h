@@ -9,7 +9,7 @@
 
 namespace vlsi {
 
-/// An entry of "added_tokens".
+/// An entry of "added_tokens" of tokenizer.json, or of "added_tokens_decoder" of tokenizer_config.json.
 struct AddedToken {
   std::string content;
   int32_t id = 0;
@@ -22,6 +22,7 @@ class AddedTokens {
   struct Match {
     size_t begin, end;
     int32_t id;
+    bool special;
   };
 
   AddedTokens() = default;

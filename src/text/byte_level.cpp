@@ -16,29 +16,24 @@ constexpr int kAlphabetEnd = 0x144;
 struct Alphabet {
   std::array<char32_t, 256> character_of;
   std::array<int16_t, kAlphabetEnd> byte_of;
-  std::string order;
 };
 
 const Alphabet& alphabet() {
   static const Alphabet instance = [] {
     Alphabet a;
     a.byte_of.fill(-1);
-    std::string others;
+    char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      const char32_t character = is_printable(byte) ? byte : 0x100 + others.size();
-      (is_printable(byte) ? a.order : others).push_back(static_cast<char>(byte));
+      const char32_t character = is_printable(byte) ? byte : next++;
       a.character_of[byte] = character;
       a.byte_of[character] = static_cast<int16_t>(byte);
     }
-    a.order += others;
     return a;
   }();
   return instance;
 }
 
 }  // namespace
-
-const std::string& byte_level_order() { return alphabet().order; }
 
 std::optional<std::string> byte_level_decode(std::string_view spelling) {
   const Alphabet& a = alphabet();

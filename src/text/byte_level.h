@@ -7,9 +7,6 @@
 
 namespace vlsi {
 
-/// The 256 bytes in the order in which byte-level vocabularies number them: the printable ones first.
-const std::string& byte_level_order();
-
 /// The bytes that a vocabulary entry such as "Ġthe" stands for, or std::nullopt if a character of it is not in the
 /// alphabet.
 std::optional<std::string> byte_level_decode(std::string_view spelling);

@@ -1,7 +1,4 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/pretokenizer.h"
-
-#include <pcre2.h>
 
 #include "base/error.h"
 
@@ -91,50 +88,10 @@ std::string translate_pattern(std::string_view pattern, const std::string& place
   return result;
 }
 
-struct PreTokenizer::Code {
-  pcre2_code* code;
-  ~Code() { pcre2_code_free(code); }
-};
-
-namespace {
-
-std::string pcre2_message(int error) {
-  unsigned char buffer[256] = {};
-  pcre2_get_error_message(error, buffer, sizeof buffer);
-  return reinterpret_cast<const char*>(buffer);
+PreTokenizer::PreTokenizer(const std::string& pattern, const std::string& place)
+    : regex_(translate_pattern(pattern, place), concat(place, ": '", pattern, "'")) {
+  if (regex_.can_match_empty()) fail(place, ": '", pattern, "' can match the empty text");
 }
-
-}  // namespace
-
-PreTokenizer::PreTokenizer(const std::string& pattern, const std::string& place) {
-  const std::string translated = translate_pattern(pattern, place);
-  int error = 0;
-  size_t offset = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                   PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr);
-  if (!code) fail(place, ": '", pattern, "' is no regular expression: ", pcre2_message(error));
-  code_.reset(new Code{code});
-  uint32_t matches_empty = 0;
-  pcre2_pattern_info(code, PCRE2_INFO_MATCHEMPTY, &matches_empty);
-  if (matches_empty) fail(place, ": '", pattern, "' can match the empty text");
-  // Without a just-in-time compiler pcre2_match interprets: slower, the same matches.
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-}
-
-PreTokenizer::PreTokenizer(PreTokenizer&&) noexcept = default;
-PreTokenizer::~PreTokenizer() = default;
-
-struct PreTokenizer::Words::Match {
-  const pcre2_code* code;
-  pcre2_match_data* data;
-  ~Match() { pcre2_match_data_free(data); }
-};
-
-PreTokenizer::Words::Words(const PreTokenizer& pre_tokenizer)
-    : match_(new Match{pre_tokenizer.code_->code,
-                       pcre2_match_data_create_from_pattern(pre_tokenizer.code_->code, nullptr)}) {}
-
-PreTokenizer::Words::~Words() = default;
 
 void PreTokenizer::Words::start(std::string_view text) {
   text_ = text;
@@ -144,17 +101,9 @@ void PreTokenizer::Words::start(std::string_view text) {
 std::string_view PreTokenizer::Words::next() {
   if (word_begin_ == text_.size()) return {};
   if (word_begin_ == match_end_) {
-    const auto match = [&](uint32_t options) {
-      return pcre2_match(match_->code, reinterpret_cast<PCRE2_SPTR>(text_.data()), text_.size(), word_begin_,
-                         PCRE2_NO_UTF_CHECK | options, match_->data, nullptr);
-    };
-    int found = match(0);
-    // The interpreter keeps its place on the heap, not on a small stack.
-    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = match(PCRE2_NO_JIT);
-    if (found < 0 && found != PCRE2_ERROR_NOMATCH) fail("cutting text into words: ", pcre2_message(found));
-    const size_t* bounds = pcre2_get_ovector_pointer(match_->data);
-    match_begin_ = found < 0 ? text_.size() : bounds[0];
-    match_end_ = found < 0 ? text_.size() : bounds[1];
+    const auto match = matcher_.find(text_, word_begin_);
+    match_begin_ = match ? static_cast<size_t>(match->whole.data() - text_.data()) : text_.size();
+    match_end_ = match ? match_begin_ + match->whole.size() : text_.size();
   }
   const size_t begin = word_begin_;
   word_begin_ = match_begin_ > begin ? match_begin_ : match_end_;

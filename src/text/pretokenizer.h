@@ -1,9 +1,10 @@
 // Cuts text into words by the regular expression of a tokenizer.json, as the `tokenizers` library does.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
+
+#include "base/regex.h"
 
 namespace vlsi {
 
@@ -20,17 +21,12 @@ class PreTokenizer {
  public:
   /// Error, naming `place`, if the pattern is no regular expression or matches the empty text.
   PreTokenizer(const std::string& pattern, const std::string& place);
-  PreTokenizer(PreTokenizer&&) noexcept;
-  ~PreTokenizer();
 
   /// Gives the words of texts one by one: the matches, and what lies between them. Together they are the text. For one
   /// thread; borrows the pre-tokenizer.
   class Words {
    public:
-    explicit Words(const PreTokenizer& pre_tokenizer);
-    ~Words();
-    Words(const Words&) = delete;
-    Words& operator=(const Words&) = delete;
+    explicit Words(const PreTokenizer& pre_tokenizer) : matcher_(pre_tokenizer.regex_) {}
 
     /// Begins anew with `text`, valid UTF-8, which must live until the last word was taken.
     void start(std::string_view text);
@@ -38,8 +34,7 @@ class PreTokenizer {
     std::string_view next();
 
    private:
-    struct Match;
-    std::unique_ptr<Match> match_;
+    Regex::Matcher matcher_;
     std::string_view text_;
     size_t word_begin_ = 0;   // of the next word
     size_t match_begin_ = 0;  // of the match that is not given out yet
@@ -47,8 +42,7 @@ class PreTokenizer {
   };
 
  private:
-  struct Code;
-  std::unique_ptr<Code> code_;
+  Regex regex_;
 };
 
 }  // namespace vlsi

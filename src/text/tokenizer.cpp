@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/contains.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/added_tokens.h"
@@ -22,8 +23,9 @@ struct Tokenizer::State {
 
   State(std::filesystem::path directory, TokenizerFile file);
 
-  /// A text without added tokens, as it came.
-  void encode_raw(std::string_view text, bool with_added, PreTokenizer::Words& words, std::vector<int32_t>& ids) const;
+  /// A text without the added tokens of raw text, as it came.
+  void encode_raw(std::string_view text, SpecialText special_text, PreTokenizer::Words& words,
+                  std::vector<int32_t>& ids) const;
   void encode_words(std::string_view text, PreTokenizer::Words& words, std::vector<int32_t>& ids) const;
   std::string_view bytes(int32_t id) const;
 
@@ -33,8 +35,10 @@ struct Tokenizer::State {
   Bpe bpe;
   AddedTokens added_in_raw_text;
   AddedTokens added_in_normal_text;
+  AddedTokens added_in_templates;  // of raw text, and what is special of normal text
   std::unordered_map<int32_t, Added> added_by_id;
   std::unordered_map<std::string, int32_t> added_by_content;
+  std::string added_by_config;
   int64_t size;
   bool has_extra = false;
 };
@@ -43,9 +47,12 @@ namespace {
 
 /// Calls `rest(text)` for what lies between the matches, and appends the matches' ids.
 template <class Rest>
-void split_by(const AddedTokens& added, std::string_view text, std::vector<int32_t>& ids, Rest rest) {
-  size_t begin = 0;
-  while (const auto match = added.find_in(text, begin)) {
+void split_by(const AddedTokens& added, std::string_view text, SpecialText special_text, std::vector<int32_t>& ids,
+              Rest rest) {
+  size_t begin = 0, searched = 0;
+  while (const auto match = added.find_in(text, searched)) {
+    searched = match->end;
+    if (match->special && special_text == SpecialText::kPlain) continue;
     if (match->begin > begin) rest(text.substr(begin, match->begin - begin));
     ids.push_back(match->id);
     begin = match->end;
@@ -66,18 +73,21 @@ Tokenizer::State::State(std::filesystem::path path, TokenizerFile file)
       nfc(file.nfc),
       pre_tokenizer(file.pattern, file.pattern_place),
       bpe(std::move(file.vocabulary), std::move(file.merges), file.ignore_merges),
+      added_by_config(std::move(file.added_by_config)),
       size(bpe.vocabulary().size()) {
-  std::vector<AddedToken> in_raw_text, in_normal_text;
+  std::vector<AddedToken> in_raw_text, in_normal_text, in_templates;
   for (AddedToken& token : file.added_tokens) {
     size = std::max<int64_t>(size, token.id + 1);
     // The library decodes added tokens, too, by the byte-level alphabet where they are in it.
     added_by_id[token.id] = {byte_level_decode(token.content).value_or(token.content), token.special};
     added_by_content[token.content] = token.id;
     if (nfc && token.normalized) token.content = nfc_of(token.content);
+    if (token.special || !token.normalized) in_templates.push_back(token);
     (token.normalized ? in_normal_text : in_raw_text).push_back(std::move(token));
   }
   added_in_raw_text = AddedTokens(std::move(in_raw_text));
   added_in_normal_text = AddedTokens(std::move(in_normal_text));
+  added_in_templates = AddedTokens(std::move(in_templates));
 }
 
 void Tokenizer::State::encode_words(std::string_view text, PreTokenizer::Words& words,
@@ -86,15 +96,15 @@ void Tokenizer::State::encode_words(std::string_view text, PreTokenizer::Words& 
   for (std::string_view word = words.next(); !word.empty(); word = words.next()) bpe.encode(word, ids);
 }
 
-void Tokenizer::State::encode_raw(std::string_view text, bool with_added, PreTokenizer::Words& words,
+void Tokenizer::State::encode_raw(std::string_view text, SpecialText special_text, PreTokenizer::Words& words,
                                   std::vector<int32_t>& ids) const {
   std::string normal;
   if (nfc && !is_plainly_nfc(text)) {
     append_nfc(text, normal);
     text = normal;
   }
-  if (!with_added) return encode_words(text, words, ids);
-  split_by(added_in_normal_text, text, ids, [&](std::string_view rest) { encode_words(rest, words, ids); });
+  split_by(added_in_normal_text, text, special_text, ids,
+           [&](std::string_view rest) { encode_words(rest, words, ids); });
 }
 
 std::string_view Tokenizer::State::bytes(int32_t id) const {
@@ -107,7 +117,8 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::optional<Extra>& extra) {
+Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::optional<Extra>& extra,
+                          const std::vector<std::string_view>& control) {
   auto file = read_tokenizer_file(directory / "tokenizer.json");
   const auto num_added = file.added_tokens.size();
   if (extra) {
@@ -119,6 +130,7 @@ Tokenizer Tokenizer::load(const std::filesystem::path& directory, const std::opt
       file.added_tokens.push_back({extra->content, extra->id, /*special=*/true, /*normalized=*/false});
   }
   const bool has_extra = file.added_tokens.size() > num_added;
+  for (AddedToken& token : file.added_tokens) token.special |= contains(control, token.content);
   auto state = std::make_unique<State>(directory, std::move(file));
   state->has_extra = has_extra;
   return Tokenizer(std::move(state));
@@ -131,22 +143,22 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialText specia
   std::vector<int32_t> ids;
   ids.reserve(text.size() / 3 + 1);
   PreTokenizer::Words words(state_->pre_tokenizer);
-  if (special_text == SpecialText::kPlain) {
-    state_->encode_raw(text, /*with_added=*/false, words, ids);
-  } else {
-    split_by(state_->added_in_raw_text, text, ids,
-             [&](std::string_view rest) { state_->encode_raw(rest, /*with_added=*/true, words, ids); });
-  }
+  split_by(state_->added_in_raw_text, text, special_text, ids,
+           [&](std::string_view rest) { state_->encode_raw(rest, special_text, words, ids); });
   return ids;
 }
 
 std::vector<Tokenizer::Piece> Tokenizer::split_at_added(std::string_view text,
                                                         const std::function<bool(size_t)>& is_control) const {
+  const AddedTokens& added = is_control ? state_->added_in_templates : state_->added_in_raw_text;
   std::vector<Piece> pieces;
   size_t begin = 0, searched = 0;
-  while (const auto match = state_->added_in_raw_text.find_in(text, searched)) {
-    searched = match->begin + 1;
-    if (!is_control(match->begin)) continue;
+  while (const auto match = added.find_in(text, searched)) {
+    if (match->special && is_control && !is_control(match->begin)) {
+      // Where it reaches into control bytes, it must not hide a token that begins there.
+      searched = is_control(match->end - 1) ? match->begin + 1 : match->end;
+      continue;
+    }
     if (match->begin > begin) pieces.push_back({begin, match->begin, {}});
     pieces.push_back({match->begin, match->end, match->id});
     begin = searched = match->end;
@@ -188,6 +200,8 @@ int32_t Tokenizer::require(std::string_view token) const {
 }
 
 bool Tokenizer::has_extra() const { return state_->has_extra; }
+
+const std::string& Tokenizer::added_by_config() const { return state_->added_by_config; }
 
 int64_t Tokenizer::size() const { return state_->size; }
 

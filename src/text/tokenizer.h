@@ -11,12 +11,20 @@
 #include <string_view>
 #include <vector>
 
+#include "base/words.h"
+
 namespace vlsi {
 
-/// What the text of an added token ("<|im_end|>") inside ordinary text becomes.
+/// What the text of a special token ("<|im_end|>") inside ordinary text becomes. That of an added token that is not
+/// special ("<think>") becomes the token with either.
 enum class SpecialText {
   kControl,  // the control token, as the peers do by default
   kPlain,    // plain text, cut into ordinary tokens
+};
+
+template <>
+struct EnumNames<SpecialText> {
+  static constexpr EnumName<SpecialText> all[]{{"control", SpecialText::kControl}, {"text", SpecialText::kPlain}};
 };
 
 /// Equal to the `tokenizers` library on the files that it reads. Immutable; may be used from several threads at once.
@@ -25,12 +33,15 @@ class Tokenizer {
   /// Reads `directory`/tokenizer.json: NFC normaliser (or none), Split pre-tokenizer with a regular expression followed
   /// by ByteLevel (or ByteLevel alone with its own pattern), BPE model, ByteLevel decoder, added tokens. Anything else
   /// in it is an Error that names the part, never passed over.
-  /// `extra`: a special token that the file may lack; it is there all the same where no other token has its id.
+  /// Added tokens of tokenizer_config.json that the file lacks are there, too.
+  /// `extra`: a special token that both may lack; it is there all the same where no other token has its id.
+  /// `control`: added tokens that are special, whatever the files say.
   struct Extra {
     std::string content;
     int32_t id;
   };
-  static Tokenizer load(const std::filesystem::path& directory, const std::optional<Extra>& extra = std::nullopt);
+  static Tokenizer load(const std::filesystem::path& directory, const std::optional<Extra>& extra = std::nullopt,
+                        const std::vector<std::string_view>& control = {});
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -44,8 +55,10 @@ class Tokenizer {
     size_t begin = 0, end = 0;
     std::optional<int32_t> added;
   };
-  /// `text` cut at the added tokens that are looked for in raw text; a match that `is_control(begin)` does not take for
-  /// one is plain text. `encode` of the pieces between gives what `encode` of the whole text does.
+  /// `text` cut at the added tokens that are looked for in raw text. With `is_control`, which says so of a byte, a
+  /// special token that does not begin with one is plain text, and special tokens of the normal form are looked for,
+  /// too: the pieces between are for SpecialText::kPlain. Without it they are for kControl, and `encode` of them gives
+  /// what `encode` of the whole text does.
   std::vector<Piece> split_at_added(std::string_view text, const std::function<bool(size_t)>& is_control) const;
   /// The text in the tokenizer's normal form, valid UTF-8, of which tokens are stretches of bytes.
   std::string normalized(std::string_view text) const;
@@ -62,8 +75,10 @@ class Tokenizer {
   /// `find`, or an Error that names the token and the directory.
   int32_t require(std::string_view token) const;
 
-  /// Whether the file lacks the extra token that it was loaded with.
+  /// Whether the files lack the extra token that it was loaded with.
   bool has_extra() const;
+  /// What the tokenizer has of tokenizer_config.json, in words; empty for nothing.
+  const std::string& added_by_config() const;
   /// One more than the highest id.
   int64_t size() const;
   /// The same of the pieces that ordinary text is cut into, without the added tokens.

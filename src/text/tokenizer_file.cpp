@@ -1,12 +1,15 @@
 #include "text/tokenizer_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/json.h"
+#include "base/quoted.h"
 #include "text/byte_level.h"
 #include "text/pretokenizer.h"
 
@@ -106,6 +109,56 @@ std::vector<AddedToken> read_added_tokens(const Json& array, const std::string& 
     tokens.push_back(std::move(token));
   }
   return tokens;
+}
+
+/// An id as the key of an object.
+int32_t read_key(const std::string& key, const std::string& place) {
+  int32_t id = -1;
+  std::from_chars(key.data(), key.data() + key.size(), id);
+  if (id < 0 || id >= kMaxIds || std::to_string(id) != key)
+    fail(place, ": found key '", printable(key), "', expected an id, 0 to ", kMaxIds - 1);
+  return id;
+}
+
+/// Adds the tokens of `decoder`, added_tokens_decoder of tokenizer_config.json, that `file` lacks. transformers adds
+/// them in the order of their ids; one that is not in `vocab` gets the next id, whatever its own, which must be the
+/// same.
+void add_config_tokens(const Json& decoder, const std::string& place, const Json& vocab, TokenizerFile& file) {
+  if (!decoder.is_object()) fail(place, ": found ", describe(decoder), ", expected an object");
+  std::map<int32_t, const Json*> entries;
+  for (const auto& [key, entry] : decoder.items()) entries[read_key(key, place)] = &entry;
+  auto next = static_cast<int32_t>(vocab.size());
+  for (const AddedToken& token : file.added_tokens) next = std::max(next, token.id + 1);
+  for (const auto& [id, entry] : entries) {
+    const std::string here = concat(place, ": ", id);
+    AddedToken token{vlsi::require<std::string>(*entry, "content", here), id};
+    if (token.content.empty()) fail(here, ": the content is empty");
+    const auto refuse_beside = [&](std::string_view content, const std::string& other_id) {
+      fail(here, ": is '", token.content, "', but '", content, "' with id ", other_id, " is in the tokenizer already");
+    };
+    const auto same = std::find_if(file.added_tokens.begin(), file.added_tokens.end(), [&](const AddedToken& other) {
+      return other.id == id || other.content == token.content;
+    });
+    if (same != file.added_tokens.end()) {
+      if (same->id != id || same->content != token.content) refuse_beside(same->content, std::to_string(same->id));
+      continue;
+    }
+    token.special = vlsi::find<bool>(*entry, "special", here).value_or(false);
+    token.normalized = vlsi::find<bool>(*entry, "normalized", here).value_or(!token.special);
+    refuse_unless_false(*entry, here, {"single_word", "lstrip", "rstrip"});
+    if (const auto piece = vocab.find(token.content); piece != vocab.end()) {
+      if (*piece != id) refuse_beside(token.content, piece->dump());
+    } else if (id == next) {
+      ++next;
+    } else {
+      const auto other = std::find(vocab.begin(), vocab.end(), Json(id));
+      if (other != vocab.end()) refuse_beside(other.key(), std::to_string(id));
+      fail(here, ": is '", token.content, "', to which transformers gives the next id, expected ", next);
+    }
+    file.added_by_config +=
+        concat(id, token.special ? " special" : "", token.normalized ? " normalized " : " ", token.content, "\n");
+    file.added_tokens.push_back(std::move(token));
+  }
 }
 
 Vocabulary read_vocabulary(const Json& vocab, const std::string& place, const std::vector<AddedToken>& added_tokens) {
@@ -213,6 +266,12 @@ TokenizerFile read_tokenizer_file(const std::filesystem::path& path) {
   refuse_unless_false(model, model_place, {"byte_fallback"});
   file.ignore_merges = vlsi::find<bool>(model, "ignore_merges", model_place).value_or(false);
   file.added_tokens = read_added_tokens(part(json, "added_tokens"), place + ": added_tokens");
+  const auto config = path.parent_path() / "tokenizer_config.json";
+  if (const Json& vocab = part(model, "vocab"); vocab.is_object() && std::filesystem::exists(config)) {
+    const std::string key = "added_tokens_decoder";
+    const auto decoder = vlsi::find<Json>(read_json(config), key, config.string());
+    if (decoder) add_config_tokens(*decoder, concat(config.string(), ": ", key), vocab, file);
+  }
   file.vocabulary = read_vocabulary(part(model, "vocab"), model_place + ": vocab", file.added_tokens);
   file.merges = read_merges(part(model, "merges"), model_place + ": merges", file.vocabulary);
   return file;

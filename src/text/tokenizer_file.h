@@ -19,8 +19,10 @@ struct TokenizerFile {
   Vocabulary vocabulary;      // without the added tokens that are no byte-level text
   std::vector<Merge> merges;  // by falling precedence
   std::vector<AddedToken> added_tokens;
+  std::string added_by_config;  // those of tokenizer_config.json alone, in words
 };
 
+/// With the tokens of added_tokens_decoder of tokenizer_config.json beside it that it lacks, as transformers adds them.
 /// Error, naming file and part, for a missing or broken file, a part of an unknown kind, and contents that contradict
 /// one another.
 TokenizerFile read_tokenizer_file(const std::filesystem::path& path);

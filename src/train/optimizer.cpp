@@ -21,19 +21,20 @@ std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
 
 }  // namespace
 
-void check(const OptimizerConfig& config, const std::string& place) {
-  const auto demand = [&](bool good, const char* what) {
-    if (!good) fail(place, ": ", what);
+void check(const OptimizerConfig& config, const std::string& key, const std::string& place) {
+  const auto expect = [&](bool holds, const char* name, auto value, const char* expected) {
+    expect_value(holds, place, concat(key, '.', name), value, expected);
   };
-  demand(config.learning_rate > 0, "learning_rate must be above 0");
-  demand(config.final_learning_rate >= 0, "final_learning_rate must be 0 or more");
-  demand(config.warmup >= 0 && config.warmup < 1, "warmup is a share of the iterations, from 0 to below 1");
-  demand(config.betas.size() == 2, "betas are two numbers");
-  for (const double beta : config.betas) demand(beta >= 0 && beta < 1, "betas are from 0 to below 1");
-  demand(config.eps > 0, "eps must be above 0");
-  demand(config.weight_decay >= 0, "weight_decay must be 0 or more");
-  demand(config.clip_norm >= 0, "clip_norm must be 0 or more");
-  demand(config.accumulate >= 1, "accumulate must be 1 or more");
+  const auto& c = config;
+  expect(c.learning_rate > 0, "learning_rate", c.learning_rate, "a number above 0");
+  expect(c.final_learning_rate >= 0, "final_learning_rate", c.final_learning_rate, "0 or more");
+  expect(c.warmup >= 0 && c.warmup < 1, "warmup", c.warmup, "a share of the iterations, from 0 to below 1");
+  expect(c.betas.size() == 2, "betas", concat("a list of ", c.betas.size()), "two numbers");
+  for (const double beta : c.betas) expect(beta >= 0 && beta < 1, "betas", beta, "numbers from 0 to below 1");
+  expect(c.eps > 0, "eps", c.eps, "a number above 0");
+  expect(c.weight_decay >= 0, "weight_decay", c.weight_decay, "0 or more");
+  expect(c.clip_norm >= 0, "clip_norm", c.clip_norm, "0 or more");
+  expect(c.accumulate >= 1, "accumulate", c.accumulate, "1 or more");
 }
 
 double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t iterations) {

@@ -50,8 +50,9 @@ void fields(Visitor& v, OptimizerConfig& c) {
   v("accumulate", c.accumulate, "micro-batches an optimizer step");
 }
 
-/// Error naming `place` for values that no run can use (rates that are not positive, betas outside 0..1, ...).
-void check(const OptimizerConfig& config, const std::string& place);
+/// Error naming `place` and the key, below `key`, for values that no run can use (rates that are not positive, betas
+/// outside 0..1, ...).
+void check(const OptimizerConfig& config, const std::string& key, const std::string& place);
 
 /// The learning rate of `iteration` (from 0) of `iterations`. With w = round(warmup * iterations):
 ///     iteration < w:  peak (iteration + 1) / w
@@ -82,7 +83,7 @@ class AdamW {
 
   /// Masters and moments by name (`parameter.X`, `exp_avg.X`, `exp_avg_sq.X`, `steps.X`), and back: the same for any
   /// number of ranks. Making a source's tensor is an exchange, which every rank takes part in, in one order.
-  /// `load_state` is an Error as FoundCheckpoint::tensor when a tensor is missing or misshapen.
+  /// Errors of `load_state` are those of FoundCheckpoint::check_has.
   std::vector<TensorSource> state() const;
   void load_state(const FoundCheckpoint& checkpoint);
 

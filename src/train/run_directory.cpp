@@ -17,7 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr const char* kState = "state.json";
 constexpr const char* kTensors = "tensors.safetensors";
-constexpr const char* kMetrics = "metrics.jsonl";
 constexpr int64_t kFormat = 2;
 
 CheckpointState read_state(const fs::path& path) {
@@ -38,10 +37,12 @@ CheckpointState read_state(const fs::path& path) {
   state.memory = json.value("memory", Json());
   state.ranks = require<int64_t>(json, "ranks", place);
   state.metrics_bytes = require<int64_t>(json, "metrics_bytes", place);
-  if (std::min({state.iteration, state.sequence, state.cursor.epoch, state.cursor.index, state.metrics_bytes}) < 0) {
-    fail("reading ", place, ": a count is negative");
+  for (const auto& [key, count] : {std::pair("iteration", state.iteration), std::pair("sequence", state.sequence),
+                                   std::pair("epoch", state.cursor.epoch), std::pair("index", state.cursor.index),
+                                   std::pair("metrics_bytes", state.metrics_bytes)}) {
+    expect_value(count >= 0, "reading " + place, key, count, "0 or more");
   }
-  if (state.ranks < 1) fail("reading ", place, ": key 'ranks' is ", state.ranks, ", expected at least 1");
+  expect_value(state.ranks >= 1, "reading " + place, "ranks", state.ranks, "at least 1");
   return state;
 }
 
@@ -128,14 +129,14 @@ at::Tensor FoundCheckpoint::tensor(const std::string& name, const at::Tensor& li
 }
 
 std::optional<FoundCheckpoint> newest_checkpoint(const fs::path& path) {
-  const auto checkpoints = find_checkpoints(path / "checkpoints");
+  const auto checkpoints = find_checkpoints(path / kCheckpointsFolder);
   if (checkpoints.empty()) return std::nullopt;
   const auto& [state, where] = checkpoints.front();
   return open_checkpoint(state, where);
 }
 
 std::string newest_checkpoint_name(const fs::path& path) {
-  const auto checkpoints = find_checkpoints(path / "checkpoints");
+  const auto checkpoints = find_checkpoints(path / kCheckpointsFolder);
   return checkpoints.empty() ? "" : checkpoints.front().second.filename().string();
 }
 
@@ -149,13 +150,13 @@ RunDirectory::RunDirectory(fs::path path, const std::string& config, bool resume
 void RunDirectory::open(const std::string& config, bool resume, const std::vector<std::string>& free_keys) {
   make_directories(path_);
   check_writable(path_);
-  if (fs::exists(path_ / "checkpoints")) check_writable(path_ / "checkpoints");
+  if (fs::exists(path_ / kCheckpointsFolder)) check_writable(path_ / kCheckpointsFolder);
   lock_ = std::make_unique<DirectoryLock>(path_, "starting a run");
   remove_leftovers(path_);
-  remove_leftovers(path_ / "checkpoints");
-  const auto config_path = path_ / "config.yaml";
-  const auto metrics_path = path_ / kMetrics;
-  const bool has_checkpoint = !find_checkpoints(path_ / "checkpoints").empty();
+  remove_leftovers(path_ / kCheckpointsFolder);
+  const auto config_path = path_ / kRunConfigFile;
+  const auto metrics_path = path_ / kRunMetricsFile;
+  const bool has_checkpoint = !find_checkpoints(path_ / kCheckpointsFolder).empty();
   // A start that failed before its first iteration (a wrong path, say) does not bind the next one to its configuration.
   const bool never_began = fs::exists(metrics_path) && fs::file_size(metrics_path) == 0 && !has_checkpoint;
   if (fs::exists(config_path) && !never_began) {
@@ -165,8 +166,8 @@ void RunDirectory::open(const std::string& config, bool resume, const std::vecto
     refuse_other_config(config_path, config, free_keys);
     checkpoint_ = newest_checkpoint(path_);
   } else if (has_checkpoint) {
-    fail("starting a run in ", path_.string(),
-         ": there are checkpoints, but no config.yaml of the run that wrote them; expected both or neither");
+    fail("starting a run in ", path_.string(), ": there are checkpoints, but no ", kRunConfigFile,
+         " of the run that wrote them; expected both or neither");
   } else {
     write_file(config_path, config);
   }
@@ -180,7 +181,7 @@ void RunDirectory::follow_first(const std::string& config) {
   if (config != first_config)
     fail("starting a run in ", path_.string(), ": this rank's configuration differs from rank 0's");
   if (ranks_.is_first() || found.empty()) return;
-  const auto path = path_ / "checkpoints" / found;
+  const auto path = path_ / kCheckpointsFolder / found;
   checkpoint_ = open_checkpoint(read_state(path / kState), path);
 }
 
@@ -195,7 +196,7 @@ void RunDirectory::append_metrics(const OrderedJson& line) {
 
 bool RunDirectory::has_metrics_of(const std::string& step) const {
   const auto begin = concat(R"({"step":")", step, '"');  // of each of its lines
-  std::ifstream file(path_ / kMetrics);
+  std::ifstream file(path_ / kRunMetricsFile);
   for (std::string line; std::getline(file, line);) {
     if (line.starts_with(begin)) return true;
   }
@@ -209,7 +210,7 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
     return ranks_.wait_for_all();
   }
   metrics_->sync();
-  const auto directory = path_ / "checkpoints";
+  const auto directory = path_ / kCheckpointsFolder;
   OrderedJson data = OrderedJson::array();
   for (const auto& file : state.data)
     data.push_back({{"name", file.name}, {"bytes", file.bytes}, {"checksum", file.checksum}});

@@ -18,6 +18,10 @@
 
 namespace vlsi {
 
+/// What a run's folder has: its resolved configuration, its metrics, its checkpoints, and what it took.
+inline constexpr const char *kRunConfigFile = "config.yaml", *kRunMetricsFile = "metrics.jsonl",
+                            *kCheckpointsFolder = "checkpoints", *kRunSummaryFile = "summary.json";
+
 /// Where training stood when a checkpoint was written.
 struct CheckpointState {
   std::string step;       // its name

@@ -44,9 +44,9 @@ struct StepOutput {
 struct TrainingStep {
   std::string name;  // as in metrics and checkpoints
   std::function<StepOutput(const Batch&)> loss;
-  /// Told of an iteration's number, from 0, before anything else of it; may be none.
+  /// Called with an iteration's number, from 0, before anything else of it; may be none.
   std::function<void(int64_t)> begin;
-  /// Told of all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
+  /// Called with all micro-batches of an iteration, on the CPU, before the loss of the first; may be none.
   std::function<void(const std::vector<Batch>&)> prepare;  // with several ranks: of this rank's
   /// Called with the micro-batches from the first one on, on the CPU, before anything is trained on them; each until it
   /// returns true.

@@ -119,6 +119,16 @@ TEST(Layers, NameStepsInTheirTableAlone) {
   }
 }
 
+TEST(Layers, RunLoopsOnThreadsByTheirOwnFunction) {
+  for (const auto& source : read_sources()) {
+    for (size_t i = 0; i < source.lines.size(); ++i) {
+      const auto& line = source.lines[i];
+      const bool calls = line.find("at::parallel_for(") != line.npos && line.find("//") == line.npos;
+      EXPECT_FALSE(calls) << source.path << ":" << i + 1 << " runs on one thread: base/parallel.h has the loop to call";
+    }
+  }
+}
+
 TEST(Layers, GuardEveryHeader) {
   for (const auto& source : read_sources()) {
     if (source.path.extension() != ".h") continue;

@@ -200,6 +200,37 @@ TEST(Settings, BlameTheOverrideAndNotALineOfTheFile) {
   EXPECT_ERROR(read_settings<Room>(load_yaml(path, {"sizes=[1, x]"}), path), "--set: key 'sizes[1]' is 'x'");
 }
 
+TEST(Settings, OfAnOverrideWithoutAValueAreEmptyTextsOrErrors) {
+  const Folder folder;
+  const auto path =
+      folder.write("room.yaml", "lit: false\ndoor: a\nlamp: {name: b, power: 3}\nheight: 2\nsizes: [4]\n");
+  const auto read = [&](const std::vector<std::string>& overrides) {
+    return read_settings<Room>(load_yaml(path, overrides), path);
+  };
+  for (const char* nothing : {"", "~", "''"}) {
+    const auto found = read({concat("door=", nothing), concat("lamp.name=", nothing)});
+    EXPECT_EQ(found.door, "") << nothing;
+    EXPECT_EQ(found.lamp.name, "") << nothing;
+    EXPECT_EQ(found.lamp.power, 3) << nothing;
+  }
+  EXPECT_FALSE(read({"height="}).height);
+  EXPECT_EQ(read({"lamp="}).lamp.power, 0.1);
+  EXPECT_EQ(read({"lamp={}"}).lamp.power, 0.1);
+  EXPECT_TRUE(read({"sizes=[]"}).sizes.empty());
+  EXPECT_ERROR(read({"lit="}), "--set: key 'lit' is nothing, expected true or false");
+  EXPECT_ERROR(read({"floor="}), "--set: key 'floor' is nothing, expected a whole number");
+  EXPECT_ERROR(read({"lamp.power="}), "--set: key 'lamp.power' is nothing, expected a number");
+  EXPECT_ERROR(read({"lamp.power=~"}), "--set: key 'lamp.power' is nothing, expected a number");
+  EXPECT_ERROR(read({"colour="}), "--set: key 'colour' is '', expected one of red, deep_blue");
+  EXPECT_ERROR(read({"sizes="}), "--set: key 'sizes' is nothing, expected a list");
+  EXPECT_ERROR(read({"flor="}), "--set: key 'flor' is unknown; did you mean 'floor'?");
+}
+
+TEST(Settings, NameTheKeyOfABlockInsideThatEndsInAnUnknownOne) {
+  EXPECT_ERROR(room("power: 1"), "key 'power' is unknown; did you mean 'lamp.power'?");
+  EXPECT_ERROR(room("lamp.power: 1"), "key 'lamp.power' is unknown; did you mean 'lamp");
+}
+
 TEST(Settings, GiveAliasesValuesOfTheirOwn) {
   const Folder folder;
   const auto path = folder.write("room.yaml",

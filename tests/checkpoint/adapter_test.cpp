@@ -267,7 +267,8 @@ TEST_F(Adapters, OfKindsThatComputeSomethingElseAreRefused) {
       {{{"exclude_modules", 7}}, "key 'exclude_modules'"},
       {{{"layers_to_transform", "all"}}, "key 'layers_to_transform"},
       {{{"layers_to_transform", 1}, {"layers_pattern", "("}}, "key 'layers_pattern': \"(\" is no regular expression"},
-      {{{"target_modules", "(.*)*(.*)*(.*)*[0-9]"}}, "gives up on"},
+      {{{"target_modules", "(.*)*(.*)*(.*)*[0-9]"}},
+       "adapter_config.json: key 'target_modules': \"(.*)*(.*)*(.*)*[0-9]\" gives up on"},
       {{{"r", 5}}, "model.layers.{0,2}.self_attn.q_proj.lora_A.weight is [4, 48], expected [5, 48]"}};
   for (const auto& [changes, part] : configs) expect_parts(load_message(changed("names", changes)), {part});
 }

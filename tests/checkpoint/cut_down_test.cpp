@@ -1,9 +1,10 @@
-// A smaller model from a larger one's weights: which values it takes.
+// Models from another one's weights: which values they take.
 #include "checkpoint/cut_down.h"
 
 #include <cmath>
 
 #include "checkpoint/initialize.h"
+#include "model/parts.h"
 #include "tests/checkpoint/model_directory.h"
 
 namespace vlsi {
@@ -63,6 +64,31 @@ TEST(CutDown, TakesEvenlySpacedLayersAndTheFirstValuesOfEachAxis) {
   EXPECT_TRUE(at::equal(narrow.at(layer + "mlp.down_proj.weight"), down));
 }
 
+TEST(CutDown, KeepsQueryHeadsWithTheKeysThatTheyRead) {
+  const auto source = load_vlm(fixtures::directory("untied"), at::kFloat);
+  const auto wide = fixtures::by_name(source->named_parameters());
+  auto config = source->config();
+  auto& text = config.text;
+  const int64_t group = text.num_attention_heads / text.num_key_value_heads, size = text.head_dim();
+  ASSERT_GT(group, 1);
+  ASSERT_GT(text.num_key_value_heads, 1);
+  text.head_size = size;
+  text.num_attention_heads = text.num_key_value_heads;  // one for each
+  const auto narrow = values(cut(config));
+  const std::string attention = "decoder.layers.0.self_attn.";
+  const double scale = std::sqrt(static_cast<double>(group));  // of a map from as many times fewer values
+  for (int64_t head = 0; head < text.num_attention_heads; ++head) {
+    const auto rows = [&](const at::Tensor& weight, int64_t axis, int64_t of) {
+      return weight.slice(axis, of * size, (of + 1) * size);
+    };
+    const auto whole = [&](const char* name) { return wide.at(attention + name); };
+    const auto part = [&](const char* name) { return narrow.at(attention + name); };
+    EXPECT_TRUE(at::equal(rows(part("q_proj.weight"), 0, head), rows(whole("q_proj.weight"), 0, head * group)));
+    EXPECT_TRUE(at::equal(rows(part("k_proj.weight"), 0, head), rows(whole("k_proj.weight"), 0, head)));
+    EXPECT_TRUE(at::equal(rows(part("o_proj.weight"), 1, head), rows(whole("o_proj.weight"), 1, head * group) * scale));
+  }
+}
+
 TEST(CutDown, KeepsTheFirstAndTheLastLayer) {
   const auto source = load_vlm(fixtures::directory("untied"), at::kFloat);
   const auto wide = fixtures::by_name(source->named_parameters());
@@ -89,6 +115,37 @@ TEST(CutDown, RefusesALargerModelAndAnotherTower) {
   json["vision_config"]["num_heads"] = 1;
   const auto other_heads = message_of([&] { cut(parse_model_config(json, "config.json")); });
   EXPECT_NE(other_heads.find("it has heads 2, merge 2 (Qwen2-VL); expected heads 1"), std::string::npos) << other_heads;
+}
+
+TEST(TakeVisionTower, TakesTheTowerWithoutItsMerger) {
+  const auto from = load_vlm(fixtures::directory("tied"), at::kFloat);
+  auto weights = random_weights(from->config(), Initializer::kFanIn, 3, at::kFloat);
+  const auto untouched = weights;
+  take_vision_tower(weights, from->config(), fixtures::directory("tied"));
+  const auto source = fixtures::by_name(from->named_parameters());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto& name = weights[i].name;
+    EXPECT_TRUE(at::equal(weights[i].make(), part_of(name) == "vision" ? source.at(name) : untouched[i].make()))
+        << name;
+  }
+}
+
+TEST(TakeVisionTower, RefusesAnotherShape) {
+  const auto config = load_model_config(fixtures::directory("untied"));
+  auto weights = random_weights(config, Initializer::kFanIn, 3, at::kFloat);
+  const auto message = message_of([&] { take_vision_tower(weights, config, fixtures::directory("tied")); });
+  EXPECT_NE(message.find(fixtures::directory("tied").string()), std::string::npos) << message;
+  EXPECT_NE(message.find("visual.patch_embed.proj.weight"), std::string::npos) << message;
+}
+
+TEST(TakeVisionTower, RefusesOtherSettings) {
+  auto json = read_json(fixtures::directory("tied") / "config.json");
+  json["vision_config"]["num_heads"] = 1;
+  const auto config = parse_model_config(json, "config.json");
+  auto weights = random_weights(config, Initializer::kFanIn, 3, at::kFloat);
+  const auto message = message_of([&] { take_vision_tower(weights, config, fixtures::directory("tied")); });
+  EXPECT_EQ(message, "taking the vision tower of " + fixtures::directory("tied").string() +
+                         ": it has heads 2, merge 2 (Qwen2-VL); expected heads 1, merge 2 (Qwen2-VL)");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "model/parts.h"
 #include "tests/checkpoint/model_directory.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi {
 namespace {
@@ -65,37 +66,6 @@ TEST(RandomWeights, RoundTheSameValuesToAnotherDtype) {
              narrow = random_weights(config, Initializer::kNormal, 4, at::kBFloat16);
   for (size_t i = 0; i < wide.size(); ++i)
     EXPECT_TRUE(at::equal(wide[i].make().to(at::kBFloat16), narrow[i].make())) << wide[i].name;
-}
-
-TEST(TakeVisionTower, TakesTheTowerWithoutItsMerger) {
-  const auto from = load_vlm(fixtures::directory("tied"), at::kFloat);
-  auto weights = random_weights(from->config(), Initializer::kFanIn, 3, at::kFloat);
-  const auto untouched = weights;
-  take_vision_tower(weights, from->config(), fixtures::directory("tied"));
-  const auto source = fixtures::by_name(from->named_parameters());
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const auto& name = weights[i].name;
-    EXPECT_TRUE(at::equal(weights[i].make(), part_of(name) == "vision" ? source.at(name) : untouched[i].make()))
-        << name;
-  }
-}
-
-TEST(TakeVisionTower, RefusesAnotherShape) {
-  const auto config = load_model_config(fixtures::directory("untied"));
-  auto weights = random_weights(config, Initializer::kFanIn, 3, at::kFloat);
-  const auto message = message_of([&] { take_vision_tower(weights, config, fixtures::directory("tied")); });
-  EXPECT_NE(message.find(fixtures::directory("tied").string()), std::string::npos) << message;
-  EXPECT_NE(message.find("visual.patch_embed.proj.weight"), std::string::npos) << message;
-}
-
-TEST(TakeVisionTower, RefusesOtherSettings) {
-  auto json = read_json(fixtures::directory("tied") / "config.json");
-  json["vision_config"]["num_heads"] = 1;
-  const auto config = parse_model_config(json, "config.json");
-  auto weights = random_weights(config, Initializer::kFanIn, 3, at::kFloat);
-  const auto message = message_of([&] { take_vision_tower(weights, config, fixtures::directory("tied")); });
-  EXPECT_EQ(message, "taking the vision tower of " + fixtures::directory("tied").string() +
-                         ": it has heads 2, merge 2 (Qwen2-VL); expected heads 1, merge 2 (Qwen2-VL)");
 }
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "checkpoint/gguf_tokenizer.h"
-#include "checkpoint/initialize.h"
 #include "checkpoint/save.h"
 #include "model/linear.h"
 #include "tests/checkpoint/model_directory.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi {
 namespace {

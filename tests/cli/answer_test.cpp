@@ -1,4 +1,6 @@
 // Answers of a model as a data file, beside labels that are there.
+#include <cctype>
+
 #include "tests/cli/program.h"
 
 namespace vlsi::cli_test {
@@ -57,12 +59,106 @@ TEST(Answer, IsWrittenInTheFormOfTheRecordAndReadBack) {
   EXPECT_EQ(num_lines(folder / "scores.jsonl"), 4);
 }
 
+/// Answers of drawn tokens in bfloat16, where any other rounding shows, to 150 questions: three groups.
+Arguments answering(const Folder& folder, const std::string& out = "out.jsonl") {
+  constexpr int kQuestions = 150;
+  std::string text;
+  for (int i = 0; i < kQuestions; ++i) {
+    text +=
+        Json{{"id", i}, {"instruction", concat("is there a shape of ", i, " corners?")}, {"kept", i % 7}}.dump() + "\n";
+  }
+  return {"answer", "--model",    model("student"),   "--data",    folder.write("asked.jsonl", text),
+          "--out",  folder / out, "--max-new-tokens", "6",         "--temperature",
+          "1",      "--dtype",    "bfloat16",         "--threads", "1"};
+}
+
+size_t num_parts(const Folder& folder) {
+  const auto parts = folder / "out.jsonl.parts";
+  if (!fs::exists(parts)) return 0;
+  size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(parts)) {
+    count += std::isdigit(entry.path().filename().string()[0]) && !is_temporary(entry.path());
+  }
+  return count;
+}
+
+void stop_after(size_t parts, int signal, const Folder& folder) {
+  Program program(answering(folder));
+  program.wait_until([&] { return num_parts(folder) >= parts; });
+  program.signal(signal);
+  const auto result = program.wait();
+  if (signal != SIGINT || result.status == 0) return;
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("stopped by an interrupt; the answers so far are in "), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("out.jsonl.parts: the same command goes on from there"), std::string::npos) << result.err;
+}
+
+TEST(Answer, IntoJsonLinesIsARecordALineAndReadBack) {
+  const Folder folder;
+  ASSERT_EQ(vlsi_program(answering(folder)).status, 0);
+  ASSERT_EQ(vlsi_program(answering(folder, "out.json")).status, 0);
+  std::istringstream lines(content_of(folder / "out.jsonl"));
+  auto records = Json::array();
+  for (std::string line; std::getline(lines, line);) records.push_back(Json::parse(line));
+  EXPECT_GT(records.size(), 0);
+  EXPECT_EQ(records, read_json(folder / "out.json"));
+  const auto scored = vlsi_program(
+      {"score", "--model", model("student"), "--data", folder / "out.jsonl", "--out", folder / "scores.jsonl"});
+  EXPECT_EQ(scored.status, 0) << scored.err;
+  EXPECT_EQ(num_lines(folder / "scores.jsonl"), static_cast<int64_t>(records.size()));
+}
+
+TEST(Answer, ThatIsStoppedGoesOnToTheSameFileAndLeavesNoPartsBehind) {
+  const Folder undisturbed;
+  ASSERT_EQ(vlsi_program(answering(undisturbed)).status, 0);
+  const auto wanted = content_of(undisturbed / "out.jsonl");
+  EXPECT_FALSE(fs::exists(undisturbed / "out.jsonl.parts"));
+  for (const int signal : {SIGKILL, SIGINT}) {
+    for (const size_t parts : {1, 2}) {
+      SCOPED_TRACE(concat("signal ", signal, " after ", parts));
+      const Folder folder;
+      stop_after(parts, signal, folder);
+      const auto result = vlsi_program(answering(folder));
+      ASSERT_EQ(result.status, 0) << result.err;
+      EXPECT_EQ(content_of(folder / "out.jsonl"), wanted);
+      EXPECT_FALSE(fs::exists(folder / "out.jsonl.parts"));
+    }
+  }
+}
+
+TEST(Answer, ThatIsStoppedRefusesAnotherModelAndOtherOptions) {
+  const Folder folder;
+  stop_after(1, SIGKILL, folder);
+  if (num_parts(folder) == 0) GTEST_SKIP() << "it was done before it could be stopped";
+  const auto asked = content_of(folder / "out.jsonl.parts/asked.json");
+  const size_t parts = num_parts(folder);
+  const auto place = (folder / "out.jsonl.parts/asked.json").string() + ": the answers that are there were asked ";
+  auto other = answering(folder);
+  other[2] = model("teacher");
+  expect_refusal(vlsi_program(other), {place, "model: '"});
+  expect_refusal(vlsi_program(with(answering(folder), {"--length-penalty", "2"})), {place, "decoding.length_penalty"});
+  const auto changed = answering(folder);
+  write_text(folder / "asked.jsonl", R"({"id": 1, "instruction": "another?"})");
+  expect_refusal(vlsi_program(changed), {place, "data.checksum: ", "questions: "});
+  EXPECT_EQ(content_of(folder / "out.jsonl.parts/asked.json"), asked);
+  EXPECT_EQ(num_parts(folder), parts);
+}
+
+TEST(Answer, IntoWhatIsNoFileKeepsNoParts) {
+  const Folder folder;
+  auto arguments = answering(folder);
+  *std::find(arguments.begin(), arguments.end(), (folder / "out.jsonl").string()) = "/dev/null";
+  const auto result = vlsi_program(arguments);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(files_in(folder.path()).size(), 1U) << "the questions alone";
+}
+
 TEST(Answer, IsWrittenIntoJsonAloneSoThatLabelsAreJson) {
   const Folder folder;
   folder.write("labelled.tsv", "index\tquestion\tanswer\nq01\tQ\tyes\n");
   expect_refusal(vlsi_program({"answer", "--model", model("student"), "--data", tiny("train.json"), "--labelled",
                                folder / "labelled.tsv", "--out", folder / "out.json"}),
-                 {"--labelled", "labelled.tsv: is a table or a tar, expected JSON or JSONL"});
+                 {"--labelled", "labelled.tsv: is a table, expected JSON or JSONL"});
   EXPECT_FALSE(fs::exists(folder / "out.json"));
 }
 

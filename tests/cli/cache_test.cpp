@@ -100,7 +100,8 @@ TEST(Cache, SaysItsSizeBeforeItStartsAndWhereItIs) {
   }
 }
 
-// The rows are rounded to float16, so losses differ by up to 2e-3 nats; five updates of 1e-3 do not carry that further.
+// float16 rounds each value of an expected row by up to 2^-11 of itself, which moves a loss of the interaction by some
+// 1e-6 nats and, through the updates, losses of the fine-tuning by some 1e-5. The bound leaves room for other machines.
 TEST(Cache, StandsInForTheTeacherOfARun) {
   const Folder folder;
   const auto result = distill(folder, from_cache(live_run().folder / "cache"));
@@ -116,7 +117,7 @@ TEST(Cache, StandsInForTheTeacherOfARun) {
     EXPECT_EQ(cached[i]["answer_tokens"], live[i]["answer_tokens"]);
     EXPECT_EQ(cached[i].value("matches", OrderedJson()), live[i].value("matches", OrderedJson()));
     for (const char* key : {"loss", "last_kl"}) {
-      EXPECT_NEAR(cached[i].value(key, 0.0), live[i].value(key, 0.0), 2e-3) << key;
+      EXPECT_NEAR(cached[i].value(key, 0.0), live[i].value(key, 0.0), 1e-4) << key;
     }
     if (live[i]["step"] == "verbalize-student") {
       EXPECT_EQ(cached[i], live[i]);
@@ -229,9 +230,11 @@ TEST(Cache, IsRefusedWhereItCannotServe) {
 TEST(Cache, OfAnotherTokenizerIsRefusedByName) {
   const Folder folder;
   fs::copy(model("student"), folder / "student", fs::copy_options::recursive);
-  auto tokenizer = content_of(folder / "student/tokenizer.json");
-  replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
-  write_text(folder / "student/tokenizer.json", tokenizer);
+  for (const char* name : {"student/tokenizer.json", "student/tokenizer_config.json"}) {
+    auto tokenizer = content_of(folder / name);
+    replace(tokenizer, "<|video_pad|>", "<|other_pad|>");
+    write_text(folder / name, tokenizer);
+  }
   expect_refusal(distill(folder, with(from_cache(live_run().folder / "cache"),
                                       {"--set", "student.model=" + (folder / "student").string()})),
                  {"its tokenizer is '"});

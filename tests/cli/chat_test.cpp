@@ -4,6 +4,7 @@
 #include <pty.h>
 #include <sys/stat.h>
 
+#include "data/conversation.h"
 #include "picture/codecs.h"
 #include "tests/cli/program.h"
 
@@ -55,6 +56,16 @@ TEST(ChatThroughAPipe, KeepsItsHistoryAndSavesIt) {
   const auto generated = vlsi_program({"generate", "--model", model("student"), "--greedy", "--system", "be brief",
                                        "--image", image, "--prompt", "what <image> color?", "--max-new-tokens", "4"});
   EXPECT_TRUE(result.out.starts_with(generated.out)) << result.out << generated.out;
+}
+
+TEST(ChatThroughAPipe, SavesTheMarkerForPicturesAsText) {
+  const Folder folder;
+  const std::string saved = folder / "saved.json";
+  EXPECT_EQ(chat_with("what does <image> mean, <image>?\n/save " + saved).status, 0);
+  const auto conversation = parse_conversation(read_json(saved)[0], {}, saved, "", /*answers_required=*/false);
+  const auto& contents = conversation.turns[0].contents;
+  ASSERT_EQ(contents.size(), 1U);
+  EXPECT_EQ(contents[0].text, "what does <image> mean, <image>?");
 }
 
 TEST(ChatThroughAPipe, GoesOnBehindWhatItCannotDo) {

@@ -56,11 +56,11 @@ TEST(RunFile, LimitsOfLoadingHoldForEveryCommandThatReadsIt) {
     };
     expect_refusal(with_setting("data.workers=200000"), {"run.yaml: key 'data.workers' is 200000, expected 1 to 256"});
     expect_refusal(with_setting("interact.data.workers=0"), {"key 'interact.data.workers' is 0"});
-    expect_refusal(with_setting("data.batch_tokens=0"), {"key 'data': token budgets must be 1 or more"});
+    expect_refusal(with_setting("data.batch_tokens=0"), {"key 'data.batch_tokens' is 0, expected 1 to 16777216"});
     expect_refusal(with_setting("data.batch_tokens=9223372036854775807"),
-                   {"key 'data.batch_tokens' is 9223372036854775807, expected at most 16777216"});
+                   {"key 'data.batch_tokens' is 9223372036854775807, expected 1 to 16777216"});
     expect_refusal(with_setting("finetune.data.sample_tokens=16777217"),
-                   {"key 'finetune.data.sample_tokens' is 16777217, expected at most 16777216"});
+                   {"key 'finetune.data.sample_tokens' is 16777217, expected 1 to 16777216"});
   }
 }
 

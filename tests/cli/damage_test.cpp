@@ -143,6 +143,10 @@ TEST(DamagedModel, WithAWeightThatIsNoNumberIsRefusedByEveryCommandThatReadsIt) 
     expect_refusal(vlsi_program({command, "--model", directory, "--data", tiny("train.json"), "--out", out}), parts);
     EXPECT_FALSE(fs::exists(out)) << command;
   }
+  for (const char* key : {"student.model=", "teacher.model="}) {
+    const Folder run;
+    expect_refusal(distill(run, with(kLastLayerAlone, {"--set", key + directory.string()})), parts);
+  }
 }
 
 TEST(DamagedModel, ThatIsNotThereAtAllIsNamed) { expect_refusal(generate("/nowhere/model"), {"/nowhere/model"}); }
@@ -268,7 +272,7 @@ TEST(DamagedCheckpoint, IsRefused) {
   auto negative = state;
   replace(negative, "\"iteration\": 5", "\"iteration\": -5");
   write_text(checkpoint / "state.json", negative);
-  expect_refusal(resume(folder), {"state.json", "negative"});
+  expect_refusal(resume(folder), {"state.json", "key 'iteration' is -5, expected 0 or more"});
 
   write_text(checkpoint / "state.json", state);
   const auto metrics = content_of(folder / "run/metrics.jsonl");

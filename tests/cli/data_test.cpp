@@ -1,4 +1,7 @@
 // A run's data read through, and the hub's names.
+#include <fstream>
+#include <iterator>
+
 #include "tests/cli/program.h"
 #include "tests/data/tar_writer.h"
 
@@ -44,6 +47,52 @@ TEST(Data, IsCountedBySource) {
   EXPECT_NE(text.out.find("tars: has 4 records, expected 5\n"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("tars: broken: "), std::string::npos);
   EXPECT_NE(text.out.find("sample 2 (3): has no member 'json' and none 'txt'"), std::string::npos);
+}
+
+TEST(Data, ThatIsBrokenIsListedInOrder) {
+  const Folder folder;
+  std::string lines;
+  constexpr int kRecords = 200;  // several threads' shares
+  for (int i = 0; i < kRecords; ++i) lines += i % 10 == 3 ? concat(R"({"id": "n)", i, "\"}\n") : turns("Why?") + "\n";
+  lines += "{\n";
+  write_text(folder / "lines.jsonl", lines);
+  write_text(folder / "good.jsonl", turns("Who?") + "\n");
+  const auto data = concat("data.train=[{path: ", (folder / "lines.jsonl").string(),
+                           ", name: lines}, {path: ", (folder / "good.jsonl").string(), ", records: 1}]");
+  const Arguments arguments{"data",     write_run(folder),       "--set", data,
+                            "--set",    "data.validation=[]",    "--set", "data.workers=3",
+                            "--broken", folder / "broken.jsonl", "--set", "data.on_error=skip"};
+  const auto result = vlsi_program(arguments);
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("lines: broken: and 16 more; --broken FILE.jsonl lists all\n"), std::string::npos)
+      << result.out;
+  EXPECT_EQ(result.err.find("a run would end"), std::string::npos) << result.err;
+  std::istringstream table(result.out);
+  for (std::string line, word; std::getline(table, line);) {
+    std::istringstream words(line);
+    if (!(words >> word) || word != "expected") continue;
+    const std::vector<std::string> cells{std::istream_iterator<std::string>(words), {}};
+    EXPECT_EQ(cells, (std::vector<std::string>{"-", "1", "1"}));
+  }
+  std::vector<Json> broken;
+  std::ifstream listed(folder / "broken.jsonl");
+  for (std::string line; std::getline(listed, line);) broken.push_back(Json::parse(line));
+  ASSERT_EQ(broken.size(), 21U);
+  for (size_t i = 0; i + 1 < broken.size(); ++i) {
+    EXPECT_EQ(broken[i]["source"], "lines");
+    EXPECT_EQ(broken[i]["file"], (folder / "lines.jsonl").string());
+    EXPECT_EQ(broken[i]["record"], 10 * i + 4);
+    EXPECT_EQ(broken[i]["id"], concat("n", 10 * i + 3));
+    EXPECT_NE(broken[i]["reason"].get<std::string>().find("are missing, expected one of them"), std::string::npos);
+  }
+  EXPECT_EQ(broken.back()["record"], 201);
+  EXPECT_FALSE(broken.back().contains("id"));
+
+  const auto stops = vlsi_program(with(arguments, {"--set", "data.on_error=stop"}));
+  EXPECT_EQ(stops.status, 0) << "as without";
+  EXPECT_NE(stops.err.find("a run would end at the first broken record of lines: on_error is stop"), std::string::npos)
+      << stops.err;
+  expect_refusal(vlsi_program({"data", write_run(folder), "--broken", folder / "none/broken.jsonl"}), {"broken.jsonl"});
 }
 
 TEST(Data, HasTheLengthsOfTheModelThatIsShownMore) {

@@ -218,6 +218,63 @@ TEST(FullDisk, OfAnEvaluationLeavesEarlierResultsAndGoesOnWithRoom) {
   EXPECT_TRUE(results_in(out) == results_in(undisturbed()));
 }
 
+int64_t longest_answer(const fs::path& out) {
+  return read_json(out / "answers/asked.json").at("decoding").at("max_new_tokens").get<int64_t>();
+}
+
+TEST(Evaluation, FindsVlmEvalKitsTablesAndHasTheLengthsOfTheBenchmarks) {
+  const Folder folder;
+  const auto data = folder / "LMUData", out = folder / "out", given = folder / "given";
+  write_text(data / "POPE.tsv", "index\tquestion\tanswer\tcategory\n0\tIs there?\tYes\trandom\n");
+  write_text(data / "ScienceQA_TEST.tsv", "index\tquestion\tA\tB\tanswer\n0\tWhich?\tred\tblue\tA\n");
+  write_text(data / "docvqa.tsv", "index\tquestion\tanswer\n0\tWhat?\tred\n");
+  const auto to = [&](const fs::path& results, const std::string& names, const Arguments& more) {
+    return vlsi_program(
+        with({"evaluate", "--model", model("student"), "--benchmark", names, "--data", data, "--out", results}, more));
+  };
+  const auto of = [&](const std::string& names) { return to(out, names, {}); };
+  const auto result = of("pope,scienceqa,docvqa");
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(read_json(out / "pope/results.json").at("data"), (data / "POPE.tsv").string());
+  EXPECT_EQ(longest_answer(out / "pope"), 128);
+  EXPECT_EQ(longest_answer(out / "scienceqa"), 16);
+  EXPECT_EQ(longest_answer(out / "docvqa"), 32);
+  ASSERT_EQ(of("pope,scienceqa,docvqa").status, 0);
+  expect_refusal(to(out, "pope,docvqa", {"--max-new-tokens", "16"}), {"decoding.max_new_tokens: '128', now '16'"});
+  EXPECT_EQ(to(given, "scienceqa,docvqa", {"--max-new-tokens", "16"}).status, 0);
+  EXPECT_EQ(longest_answer(given / "docvqa"), 16);
+
+  expect_refusal(of("pope,cv-bench"), {"--data " + data.string() + ": has no cv-bench, cv-bench.tsv, .parquet, .jsonl",
+                                       ".json, and no CV-Bench-2D.tsv or CV-Bench-3D.tsv"});
+  expect_refusal(of("pope,llava-wilder"), {"has no llava-wilder, llava-wilder.tsv, .parquet, .jsonl or .json"});
+  write_text(data / "ScienceQA_VAL.tsv", "");
+  expect_refusal(of("pope,scienceqa"), {"has 2 of ScienceQA_VAL.tsv or ScienceQA_TEST.tsv, all of them for scienceqa; "
+                                        "put the one that is meant into a folder scienceqa there"});
+}
+
+TEST(Evaluation, WithoutAnyReplyOfTheJudgeIsAnErrorAndKeepsTheAnswers) {
+  const Folder folder;
+  const auto data = folder.write(
+      "data/mm-vet.json", R"({"v1": {"imagename": null, "question": "Which?", "answer": "x", "capability": []}})");
+  write_text(folder / "prompt.txt", "{question}");
+  const auto url = concat("http://127.0.0.1:", free_port(), "/v1");
+  const Arguments evaluate{
+      "evaluate", "--model",         model("student"),      "--benchmark",   "mm-vet", "--data",
+      data,       "--out",           folder / "out",        "--judge-url",   url,      "--judge-model",
+      "m",        "--judge-prompts", folder / "prompt.txt", "--judge-tries", "1",      "--limit",
+      "1"};
+  for (int i = 0; i < 2; ++i) {
+    const auto result = vlsi_program(evaluate);
+    expect_refusal(result, {"asking the judge at " + url +
+                            ": none of 1 questions got an answer, the last: cannot "
+                            "connect to " +
+                            url});
+    EXPECT_EQ(result.err.find("1 of 1 questions are answered") != std::string::npos, i == 1) << result.err;
+    EXPECT_TRUE(fs::exists(folder / "out/answers/000000.json"));
+    EXPECT_FALSE(fs::exists(folder / "out/results.json"));
+  }
+}
+
 TEST(Evaluation, RefusesAnOutputThatIsNoFolder) {
   const Folder folder;
   write_text(folder / "out/answers", "mine");

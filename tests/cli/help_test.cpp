@@ -122,6 +122,18 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   expect_refusal(vlsi_program({}), {"subcommand"});
   expect_refusal(vlsi_program({"distil"}), {"'distil'"});
   expect_refusal(vlsi_program({"inspect", "--colour", "x"}), {"--colour"});
+  expect_refusal(vlsi_program({"genrate", "--model", "x"}), {"'genrate' is no command; did you mean 'generate'?"});
+  for (const char* option : {"--help", "--version"}) {
+    const auto help = vlsi_program({"genrate", option});
+    expect_refusal(help, {"'genrate' is no command; did you mean 'generate'?"});
+    EXPECT_EQ(help.out, "");
+  }
+  expect_refusal(vlsi_program({"generate", "--modle", "x", "--prompt", "y"}),
+                 {"'--modle' is no option of vlsi generate; did you mean '--model'?"});
+  expect_refusal(vlsi_program({"generate", "--model", "x", "--prompt", "y", "--tempertaure=1"}),
+                 {"'--tempertaure' is no option of vlsi generate; did you mean '--temperature'?"});
+  expect_refusal(vlsi_program({"--hepl"}), {"'--hepl' is no option of vlsi; did you mean '--help'?"});
+  expect_refusal(vlsi_program({"inspect", "a", "b", "c"}), {"found 'b' 'c', which nothing takes"});
   expect_refusal(vlsi_program({"distill"}), {"run"});
   expect_refusal(vlsi_program({"generate", "--model", "x"}), {"--prompt"});
   expect_refusal(vlsi_program({"distill", "run.yaml", "--only", "dream"}), {"--only", "dream", "verbalize"});
@@ -134,6 +146,13 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowInOneLine) {
   }
   expect_refusal(vlsi_program({"init", "--config", "x", "--tokenizer", "y", "--out", folder / "z", "--seed", "-1"}),
                  {"--seed: found -1, expected a whole number from 0 up"});
+}
+
+TEST(CommandLine, RefusesTemperaturesBelowNothing) {
+  for (const char* number : {"-1", "nan", "inf"}) {
+    expect_refusal(vlsi_program({"generate", "--model", model("student"), "--prompt", "x", "--temperature", number}),
+                   {concat("--temperature is ", number, ", expected 0 or a number above 0")});
+  }
 }
 
 TEST(CommandLine, RefusesDevicesAndTypesThatAreNotThere) {

@@ -1,5 +1,5 @@
 // The student that a run's steps leave behind, asked for again, exported, with a part of the run gone.
-#include "tests/cli/program.h"
+#include "tests/cli/resumed_run.h"
 
 namespace vlsi::cli_test {
 namespace {
@@ -95,6 +95,15 @@ TEST(StepModels, OfARunThatLeftAStepOutAreToldToBe) {
       << result.err;
   const auto summary = read_json(folder / "run/summary.json");
   for (const auto& step : summary.at("steps")) EXPECT_NE(step.at("step"), "interact");
+}
+
+TEST(Resuming, KnowsTheVerbalizersOfAStudentWhoseHeadHasLearnedSince) {
+  // Its embeddings are its head.
+  const Arguments arguments{
+      "--set", "interact.train=[decoder, embeddings]", "--set", "checkpoint.every=1", "--set", "checkpoint.keep=100"};
+  const Folder whole, stopped;
+  ASSERT_NO_FATAL_FAILURE(resume_in_interaction(whole, stopped, arguments));
+  expect_same_run(stopped / "run", whole / "run");
 }
 
 }  // namespace

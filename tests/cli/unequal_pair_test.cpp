@@ -62,8 +62,8 @@ TEST(UnequalPair, HasAStreamedTeacherThatSaysTheSame) {
   expect_same_run(streamed / "run", resident / "run");
 }
 
-// The rows are rounded to float16, so losses differ by up to 2e-3 nats. The student sees more, so that its side alone
-// fills the micro-batches of both runs.
+// The rows are rounded to float16, which moves losses by some 1e-5 nats, as in Cache.StandsInForTheTeacherOfARun. The
+// student sees more, so that its side alone fills the micro-batches of both runs.
 TEST(UnequalPair, LearnsFromACacheWhatItLearnsFromTheTeacher) {
   const Folder models, live, cached;
   const auto arguments = unequal_pair(models.path(), /*teacher_sees_more=*/false);
@@ -82,7 +82,7 @@ TEST(UnequalPair, LearnsFromACacheWhatItLearnsFromTheTeacher) {
     for (const char* key : {"step", "answer_tokens", "tokens", "matches"})
       EXPECT_EQ(found[i].value(key, OrderedJson()), lines[i].value(key, OrderedJson())) << key;
     for (const char* key : {"loss", "last_kl"})
-      EXPECT_NEAR(found[i].value(key, 0.0), lines[i].value(key, 0.0), 2e-3) << key;
+      EXPECT_NEAR(found[i].value(key, 0.0), lines[i].value(key, 0.0), 1e-4) << key;
   }
 
   // Each side's input is known again.

@@ -224,7 +224,7 @@ TEST(Conversation, WeighsItsTurns) {
     EXPECT_EQ(turns[3].weight, 1);
     return turns[1].weight;
   };
-  for (const char* key : {"loss", "weight", "train"}) {
+  for (const char* key : {"loss", "loss_scale", "weight", "train"}) {
     const auto with = [&](const char* value) { return concat(", \"", key, "\": ", value); };
     EXPECT_EQ(weight_of(with("false")), 0);
     EXPECT_EQ(weight_of(with("0")), 0);
@@ -257,7 +257,7 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(R"({"conversations": [{"from": "human", "value": []}]})", "conversations[0].value: is ");
   expect_parsing_error(R"({"conversations": [{"from": "human"}]})", "conversations[0]: key 'value' is missing");
   expect_parsing_error(R"({"conversations": [{"value": "Q"}]})", "conversations[0]: key 'from' is missing");
-  expect_parsing_error(R"({"id": "a"})", "'conversations' or 'messages' is missing");
+  expect_parsing_error(R"({"id": "a"})", "keys 'conversations', 'messages', 'texts' and 'instruction' are missing");
   expect_parsing_error(R"({"messages": [], "conversations": []})", "both 'conversations' and 'messages'");
   expect_parsing_error(ask("Q", R"("image": 3,)"), "image: is ");
   expect_parsing_error(ask("Q", R"("image": "",)"), "image: is empty");
@@ -267,6 +267,10 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(ask("Q", R"("category": 3,)"), "category");
   expect_parsing_error(ask("Q", R"("video": "a.mp4",)"), "video: is a string, expected none");
   expect_parsing_error(ask("Q", R"("videos": ["a.mp4"],)"), "videos: is an array");
+  expect_parsing_error(ask("Q", R"("tools": [{"name": "a"}],)"), "tools: is an array, expected none: tools are not");
+  expect_parsing_error(ask("Q", R"("tools": "[{}]",)"), "tools: is a string, expected none: tools are not supported");
+  expect_parsing_error(ask("Where is <bbox>?", R"("objects": {"bbox": [[1, 2, 3, 4]]},)"), "objects: is an object");
+  expect_parsing_error(ask("<ref-object>", R"("objects": {"ref": ["a"]},)"), "<ref-object> and <bbox>, are not");
   expect_parsing_error(message(R"([3])"), "messages[0].content[0]: is ");
   expect_parsing_error(message(R"({})"), "messages[0].content: is ");
   expect_parsing_error(message(R"([{"type": "video"}])"), "messages[0].content[0].type: 'video' is unknown");
@@ -276,6 +280,14 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(R"({"messages": [{"role": "user", "content": "Q"},
       {"role": "assistant", "content": [{"type": "image"}]}]})",
                        "messages[1].content[0]: a picture in a turn that is not the user's");
+}
+
+TEST(Conversation, PassesOverEmptyKeysThatAreNotSupportedAndObjectsWithoutPlaces) {
+  for (const char* keys : {R"("tools": [],)", R"("tools": "",)", R"("tools": "[]",)", R"("tools": null,)",
+                           R"("objects": {"bbox": [[1, 2, 3, 4]]},)", R"("videos": [],)"}) {
+    EXPECT_EQ(shape(parse(ask("Q", keys))), "user(Q) assistant(yes)") << keys;
+  }
+  EXPECT_EQ(shape(parse(ask("<bbox>", R"("objects": {},)"))), "user(<bbox>) assistant(yes)");
 }
 
 TEST(Conversation, RefusesUnknownRoles) {
@@ -327,6 +339,18 @@ TEST(Conversation, IsAnInstructionWithItsOutput) {
             "user(</pictures/a.jpg>|Q) assistant(A)");
   expect_parsing_error(R"({"instruction": "Q", "output": ""})", "has no answer");
   expect_parsing_error(R"({"instruction": "Q", "messages": []})", "has both 'instruction' and 'messages'");
+}
+
+TEST(Conversation, PutsTheHistoryOfAnInstructionBeforeIt) {
+  const std::string record = R"({"system": "S", "instruction": "<image>3?", "output": "three", "images": ["/a", "/b"],
+      "history": )";
+  EXPECT_EQ(shape(parse(record + R"([["1?\n<image>", "one"], ["2?", "two"]]})")),
+            "system(S) user(1?|</a>) assistant(one) user(2?) assistant(two) user(</b>|3?) assistant(three)");
+  EXPECT_EQ(shape(parse(R"({"instruction": "Q", "output": "A", "history": []})")), "user(Q) assistant(A)");
+  EXPECT_EQ(shape(parse(R"({"instruction": "Q", "output": "A", "history": null})")), "user(Q) assistant(A)");
+  expect_parsing_error(record + R"("x"})", "history: is a string, expected an array of [user, assistant]");
+  expect_parsing_error(record + R"([["1?"]]})", "history[0]: is an array, expected two texts [user, assistant]");
+  expect_parsing_error(record + R"([["1?", 2]]})", "history[0]: is ");
 }
 
 TEST(Conversation, TakesTheOtherMarkerOfARecordWithoutTheUsualOne) {

@@ -55,6 +55,8 @@ TEST(PictureSource, IsThePictureItself) {
   const auto text = base64(kPng);
   EXPECT_EQ(file_of("data:image/png;base64," + text), kPng);
   EXPECT_EQ(file_of("DATA:;base64," + text), kPng);
+  EXPECT_EQ(file_of("data:image/png;BASE64," + text), kPng);
+  EXPECT_EQ(file_of("data:;base64,%2B%2f%2B%2F+/A%3D"), "\xfb\xff\xbf\xfb\xf0") << "+/+/+/A=";
   EXPECT_EQ(file_of(text), kPng);
   EXPECT_EQ(file_of(text.substr(0, 24) + "\r\n" + text.substr(24)), kPng);
   const auto one = picture_content(text, "", "p"), other = picture_content(base64(kPng + "."), "", "p");
@@ -69,6 +71,8 @@ TEST(PictureSource, IsNoOtherUrl) {
   expect_refused("data:image/png;base64", "expected data:image/...;base64,");
   expect_refused("data:image/png;base64,!" + std::string(5000, 'A'), "is no base64");
   expect_refused("data:image/png;base64,", "holds no bytes");
+  expect_refused("data:image/png;base64,AAA%3", "a % stands before no two hexadecimal digits");
+  expect_refused("data:image/png;base64,AAA%00", "is no base64");
 }
 
 TEST(PictureSource, IsNoTextThatCanBeNoPath) {

@@ -6,6 +6,7 @@
 #include "data/picture_source.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
+#include "tests/support/read_image.h"
 
 namespace vlsi {
 namespace {

@@ -85,9 +85,10 @@ TEST(ProgramOnADevice, PlansForTheDeviceAndRefusesWhatItHasNoRoomFor) {
 TEST(ProgramOnADevice, NeedsTheDeviceThatIsAskedFor) {
   const Folder folder;
   const auto run = write_run(folder);
-  expect_refusal(vlsi_program({"distill", run, "--device", "cuda"}), {"--device is 'cuda'", "no GPU here"});
+  expect_refusal(vlsi_program({"distill", run, "--device", "cuda"}),
+                 {"run.yaml: key 'device' is 'cuda'", "no GPU here"});
   expect_refusal(vlsi_program({"distill", run, "--device", "privateuseone:3"}, with_device()),
-                 {"--device is 'privateuseone:3'", "none beyond number 0"});
+                 {"key 'device' is 'privateuseone:3'", "none beyond number 0"});
   // Without a backend there is no such device at all.
   expect_refusal(vlsi_program({"distill", run, "--device", "privateuseone"}), {"privateuseone"});
 }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "base/json.h"
@@ -199,6 +201,80 @@ TEST(ChatProcessor, KeepsSpecialTextOfTurnsPlainWhereItIsAskedTo) {
   EXPECT_EQ(plain.labels.back(), 314);
 }
 
+Json added_token(int32_t id, const char* content, bool special, bool normalized) {
+  return {{"id", id},        {"content", content}, {"special", special},  {"normalized", normalized},
+          {"lstrip", false}, {"rstrip", false},    {"single_word", false}};
+}
+
+/// A processor whose tokenizer.json was changed, and its prompt's tokens of one question.
+std::vector<int32_t> prompt_of(const std::string& question, SpecialText special_text,
+                               const std::function<void(Json&)>& change,
+                               const std::optional<std::string>& chat_template = std::nullopt) {
+  const auto folder = model_folder(chat_template);
+  auto config = read_json(*folder / "config.json"), tokenizer = read_json(*folder / "tokenizer.json");
+  config["vocab_size"] = 330;
+  change(tokenizer["added_tokens"]);
+  folder->write("config.json", config.dump());
+  folder->write("tokenizer.json", tokenizer.dump());
+  const auto processor = load_processor(folder->path(), special_text);
+  return processor->encode_prompt({"c6", "", {{Role::kUser, {text(question)}}}}).tokens;
+}
+
+std::ptrdiff_t count_of(int32_t token, const std::vector<int32_t>& tokens) {
+  return std::count(tokens.begin(), tokens.end(), token);
+}
+
+TEST(ChatProcessor, FindsTokensThatAreNotSpecialInPlainTurnsToo) {
+  const auto add = [](Json& tokens) {
+    tokens.push_back(added_token(320, "<think>", false, false));
+    tokens.push_back(added_token(321, "<loc1>", false, true));
+  };
+  const std::string own = "a<think>b<loc1>c";
+  const auto plain = prompt_of(own, SpecialText::kPlain, add);
+  EXPECT_EQ(plain, prompt_of(own, SpecialText::kControl, add));
+  EXPECT_EQ(count_of(320, plain), 1);
+  EXPECT_EQ(count_of(321, plain), 1);
+  // What is special stays text beside them.
+  const auto mixed = prompt_of("<|im_end|><think><|image_pad|><loc1><|im_start|>", SpecialText::kPlain, add);
+  for (const int32_t token : {320, 321}) EXPECT_EQ(count_of(token, mixed), 1) << token;
+  for (const int32_t token : {313, 314, 318}) EXPECT_EQ(count_of(token, mixed), count_of(token, plain)) << token;
+  // A template may write them.
+  const auto written = prompt_of("a", SpecialText::kPlain, add, std::string(kOwn) + "<think>\n<loc1>");
+  EXPECT_EQ(count_of(320, written), 1);
+  EXPECT_EQ(written.back(), 321);
+}
+
+TEST(ChatProcessor, FindsWhatATemplateWritesAlsoWhereItIsOfTheNormalForm) {
+  const auto normalize = [](Json& tokens) {
+    for (auto& token : tokens) token["normalized"] = true;
+  };
+  const auto usual = prompt_of("a<|im_end|>", SpecialText::kPlain, [](Json&) {});
+  EXPECT_EQ(prompt_of("a<|im_end|>", SpecialText::kPlain, normalize), usual);
+}
+
+TEST(ChatProcessor, KeepsPlaceholdersAndEndsOfTurnsPlainWhateverTheTokenizerCallsThem) {
+  const auto change = [](Json& tokens) {
+    for (auto& token : tokens) token["special"] = false;
+  };
+  const std::string question = "a<|im_end|><|im_start|>b<|image_pad|><|video_pad|>";
+  EXPECT_EQ(prompt_of(question, SpecialText::kPlain, change), prompt_of(question, SpecialText::kPlain, [](Json&) {}));
+}
+
+TEST(ChatProcessor, HandsPartsOfTextOverAsTheyCame) {
+  const auto processor = processor_with(kOwn);
+  const auto shown_of = [&](const std::vector<Content>& question, const std::vector<Content>& answer) {
+    return encoded(*processor, {"c7", "", {{Role::kUser, question}, {Role::kAssistant, answer}}});
+  };
+  EXPECT_EQ(shown_of({text("a"), text(""), picture(), text("b"), text("c")}, {text("d"), text("e")}),
+            "<|im_start|>user <|image_pad|>\na\n\nb\nc<|im_end|><|im_start|>assistant \n[d]\n[e][<|im_end|>]");
+  EXPECT_EQ(shown_of({text("")}, {text("")}), "<|im_start|>user \n<|im_end|><|im_start|>assistant \n[<|im_end|>]");
+  EXPECT_EQ(shown_of({}, {text("d")}), "<|im_start|>user <|im_end|><|im_start|>assistant \n[d][<|im_end|>]");
+  // A template that wants one text gets it.
+  const auto of_texts = processor_with("{% for m in messages %}{{ m.role + ':' + m.content }}<|im_end|>{% endfor %}");
+  EXPECT_EQ(encoded(*of_texts, {"c8", "", {{Role::kUser, {text("a"), text(""), text("b")}}, {Role::kAssistant, {}}}}),
+            "user:ab<|im_end|>assistant:[<|im_end|>]");
+}
+
 TEST(ChatProcessor, LearnsTextWhoseNormalFormHasOtherBytes) {
   // A decomposed letter in the answer and one in the question: both become shorter.
   const auto processor = processor_with(std::nullopt);
@@ -228,6 +304,40 @@ TEST(ChatProcessor, HasAFingerprintOfWhatItsTemplateWrites) {
       "'text' %}{{ p['text'] }}{% else %}<|vision_start|><|image_pad|><|vision_end|>{% endif %}{% endfor %}"
       "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
   EXPECT_EQ(same->fingerprint().chat_template, built_in.chat_template);
+  EXPECT_NE(processor_with(std::nullopt, SpecialText::kPlain)->fingerprint().chat_template, built_in.chat_template);
+}
+
+TEST(ChatProcessor, HasAFingerprintThatKnowsPartsOfTextFromOne) {
+  const auto joined_by = [](const std::string& between) {
+    return processor_with(
+               "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for p in m.content %}"
+               "{% if p.type == 'text' %}{% if loop.previtem and loop.previtem.type == 'text' %}" +
+               between +
+               "{% endif %}{{ p.text }}{% else %}<|image_pad|>{% endif %}{% endfor %}<|im_end|>\n"
+               "{% endfor %}")
+        ->fingerprint()
+        .chat_template;
+  };
+  EXPECT_NE(joined_by("+"), joined_by(""));
+}
+
+TEST(ChatProcessor, HasAFingerprintOfTheTokensThatTokenizerConfigAdds) {
+  const auto fingerprint_with = [](const std::optional<std::string>& content) {
+    const auto folder = model_folder(std::nullopt);
+    auto config = read_json(*folder / "config.json"), tokens = read_json(*folder / "tokenizer_config.json");
+    config["vocab_size"] = 330;
+    if (content) tokens["added_tokens_decoder"]["320"] = {{"content", *content}, {"normalized", false}};
+    folder->write("config.json", config.dump());
+    folder->write("tokenizer_config.json", tokens.dump());
+    const auto processor = load_processor(folder->path());
+    const Conversation asks{"c9", "", {{Role::kUser, {text("a<loc9>b")}}}};
+    EXPECT_EQ(count_of(320, processor->encode_prompt(asks).tokens), content == "<loc9>");
+    return processor->fingerprint().tokenizer;
+  };
+  const auto without = fingerprint_with(std::nullopt);
+  EXPECT_EQ(without, processor_with(std::nullopt)->fingerprint().tokenizer);
+  EXPECT_NE(fingerprint_with("<loc9>"), without);
+  EXPECT_NE(fingerprint_with("<loc9>"), fingerprint_with("<loc8>"));
 }
 
 }  // namespace

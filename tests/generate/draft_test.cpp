@@ -226,7 +226,7 @@ TEST_F(DraftsOfOneModel, KeepToThePlacesPiecesAndRoomThereAre) {
   for (int i = 0; i < 7; ++i) requests.emplace_back(spoken_.prompts[i % 3], of_length(12));
   int64_t longest = 0;
   for (const auto& prompt : spoken_.prompts) longest = std::max(longest, std::ssize(prompt.tokens));
-  const int64_t needed = (longest + 12) / KvCache::kBlockTokens + 1;
+  const int64_t needed = KvCache::blocks_for(longest + 12);
   const std::vector<EngineConfig> configs{{1, 1024},
                                           {3, 5},
                                           {8, 1},

@@ -67,7 +67,7 @@ TEST_P(EngineBesideTransformers, AnswersInAnyPlacesPiecesAndRoom) {
   for (int i = 0; i < 7; ++i) requests.emplace_back(prompts_[i % prompts_.size()], of_length(12));
   int64_t longest = 0;
   for (const auto& prompt : prompts_) longest = std::max(longest, std::ssize(prompt.tokens));
-  const int64_t needed = (longest + 12) / KvCache::kBlockTokens + 1;
+  const int64_t needed = KvCache::blocks_for(longest + 12);
   // Few places, pieces of a few tokens, and room for one answer, so that others lose theirs again and again.
   const std::vector<EngineConfig> configs{{1, 1024},
                                           {3, 5},
@@ -175,6 +175,20 @@ TEST_F(EngineOfOneModel, GivesLogprobsOfTheDistributionBeforePenalties) {
     grown.tokens.push_back(reply.tokens[i]);
     for (auto& axis : grown.positions) axis.push_back(grown.next_position);
     ++grown.next_position;
+  }
+}
+
+TEST_F(EngineOfOneModel, EndsAtAStopTokenThatIsABadWord) {
+  auto engine = spoken_.engine();
+  for (const int64_t num_beams : {1, 3}) {
+    auto decoding = of_length(12, {spoken_.greedy[0][2]});
+    decoding.num_beams = num_beams;
+    const auto expected = generate(engine, prompt_, decoding);
+    if (num_beams == 1) EXPECT_EQ(expected.finish, Finish::kStop);
+    decoding.bad_words_ids = {{spoken_.greedy[0][2]}};
+    const auto reply = generate(engine, prompt_, decoding);
+    EXPECT_EQ(reply.tokens, expected.tokens) << num_beams;
+    EXPECT_EQ(reply.finish, expected.finish) << num_beams;
   }
 }
 

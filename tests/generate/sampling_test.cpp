@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "generate/logit_rules.h"
 
@@ -29,6 +30,20 @@ TEST(Sampling, WarpsLogitsAsTransformersDoes) {
       if (expected.is_null()) continue;
       EXPECT_FLOAT_EQ(logits[i], expected.get<float>()) << settings;
     }
+  }
+}
+
+TEST(Sampling, KeepsTheLikeliestTokenAloneAtATopPOfZero) {
+  Decoding decoding;
+  decoding.sample = true;
+  decoding.top_p = 0;
+  EXPECT_NO_THROW(check_decoding(decoding, 5, "place"));
+  std::vector<float> logits{1.0F, kNever, 3.0F, 2.0F, 3.0F};
+  warp_logits(decoding, logits);
+  EXPECT_EQ(logits, (std::vector<float>{kNever, kNever, 3.0F, kNever, kNever})) << "the lowest id among equals";
+  for (const double outside : {-0.1, 1.1}) {
+    decoding.top_p = outside;
+    EXPECT_THROW(check_decoding(decoding, 5, "place"), Error);
   }
 }
 

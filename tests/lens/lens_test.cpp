@@ -3,13 +3,13 @@
 
 #include <cmath>
 
-#include "checkpoint/initialize.h"
 #include "checkpoint/save.h"
 #include "data/processor.h"
 #include "generate/engine.h"
 #include "teacher/teacher.h"
 #include "tests/model/fixtures.h"
 #include "tests/support/errors.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi {
 namespace {

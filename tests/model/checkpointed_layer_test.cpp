@@ -1,9 +1,9 @@
 // Activation checkpointing: the same losses and gradients bit for bit, in less memory.
 #include "model/checkpointed_layer.h"
 
-#include "checkpoint/initialize.h"
 #include "model/parts.h"
 #include "tests/model/fixtures.h"
+#include "tests/support/initialize_vlm.h"
 #include "tests/support/peak_bytes.h"
 
 namespace vlsi {

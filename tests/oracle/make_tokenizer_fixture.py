@@ -4,10 +4,10 @@
     make_tokenizer_fixture.py QWEN2_DIR [--cases N --seed S --out DIR]
 
 QWEN2_DIR is what tests/data/qwen2/make_tokenizer.py wrote. Writes into tests/data/tokenizer/:
-    qwen2.jsonl           {"text", "ids"} and, where it differs, "plain": ids with the added tokens' text as plain text
+    qwen2.jsonl           {"text", "ids"} and, where it differs, "plain": ids with the special tokens' text as plain text
     qwen2_decode.jsonl    {"ids", "skip", "keep"}: texts without and with special tokens
-    toy/tokenizer.json    a small vocabulary trained on toy text, GPT-2's pattern, two added tokens
-    toy.jsonl             {"text", "ids"} by it
+    toy/tokenizer.json    a small vocabulary trained on toy text, GPT-2's pattern, three added tokens, one of them special
+    toy.jsonl             the same by it
 Made with tokenizers 0.23.3 on Python 3.11.
 """
 
@@ -162,7 +162,7 @@ def main():
     toy.save(str(args.out / "toy" / "tokenizer.json"))
     toy_texts = [*FIXED, "the<end>less", "<endless><end>", "dogs thé cat<end", "the cat's théâtre"]
     toy_texts += [random_text(rng, 12) for _ in range(args.cases // 9)]
-    write(args.out / "toy.jsonl", [{"text": t, "ids": toy.encode(t, add_special_tokens=False).ids} for t in toy_texts])
+    write(args.out / "toy.jsonl", encodings(toy, toy_texts))
 
 
 main()

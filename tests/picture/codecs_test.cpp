@@ -4,6 +4,7 @@
 
 #include "picture/encode.h"
 #include "tests/support/files.h"
+#include "tests/support/read_image.h"
 
 namespace vlsi {
 namespace {
@@ -20,12 +21,18 @@ TEST(PictureCodecs, TakeOneMore) {
   const Folder folder;
   write_text(folder / "toy", "TOY!abcdef");
   expect_error([&] { read_image(folder / "toy"); }, {"toy", "a text file", "expected JPEG, PNG, WebP or GIF"});
-  picture_codecs().add({"toy pixels", "image/x-toy", [](std::string_view file) { return file.starts_with("TOY!"); },
-                        read_toy, measure_toy});
+  picture_codecs().add({"toy pixels",
+                        "image/x-toy",
+                        {"toy"},
+                        [](std::string_view file) { return file.starts_with("TOY!"); },
+                        read_toy,
+                        measure_toy});
   const auto image = read_image(folder / "toy");
   EXPECT_EQ(image.height, 2) << "turned by its orientation";
   EXPECT_EQ(measure_image(std::as_bytes(std::span(std::string_view("TOY!abcdef"))), "toy"), (ImageSize{2, 1}));
   EXPECT_EQ(std::string(image.rgb.begin(), image.rgb.end()), "abcdef");
+  EXPECT_TRUE(is_picture_name("a.b.Toy") && is_picture_name("toy") && is_picture_name("c.JPEG"));
+  EXPECT_FALSE(is_picture_name("toys") || is_picture_name("jpeg.txt") || is_picture_name(""));
   EXPECT_EQ(picture_uri(folder / "toy"), "data:image/x-toy;base64," + base64("TOY!abcdef"));
   write_text(folder / "none", "none");
   expect_error([&] { read_image(folder / "none"); }, {"expected JPEG, PNG, WebP, GIF or toy pixels"});

@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "picture/picture.h"
 #include "tests/support/files.h"
+#include "tests/support/read_image.h"
 
 namespace vlsi {
 namespace {

@@ -11,6 +11,7 @@
 #include "picture/exif.h"
 #include "tests/picture/test_pictures.h"
 #include "tests/support/files.h"
+#include "tests/support/read_image.h"
 
 namespace vlsi {
 namespace {
@@ -232,14 +233,27 @@ TEST(Image, RefusesTooManyPixelsBeforeItAllocatesThem) {
 
 TEST(Image, RefusesAMissingFile) { EXPECT_THROW(read_image(picture_folder() / "absent.jpg"), Error); }
 
-TEST(Exif, ReadsShortAndLongOrientationsOnly) {
+TEST(Exif, ReadsOrientationsThatAreIntegersToPil) {
   EXPECT_EQ(exif_orientation(exif_block(3, 1, 6)), 6);
   EXPECT_EQ(exif_orientation(exif_block(3, 2, 6)), std::nullopt);
   EXPECT_EQ(exif_orientation(exif_block(2, 1, 6)), std::nullopt);
   EXPECT_EQ(exif_orientation(exif_block(3, 1, 9)), std::nullopt);
-  auto wide = exif_block(4, 1, 0);
-  wide[21] = 8;
-  EXPECT_EQ(exif_orientation(wide), 8);
+  EXPECT_EQ(exif_orientation(exif_block(8, 1, 6)), 6);
+  for (const uint8_t type : {4, 9}) {
+    auto wide = exif_block(type, 1, 0);
+    wide[21] = 8;
+    EXPECT_EQ(exif_orientation(wide), 8);
+  }
+  for (const uint8_t type : {1, 6, 7}) {
+    auto narrow = exif_block(type, 1, 0);
+    narrow[18] = 3;
+    EXPECT_EQ(exif_orientation(narrow), type == 6 ? std::optional(3) : std::nullopt) << "a BYTE is no number to PIL";
+    narrow[18] = 0xfe;
+    EXPECT_EQ(exif_orientation(narrow), std::nullopt) << "-2";
+  }
+  auto negative = exif_block(8, 1, 0xfe);
+  negative[18] = 0xff;
+  EXPECT_EQ(exif_orientation(negative), std::nullopt) << "-2";
 }
 
 TEST(Exif, IsIgnoredWhereItIsBroken) {

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/initialize.h"
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
 #include "data/batch.h"
@@ -19,6 +18,7 @@
 #include "plan/step_memory.h"
 #include "run/config.h"
 #include "tests/data/data_files.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi::plan_fixture {
 

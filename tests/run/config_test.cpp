@@ -110,6 +110,8 @@ TEST(RunConfig, NamesTheNearestKeyAndTheLineOfAnUnknownOne) {
   EXPECT_ERROR(load("seed: 1\ninteract:\n  iteration: 5"),
                "line 3: key 'interact.iteration' is unknown; did you mean 'interact.iterations'?");
   EXPECT_ERROR(load("", {"optimiser.eps=1"}), "key 'optimiser' is unknown; did you mean 'optimizer'?");
+  EXPECT_ERROR(load("", {"verbalize.warmup=2"}),
+               "--set: key 'verbalize.warmup' is unknown; did you mean 'verbalize.optimizer.warmup'?");
   // An unknown key of the general settings stays one, though every step inherits it.
   EXPECT_ERROR(load("optimizer:\n  epsilon: 1"),
                "line 2: key 'optimizer.epsilon' is unknown; did you mean 'optimizer.eps'?");
@@ -193,12 +195,12 @@ TEST(Check, RefusesARunWithNothingToDo) {
 }
 
 TEST(Check, RefusesValuesOutOfRange) {
-  EXPECT_ERROR(check_with({"checkpoint.every=0"}), "checkpoint.every and .keep must be 1 or more");
+  EXPECT_ERROR(check_with({"checkpoint.every=0"}), "key 'checkpoint.every' is 0, expected 1 or more");
   EXPECT_ERROR(check_with({"threads=-1"}), "key 'threads' is -1");
   EXPECT_ERROR(check_with({"dtype=float16"}),
                "key 'dtype' is 'float16', expected float32 or bfloat16 (float16 overflows in training)");
   EXPECT_ERROR(check_with({"device=abacus"}), "key 'device' is 'abacus', expected cpu, cuda or cuda:N");
-  EXPECT_ERROR(check_with({"interact.kl_matrix_every=0"}), "key 'interact.kl_matrix_every' must be 1 or more");
+  EXPECT_ERROR(check_with({"interact.kl_matrix_every=0"}), "key 'interact.kl_matrix_every' is 0, expected 1 or more");
   EXPECT_ERROR(check_with({"interact.gradient_norms_every=-1"}),
                "key 'interact.gradient_norms_every' is -1, expected 0 or more");
   EXPECT_ERROR(check_with({"interact.intermediate_weight=-1"}),
@@ -206,12 +208,13 @@ TEST(Check, RefusesValuesOutOfRange) {
   EXPECT_ERROR(check_with({"interact.intermediate_weight=.nan"}), "interact.intermediate_weight");
   EXPECT_ERROR(check_with({"interact.intermediate_decay=1.5"}),
                "key 'interact.intermediate_decay' is 1.5, expected 0 to 1");
-  EXPECT_ERROR(check_with({"data.batch_tokens=0"}), "token budgets must be 1 or more");
+  EXPECT_ERROR(check_with({"data.batch_tokens=0"}), "key 'data.batch_tokens' is 0, expected 1 to 16777216");
   EXPECT_ERROR(check_with({"data.workers=0"}), "workers' is 0, expected 1 to 256");
-  EXPECT_ERROR(check_with({"student.lora.rank=-1"}), "student.lora wants a rank");
+  EXPECT_ERROR(check_with({"student.lora.rank=-1"}), "key 'student.lora.rank' is -1, expected 0 to 4096");
   EXPECT_ERROR(check_with({"interact.optimizer.learning_rate=0"}),
-               "run.yaml: interact.optimizer: learning_rate must be above 0");
-  EXPECT_ERROR(check_with({"finetune.optimizer.betas=[0.9]"}), "run.yaml: finetune.optimizer: betas are two numbers");
+               "run.yaml: key 'interact.optimizer.learning_rate' is 0, expected a number above 0");
+  EXPECT_ERROR(check_with({"finetune.optimizer.betas=[0.9]"}),
+               "run.yaml: key 'finetune.optimizer.betas' is a list of 1, expected two numbers");
 }
 
 TEST(Check, RefusesAQuantisedTeacherThatIsNotResidentOnTheCpu) {

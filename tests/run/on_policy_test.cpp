@@ -9,6 +9,7 @@
 #include <numeric>
 #include <set>
 
+#include "data/other_answer.h"
 #include "data/unpack.h"
 #include "generate/engine.h"
 #include "run/step_data.h"
@@ -23,9 +24,10 @@ namespace on_policy_fixture {
 /// The tiny student, its data, and answers of it.
 class Student {
  public:
-  explicit Student(const std::vector<std::string>& overrides = {})
+  /// `changes`: of its config.json.
+  explicit Student(const std::vector<std::string>& overrides = {}, const Json& changes = Json::object())
       : config(load_run_config(pair.folder() / "run.yaml", with_defaults(overrides))),
-        speaker(load_speaker({pair.folder() / "student"}, at::kFloat, at::kCPU)) {}
+        speaker(load_speaker({changed_model(changes)}, at::kFloat, at::kCPU)) {}
 
   OnPolicyAnswers answers(int64_t shared_ids = 320) const { return {config, speaker, shared_ids}; }
 
@@ -42,6 +44,14 @@ class Student {
   Speaker speaker;
 
  private:
+  std::filesystem::path changed_model(const Json& changes) const {
+    auto json = read_json(VLSI_TEST_DATA "/tiny/student.json");
+    json.update(changes);
+    const auto model = initialize_vlm(parse_model_config(json, "changed"), Initializer::kFanIn, /*seed=*/1);
+    save_vlm(pair.folder() / "changed", *model, at::kFloat, VLSI_TEST_DATA "/tiny/tokenizer");
+    return pair.folder() / (changes.empty() ? "student" : "changed");
+  }
+
   static std::vector<std::string> with_defaults(std::vector<std::string> overrides) {
     overrides.insert(overrides.begin(), {"interact.on_policy.share=1", "interact.on_policy.max_new_tokens=5"});
     return overrides;
@@ -179,6 +189,43 @@ TEST(OnPolicyAnswers, HaveNoTokenThatTheTeacherDoesNotKnow) {
   };
   EXPECT_GE(highest(320), 200);
   EXPECT_LT(highest(200), 200);
+}
+
+TEST(OnPolicyAnswers, HaveNoTokenWithoutWords) {
+  const Student student({"interact.on_policy.temperature=100", "interact.on_policy.max_new_tokens=40"},
+                        {{"vocab_size", 352}});
+  ASSERT_EQ(student.speaker.processor->tokenizer().size(), 320);
+  auto answers = student.answers(/*shared_ids=*/352);
+  for (const auto& [id, labels] : labels_of(answers.rewrite(1, student.batches(2))->batches))
+    EXPECT_LT(*std::max_element(labels.begin(), labels.end()), 320) << id;
+}
+
+TEST(OnPolicyAnswers, EndWhereTheContextDoesAndLeaveAPromptThatFillsIt) {
+  const Student unbound({"interact.on_policy.max_new_tokens=40"});
+  const auto batches = unbound.batches(4);
+  const auto before = labels_of(batches);
+  std::map<std::string, int64_t> prompts;
+  for (const auto& batch : batches) {
+    for (const auto& sample : unpack_pairs(batch))
+      prompts[sample.own.id] = sample.own.answer_positions[begin_of_last_answer(sample.own)] + 1;
+  }
+  std::vector<int64_t> lengths;
+  for (const auto& [id, length] : prompts) lengths.push_back(length);
+  std::sort(lengths.begin(), lengths.end());
+  const int64_t context = lengths[lengths.size() / 2];
+  const Student student({"interact.on_policy.max_new_tokens=40"}, {{"max_position_embeddings", context}});
+  auto answers = student.answers();
+  int64_t num_left = 0;
+  for (const auto& [id, labels] : labels_of(answers.rewrite(1, batches)->batches)) {
+    if (prompts.at(id) >= context) {
+      EXPECT_EQ(labels, before.at(id)) << id;
+      ++num_left;
+    } else {
+      EXPECT_LE(prompts.at(id) + std::ssize(labels) - 1, context) << id;
+    }
+  }
+  EXPECT_GT(num_left, 0);
+  EXPECT_LT(num_left, std::ssize(prompts));
 }
 
 TEST(OnPolicyAnswers, ServeForAPeriodAndAreDrawnAnewInTheNext) {

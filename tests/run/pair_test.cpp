@@ -19,7 +19,7 @@ TEST(HeadStays, WhereLogitsAreCompared) {
     config.head = head;
     config.train = {"decoder", part};
     try {
-      check_head_stays(config, student, "runs/a");
+      check_head_stays(config, student, "runs/a", /*cached_teacher=*/false);
     } catch (const Error& error) {
       return std::string(error.what());
     }

@@ -5,6 +5,7 @@
 #include "run/make_cache.h"
 #include "run/pair_processors.h"
 #include "tests/support/errors.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi {
 namespace {

@@ -83,12 +83,12 @@ class Gate(unittest.TestCase):
 class Script(unittest.TestCase):
     """study.sh with programs in place of its own that do nothing, but for the gate."""
 
-    def run_script(self, *arguments, seeds, losses):
+    def run_script(self, *arguments, seeds, losses, vlsi=""):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for path in ("cmake/setup.sh", "bin/cmake", "build/release/vlsi"):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_text("#!/bin/sh\n")
+                (folder / path).write_text("#!/bin/sh\n" + (vlsi if path.endswith("vlsi") else ""))
                 (folder / path).chmod(0o755)
             (folder / "runs/study").mkdir(parents=True)
             for script in ("make_tokenizer", "study/scenes", "study/models", "study/page", "study/collect"):
@@ -96,8 +96,8 @@ class Script(unittest.TestCase):
             for script in ("study.sh", "study/gate.py"):
                 shutil.copy(RUNS / script, folder / "runs" / script)
             for seed in seeds:
-                Gate().make_seed(folder / f"runs/out/study/seed-{seed}", losses, 0.8, 0.6)
-            (folder / "runs/out/study/seed-9").mkdir(parents=True)
+                Gate().make_seed(folder / f"runs/out/study/quick/gate/seed-{seed}", losses, 0.8, 0.6)
+            (folder / "runs/out/study/quick/gate/seed-9").mkdir(parents=True)
             return subprocess.run(["bash", folder / "runs/study.sh", *arguments], capture_output=True, text=True,
                                   env=os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"})
 
@@ -117,6 +117,14 @@ class Script(unittest.TestCase):
             self.assertEqual(stopped.returncode, 2, stopped.stderr)
             self.assertIn("seed-2", stopped.stderr)
             self.assertNotIn("closed", stopped.stderr)
+
+
+    def test_stops_with_its_study(self):
+        # (An interrupt from a terminal goes to both; the program ends with status 1.)
+        stopped = self.run_script("--quick", seeds=(1, 2), losses=[1.0, 0.8, 0.6], vlsi="kill -INT $PPID; exit 1\n")
+        self.assertEqual(stopped.returncode, 130, stopped.stderr)
+        self.assertEqual(stopped.stderr.count("runs/study/"), 1, "no other file is begun")
+        self.assertIn("the same command goes on", stopped.stderr)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class StudyFiles(unittest.TestCase):
 
         main, searched = folders("main"), folders("search-c")
         common = {Path(folder).name.rsplit("-", 2)[0] for folder in main & searched}
-        self.assertLessEqual({"vision", "teacher", "student", "words", "vlsi", "last-layer"}, common)
+        self.assertLessEqual({"vision", "teacher", "student", "words", "vlsi", "last"}, common)
 
     def test_are_all_named_by_the_script(self):
         script = (ROOT / "runs" / "study.sh").read_text()
@@ -83,24 +83,26 @@ class Page(unittest.TestCase):
     def test_has_every_table_the_gate_and_the_losses(self):
         number = {"mean": 50.0, "deviation": None, "count": 1}
         row = {"variant": "a", "title": "a <b>", "score": {"mean": 51.26, "deviation": 1.5, "count": 2}, "categories": {"hop": number},
-               "seconds": {"mean": 90.0, "deviation": None, "count": 1}, "peak_memory_bytes": {"mean": 2.0**20, "deviation": None, "count": 1},
+               "seconds": {"mean": 90.0, "deviation": None, "count": 1}, "seconds_with_inputs": number, "peak_memory_bytes": {"mean": 2.0**20, "deviation": None, "count": 1},
                "difference": {"mean": 1.5, "deviation": 0.1, "count": 2, "seeds_interval": [1.0, 2.0], "questions_interval": None}}
-        table = {"evaluation": "validation", "baseline": "base", "categories": ["hop"], "rows": [row]}
+        comparison = {"title": "a minus c", "difference": row["difference"]}
+        table = {"evaluation": "validation", "baseline": "base", "categories": ["hop"], "rows": [row], "comparisons": [comparison]}
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
             (out / "tables").mkdir()
             for name in ("search-a", "main"):
                 (out / "tables" / f"{name}.json").write_text(json.dumps([table]))
             (out / "gate.txt").write_text("seed-1: open\n")
-            (out / "seed-1" / "words").mkdir(parents=True)
+            (out / "gate" / "seed-1" / "words").mkdir(parents=True)
             lines = [{"step": "verbalize-teacher", "layer_loss_words": [100.0 - i, 1.0]} for i in range(100)]
-            (out / "seed-1" / "words" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            (out / "gate" / "seed-1" / "words" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             self.assertEqual(page.main(out), 0)
             text = (out / "study.html").read_text()
         self.assertIn("seed-1: open", text)
         self.assertLess(text.index("<h2>main"), text.index("<h2>search-a"))
-        self.assertIn("<td>a &lt;b&gt;</td><td>51.3 ± 1.5</td><td>50.0</td><td>+1.50</td><td>+1.00 to +2.00</td><td>-</td>"
-                      "<td>1.5</td><td>1</td><td>2</td>", text)
+        self.assertIn("<td>a &lt;b&gt;</td><td>51.3 ± 1.5</td><td>50.0</td><td>+1.50</td><td>+1.00 to +2.00</td><td>-</td><td>2</td>"
+                      "<td>1.5</td><td>0.8</td><td>1</td><td>2</td>", text)
+        self.assertIn("<td>a minus c</td><td>+1.50</td>", text)
         # At 10 %: of iterations 6 to 10, whose losses are 95 to 91.
         self.assertIn("<td>#1</td><td>93.000</td>", text)
         self.assertIn("<td>#2</td><td>1.000</td>", text)

@@ -11,6 +11,7 @@
 #include "model/linear.h"
 #include "model/vision.h"
 #include "picture/picture.h"
+#include "tests/support/read_image.h"
 
 namespace vlsi::toy {
 

@@ -30,7 +30,7 @@ TEST(ToyNetwork, IsTrainedSavedAndLoadedByItsName) {
   const toy_run::TinyPair pair;
   pair.run({"verbalize.architecture=scale"});
   const auto directory = pair.folder() / "run/student-verbalizers";
-  EXPECT_EQ(read_verbalizer_config(directory).architecture->name, "scale");
+  EXPECT_EQ(read_verbalizers_description(directory).config.architecture->name, "scale");
   const auto student = load_vlm(pair.folder() / "student", at::kFloat);
   const auto& text = student->config().text;
   const auto loaded = Verbalizers::load(directory, text, BackboneFingerprint::of(*student), {1});

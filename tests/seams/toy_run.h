@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/json.h"
-#include "checkpoint/initialize.h"
 #include "checkpoint/save.h"
 #include "run/distill.h"
 #include "tests/support/files.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi::toy_run {
 

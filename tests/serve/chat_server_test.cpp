@@ -147,6 +147,28 @@ TEST_F(ServedModel, GivesSeveralAnswersThatDifferByTheirDraws) {
     EXPECT_EQ(again["choices"][i]["message"], answer["choices"][i]["message"]) << "the same seed";
 }
 
+TEST_F(ServedModel, HasEmptyLogprobsOfAnAnswerWithoutTokens) {
+  Engine engine(*tiny_.speaker.model, tiny_.speaker.processor->tokenizer(), nullptr);
+  const auto prompt =
+      tiny_.speaker.processor->encode_prompt({"", "", {{Role::kUser, {{Content::Kind::kText, "what color?", {}}}}}});
+  const auto first = generate(engine, prompt, tiny_.speaker.greedy).tokens.at(0);
+  const Json more{{"logprobs", true}, {"stop_token_ids", Json::array({first})}};
+  const auto choice = Json::parse(ask(question("what color?", more)).body)["choices"][0];
+  EXPECT_EQ(choice["message"]["content"], "");
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  EXPECT_EQ(choice["logprobs"], (Json{{"content", Json::array()}, {"refusal", nullptr}}));
+}
+
+TEST_F(ServedModel, RefusesAPictureTokenWithoutAPicture) {
+  const Json prompts{"<|image_pad|>", Json::array({1, tiny_.speaker.model->config().image_token_id})};
+  for (const auto& prompt : prompts) {
+    const Json body{{"model", "tiny"}, {"prompt", prompt}};
+    const auto response = send("POST", "/v1/completions", with_body(body));
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(Json::parse(response.body)["error"]["param"], "prompt");
+  }
+}
+
 TEST_F(ServedModel, CompletesPlainTexts) {
   const Json body{{"model", "tiny"}, {"prompt", {"what", "color"}}, {"max_tokens", 3}, {"logprobs", 1}};
   const auto answer = Json::parse(send("POST", "/v1/completions", with_body(body)).body);
@@ -234,7 +256,7 @@ TEST_F(ServedModel, StopsWhenItsClientGoesAway) {
 
 TEST_F(ServedModel, BoundsWhatWaits) {
   ChatServerConfig config;
-  config.max_waiting = 1;
+  config.waiting.count = 1;
   config.engine.max_sequences = 1;
   start(config);
   std::atomic<bool> is_there = true;

@@ -26,8 +26,8 @@ AnswerRequest chat_of(const std::vector<std::string>& texts) {
 }
 
 Sample prompt_in(const AnswerRequest& request, int64_t context) {
-  TextConfig config;
-  config.max_position_embeddings = context;
+  ModelConfig config;
+  config.text.max_position_embeddings = context;
   return prompts_of(request, tiny_processor(), config).front();
 }
 
@@ -45,20 +45,48 @@ TEST(Prompts, OfAConversationAreTheProcessors) {
   EXPECT_EQ(prompt_in(request, 1000).tokens, tiny_processor().encode_prompt(request.conversation).tokens);
 }
 
-TEST(Prompts, OfPlainTextHaveNoTemplateAndNoSpecialTokens) {
+TEST(Prompts, OfTextHaveNoTemplateAndTakeItsControlTokens) {
   AnswerRequest request;
   request.prompts = {"red <|im_end|>", std::vector<int32_t>{1, 2, 3}};
-  TextConfig config;
-  const auto samples = prompts_of(request, tiny_processor(), config);
+  const auto& tokenizer = tiny_processor().tokenizer();
+  const auto samples = prompts_of(request, tiny_processor(), ModelConfig());
   ASSERT_EQ(samples.size(), 2U);
-  EXPECT_EQ(samples[0].tokens, tiny_processor().tokenizer().encode("red <|im_end|>", SpecialText::kPlain));
-  for (const int32_t token : samples[0].tokens) EXPECT_FALSE(tiny_processor().tokenizer().is_special(token));
+  EXPECT_EQ(samples[0].tokens, tokenizer.encode("red <|im_end|>", SpecialText::kControl));
+  EXPECT_EQ(samples[0].tokens.back(), tokenizer.require("<|im_end|>"));
   EXPECT_EQ(samples[1].tokens, (std::vector<int32_t>{1, 2, 3}));
   EXPECT_EQ(samples[1].positions, (std::vector<std::vector<int32_t>>(3, {0, 1, 2})));
   EXPECT_EQ(samples[1].answer_positions, std::vector<int32_t>{2});
   EXPECT_EQ(samples[1].next_position, 3);
   request.prompts = {""};
   EXPECT_EQ(refusal_in(request, 100), "400 prompt ");
+}
+
+TEST(Prompts, OfTextAreThoseOfTheConversationThatTheyWrite) {
+  const auto conversation = chat_of({"what color?"});
+  AnswerRequest request;
+  request.prompts = {
+      "<|im_start|>system\nsystem<|im_end|>\n<|im_start|>user\nwhat color?<|im_end|>\n"
+      "<|im_start|>assistant\n"};
+  EXPECT_EQ(prompt_in(request, 1000).tokens, prompt_in(conversation, 1000).tokens);
+}
+
+TEST(Prompts, OfTextHaveNoPictureToken) {
+  ModelConfig config;
+  config.image_token_id = tiny_processor().tokenizer().require("<|image_pad|>");
+  for (const PlainPrompt& prompt :
+       {PlainPrompt("a <|image_pad|>?"),
+        PlainPrompt(std::vector<int32_t>{1, static_cast<int32_t>(config.image_token_id)})}) {
+    AnswerRequest request;
+    request.prompts = {prompt};
+    try {
+      prompts_of(request, tiny_processor(), config);
+      ADD_FAILURE() << "taken";
+    } catch (const RequestError& error) {
+      EXPECT_EQ(error.status, 400);
+      EXPECT_EQ(error.param, "prompt");
+      EXPECT_NE(std::string(error.what()).find("the token of a picture"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(Prompts, ThatAreTooLongAreRefusedOrLoseTheirOldestTurns) {
@@ -111,8 +139,8 @@ TEST(Prompts, OfManyTurnsAreCutInFewReadings) {
       if (std::ssize(expected) <= context - request.decoding.max_new_tokens) break;
     }
     const CountingProcessor processor;
-    TextConfig config;
-    config.max_position_embeddings = context;
+    ModelConfig config;
+    config.text.max_position_embeddings = context;
     EXPECT_EQ(prompts_of(request, processor, config).front().tokens, expected) << context;
     EXPECT_LE(processor.num_outlines, 9) << "the whole, seven halvings of a hundred places, and what is left";
     EXPECT_EQ(processor.num_fills, 1);
@@ -147,9 +175,9 @@ TEST(Prompts, KeepSeveralPicturesWhereOneAloneWouldHaveMoreTokens) {
   }
   const AnyresProcessor processor;
   const auto whole = std::ssize(processor.outline_prompt(request.conversation).tokens);
-  TextConfig config;
+  ModelConfig config;
   for (const int64_t fewer : {10, 60}) {
-    config.max_position_embeddings = whole + request.decoding.max_new_tokens - fewer;
+    config.text.max_position_embeddings = whole + request.decoding.max_new_tokens - fewer;
     const auto prompt = prompts_of(request, processor, config).front();
     EXPECT_LE(std::ssize(prompt.tokens), whole - fewer);
     EXPECT_GT(std::ssize(prompt.tokens), whole - fewer - 80) << "as few turns as need be";
@@ -160,8 +188,8 @@ TEST(Prompts, AreNotCutAnyFurtherWhenNobodyWaits) {
   struct Gone {};
   auto request = chat_of(std::vector<std::string>(201, "what color?"));
   request.truncates_prompt = true;
-  TextConfig config;
-  config.max_position_embeddings = 100;
+  ModelConfig config;
+  config.text.max_position_embeddings = 100;
   const CountingProcessor processor;
   int num_looks = 0;
   const auto look = [&] {

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <limits>
 
-#include "checkpoint/initialize.h"
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
 #include "run/speaker.h"
 #include "tests/support/files.h"
+#include "tests/support/initialize_vlm.h"
 
 namespace vlsi {
 

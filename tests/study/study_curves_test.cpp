@@ -19,7 +19,7 @@ StudyConfig two_variants() {
 VariantResult run_of(const Folder& folder, const std::string& variant, uint64_t seed, const std::string& metrics) {
   VariantResult result;
   result.variant = variant;
-  result.seed = seed;
+  result.seeds = {seed};
   result.folder = folder / concat(variant, seed);
   write_text(result.folder / "metrics.jsonl", metrics);
   return result;

@@ -26,7 +26,7 @@ StudyConfig study_of(const std::vector<std::string>& variants, const std::string
 VariantResult make_result(const Folder& folder, const std::string& variant, uint64_t seed, const std::string& answers) {
   VariantResult result;
   result.variant = variant;
-  result.seed = seed;
+  result.seeds = {seed};
   result.fingerprint = concat(variant, seed);
   result.experiment = variant;
   result.folder = folder / concat(variant, seed);
@@ -63,12 +63,16 @@ TEST(StudyResults, AreOfStagesThatAreDoneWithAllTheirInputs) {
   const auto all = end_all(folder);
   const auto names = [&] {
     std::vector<std::string> found;
-    for (const auto& result : collect_results(folder.load(), all)) found.push_back(concat(result.variant, result.seed));
+    for (const auto& result : collect_results(folder.load(), all)) {
+      found.push_back(result.variant);
+      for (const uint64_t seed : result.seeds) found.back() += std::to_string(seed);
+    }
     return found;
   };
-  EXPECT_EQ(names(), (std::vector<std::string>{"teacher1", "vlsi1", "last1", "vlsi2", "last2"}));
+  EXPECT_EQ(names(), (std::vector<std::string>{"teacher12", "vlsi1", "last1", "vlsi2", "last2"}))
+      << "one teacher for both seeds";
   const auto& words = study_test::find_stage(all, "words", 2);
-  const std::vector<std::string> without_the_second{"teacher1", "vlsi1", "last1"};
+  const std::vector<std::string> without_the_second{"teacher12", "vlsi1", "last1"};
   std::filesystem::remove_all(words.folder);
   EXPECT_EQ(names(), without_the_second) << "an input is not there";
   std::filesystem::create_directories(words.folder);
@@ -83,7 +87,7 @@ TEST(StudyResults, ReadBackFromTheirFile) {
   const auto read = load_results(folder.path());
   ASSERT_EQ(read.size(), 1U);
   EXPECT_EQ(read[0].variant, "vlsi");
-  EXPECT_EQ(read[0].seed, 3U);
+  EXPECT_EQ(read[0].seeds, std::vector<uint64_t>{3});
   EXPECT_EQ(read[0].fingerprint, "vlsi3");
   EXPECT_EQ(read[0].experiment, "vlsi");
   EXPECT_EQ(read[0].folder, written.folder);
@@ -105,6 +109,28 @@ TEST(StudyResults, OfSeveralMachinesAreOrderedAndCountedOnce) {
   std::vector<std::string> names;
   for (const auto& result : merged) names.push_back(result.fingerprint);
   EXPECT_EQ(names, (std::vector<std::string>{"vlsi1", "vlsi2", "last2"}));
+}
+
+TEST(StudyResults, OfARunThatSeedsShareAreOneOfAllOfThem) {
+  const Folder here, there;
+  const auto study = study_of({"teacher", "vlsi"}, "vlsi");
+  const auto teacher_of = [](const Folder& folder, const std::vector<uint64_t>& seeds) {
+    auto result = make_result(folder, "teacher", 1, "rr");
+    result.seeds = seeds;
+    return result;
+  };
+  write_results(here.path(),
+                {teacher_of(here, {1, 3}), make_result(here, "vlsi", 1, "rw"), make_result(here, "vlsi", 3, "ww")});
+  write_results(there.path(), {teacher_of(there, {2, 5}), make_result(there, "vlsi", 2, "rw")});
+  const auto merged = merge_results(study, {here.path(), there.path()});
+  ASSERT_EQ(merged.size(), 4U);
+  EXPECT_EQ(merged[0].seeds, (std::vector<uint64_t>{1, 2, 3, 5}));
+  const auto tables = study_tables(study, merged);
+  const auto& teacher = tables[0].rows[0];
+  EXPECT_EQ(teacher.score.count, 1) << "it is one run";
+  EXPECT_EQ(teacher.scores, (std::map<uint64_t, double>{{1, 100}, {2, 100}, {3, 100}, {5, 100}}));
+  EXPECT_EQ(teacher.difference->over_seeds.count, 3) << "it is the teacher of each";
+  EXPECT_NEAR(teacher.difference->over_seeds.mean, 200.0 / 3, 1e-9) << "a rounding of float64";
 }
 
 TEST(StudyResults, OfAnotherStudyOrWithOtherNumbersAreRefused) {
@@ -132,14 +158,15 @@ TEST(StudyResults, OfAnotherStudyOrWithOtherNumbersAreRefused) {
 TEST(StudyResults, ThatAreBrokenAreRefused) {
   const Folder folder;
   const std::string run =
-      R"({"variant": "a", "seed": 1, "fingerprint": "", "experiment": "", "folder": "a", "seconds": 1,
+      R"({"variant": "a", "seeds": [1], "fingerprint": "", "experiment": "", "folder": "a", "seconds": 1,
                               "seconds_with_inputs": 1, "peak_memory_bytes": 1, "processor": "", "evaluations": )";
   for (const auto& [text, part] : std::map<std::string, std::string>{
            {R"({"format": 9, "runs": []})", "format"},
-           {R"({"format": 1})", "'runs' is missing"},
-           {R"({"format": 1, "runs": [{"variant": "a"}]})", "'seed' is missing"},
-           {R"({"format": 1, "runs": [)" + run + R"([]}]})", "'evaluations' is an array"},
-           {R"({"format": 1, "runs": [)" + run + R"({"q": {"score": 1, "categories": {"c": "x"}, "folder": "q"}}}]})",
+           {R"({"format": 2})", "'runs' is missing"},
+           {R"({"format": 2, "runs": [{"variant": "a"}]})", "'seeds' is missing"},
+           {R"({"format": 2, "runs": [{"variant": "a", "seeds": []}]})", "'seeds' is empty"},
+           {R"({"format": 2, "runs": [)" + run + R"([]}]})", "'evaluations' is an array"},
+           {R"({"format": 2, "runs": [)" + run + R"({"q": {"score": 1, "categories": {"c": "x"}, "folder": "q"}}}]})",
             "'c' is a string"},
        }) {
     folder.write("results.json", text);
@@ -176,6 +203,24 @@ TEST(StudyTables, HaveMeansAndPairedDifferences) {
   EXPECT_LT(vlsi.difference->questions_interval->low, 37.5);
   EXPECT_GT(vlsi.difference->questions_interval->high, 37.5);
   EXPECT_FALSE(tables[0].rows[0].difference) << "the baseline";
+}
+
+TEST(StudyTables, HaveTheComparisonsThatAreAskedFor) {
+  const Folder folder;
+  auto study = study_of({"last", "vlsi", "sft"}, "last");
+  study.compare = {{"vlsi", "sft"}, {"last", "sft"}};
+  const auto tables = study_tables(study, {make_result(folder, "last", 2, "rr"), make_result(folder, "vlsi", 1, "rr"),
+                                           make_result(folder, "sft", 1, "rw")});
+  const auto& found = tables[0].comparisons;
+  ASSERT_EQ(found.size(), 1U) << "the second has no seed in common";
+  EXPECT_EQ(found[0].title, "the vlsi minus the sft");
+  EXPECT_EQ(found[0].difference.over_seeds.mean, 50);
+  const auto text = to_text(tables, StudyFormat::kText);
+  EXPECT_NE(text.find("the vlsi minus the sft         +50.00"), std::string::npos) << text;
+  const auto json = to_json(tables);
+  EXPECT_EQ(json[0]["comparisons"][0]["minus"], "sft");
+  EXPECT_EQ(json[0]["comparisons"][0]["difference"]["mean"], 50);
+  EXPECT_EQ(json[0]["rows"][1]["scores"], (OrderedJson{{"1", 100.0}}));
 }
 
 TEST(StudyTables, LeaveOutTheBootstrapOfAScoreThatIsNoMeanOverQuestions) {

@@ -37,6 +37,9 @@ TEST(Study, RefusesWhatContradicts) {
       {"baseline: last", "baseline: lost", {"'baseline' is 'lost'", "did you mean 'last'"}},
       {"base: distilled", "base: distiled", {"'base' is 'distiled'", "did you mean 'distilled'"}},
       {"stage: teacher}", "stage: teachers}", {"variant 'teacher'", "'teachers'", "did you mean 'teacher'"}},
+      {"title: VLsI", "title: last", {"variant 'last'", "another one has the title 'last'"}},
+      {"cores: 2", "compare: [{variant: vlsi, minus: lost}]", {"'compare' is 'lost'", "did you mean 'last'"}},
+      {"cores: 2", "compare: [{variant: vlsi, minus: vlsi}]", {"'compare': 'vlsi' is compared with itself"}},
       {"seeds: [1, 2]", "seeds: []", {"'seeds' is missing"}},
       {"seeds: [1, 2]", "seeds: [2, 2]", {"'seeds' has one of them twice"}},
       {"out: ", "#", {"'out' is missing"}},
@@ -93,6 +96,9 @@ TEST(Study, TakesWhatItLeavesOutFromTheFileThatItExtends) {
   EXPECT_EQ(study.variants[1].title, "vlsi");
   EXPECT_EQ(study.seeds, std::vector<uint64_t>{5});
 
+  folder.change("study.yaml", "cores: 2", "cores: 2\ncompare: [{variant: vlsi, minus: last}]");
+  EXPECT_EQ(folder.load().compare.size(), 1U);
+  EXPECT_TRUE(load_study(more, {}).compare.empty()) << "it is of the other file's variants";
   expect_error([&] { load_study(more, {"extends=none.yaml"}); }, {"more.yaml", "'extends' is 'none.yaml'", "no such"});
   expect_error([&] { load_study(more, {"extends=" + more}); },
                {"more.yaml", "'extends'", "extends another one itself"});

@@ -1,6 +1,7 @@
 // Every part of tokenizer.json that the tokenizer cannot honour is an error that names it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/json.h"
@@ -127,6 +128,58 @@ TEST(TokenizerFile, RefusesBadPatterns) {
   expect_refused([](Json& j) { j["pre_tokenizer"] = split("[a[bc]]"); }, {place, "within a class"});
   expect_refused([](Json& j) { j["pre_tokenizer"] = split("^a"); }, {place, "'^'"});
   expect_refused([](Json& j) { j["pre_tokenizer"] = split("a\\"); }, {place});
+}
+
+/// The toy, and a tokenizer_config.json with this added_tokens_decoder.
+Tokenizer load_with_config(const Json& decoder) {
+  const Folder folder(
+      {{"tokenizer.json", toy().dump()}, {"tokenizer_config.json", Json{{"added_tokens_decoder", decoder}}.dump()}});
+  return Tokenizer::load(folder.path());
+}
+
+TEST(TokenizerFile, HasTheAddedTokensOfTokenizerConfigToo) {
+  Json decoder{{"309", {{"content", "<end>"}, {"special", true}}},
+               {"312", {{"content", "<loc>"}, {"lstrip", false}, {"normalized", false}, {"special", false}}},
+               {"313", {{"content", "<more>"}, {"special", true}, {"something", "else"}}},
+               {"314", {{"content", "e\u0301"}}},
+               {"5", {{"content", "&"}}}};
+  const auto tokenizer = load_with_config(decoder);
+  EXPECT_EQ(tokenizer.size(), 315);
+  EXPECT_EQ(tokenizer.encode("<loc><more>&e\u0301<end>"), (std::vector<int32_t>{312, 313, 5, 314, 309}));
+  const auto plain = tokenizer.encode("<loc><more>", SpecialText::kPlain);
+  EXPECT_EQ(plain.front(), 312);
+  EXPECT_EQ(std::count(plain.begin(), plain.end(), 313), 0);
+  EXPECT_EQ(tokenizer.decode(plain), "<loc><more>");
+  EXPECT_TRUE(tokenizer.is_special(313));
+  EXPECT_FALSE(tokenizer.is_special(314));
+  EXPECT_EQ(tokenizer.added_by_config(), "5 normalized &\n312 <loc>\n313 special <more>\n314 normalized e\u0301\n");
+  EXPECT_EQ(load_with_config({{"309", {{"content", "<end>"}}}}).added_by_config(), "");
+  EXPECT_EQ(load_with_config(nullptr).size(), 312);
+}
+
+TEST(TokenizerFile, RefusesAddedTokensOfTokenizerConfigThatContradictIt) {
+  const auto expect_wrong = [](const Json& decoder, const std::vector<std::string>& parts) {
+    auto all = parts;
+    all.push_back("tokenizer_config.json: added_tokens_decoder: ");
+    expect_error([&] { load_with_config(decoder); }, all);
+  };
+  expect_wrong({{"309", {{"content", "<loc>"}}}}, {": 309: is '<loc>', but '<end>' with id 309 is in the tokenizer"});
+  expect_wrong({{"312", {{"content", "<end>"}}}}, {": 312: is '<end>', but '<end>' with id 309 is in the tokenizer"});
+  expect_wrong({{"5", {{"content", "<loc>"}}}}, {": 5: is '<loc>', but '&' with id 5 is in the tokenizer"});
+  expect_wrong({{"312", {{"content", "&"}}}}, {": 312: is '&', but '&' with id 5 is in the tokenizer"});
+  expect_wrong({{"312", {{"content", "<a>"}}}, {"313", {{"content", "<a>"}}}},
+               {": 313: is '<a>', but '<a>' with id 312"});
+  expect_wrong({{"320", {{"content", "<loc>"}}}},
+               {": 320: is '<loc>'", "transformers gives the next id, expected 312"});
+  for (const char* key : {"x", "-1", "0312", "312 ", "", "99999999999", "16777216"})
+    expect_wrong({{key, {{"content", "<loc>"}}}}, {concat("found key '", key, "', expected an id")});
+  expect_wrong({{"312", "<loc>"}}, {": 312: "});
+  expect_wrong({{"312", Json::object()}}, {": 312: key 'content' is missing"});
+  expect_wrong({{"312", {{"content", ""}}}}, {": 312: the content is empty"});
+  expect_wrong({{"312", {{"content", "<loc>"}, {"special", 1}}}}, {": 312: key 'special' is "});
+  for (const char* key : {"lstrip", "rstrip", "single_word"})
+    expect_wrong({{"312", {{"content", "<loc>"}, {key, true}}}}, {concat(": 312: key '", key, "' is true")});
+  expect_wrong(Json::array({1}), {"found an array, expected an object"});
 }
 
 TEST(TokenizerFile, KeepsWhatThePatternDoesNotMatch) {

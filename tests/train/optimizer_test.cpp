@@ -279,7 +279,7 @@ TEST(OptimizerConfig, RefusesValuesThatNoRunCanUse) {
   const auto error = [](const std::function<void(OptimizerConfig&)>& change) {
     OptimizerConfig config;
     change(config);
-    return message_of([&] { check(config, "optimizer"); });
+    return message_of([&] { check(config, "optimizer", "run.yaml"); });
   };
   EXPECT_EQ(error([](auto&) {}), "no error");
   const std::vector<std::pair<const char*, std::function<void(OptimizerConfig&)>>> changes{
@@ -299,7 +299,7 @@ TEST(OptimizerConfig, RefusesValuesThatNoRunCanUse) {
       {"accumulate", [](auto& c) { c.accumulate = 0; }}};
   for (const auto& [key, change] : changes) {
     const auto message = error(change);
-    EXPECT_TRUE(message.starts_with("optimizer: ")) << message;
+    EXPECT_TRUE(message.starts_with("run.yaml: key 'optimizer.")) << message;
     EXPECT_NE(message.find(key), std::string::npos) << message;
   }
 }

@@ -207,7 +207,7 @@ TEST(RunDirectory, RefusesADamagedState) {
   auto negative = good;
   negative["index"] = -1;
   write_text(path, negative.dump());
-  expect_error(resume, {"state.json", "negative"});
+  expect_error(resume, {"state.json", "key 'index' is -1, expected 0 or more"});
   auto none = good;
   none["ranks"] = 0;
   write_text(path, none.dump());

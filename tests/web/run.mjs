@@ -137,6 +137,7 @@ variants:
   - {name: vlsi, title: ${JSON.stringify(evil)}}
   - {name: random, title: Random ordered matches, set: [interact.matching.temperature=1e9]}
   - {name: last, title: Last layer alone, set: [interact.intermediate_loss=none]}
+compare: [{variant: vlsi, minus: random}]
 evaluate:
   - {name: answers, options: [benchmark=easy-vqa, data=${join(tiny, "train.json")}, max-new-tokens=2]}
 `);

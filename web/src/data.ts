@@ -136,11 +136,18 @@ export interface StudyRow {
   peak_memory_bytes: Statistics;
   difference: StudyDifference | null;
 }
+export interface StudyComparison {
+  variant: string;
+  minus: string; // another variant
+  title: string;
+  difference: StudyDifference;
+}
 export interface StudyTable {
   evaluation: string;
   baseline: string;
   categories: string[];
   rows: StudyRow[];
+  comparisons: StudyComparison[];
 }
 export interface Band {
   x: number[];

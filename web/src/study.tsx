@@ -68,16 +68,19 @@ function Whisker({ difference, low, high }: { difference: StudyDifference; low: 
 }
 
 function Differences({ table }: { table: StudyTable }) {
-  const rows = table.rows.filter((row) => row.difference);
+  const rows = [
+    ...table.rows.flatMap(({ title, difference }) => (difference ? [{ title, difference }] : [])),
+    ...table.comparisons,
+  ];
   if (rows.length === 0) return null;
-  const ends = rows.flatMap(({ difference }) => [difference!.mean, ...(difference!.seeds_interval ?? [])]);
+  const ends = rows.flatMap(({ difference }) => [difference.mean, ...(difference.seeds_interval ?? [])]);
   const low = Math.min(0, ...ends);
   const high = Math.max(low + 1e-9, 0, ...ends);
   return (
     <div class="scroll" tabIndex={0} role="group" aria-label={`Differences on ${table.evaluation}`}>
       <table class="numbers" data-table="differences">
         <caption>
-          Minus <bdi>{table.baseline}</bdi>, seed by seed, with 95 % intervals: over seeds by Student’s t, over questions by the bootstrap
+          Minus <bdi>{table.baseline}</bdi>{table.comparisons.length > 0 && ", or as each line says"}, seed by seed, with 95 % intervals: over seeds by Student’s t, over questions by the bootstrap
         </caption>
         <thead>
           <tr>
@@ -90,14 +93,14 @@ function Differences({ table }: { table: StudyTable }) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ variant, title, difference }) => (
-            <tr key={variant}>
+          {rows.map(({ title, difference }) => (
+            <tr key={title}>
               <th scope="row"><bdi>{title}</bdi></th>
-              <td>{signed(difference!.mean)}</td>
-              <td>{interval(difference!.seeds_interval)}</td>
-              <td>{interval(difference!.questions_interval)}</td>
-              <td>{difference!.count}</td>
-              <td><Whisker difference={difference!} low={low} high={high} /></td>
+              <td>{signed(difference.mean)}</td>
+              <td>{interval(difference.seeds_interval)}</td>
+              <td>{interval(difference.questions_interval)}</td>
+              <td>{difference.count}</td>
+              <td><Whisker difference={difference} low={low} high={high} /></td>
             </tr>
           ))}
         </tbody>

@@ -64,6 +64,11 @@ Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
   return mark_letter(bracketed_or_whole(answer), item);
 }
 
+/// Some tasks' prompts say more than question and options do, so there is no making one of them.
+Rules by_prompt(const Rules& rules) {
+  return asking_own_prompt(rules, "rows of BLINK-Benchmark/BLINK, or --profile vlmevalkit");
+}
+
 /// The mean of the tasks' means.
 std::vector<Figure> task_figures(const std::vector<Verdict>& verdicts) {
   std::vector<Figure> figures{figure_of_parts("mean of tasks", verdicts, "category", kTasks, mean_of_means)};
@@ -82,9 +87,9 @@ std::unique_ptr<Benchmark> open_blink(const BenchmarkSource& source) {
                                     read,
                                     usual_pictures,
                                     {vlmevalkit_choice(vlmevalkit_choice_prompt, accuracy_figures),
-                                     {Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures},
-                                     {Community::kOfficial, official_prompt, official_mark, task_figures},
-                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, task_figures}}};
+                                     by_prompt({Community::kLmms, lmms_prompt, lmms_mark, accuracy_figures}),
+                                     by_prompt({Community::kOfficial, official_prompt, official_mark, task_figures}),
+                                     by_prompt({Community::kVlsi, vlsi_prompt, vlsi_mark, task_figures})}};
   return open_items(source, rules);
 }
 

@@ -33,6 +33,10 @@ Mark vlsi_mark(const Item& item, TextView answer, const Profile&) {
   return right_or_wrong(contains(U"(" + item.golds[0] + U")", answer), answer);
 }
 
+Rules by_prompt(const Rules& rules) {
+  return asking_own_prompt(rules, "rows of nyu-visionx/CV-Bench, or VLMEvalKit's table with a column 'prompt'");
+}
+
 /// Half of the two-dimensional sources' mean and half of the three-dimensional one.
 std::vector<Figure> joint_figures(const std::vector<Verdict>& verdicts) {
   std::vector<Figure> figures{figure_of_parts(
@@ -76,10 +80,10 @@ std::unique_ptr<Benchmark> open_cv_bench(const BenchmarkSource& source) {
   static const BenchmarkRules rules{"cv-bench",
                                     read,
                                     usual_pictures,
-                                    {vlmevalkit_choice(own_prompt, vlmevalkit_figures),
-                                     {Community::kLmms, lmms_prompt, lmms_mark, lmms_figures},
-                                     {Community::kOfficial, vlsi_prompt, official_mark, joint_figures},
-                                     {Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures}}};
+                                    {by_prompt(vlmevalkit_choice(own_prompt, vlmevalkit_figures)),
+                                     by_prompt({Community::kLmms, lmms_prompt, lmms_mark, lmms_figures}),
+                                     by_prompt({Community::kOfficial, vlsi_prompt, official_mark, joint_figures}),
+                                     by_prompt({Community::kVlsi, vlsi_prompt, vlsi_mark, joint_figures})}};
   return open_items(source, rules);
 }
 

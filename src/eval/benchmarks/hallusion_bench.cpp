@@ -17,7 +17,9 @@ Item read(const RowReader& row) {
   item.question = row.text({"question"});
   item.tags = usual_tags(row);
   if (row.find({"gt_answer"}) != nullptr) {
-    item.golds = {row.text({"gt_answer"}) == "1" ? U"yes" : U"no"};
+    const auto gold = row.text({"gt_answer"});
+    if (gold != "0" && gold != "1") fail(row.place(), ": 'gt_answer' is ", quoted(gold), ", expected 0 or 1");
+    item.golds = {gold == "1" ? U"yes" : U"no"};
     const auto kind = row.text({"category"}) + "_" + row.text({"subcategory"});
     const auto set = row.text({"set_id"}), figure = row.text({"figure_id"}), question = row.text({"question_id"});
     item.id = concat(kind, "_", set, "_", figure, "_", question);
@@ -27,7 +29,7 @@ Item read(const RowReader& row) {
     return item;
   }
   item.id = row.text({"index"});
-  item.golds = {lower(strip(to_text(row.text({"answer"}))))};
+  item.golds = {yes_no_gold(row, {"answer"})};
   const Text index = to_text(item.id);
   const auto parts = split(index, U"_");
   if (parts.size() < 6) {

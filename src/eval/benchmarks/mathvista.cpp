@@ -1,5 +1,8 @@
 // MathVista: questions of mathematics about pictures, with choices or with numbers as answers.
 #include "eval/scoring/mathvista.h"
+
+#include <algorithm>
+
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/benchmarks/choice_rows.h"
 #include "eval/benchmarks/prompts.h"
@@ -51,9 +54,15 @@ MathVistaQuestion question_of(const Item& item) {
   }
   if (!item.golds.empty()) question.answer = item.golds[0];
   question.answer_letter = to_text(text_of(item, "answer_option"));
+  if (question.answer_letter.empty()) {
+    const auto right = std::find_if(item.options.begin(), item.options.end(),
+                                    [&](const Option& option) { return option.text == question.answer; });
+    if (right != item.options.end()) question.answer_letter = right->label;
+  }
   return question;
 }
 
+/// What is asked: hint, question and choices in one text, which VLMEvalKit's table has as the question.
 std::string query(const Item& item) {
   const auto query = text_of(item, "query");
   return query.empty() ? item.question : query;
@@ -71,7 +80,7 @@ std::string request(const MathVistaQuestion& question) {
 std::string lmms_prompt(const Item& item) {
   const auto unit = text_of(item, "unit");
   std::string prompt = item.question + (unit.empty() ? "" : concat(" (Unit: ", unit, ")"));
-  if (!item.options.empty()) prompt += "\n" + listed_options(item);
+  if (options_are_apart(item)) prompt += "\n" + listed_options(item);
   return concat(prompt, "\n", request(question_of(item)));
 }
 
@@ -91,7 +100,7 @@ JudgeFields fields_of(const std::string& asked, const Item& item, TextView answe
 Mark vlmevalkit_judged(const Item& item, TextView answer, const Profile& profile, JudgedAnswer& judge) {
   const auto alone = vlmevalkit_mark(item, answer, profile);
   if (alone.parsed) return alone;
-  const auto extraction = judge.ask(fields_of(item.question, item, answer), {.max_tokens = 128});
+  const auto extraction = judge.ask(fields_of(query(item), item, answer), {.max_tokens = 128});
   return extraction ? vlmevalkit_mark(item, *extraction, profile) : not_scored();
 }
 
@@ -148,7 +157,7 @@ std::unique_ptr<Benchmark> open_mathvista(const BenchmarkSource& source) {
       "mathvista",
       read,
       pictures,
-      {{Community::kVlmEvalKit, bare_question, vlmevalkit_mark, figures, false, &kVlmEvalKitJudge},
+      {{Community::kVlmEvalKit, query, vlmevalkit_mark, figures, false, &kVlmEvalKitJudge},
        {Community::kLmms, lmms_prompt, mark<MathVistaRule::kLmms>, figures, false, &kLmmsJudge},
        {Community::kOfficial, query, mark<MathVistaRule::kOfficial>, figures, false, &kOfficialJudge},
        {Community::kVlsi, query, mark<MathVistaRule::kOfficial>, figures, false, &kOfficialJudge}}};

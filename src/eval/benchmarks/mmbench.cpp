@@ -16,7 +16,9 @@ constexpr int64_t kTurn = 1000000;
 
 Item read(const RowReader& row) {
   Item item = read_choice(row, {"index"});
+  // The hub's sets have "nan" for what there is none of; in a table its cell is missing.
   if (item.hint == "nan") item.hint.clear();
+  std::erase_if(item.options, [](const Option& option) { return option.text.empty() || option.text == U"nan"; });
   const auto index = parse_int(to_text(item.id));
   if (!index || index->size() > 12) fail(row.place(), ": column 'index' is ", item.id, ", expected a whole number");
   const int64_t number = std::stoll(to_utf8(*index));
@@ -30,19 +32,19 @@ std::string lmms_prompt(const Item& item) {
   const auto hint = item.hint.empty() ? "" : item.hint + " ";
   const std::string_view request =
       kChinese ? std::string_view("请直接使用所提供的选项字母作为答案回答。") : kAnswerWithLetter;
-  Item shown = item;  // the hub's sets have "nan" for what is no option
-  std::erase_if(shown.options, [](const Option& option) { return option.text.empty() || option.text == U"nan"; });
-  return concat(hint, item.question, " There are several options:\n", listed_options(shown), "\n\n", request);
+  return concat(hint, item.question, " There are several options:\n", listed_options(item), "\n\n", request);
 }
 
-/// The task "static", which asks no judge.
+/// The task "static", which asks no judge, and takes "nan" for the text of what there is none of from A to D.
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {
-  auto letter = mmbench_letter(strip(answer), item.options);
-  if (!letter) {
-    Text letters;
-    for (const auto& option : item.options) letters += option.label;
-    letter = ranked_letter(strip(answer), letters);
+  Options options = item.options;
+  Text letters;
+  for (const char32_t letter : TextView(U"ABCD")) {
+    if (find_option(item.options, TextView(&letter, 1)) == nullptr) options.push_back({Text(1, letter), U"nan"});
   }
+  for (const auto& option : options) letters += option.label;
+  auto letter = mmbench_letter(strip(answer), options);
+  if (!letter) letter = ranked_letter(strip(answer), letters);
   return mark_letter(letter, item);
 }
 

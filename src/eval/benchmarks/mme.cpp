@@ -34,10 +34,7 @@ bool is_task(const std::string& name) {
 Item read(const RowReader& row) {
   Item item;
   item.question = row.text({"question"});
-  item.golds = {lower(strip(strip(to_text(row.text({"answer"}))), U"."))};
-  if (item.golds[0] != U"yes" && item.golds[0] != U"no") {
-    fail(row.place(), ": the answer is ", to_utf8(item.golds[0]), ", expected Yes or No");
-  }
+  item.golds = {yes_no_gold(row, {"answer"})};
   const auto task = row.text({"category"});
   if (!is_task(task)) fail(row.place(), ": 'category' is ", quoted(task), ", expected one of MME's 14 tasks, as OCR");
   item.tags.emplace_back("category", task);

@@ -13,14 +13,16 @@ constexpr double kQuestions = 1500, kQuestionsOfCapability = 250;
 /// The tables of VLMEvalKit, and rows of Hugging Face, whose options are in the question.
 Item read(const RowReader& row) { return read_choice(row, {"index"}); }
 
+/// The options of a table's columns stand behind the question as they do in the hub's rows.
 std::string lmms_prompt(const Item& item) {
   const Text question = to_text(item.question);
-  return to_utf8(replace(strip(question), U" Please answer yes or no.", U"")) +
-         "\nAnswer with the option's letter from the given choices directly";
+  return concat(to_utf8(replace(strip(question), U" Please answer yes or no.", U"")),
+                options_are_apart(item) ? "\nOptions: " + listed_options(item, "", ": ", ", ") : "",
+                "\nAnswer with the option's letter from the given choices directly");
 }
 
 std::string letter_prompt(const Item& item) {
-  return item.options.empty() ? concat(item.question, "\n", kAnswerWithLetter) : vlsi_choice_prompt(item);
+  return options_are_apart(item) ? vlsi_choice_prompt(item) : concat(item.question, "\n", kAnswerWithLetter);
 }
 
 Mark lmms_mark(const Item& item, TextView answer, const Profile&) {

@@ -18,7 +18,7 @@ constexpr const char* kSplits[] = {"random", "popular", "adversarial", "all"};
 Item read(const RowReader& row) {
   Item item;
   item.question = row.text({"question", "text"});
-  item.golds = {lower(strip(to_text(row.text({"answer", "label"}))))};
+  item.golds = {yes_no_gold(row, {"answer", "label"})};
   std::string splits = row.text_or({"category"}, "");
   if (splits.empty()) {
     const auto file = row.rows.file(row.number);

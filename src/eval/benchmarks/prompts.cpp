@@ -1,5 +1,7 @@
 #include "eval/benchmarks/prompts.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace vlsi {
@@ -33,9 +35,24 @@ std::string bare_question(const Item& item) { return item.question; }
 
 std::string word_prompt(const Item& item) { return concat(item.question, "\n", kAnswerWithWord); }
 
-std::string own_prompt(const Item& item) {
-  const auto prompt = item.row.find("prompt");
-  return prompt != item.row.end() && prompt->is_string() ? prompt->get<std::string>() : item.question;
+bool options_are_apart(const Item& item) {
+  size_t from = 0;
+  for (const auto& option : item.options) {
+    size_t found = std::string::npos;
+    for (const char* after : {". ", ": ", ") "}) {
+      found = std::min(found, item.question.find(concat(to_utf8(option.label), after, to_utf8(option.text)), from));
+    }
+    if (found == std::string::npos) return true;
+    from = found + 1;
+  }
+  return false;
+}
+
+std::string own_prompt(const Item& item) { return item.row.at("prompt").get<std::string>(); }
+
+Rules asking_own_prompt(Rules rules, std::string_view prompts_in) {
+  rules.prompts_in = prompts_in;
+  return rules;
 }
 
 std::string letters_note(const Item& item) {

@@ -28,8 +28,14 @@ std::string vlsi_choice_prompt(const Item& item);
 std::string bare_question(const Item& item);
 std::string word_prompt(const Item& item);
 
-/// The row's own prompt, else the question.
+/// Whether the item has options that its question does not list: each text behind its letter, in their order.
+bool options_are_apart(const Item& item);
+
+/// The row's own prompt, in rows of a benchmark with these rules.
 std::string own_prompt(const Item& item);
+
+/// The rules for rows that have a prompt of their own, as those do that `prompts_in` names.
+Rules asking_own_prompt(Rules rules, std::string_view prompts_in);
 
 /// lmms-eval's note that the answer is one of the options' letters.
 std::string letters_note(const Item& item);

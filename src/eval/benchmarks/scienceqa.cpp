@@ -34,7 +34,13 @@ Item read_realworldqa(const RowReader& row) {
   return item;
 }
 
-std::string real_lmms_prompt(const Item& item) { return to_utf8(strip(to_text(item.question))); }
+/// The options of a table's columns stand behind the question as they do in the hub's rows, with the request there.
+std::string real_lmms_prompt(const Item& item) {
+  const auto question = to_utf8(strip(to_text(item.question)));
+  if (!options_are_apart(item)) return question;
+  return concat(question, "\n\n", listed_options(item),
+                "\nPlease answer directly with only the letter of the correct option and nothing else.");
+}
 
 Mark real_lmms_mark(const Item& item, TextView answer, const Profile&) {
   return right_or_wrong(realworld_right(answer, item.golds[0]), answer);

@@ -1,11 +1,21 @@
 // The mark of an answer to a question of yes or no.
 #pragma once
 
+#include "base/error.h"
+#include "base/quoted.h"
 #include "eval/item.h"
 #include "eval/judge/judge_rule.h"
 #include "eval/scoring/yes_no.h"
 
 namespace vlsi {
+
+/// The right answer under one of the keys, in small letters. Error for one that is neither yes nor no.
+inline Text yes_no_gold(const RowReader& row, RowReader::Keys keys) {
+  const auto text = row.text(keys);
+  const Text gold = lower(strip(strip(to_text(text)), U"."));
+  if (gold == U"yes" || gold == U"no") return gold;
+  fail(row.place(), ": the answer is ", quoted(text), ", expected Yes or No");
+}
 
 /// Whether what `kRule` reads in the answer is the first gold; neither yes nor no is wrong and unparsed.
 template <YesNo (*kRule)(TextView)>

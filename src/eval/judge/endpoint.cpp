@@ -71,6 +71,23 @@ void expect_port(const std::string& host, const std::string& url) {
   fail("the judge's address is '", url, "', with port '", std::string(begin, end), "', expected one of 1 to 65535");
 }
 
+/// Why a server gave no reply.
+std::string trouble_of(httplib::Error error, const std::string& url) {
+  using enum httplib::Error;
+  switch (error) {
+    case Connection:
+    case ConnectionTimeout:
+    case BindIPAddress: return "cannot connect to " + url;
+    case SSLConnection: return "cannot make a connection by TLS to " + url;
+    case SSLServerVerification: return concat("the certificate of ", url, " is not one that this machine trusts");
+    case SSLLoadingCerts: return "the certificates that this machine trusts cannot be read";
+    case Read: return concat("the connection to ", url, " broke, or was silent for too long");
+    case Write: return concat("the connection to ", url, " broke while the question was sent");
+    case Canceled: return concat("the reply of ", url, " took too long, or is too large");
+    default: return concat("no reply of ", url, ": ", httplib::to_string(error));
+  }
+}
+
 }  // namespace
 
 struct ChatEndpoint::Try {
@@ -111,7 +128,7 @@ ChatEndpoint::Try ChatEndpoint::try_once(const std::string& body) const {
     return received <= kMostBytes && std::chrono::steady_clock::now() < end;
   };
   const auto result = client.send(request);
-  if (!result) return {{{}, false, "no reply: " + httplib::to_string(result.error())}, true};
+  if (!result) return {{{}, false, trouble_of(result.error(), config_.url)}, true};
   const int status = result->status;
   if (status == 200) {
     auto text = content_of_reply(result->body);

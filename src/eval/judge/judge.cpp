@@ -77,8 +77,10 @@ EndpointReply Judge::ask(const JudgeRequest& request) const {
     return reply;
   }
   {
-    const std::lock_guard lock(warned_mutex_);
-    if (!std::exchange(warned_, true)) log_warning("the judge gave no answer to a question: " + reply.trouble);
+    const std::lock_guard lock(trouble_mutex_);
+    if (std::exchange(trouble_, reply.trouble).empty()) {
+      (has_answered_ ? log_warning : log_info)("the judge gave no answer to a question: " + reply.trouble);
+    }
   }
   if (reply.refused && has_answered_) return reply;  // of this question alone
   constexpr int64_t kMostInVain = 50;
@@ -88,6 +90,13 @@ EndpointReply Judge::ask(const JudgeRequest& request) const {
          "; what it said before is kept: start again when it answers");
   }
   return reply;
+}
+
+void Judge::expect_answered() const {
+  if (has_answered_ || num_in_vain_ == 0) return;
+  const std::lock_guard lock(trouble_mutex_);
+  fail("asking the judge at ", config_.endpoint.url, ": none of ", num_in_vain_.load(),
+       " questions got an answer, the last: ", trouble_, "; the same command goes on when it answers");
 }
 
 }  // namespace vlsi

@@ -41,6 +41,9 @@ class Judge {
   /// was answered, by now or in an earlier run.
   EndpointReply ask(const JudgeRequest& request) const;
 
+  /// Error where requests were sent, and none was answered, by now or in an earlier run.
+  void expect_answered() const;
+
   const JudgeConfig& config() const { return config_; }
 
  private:
@@ -50,8 +53,8 @@ class Judge {
   const ChatEndpoint endpoint_;
   mutable std::atomic<int64_t> num_in_vain_ = 0;
   mutable std::atomic<bool> has_answered_ = false;
-  mutable std::mutex warned_mutex_;
-  mutable bool warned_ = false;
+  mutable std::mutex trouble_mutex_;
+  mutable std::string trouble_;  // of the last request without an answer
 };
 
 /// Whether the model thinks before it answers, takes its limit of tokens under another name, and no temperature: o1,

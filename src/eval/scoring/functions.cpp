@@ -276,10 +276,4 @@ std::optional<Json> call_scoring_function(std::string_view name, const Json& arg
   }
 }
 
-std::string scoring_function_names() {
-  std::string names;
-  for (const auto& function : kFunctions) names += concat(names.empty() ? "" : ", ", function.name);
-  return names;
-}
-
 }  // namespace vlsi

@@ -15,7 +15,4 @@ namespace vlsi {
 /// Error naming `place` and the argument that is missing or of another type.
 std::optional<Json> call_scoring_function(std::string_view name, const Json& args, const std::string& place);
 
-/// The names, for messages.
-std::string scoring_function_names();
-
 }  // namespace vlsi

@@ -41,13 +41,13 @@ std::optional<Text> letter_alone(TextView line, size_t num_options) {
 }
 
 /// "answer is X" with X among the first 1, 2, … 26 letters.
-std::vector<std::unique_ptr<Pattern>> statements() {
+std::vector<Pattern> statements() {
   const std::string is = "[i\\x{130}\\x{131}]s";  // (case-blind, Python takes these for an i, and PCRE2 does not)
-  std::vector<std::unique_ptr<Pattern>> patterns;
+  std::vector<Pattern> patterns;
   for (char last = 'A'; last <= 'Z'; ++last) {
     const std::string letters = concat("A-", last, last >= 'I' ? "\\x{130}\\x{131}" : "");
-    patterns.push_back(std::make_unique<Pattern>(
-        concat("(?i)answers?(?:\\s+", is, ")?\\s*[:\\-]?\\s*\\(?([", letters, "])\\)?(?![A-Za-z\\x{130}\\x{131}])")));
+    patterns.emplace_back(
+        concat("(?i)answers?(?:\\s+", is, ")?\\s*[:\\-]?\\s*\\(?([", letters, "])\\)?(?![A-Za-z\\x{130}\\x{131}])"));
   }
   return patterns;
 }
@@ -55,7 +55,7 @@ std::vector<std::unique_ptr<Pattern>> statements() {
 std::optional<Text> last_stated(TextView text, size_t num_options) {
   static const auto patterns = statements();
   const std::string utf8 = to_utf8(text);
-  const auto found = patterns[num_options - 1]->find_all(utf8);
+  const auto found = patterns[num_options - 1].find_all(utf8);
   if (found.empty()) return std::nullopt;
   return Text(1, upper_letter(to_text(found.back().group)[0]));
 }

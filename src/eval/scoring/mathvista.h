@@ -16,7 +16,7 @@ struct MathVistaQuestion {
   std::optional<double> precision;  // decimals of a float
   bool precision_is_whole = true;   // as the file has it: 1, not 1.0
   Text answer;
-  Text answer_letter;  // VLMEvalKit's column answer_option, of multiple choice
+  Text answer_letter;  // of multiple choice: VLMEvalKit's column answer_option, else that of the choice
 };
 
 /// Whose script: they differ in what they make of a precision such as 1.0 and in the comparison.

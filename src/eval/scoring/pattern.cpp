@@ -1,7 +1,4 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "eval/scoring/pattern.h"
-
-#include <pcre2.h>
 
 #include "base/error.h"
 
@@ -26,59 +23,16 @@ std::string with_python_spaces(std::string_view pattern) {
   return result;
 }
 
-struct FreeMatch {
-  void operator()(pcre2_match_data* match) const { pcre2_match_data_free(match); }
-};
-using MatchData = std::unique_ptr<pcre2_match_data, FreeMatch>;
-
 }  // namespace
 
-struct Pattern::Compiled {
-  pcre2_code* code;
-  ~Compiled() { pcre2_code_free(code); }
-
-  MatchData matches() const { return MatchData(pcre2_match_data_create_from_pattern(code, nullptr)); }
-
-  /// The first match from `start` on.
-  std::optional<Match> match(std::string_view text, size_t start, pcre2_match_data* data) const {
-    const auto run = [&](uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), start,
-                         PCRE2_NO_UTF_CHECK | options, data, nullptr);
-    };
-    int count = run(0);
-    // The interpreter keeps its place on the heap, not on a small stack.
-    if (count == PCRE2_ERROR_JIT_STACKLIMIT) count = run(PCRE2_NO_JIT);
-    if (count == PCRE2_ERROR_NOMATCH) return std::nullopt;
-    if (count < 0) fail("matching a pattern failed with PCRE2's code ", count);
-    const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data);
-    Match found{text.substr(ends[0], ends[1] - ends[0]), {}};
-    if (count > 1 && ends[2] != PCRE2_UNSET) found.group = text.substr(ends[2], ends[3] - ends[2]);
-    return found;
-  }
-};
-
-Pattern::Pattern(const std::string& pattern) {
-  const std::string translated = with_python_spaces(pattern);
-  int error = 0;
-  PCRE2_SIZE place = 0;
-  pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                                   PCRE2_UTF | PCRE2_UCP, &error, &place, nullptr);
-  if (code == nullptr) fail("pattern '", pattern, "': PCRE2's error ", error, " at ", place);
-  compiled_.reset(new Compiled{code});
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-}
-
-Pattern::~Pattern() = default;
-
-std::optional<Pattern::Match> Pattern::search(std::string_view text) const {
-  return compiled_->match(text, 0, compiled_->matches().get());
-}
+Pattern::Pattern(const std::string& pattern)
+    : regex_(with_python_spaces(pattern), concat("the pattern '", pattern, "'")) {}
 
 std::vector<Pattern::Match> Pattern::find_all(std::string_view text) const {
   std::vector<Match> found;
-  const auto data = compiled_->matches();
+  Regex::Matcher matcher(regex_);
   for (size_t start = 0; start <= text.size();) {
-    const auto match = compiled_->match(text, start, data.get());
+    const auto match = matcher.find(text, start);
     if (!match) break;
     found.push_back(*match);
     const size_t end = static_cast<size_t>(match->whole.data() - text.data()) + match->whole.size();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/error.h"
 #include "family/qwen2_5_vl/config.h"
 #include "family/qwen_gguf.h"
@@ -16,7 +17,7 @@ uint32_t whole_frame_interval(const Qwen25VlConfig& vision, const std::string& p
   const auto& whole = vision.fullatt_block_indexes;
   const int64_t interval = whole.empty() ? vision.depth + 1 : *std::min_element(whole.begin(), whole.end()) + 1;
   for (int64_t block = 0; block < vision.depth; ++block) {
-    const bool is_whole = std::find(whole.begin(), whole.end(), block) != whole.end();
+    const bool is_whole = contains(whole, block);
     if (is_whole != ((block + 1) % interval == 0)) {
       fail(place, ": fullatt_block_indexes ", is_whole ? "has" : "lacks", " block ", block,
            ", expected every block at an equal distance, which is all that llama.cpp has");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/contains.h"
 #include "base/send.h"
 #include "family/qwen2_5_vl/windows.h"
 #include "model/fused.h"
@@ -41,10 +42,7 @@ Qwen25VlTower::Qwen25VlTower(const Qwen25VlConfig& config) : config_(config) {
   }
 }
 
-bool Qwen25VlTower::sees_whole_frames(int64_t block) const {
-  const auto& whole = config_.fullatt_block_indexes;
-  return std::find(whole.begin(), whole.end(), block) != whole.end();
-}
+bool Qwen25VlTower::sees_whole_frames(int64_t block) const { return contains(config_.fullatt_block_indexes, block); }
 
 at::Tensor Qwen25VlTower::encode(const at::Tensor& patches, std::span<const PictureShape> pictures) const {
   const auto order = window_order(pictures, config_.spatial_merge_size, config_.window_cells());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/contains.h"
 #include "model/fused.h"
 
 namespace vlsi {
@@ -91,7 +92,7 @@ at::Tensor Qwen3VlTower::encode(const at::Tensor& patches, std::span<const Pictu
   std::vector<at::Tensor> tapped;
   for (int64_t i = 0; i < config_.depth; ++i) {
     x = blocks_[static_cast<size_t>(i)]->forward(x, rotary, frames);
-    if (std::find(taps.begin(), taps.end(), i) != taps.end()) tapped.push_back(x);
+    if (contains(taps, i)) tapped.push_back(x);
   }
   tapped.insert(tapped.begin(), x);
   return at::cat(tapped, 1);

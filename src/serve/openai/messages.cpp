@@ -48,14 +48,17 @@ class MessageReader {
   Turn turn(const Json& message, const std::string& place) {
     if (!message.is_object()) refuse(place, concat("is ", describe(message), ", expected an object"));
     Turn turn{role_of(read_required<std::string>(message, "role", place), place + ".role"), {}};
+    const auto has = [&](const char* key) { return message.contains(key) && !message[key].is_null(); };
+    const bool is_refusal = turn.role == Role::kAssistant && !has("content") && has("refusal");
+    const std::string source = is_refusal ? "refusal" : "content";
     for (const auto& [key, value] : message.items()) {
-      if (key == "role" || key == "content" || value.is_null()) continue;
+      if (key == "role" || key == source || value.is_null()) continue;
       if (key == "tool_calls" || key == "function_call" || key == "audio")
         refuse(concat(place, ".", key), "is not supported, expected text and pictures alone");
       ignore(key);
     }
-    const auto content = message.find("content");
-    const auto key = place + ".content";
+    const auto content = message.find(source);
+    const auto key = concat(place, ".", source);
     if (content == message.end() || content->is_null()) refuse(key, "is missing");
     if (content->is_string()) {
       turn.contents.push_back({Content::Kind::kText, content->get<std::string>(), {}});
@@ -76,7 +79,8 @@ class MessageReader {
   Content part(const Json& part, Role role, const std::string& place) {
     if (!part.is_object()) refuse(place, concat("is ", describe(part), ", expected an object"));
     const auto type = read_required<std::string>(part, "type", place);
-    if (type == "text") return {Content::Kind::kText, read_required<std::string>(part, "text", place), {}};
+    if (type == "text" || (type == "refusal" && role == Role::kAssistant))
+      return {Content::Kind::kText, read_required<std::string>(part, type.c_str(), place), {}};
     if (type != "image_url") refuse(place + ".type", concat("is ", excerpt(type), ", expected text or image_url"));
     if (role != Role::kUser) refuse(place, "is a picture in a message that is not the user's");
     if (++num_pictures_ > kMaxPictures) refuse(place, concat("has more than ", kMaxPictures, " pictures before it"));

@@ -17,7 +17,8 @@ struct MessageRules {
 };
 
 /// `messages`: objects {role: system|developer|user|assistant, content: text or parts}; parts are {type: text, text}
-/// and, of the user's turns, {type: image_url, image_url: {url} or url}, with PictureLimits beside the type. Their
+/// and, of the user's turns, {type: image_url, image_url: {url} or url}, with PictureLimits beside the type; of the
+/// assistant's, {type: refusal, refusal}, and in the place of no content the message's own `refusal`, texts both. Their
 /// order is kept. A URL is a data URL or file://, whose file, after all links, lies below `media`. Texts are texts,
 /// whatever they look like. RequestError 400 naming the key for everything else, and where the last message is not the
 /// user's.

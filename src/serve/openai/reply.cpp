@@ -52,7 +52,7 @@ OrderedJson completion_logprobs(const Tokenizer& tokenizer, const Reply& reply) 
 }
 
 OrderedJson logprobs_json(const AnswerHead& head, const Tokenizer& tokenizer, const Reply& reply) {
-  if (reply.logprobs.empty()) return nullptr;
+  if (!head.has_logprobs) return nullptr;
   return head.is_chat ? chat_logprobs(tokenizer, reply) : completion_logprobs(tokenizer, reply);
 }
 
@@ -69,7 +69,7 @@ OrderedJson head_json(const AnswerHead& head, const std::string& object) {
 
 }  // namespace
 
-AnswerHead new_answer_head(const std::string& model, bool is_chat) {
+AnswerHead new_answer_head(const std::string& model, bool is_chat, bool has_logprobs) {
   std::random_device random;
   std::string id = is_chat ? "chatcmpl-" : "cmpl-";
   for (int i = 0; i < 4; ++i) {
@@ -77,7 +77,7 @@ AnswerHead new_answer_head(const std::string& model, bool is_chat) {
     for (int shift = 0; shift < 32; shift += 4) id += "0123456789abcdef"[bits >> shift & 15];
   }
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {id, model, std::chrono::duration_cast<std::chrono::seconds>(now).count(), is_chat};
+  return {id, model, std::chrono::duration_cast<std::chrono::seconds>(now).count(), is_chat, has_logprobs};
 }
 
 Usage usage_of(const std::vector<Reply>& replies, int64_t num_answers) {

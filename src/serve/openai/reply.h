@@ -16,10 +16,11 @@ struct AnswerHead {
   std::string id, model;
   int64_t created = 0;  // seconds since 1970
   bool is_chat = true;  // otherwise of /v1/completions
+  bool has_logprobs = false;
 };
 
 /// "chatcmpl-" or "cmpl-", with random digits behind it.
-AnswerHead new_answer_head(const std::string& model, bool is_chat);
+AnswerHead new_answer_head(const std::string& model, bool is_chat, bool has_logprobs);
 
 /// How many tokens were read and made.
 struct Usage {
@@ -42,7 +43,7 @@ class AnswerStream {
 
   std::string begin(int64_t choice) const;
   std::string text(int64_t choice, std::string_view text) const;
-  /// With the log-probabilities of the whole choice, where there are any.
+  /// With the log-probabilities of the whole choice, where the head has them.
   std::string end(int64_t choice, const Reply& reply) const;
   std::string usage(const Usage& usage) const;
 

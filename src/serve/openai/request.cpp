@@ -1,6 +1,6 @@
 #include "serve/openai/request.h"
 
-#include <array>
+#include <cmath>
 #include <optional>
 #include <random>
 #include <set>
@@ -14,7 +14,19 @@ namespace vlsi {
 namespace {
 
 constexpr size_t kMaxStopTexts = 4;
+constexpr size_t kMaxListed = 1024;  // stop tokens, and bad words
 constexpr int64_t kMaxTopLogprobs = 20;
+constexpr int64_t kMaxTokens = int64_t{1} << 30;  // of an answer
+
+/// Makes integers of whole numbers such as 5.0, as some clients write them.
+void take_whole_numbers(Json& value) {
+  if (value.is_structured()) {
+    for (auto& item : value) take_whole_numbers(item);
+  } else if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    if (number == std::trunc(number) && std::abs(number) < 0x1p63) value = static_cast<int64_t>(number);
+  }
+}
 
 /// The keys of one request; it knows which of them were asked for.
 class RequestKeys {
@@ -39,8 +51,16 @@ class RequestKeys {
     return value;
   }
 
+  /// The values of a list; none where it is absent.
+  template <class T>
+  std::vector<T> read_list(const char* key) {
+    const auto list = read<std::vector<T>>(key).value_or(std::vector<T>());
+    if (list.size() > kMaxListed) refuse(key, concat("has ", list.size(), " values, expected at most ", kMaxListed));
+    return list;
+  }
+
   /// What would change the answer and is not supported, unless its value asks for nothing.
-  void require_absent(const char* key, const Json& neutral = nullptr) {
+  void require_neutral(const char* key, const Json& neutral) {
     const auto value = read<Json>(key);
     if (value && *value != neutral && !(value->is_structured() && value->empty())) refuse(key, "is not supported");
   }
@@ -60,6 +80,7 @@ class RequestKeys {
   static Json parse(std::string_view body) {
     try {
       auto json = parse_json(body, "the request");
+      take_whole_numbers(json);
       if (json.is_object()) return json;
       throw RequestError(400, concat("the request: is ", describe(json), ", expected an object"));
     } catch (const RequestError&) {
@@ -72,6 +93,40 @@ class RequestKeys {
   const Json json_;
   std::set<std::string> known_;
 };
+
+/// The keys that would change the answer and are not supported, each with the value that asks for nothing. An empty
+/// list or object does so, too.
+void refuse_unsupported(RequestKeys& keys) {
+  static const std::pair<const char*, Json> all[]{
+      // the conversation
+      {"tools", nullptr},
+      {"functions", nullptr},
+      {"audio", nullptr},
+      {"chat_template", nullptr},
+      {"add_generation_prompt", true},
+      {"continue_final_message", false},
+      {"truncate_prompt_tokens", nullptr},
+      // the tokens that may be chosen
+      {"logit_bias", nullptr},
+      {"allowed_token_ids", nullptr},
+      {"guided_json", nullptr},
+      {"guided_regex", nullptr},
+      {"guided_choice", nullptr},
+      {"guided_grammar", nullptr},
+      {"structured_outputs", nullptr},
+      // the search
+      {"num_beams", 1},
+      {"use_beam_search", false},
+      {"length_penalty", 1},
+      // the end and the text of the answer
+      {"ignore_eos", false},
+      {"skip_special_tokens", true},
+      {"include_stop_str_in_output", false},
+      {"echo", false},
+      {"suffix", ""},
+  };
+  for (const auto& [key, neutral] : all) keys.require_neutral(key, neutral);
+}
 
 void check_model(RequestKeys& keys, const RequestRules& rules) {
   const auto model = keys.read<std::string>("model");
@@ -96,6 +151,11 @@ void read_sampling(RequestKeys& keys, Decoding& decoding) {
   if (const auto penalty = keys.read<double>("presence_penalty", -2, 2)) decoding.presence_penalty = *penalty;
   if (const auto penalty = keys.read<double>("frequency_penalty", -2, 2)) decoding.frequency_penalty = *penalty;
   if (const auto penalty = keys.read<double>("repetition_penalty")) decoding.repetition_penalty = *penalty;
+  if (const auto size = keys.read<int64_t>("no_repeat_ngram_size", 0, kMaxTokens))
+    decoding.no_repeat_ngram_size = *size;
+  if (keys.read<int64_t>("num_beams")) decoding.num_beams = 1;
+  if (const auto samples = keys.read<bool>("do_sample"); samples && *samples != decoding.sample)
+    RequestKeys::refuse("do_sample", "contradicts the temperature: tokens are drawn above 0, and not at 0");
   const auto seed = keys.read<int64_t>("seed");
   std::random_device random;
   decoding.seed = seed ? static_cast<uint64_t>(*seed) : (uint64_t{random()} << 32 | random());
@@ -114,11 +174,30 @@ void read_stop(RequestKeys& keys, Decoding& decoding) {
   }
 }
 
+void read_stop_tokens(RequestKeys& keys, int64_t vocab_size, Decoding& decoding) {
+  for (const int64_t token : keys.read_list<int64_t>("stop_token_ids")) {
+    if (token < 0 || token >= vocab_size)
+      RequestKeys::refuse("stop_token_ids", concat("has ", token, ", expected ids of tokens"));
+    decoding.stop_tokens.push_back(token);
+  }
+}
+
+/// Words as a text begins with them, and with the space before them.
+void read_bad_words(RequestKeys& keys, const Tokenizer& tokenizer, Decoding& decoding) {
+  for (const auto& word : keys.read_list<std::string>("bad_words")) {
+    if (word.empty()) RequestKeys::refuse("bad_words", "has an empty text");
+    for (const auto& text : {word, " " + word}) {
+      const auto tokens = tokenizer.encode(text);
+      decoding.bad_words_ids.emplace_back(tokens.begin(), tokens.end());
+    }
+  }
+}
+
 void read_length(RequestKeys& keys, Decoding& decoding) {
-  constexpr int64_t kMost = int64_t{1} << 30;
-  const auto older = keys.read<int64_t>("max_tokens", 1, kMost),
-             newer = keys.read<int64_t>("max_completion_tokens", 1, kMost);
+  const auto older = keys.read<int64_t>("max_tokens", 1, kMaxTokens),
+             newer = keys.read<int64_t>("max_completion_tokens", 1, kMaxTokens);
   if (const auto given = newer ? newer : older) decoding.max_new_tokens = *given;
+  if (const auto least = keys.read<int64_t>("min_tokens", 0, kMaxTokens)) decoding.min_new_tokens = *least;
 }
 
 void read_stream(RequestKeys& keys, AnswerRequest& request) {
@@ -139,14 +218,16 @@ void read_stream(RequestKeys& keys, AnswerRequest& request) {
 AnswerRequest read_common(RequestKeys& keys, const RequestRules& rules) {
   AnswerRequest request;
   check_model(keys, rules);
+  refuse_unsupported(keys);
   request.decoding = rules.defaults;
   read_length(keys, request.decoding);
   read_sampling(keys, request.decoding);
   read_stop(keys, request.decoding);
+  read_stop_tokens(keys, rules.vocab_size, request.decoding);
+  read_bad_words(keys, *rules.tokenizer, request.decoding);
   read_stream(keys, request);
   request.num_answers = keys.read<int64_t>("n", 1, kMaxAnswers).value_or(1);
   request.truncates_prompt = keys.read<bool>("truncate_prompt").value_or(false);
-  keys.require_absent("logit_bias");
   return request;
 }
 
@@ -198,7 +279,6 @@ AnswerRequest read_chat_request(std::string_view body, const RequestRules& rules
   RequestKeys keys(body);
   auto request = read_common(keys, rules);
   request.is_chat = true;
-  for (const char* key : {"tools", "functions", "audio"}) keys.require_absent(key);
   if (const auto format = keys.read<Json>("response_format"); format && *format != Json{{"type", "text"}})
     RequestKeys::refuse("response_format", "is not supported, expected {\"type\": \"text\"}");
   const auto top = keys.read<int64_t>("top_logprobs", 0, kMaxTopLogprobs);
@@ -215,8 +295,6 @@ AnswerRequest read_chat_request(std::string_view body, const RequestRules& rules
 AnswerRequest read_completion_request(std::string_view body, const RequestRules& rules) {
   RequestKeys keys(body);
   auto request = read_common(keys, rules);
-  keys.require_absent("echo", false);
-  keys.require_absent("suffix", "");
   if (const auto best_of = keys.read<int64_t>("best_of"); best_of && *best_of != request.num_answers)
     RequestKeys::refuse("best_of", "is not supported, expected as many as 'n'");
   request.decoding.top_logprobs = keys.read<int64_t>("logprobs", 0, kMaxTopLogprobs);

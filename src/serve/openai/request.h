@@ -11,6 +11,7 @@
 
 #include "data/conversation.h"
 #include "generate/decoding.h"
+#include "text/tokenizer.h"
 
 namespace vlsi {
 
@@ -19,6 +20,7 @@ struct RequestRules {
   std::string model;                                             // the name that they must ask for
   Decoding defaults;                                             // for what they do not say
   int64_t vocab_size = 0;                                        // rows of the language head
+  const Tokenizer* tokenizer = nullptr;                          // the model's; must be there
   std::filesystem::path media = {};                              // MessageRules
   std::function<void(const std::string& key)> ignore = nullptr;  // is given the keys that have no effect
 };
@@ -37,7 +39,8 @@ struct AnswerRequest {
 };
 
 /// RequestError: 400 naming the key for what is no JSON, of a wrong type, out of range, or not supported and would
-/// change the answer; 404 for another model. Keys that are unknown, or have no effect, are ignored.
+/// change the answer; 404 for another model. Keys that are unknown, or have no effect, are ignored. Whole numbers may
+/// be written as 5.0.
 AnswerRequest read_chat_request(std::string_view body, const RequestRules& rules);
 AnswerRequest read_completion_request(std::string_view body, const RequestRules& rules);
 

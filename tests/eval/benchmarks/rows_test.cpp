@@ -42,6 +42,84 @@ TEST(BenchmarkPrompts, LeaveOutWhatTheHubHasForNoOption) {
   EXPECT_EQ(prompt_of(*open("mmbench", data, "lmms"), 0),
             "Which? There are several options:\nA. cat\nB. dog\n\n"
             "Answer with the option's letter from the given choices directly.");
+  EXPECT_EQ(prompt_of(*open("mmbench", data), 0),
+            "Question: Which?\nOptions:\nA. cat\nB. dog\nPlease select the correct answer from the options above. \n");
+  EXPECT_EQ(prompt_of(*open("mmbench", data, "vlsi"), 0),
+            "Which?\nA. cat\nB. dog\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_EQ(score("mmbench", "vlmevalkit", data, {"nanny cat"}).json["score"], 100.0);
+  // lmms-eval has "nan" among the texts that it looks for, in whatever file the others are.
+  const auto same = folder.write("mmbench.tsv", table("index|question|hint|A|B|C|D|answer\n1|Which?||cat|dog|||A\n"));
+  for (const auto& file : {data, same}) {
+    EXPECT_EQ(score("mmbench", "lmms", file, {"nanny cat"}).json["score"], 0.0);
+    EXPECT_EQ(score("mmbench", "lmms", file, {"a cat"}).json["score"], 100.0);
+  }
+}
+
+TEST(BenchmarkPrompts, HaveTheOptionsOfATablesColumnsOnce) {
+  const Folder folder;
+  const auto mmstar = folder.write("MMStar.tsv", table("index|question|A|B|answer\n0|Which?|a cat|dog|A\n"
+                                                       "1|\"Which?\nOptions: A: a cat, B: dog\"|a cat|dog|A\n"));
+  for (const int64_t question : {0, 1}) {
+    EXPECT_EQ(prompt_of(*open("mmstar", mmstar, "lmms"), question),
+              "Which?\nOptions: A: a cat, B: dog\nAnswer with the option's letter from the given choices directly");
+  }
+  EXPECT_EQ(prompt_of(*open("mmstar", mmstar, "official"), 0),
+            "Which?\nA. a cat\nB. dog\nAnswer with the option's letter from the given choices directly.");
+  EXPECT_EQ(prompt_of(*open("mmstar", mmstar, "vlsi"), 1),
+            "Which?\nOptions: A: a cat, B: dog\nAnswer with the option's letter from the given choices directly.");
+  const std::string asked =
+      "Which?\n\nA. cat\nB. dog\nPlease answer directly with only the letter of the correct option and nothing else.";
+  const auto real = folder.write(
+      "RealWorldQA.tsv", table(concat("index|question|A|B|answer\n0|Which?|cat|dog|A\n1|\"", asked, "\"|cat|dog|A\n")));
+  for (const int64_t question : {0, 1}) EXPECT_EQ(prompt_of(*open("realworldqa", real, "lmms"), question), asked);
+}
+
+TEST(BenchmarkPrompts, AreNotMadeOfWhatTheAuthorsWroteThemFor) {
+  const Folder folder;
+  const auto without =
+      folder.write("t.tsv", table("index|question|A|B|answer|category\n0|Which?|cat|dog|A|Counting\n"));
+  for (const char* profile : {"lmms", "official", "vlsi"}) {
+    EXPECT_ERROR(open("blink", without, profile),
+                 concat("t.tsv, row 1: has no 'prompt', which is what profile ", profile,
+                        " asks: take rows of BLINK-Benchmark/BLINK, or --profile vlmevalkit"));
+  }
+  EXPECT_EQ(open("blink", without)->questions().size(), 1);
+  for (const char* profile : {"vlmevalkit", "lmms", "official", "vlsi"}) {
+    EXPECT_ERROR(open("cv-bench", without, profile), "take rows of nyu-visionx/CV-Bench, or VLMEvalKit's table with");
+  }
+  const auto with = folder.write(
+      "p.tsv", table("index|question|prompt|A|B|answer\n0|Which?|Which? Choose. (A) cat (B) dog|cat|dog|A\n"));
+  EXPECT_EQ(prompt_of(*open("cv-bench", with), 0), "Which? Choose. (A) cat (B) dog");
+  EXPECT_EQ(prompt_of(*open("blink", with, "lmms"), 0),
+            "Note: You only need to respond with A, B without providing any additional information.\n"
+            "Which? Choose. (A) cat (B) dog");
+}
+
+TEST(BenchmarkPrompts, AskMathVistaWithItsChoices) {
+  const Folder folder;
+  const std::string query = "Hint: Pick.\nQuestion: Which?\nChoices:\n(A) cat\n(B) dog";
+  const auto hub = folder.write("testmini.json", Json{{"1",
+                                                       {{"pid", "1"},
+                                                        {"question", "Which?"},
+                                                        {"query", query},
+                                                        {"choices", {"cat", "dog"}},
+                                                        {"answer", "dog"},
+                                                        {"question_type", "multi_choice"},
+                                                        {"answer_type", "text"}}}}
+                                                     .dump());
+  const auto kit = folder.write(
+      "MathVista_MINI.tsv", table(concat("index|question|choices|answer|answer_option|question_type|answer_type\n0|\"",
+                                         query, "\"|['cat', 'dog']|dog|B|multi_choice|text\n")));
+  for (const auto& data : {hub, kit}) {
+    EXPECT_EQ(prompt_of(*open("mathvista", data), 0), query);
+    for (const char* answer : {"B", "(B) dog", "dog"}) {
+      EXPECT_EQ(score("mathvista", "vlmevalkit", data, {answer}).json["score"], 100.0) << answer;
+    }
+    EXPECT_EQ(score("mathvista", "vlmevalkit", data, {"A"}).json["score"], 0.0);
+  }
+  const std::string request = "\nAnswer with the option's letter from the given choices directly.";
+  EXPECT_EQ(prompt_of(*open("mathvista", hub, "lmms"), 0), "Which?\nA. cat\nB. dog" + request);
+  EXPECT_EQ(prompt_of(*open("mathvista", kit, "lmms"), 0), query + request);
 }
 
 TEST(BenchmarkPrompts, PutPicturesWhereTheirMarkersAre) {
@@ -55,6 +133,13 @@ TEST(BenchmarkPrompts, PutPicturesWhereTheirMarkersAre) {
   EXPECT_EQ(turn.contents[1].image.filename(), "b.png");
   EXPECT_EQ(turn.contents[3].image, folder.path() / "a.png");
   EXPECT_EQ(open("mmmu", data, "lmms")->questions().read(0, false).turns[0].contents.size(), 3);
+}
+
+TEST(BenchmarkTables, AreNamedInTheDocument) {
+  const auto text = content_of(std::filesystem::path(VLSI_SOURCE_DIR) / "docs/evaluation.md");
+  for (const auto& benchmark : benchmarks()) {
+    for (const auto& name : benchmark.tables) EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+  }
 }
 
 TEST(BenchmarkRows, ShareAPictureByItsIndex) {
@@ -114,6 +199,13 @@ TEST(BenchmarkRows, RefuseOtherFiles) {
                                                          "0|One?|Yes|../count|a/1.png\n"))),
                "row 1: 'category' is \"../count\", expected one of MME's 14 tasks");
   EXPECT_ERROR(of("index|question|A|B|answer\n0|Q|x|y|A\n0|Q|x|y|A\n"), "the id \"0\" is there twice");
+  const auto letters = folder.write("MMStar.tsv", table("index|question|A|B|answer|category|image_path\n"
+                                                        "VD_video_1_3_0_0|Q|x|y|A|count|a\n"));
+  for (const char* name : {"pope", "mme", "hallusion-bench"}) {
+    EXPECT_ERROR(open(name, letters), "MMStar.tsv, row 1: the answer is \"A\", expected Yes or No");
+  }
+  EXPECT_ERROR(open("hallusion-bench", folder.write("h.json", R"([{"question": "Q", "gt_answer": "A"}])")),
+               "record 1: 'gt_answer' is \"A\", expected 0 or 1");
   std::string list = "[";
   for (int i = 0; i < 40; ++i) list += concat(i > 0 ? ", " : "", i);
   EXPECT_ERROR(

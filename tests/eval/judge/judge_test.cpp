@@ -63,6 +63,26 @@ TEST(Judge, ThatNeverAnswersEndsTheRun) {
   EXPECT_ERROR(judge.ask({"", "last"}), "50 questions one after the other got no answer, the last: status 400: no");
 }
 
+TEST(Judge, ThatAnsweredNothingIsAnErrorAtTheEnd) {
+  std::atomic<bool> answers = false;
+  const ScriptedServer server([&](const Received&, size_t) { return answers ? says("x") : http(500, "no"); });
+  const Folder folder;
+  const Judge judge(judge_test::config_of(server, folder));
+  EXPECT_NO_THROW(judge.expect_answered());
+  judge.ask({"", "0"});
+  judge.ask({"", "1"});
+  EXPECT_ERROR(judge.expect_answered(), concat("asking the judge at ", server.url(),
+                                               ": none of 2 questions got an answer, the last: status 500: no; the"));
+  answers = true;
+  judge.ask({"", "0"});
+  EXPECT_NO_THROW(judge.expect_answered());
+  answers = false;
+  const Judge later(judge_test::config_of(server, folder));
+  later.ask({"", "0"});  // is remembered
+  later.ask({"", "1"});
+  EXPECT_NO_THROW(later.expect_answered());
+}
+
 TEST(Judge, ThatAnswersOthersMayRefuseAnyNumber) {
   constexpr int kQuestions = 61;
   const auto refuses = [](const Received&, size_t number) { return number > 0 ? http(400, "no") : says("x"); };

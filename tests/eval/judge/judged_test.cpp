@@ -89,6 +89,19 @@ TEST_F(Judged, WithoutAReplyAQuestionIsNotJudged) {
   EXPECT_NE(benchmark->summarize({verdict, good}).text.find("1 not judged"), std::string::npos);
 }
 
+TEST_F(Judged, WithoutAnyReplyNothingIsWrittenAndTheSameGoesOn) {
+  mm_vet();
+  std::atomic<bool> answers = false;
+  const ScriptedServer server([&](const Received&, size_t) { return answers ? says("1") : std::string(); });
+  const auto judge = [&] {
+    return judge_all(*open("mm-vet", "official", server), {{0, "x"}}, folder_ / "lines.jsonl", {.num_waiting = 1});
+  };
+  EXPECT_ERROR(judge(), concat("asking the judge at ", server.url(), ": none of 1 questions got an answer"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "lines.jsonl"));
+  answers = true;
+  EXPECT_EQ(judge()[0].score, 1);
+}
+
 TEST_F(Judged, MmVetV2MarksPicturesAndLineEnds) {
   prompt("mm-vet-v2", "| Table |");
   data("mm-vet-v2.json",

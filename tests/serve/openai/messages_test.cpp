@@ -50,6 +50,30 @@ TEST(Messages, KeepTheOrderOfTextsAndPictures) {
   EXPECT_EQ(ignored, std::vector<std::string>{"name"});
 }
 
+TEST(Messages, HaveTheAssistantsRefusalsAsItsTexts) {
+  const Json user{{"role", "user"}, {"content", "a"}}, part{{"type", "refusal"}, {"refusal", "never"}};
+  const Json messages{user, {{"role", "assistant"}, {"content", nullptr}, {"refusal", "no"}},
+                      user, {{"role", "assistant"}, {"refusal", "not this"}},
+                      user, {{"role", "assistant"}, {"content", Json::array({part})}},
+                      user, {{"role", "assistant"}, {"content", "yes"}, {"refusal", nullptr}},
+                      user};
+  const auto turns = read_messages(messages, {}).turns;
+  ASSERT_EQ(turns.size(), 9U);
+  EXPECT_EQ(text_of(turns[1]), "no");
+  EXPECT_EQ(text_of(turns[3]), "not this");
+  EXPECT_EQ(text_of(turns[5]), "never");
+  EXPECT_EQ(text_of(turns[7]), "yes");
+  EXPECT_TRUE(refusal(R"([{"role": "user", "content": null, "refusal": "no"}])").starts_with("messages[0].content | "));
+  EXPECT_TRUE(
+      refusal(R"([{"role": "assistant", "content": null, "refusal": null}])").starts_with("messages[0].content | "));
+  EXPECT_TRUE(
+      refusal(R"([{"role": "assistant", "content": null, "refusal": 1}])").starts_with("messages[0].refusal | "));
+  EXPECT_TRUE(refusal(R"([{"role": "assistant", "content": [{"type": "refusal"}]}])")
+                  .starts_with("messages[0].content[0].refusal | "));
+  EXPECT_TRUE(refusal(R"([{"role": "user", "content": [{"type": "refusal", "refusal": "no"}]}])")
+                  .starts_with("messages[0].content[0].type | "));
+}
+
 TEST(Messages, AreRefusedByTheKeyThatIsWrong) {
   EXPECT_TRUE(refusal("[]").starts_with("messages | ")) << refusal("[]");
   EXPECT_TRUE(refusal("{}").starts_with("messages | "));

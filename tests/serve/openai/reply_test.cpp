@@ -26,7 +26,8 @@ Reply reply_of(const std::string& text, Finish finish, bool has_logprobs) {
   return reply;
 }
 
-const AnswerHead kChatHead{"chatcmpl-1", "m", 5, true}, kPlainHead{"cmpl-1", "m", 5, false};
+const AnswerHead kChatHead{"chatcmpl-1", "m", 5, true, false}, kPlainHead{"cmpl-1", "m", 5, false, false},
+    kChatHeadWithLogprobs{"chatcmpl-1", "m", 5, true, true}, kPlainHeadWithLogprobs{"cmpl-1", "m", 5, false, true};
 
 TEST(WholeAnswer, HasTheFormOfAChatCompletion) {
   const auto answer = whole_answer(kChatHead, tiny_tokenizer(), {reply_of("red", Finish::kStop, false)}, 1);
@@ -54,7 +55,7 @@ TEST(WholeAnswer, SaysWhichChoicesWereCutAndCountsAPromptOnce) {
 
 TEST(WholeAnswer, HasLogprobsOfBothForms) {
   const auto reply = reply_of("r\xC3\xA9", Finish::kStop, true);
-  const auto chat = whole_answer(kChatHead, tiny_tokenizer(), {reply}, 1)["choices"][0]["logprobs"];
+  const auto chat = whole_answer(kChatHeadWithLogprobs, tiny_tokenizer(), {reply}, 1)["choices"][0]["logprobs"];
   ASSERT_EQ(chat["content"].size(), reply.tokens.size());
   EXPECT_EQ(chat["content"][0]["token"], "r");
   EXPECT_EQ(chat["content"][0]["logprob"], -0.5);
@@ -64,12 +65,23 @@ TEST(WholeAnswer, HasLogprobsOfBothForms) {
   for (const auto& token : chat["content"])
     for (const auto& byte : token["bytes"]) bytes += static_cast<char>(byte.get<int>());
   EXPECT_EQ(bytes, reply.text);
-  const auto plain = whole_answer(kPlainHead, tiny_tokenizer(), {reply}, 1)["choices"][0]["logprobs"];
+  const auto plain = whole_answer(kPlainHeadWithLogprobs, tiny_tokenizer(), {reply}, 1)["choices"][0]["logprobs"];
   EXPECT_EQ(plain["tokens"][0], "r");
   EXPECT_EQ(plain["token_logprobs"].size(), reply.tokens.size());
   EXPECT_EQ(plain["top_logprobs"][0]["r"], -0.5);
   EXPECT_EQ(plain["text_offset"][0], 0);
   EXPECT_EQ(plain["text_offset"][1], 1);
+}
+
+TEST(WholeAnswer, HasEmptyLogprobsOfNoTokens) {
+  const auto logprobs = [](const AnswerHead& head) {
+    return whole_answer(head, tiny_tokenizer(), {reply_of("", Finish::kStop, false)}, 1)["choices"][0]["logprobs"];
+  };
+  EXPECT_EQ(logprobs(kChatHeadWithLogprobs), OrderedJson::parse(R"({"content": [], "refusal": null})"));
+  EXPECT_EQ(logprobs(kPlainHeadWithLogprobs),
+            OrderedJson::parse(R"({"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []})"));
+  EXPECT_TRUE(logprobs(kChatHead).is_null());
+  EXPECT_TRUE(logprobs(kPlainHead).is_null());
 }
 
 /// The data of an event.
@@ -80,7 +92,7 @@ OrderedJson data_of(const std::string& event) {
 }
 
 TEST(AnswerStream, SendsChunksOfAChat) {
-  const AnswerStream stream(kChatHead, tiny_tokenizer(), /*with_usage=*/true);
+  const AnswerStream stream(kChatHeadWithLogprobs, tiny_tokenizer(), /*with_usage=*/true);
   const auto begin = data_of(stream.begin(1));
   EXPECT_EQ(begin["object"], "chat.completion.chunk");
   EXPECT_EQ(begin["id"], "chatcmpl-1");
@@ -107,9 +119,9 @@ TEST(AnswerStream, SendsTextsOfACompletionWithoutABeginning) {
 }
 
 TEST(AnswerHead, HasAnIdOfItsOwn) {
-  EXPECT_TRUE(new_answer_head("m", true).id.starts_with("chatcmpl-"));
-  EXPECT_TRUE(new_answer_head("m", false).id.starts_with("cmpl-"));
-  EXPECT_NE(new_answer_head("m", true).id, new_answer_head("m", true).id);
+  EXPECT_TRUE(new_answer_head("m", true, false).id.starts_with("chatcmpl-"));
+  EXPECT_TRUE(new_answer_head("m", false, false).id.starts_with("cmpl-"));
+  EXPECT_NE(new_answer_head("m", true, false).id, new_answer_head("m", true, false).id);
 }
 
 }  // namespace

@@ -10,10 +10,16 @@
 namespace vlsi {
 namespace {
 
+const Tokenizer& tokenizer_of_requests() {
+  static const auto tokenizer = Tokenizer::load(std::filesystem::path(VLSI_TEST_DATA) / "tiny/tokenizer");
+  return tokenizer;
+}
+
 RequestRules rules_of_test() {
   RequestRules rules;
   rules.model = "m";
   rules.vocab_size = 300;
+  rules.tokenizer = &tokenizer_of_requests();
   rules.defaults.max_new_tokens = 77;
   return rules;
 }
@@ -111,18 +117,44 @@ TEST(ChatRequest, TellsOfKeysThatHaveNoEffect) {
 }
 
 TEST(ChatRequest, RefusesWrongTypesAndValuesByTheirKey) {
-  for (const char* key : {"temperature", "top_p", "top_k", "min_p", "seed", "n", "max_tokens", "max_completion_tokens",
-                          "presence_penalty", "frequency_penalty", "repetition_penalty", "stream", "logprobs",
-                          "top_logprobs", "truncate_prompt"})
+  for (const char* key : {"temperature",
+                          "top_p",
+                          "top_k",
+                          "min_p",
+                          "seed",
+                          "n",
+                          "max_tokens",
+                          "max_completion_tokens",
+                          "presence_penalty",
+                          "frequency_penalty",
+                          "repetition_penalty",
+                          "stream",
+                          "logprobs",
+                          "top_logprobs",
+                          "truncate_prompt",
+                          "min_tokens",
+                          "no_repeat_ngram_size",
+                          "stop_token_ids",
+                          "bad_words",
+                          "do_sample"})
     expect_refused(concat("\"", key, "\": \"2\""), key, "a string");
   expect_refused(R"("n": 0)", "n", "1 to 8");
   expect_refused(R"("n": 9)", "n", "1 to 8");
   expect_refused(R"("n": 1.5)", "n");
   expect_refused(R"("max_tokens": 0)", "max_tokens");
+  expect_refused(R"("min_tokens": -1)", "min_tokens");
+  expect_refused(R"("no_repeat_ngram_size": -1)", "no_repeat_ngram_size");
+  expect_refused(R"("stop_token_ids": [5, 300])", "stop_token_ids", "300");
+  expect_refused(R"("stop_token_ids": [-1])", "stop_token_ids", "-1");
+  expect_refused(R"("stop_token_ids": ["a"])", "stop_token_ids", "stop_token_ids[0]");
+  expect_refused(concat("\"stop_token_ids\": ", Json(std::vector<int64_t>(1025, 1)).dump()), "stop_token_ids", "1024");
+  expect_refused(R"("bad_words": [""])", "bad_words", "empty");
+  expect_refused(R"("bad_words": [5])", "bad_words", "bad_words[0]");
   expect_refused(R"("temperature": -1)", "temperature");
   expect_refused(R"("temperature": 1e999)", "");
   expect_refused(R"("presence_penalty": 3)", "presence_penalty", "-2 to 2");
   expect_refused(R"("top_p": 1.5)", "", "top_p");
+  expect_refused(R"("top_p": -0.5)", "", "top_p");
   expect_refused(R"("stop": ["a", "b", "c", "d", "e"])", "stop", "at most 4");
   expect_refused(R"("stop": [1])", "stop");
   expect_refused(R"("stop": "")", "", "stop");
@@ -137,6 +169,81 @@ TEST(ChatRequest, RefusesWhatWouldChangeTheAnswerAndIsNotSupported) {
   expect_refused(R"("response_format": {"type": "json_object"})", "response_format");
   expect_refused(R"("logit_bias": {"5": 1})", "logit_bias");
   EXPECT_EQ(refusal_of([] { chat(R"("tools": [], "logit_bias": {}, "response_format": {"type": "text"})"); }), "taken");
+}
+
+TEST(ChatRequest, RefusesKeysOfOtherServersThatWouldChangeTheAnswer) {
+  struct Case {
+    const char *key, *refused, *taken;
+  };
+  const Case cases[]{{"ignore_eos", "true", "false"},
+                     {"skip_special_tokens", "false", "true"},
+                     {"include_stop_str_in_output", "true", "false"},
+                     {"guided_json", R"({"type": "object"})", "{}"},
+                     {"guided_regex", R"("[ab]")", "null"},
+                     {"guided_choice", R"(["a", "b"])", "[]"},
+                     {"guided_grammar", R"("root")", "null"},
+                     {"structured_outputs", R"({"choice": ["a"]})", "null"},
+                     {"allowed_token_ids", "[1]", "[]"},
+                     {"num_beams", "2", "1"},
+                     {"use_beam_search", "true", "false"},
+                     {"length_penalty", "0.5", "1.0"},
+                     {"add_generation_prompt", "false", "true"},
+                     {"continue_final_message", "true", "false"},
+                     {"chat_template", R"("{{ messages }}")", "null"},
+                     {"truncate_prompt_tokens", "5", "null"},
+                     {"echo", "true", "false"},
+                     {"do_sample", "true", "false"}};
+  for (const auto& [key, refused, taken] : cases) {
+    expect_refused(concat("\"", key, "\": ", refused), key);
+    EXPECT_EQ(refusal_of([&] { chat(concat("\"", key, "\": ", taken)); }), "taken") << key;
+    EXPECT_EQ(refusal_of([&] { chat(concat("\"", key, "\": null")); }), "taken") << key;
+  }
+  EXPECT_EQ(refusal_of([] { chat(R"("do_sample": true, "temperature": 0.5)"); }), "taken");
+  expect_refused(R"("do_sample": false, "temperature": 0.5)", "do_sample", "temperature");
+}
+
+TEST(ChatRequest, TakesKeysOfOtherServers) {
+  auto rules = rules_of_test();
+  rules.vocab_size = 320;
+  rules.defaults.num_beams = 4;
+  rules.defaults.stop_tokens = {7};
+  std::vector<std::string> ignored;
+  rules.ignore = [&](const std::string& key) { ignored.push_back(key); };
+  const auto decoding = read_chat_request(chat_body(R"("min_tokens": 3, "stop_token_ids": [5, 299], "num_beams": 1,
+      "no_repeat_ngram_size": 2, "bad_words": ["red"])"),
+                                          rules)
+                            .decoding;
+  EXPECT_EQ(decoding.min_new_tokens, 3);
+  EXPECT_EQ(decoding.stop_tokens, (std::vector<int64_t>{7, 5, 299})) << "the model's own stay";
+  EXPECT_EQ(decoding.no_repeat_ngram_size, 2);
+  EXPECT_EQ(decoding.num_beams, 1);
+  const auto tokens_of = [](const std::string& text) {
+    const auto tokens = tokenizer_of_requests().encode(text);
+    return std::vector<int64_t>(tokens.begin(), tokens.end());
+  };
+  EXPECT_EQ(decoding.bad_words_ids, (std::vector<std::vector<int64_t>>{tokens_of("red"), tokens_of(" red")}));
+  EXPECT_EQ(ignored, std::vector<std::string>());
+}
+
+TEST(ChatRequest, TakesWholeNumbersHoweverTheyAreWritten) {
+  const auto request = chat(R"("max_tokens": 5.0, "seed": 1.0, "n": 2e0, "top_k": -1.0, "stop_token_ids": [4.0],
+      "logprobs": true, "top_logprobs": 0.0, "temperature": 1.0)");
+  EXPECT_EQ(request.decoding.max_new_tokens, 5);
+  EXPECT_EQ(request.decoding.seed, 1U);
+  EXPECT_EQ(request.num_answers, 2);
+  EXPECT_EQ(request.decoding.top_k, 0);
+  EXPECT_EQ(request.decoding.stop_tokens, std::vector<int64_t>{4});
+  EXPECT_EQ(request.decoding.top_logprobs, 0);
+  EXPECT_EQ(request.decoding.temperature, 1);
+  EXPECT_EQ(completion(R"("prompt": [1.0, 2])").prompts, (std::vector<PlainPrompt>{std::vector<int32_t>{1, 2}}));
+  expect_refused(R"("max_tokens": 5.5)", "max_tokens", "an integer");
+  expect_refused(R"("seed": 1e300)", "seed", "an integer");
+}
+
+TEST(ChatRequest, MayAskForTheLikeliestTokensByATopPOfZero) {
+  EXPECT_EQ(chat(R"("top_p": 0)").decoding.top_p, 0);
+  EXPECT_EQ(chat(R"("top_p": 0, "temperature": 0)").decoding.top_p, 0);
+  EXPECT_EQ(chat(R"("top_p": 0.0, "temperature": 0.7)").decoding.top_p, 0);
 }
 
 TEST(ChatRequest, RefusesWhatIsNoRequest) {
