@@ -10,6 +10,7 @@
 #include "cli/engine_options.h"
 #include "cli/options.h"
 #include "eval/asked.h"
+#include "eval/answer_store.h"
 #include "eval/stored_answers.h"
 
 namespace vlsi {
@@ -101,8 +102,7 @@ int run(const AnswerOptions& options) {
                                        store});
   if (!out) out.emplace(options.out);
   write_records(answers, file, labelled, options.out, *out);
-  std::error_code ignored;  // all is written
-  if (!store.empty()) std::filesystem::remove_all(store, ignored);
+  if (!store.empty()) remove_answers(store);  // all is written
   return 0;
 }
 

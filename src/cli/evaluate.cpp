@@ -171,7 +171,8 @@ struct Opened {
     const auto judge = make_judge(options.judge, options.out / "judge");
     if (judge) num_waiting = judge->config().num_workers;
     for (const auto& chosen : options.benchmarks) {
-      benchmarks.push_back(chosen->open({data_of(options, chosen), options.data.images, options.profile, judge}));
+      benchmarks.push_back(chosen->open(
+          {data_of(options, chosen), options.data.images, options.profile, judge, options.predictions.empty()}));
     }
     make_directories(options.out);
     check_writable(options.out);

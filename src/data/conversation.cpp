@@ -164,10 +164,19 @@ class Reader {
       question += "\n" + input;
     }
     auto turns = system_turn();
-    if (has(record_, kHistory)) add_history(record_[kHistory], concat(place_, ", ", kHistory), turns);
+    if (has(record_, kHistory) && !is_nothing(record_[kHistory]))
+      add_history(record_[kHistory], concat(place_, ", ", kHistory), turns);
     add_exchange(question, find<std::string>(record_, kOutput, place_).value_or(""), turns);
     place_pictures(turns, concat(place_, ", ", kInstruction));
     return turns;
+  }
+
+  /// Null, false, nothing, or a list or an object of such; also as the text of one.
+  static bool is_nothing(const Json& value) {
+    if (value.is_structured()) return std::all_of(value.begin(), value.end(), is_nothing);
+    if (!value.is_string()) return value.is_null() || value == false;
+    const auto& text = value.get_ref<const std::string&>();
+    return text.find_first_not_of(" []{}") == text.npos || text == "null";
   }
 
   void add_history(const Json& list, const std::string& all, std::vector<Turn>& turns) {
@@ -203,7 +212,7 @@ class Reader {
   /// Error for a key without which the turns mean another thing, and which is not read.
   void refuse_unsupported() const {
     const auto refuse = [&](const char* key, const char* why) {
-      if (has(record_, key) && !record_[key].empty() && record_[key] != "" && record_[key] != "[]")
+      if (has(record_, key) && !is_nothing(record_[key]))
         fail(place_, ", ", key, ": is ", describe(record_[key]), ", expected none: ", why);
     };
     for (const char* key : {"video", "videos"}) refuse(key, "videos are not read");

@@ -1,6 +1,7 @@
 #include "eval/answer_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/settings.h"
@@ -9,7 +10,7 @@
 namespace vlsi {
 namespace {
 
-constexpr const char* kAsked = "asked.json";
+constexpr const char *kAsked = "asked.json", *kSkips = "skips_bad_records";
 constexpr const char* kOtherwise = "the answers that are there were asked otherwise";
 
 OrderedJson answer_json(const Answer& answer) {
@@ -30,7 +31,31 @@ AnswerGroup read_group(const std::filesystem::path& path) {
   return group;
 }
 
+/// The files of groups.
+std::vector<std::filesystem::path> groups_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> groups;
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
+    const auto name = entry.path().stem().string();
+    const bool is_number = name.size() >= 6 && name.find_first_not_of("0123456789") == name.npos;
+    if (is_number && entry.path().extension() == ".json") groups.push_back(entry.path());
+  }
+  return groups;
+}
+
 }  // namespace
+
+void remove_answers(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) return;
+  const auto lock = DirectoryLock::try_to_lock(folder, "answering");
+  if (!lock) return;
+  auto files = groups_in(folder);
+  // What says how they were asked goes behind them, so that a kill leaves no answers that could be taken for others.
+  for (const char* last : {kAsked, DirectoryLock::kFile}) files.push_back(folder / last);
+  for (const auto& file : files) std::filesystem::remove(file, ignored);
+  std::filesystem::remove(folder, ignored);
+}
 
 AnswerStore::AnswerStore(std::filesystem::path folder, const OrderedJson& asked, int64_t num_questions,
                          int64_t group_records, const Ranks& ranks)
@@ -40,7 +65,8 @@ AnswerStore::AnswerStore(std::filesystem::path folder, const OrderedJson& asked,
     try {
       if (!folder_.empty()) open(asked);
     } catch (...) {
-      remove_if_empty();
+      const bool is_ours = std::exchange(lock_, nullptr) != nullptr;
+      if (is_ours && !has_answers()) remove_answers(folder_);
       throw;
     }
     found = Json(find_missing()).dump();
@@ -49,14 +75,15 @@ AnswerStore::AnswerStore(std::filesystem::path folder, const OrderedJson& asked,
   missing_ = Json::parse(ranks.all_gather(found)[0]).get<std::vector<int64_t>>();
 }
 
-AnswerStore::~AnswerStore() { remove_if_empty(); }
-
-void AnswerStore::remove_if_empty() {
+AnswerStore::~AnswerStore() {
   if (!lock_ || has_answers()) return;
   lock_.reset();
-  std::error_code ignored;
-  for (const auto& path : {folder_ / kAsked, folder_ / DirectoryLock::kFile, folder_})
-    std::filesystem::remove(path, ignored);
+  remove_answers(folder_);
+}
+
+void AnswerStore::forget() {
+  lock_.reset();
+  if (!folder_.empty()) remove_answers(folder_);
 }
 
 void AnswerStore::open(const OrderedJson& asked) {
@@ -65,23 +92,24 @@ void AnswerStore::open(const OrderedJson& asked) {
   lock_ = std::make_unique<DirectoryLock>(folder_, "answering");
   remove_leftovers(folder_);
   const auto path = folder_ / kAsked;
-  if (!std::filesystem::exists(path) || !has_answers()) return write_json(path, asked);
-  const auto before = read_json(path).dump(), now = asked.dump();
+  if (!has_answers()) return write_json(path, asked);
+  const auto before = read_json(path);
   const auto difference = [&](const std::vector<std::string>& free_keys) {
-    return settings_difference(parse_yaml(before, path.string()), parse_yaml(now, "asked"), free_keys);
+    return settings_difference(parse_yaml(before.dump(), path.string()), parse_yaml(asked.dump(), "asked"), free_keys);
   };
-  if (difference({"profile"}).empty()) return;
-  fail(path.string(), ": ", kOtherwise, ": ", difference({}), "; ask again as before, choose another --out, or remove ",
-       folder_.string());
+  // Answers that left nothing out are those of a start that would have.
+  const bool skips_now = before.value(kSkips, true) == false && asked.value(kSkips, false) == true;
+  if (difference({"profile", skips_now ? kSkips : "profile"}).empty()) {
+    if (skips_now) write_json(path, asked);
+    return;
+  }
+  const auto length = [](const Json& json) { return json.value("/decoding/max_new_tokens"_json_pointer, int64_t{0}); };
+  const auto as_before = length(before) == length(asked) ? "" : concat(" (--max-new-tokens ", length(before), ")");
+  fail(path.string(), ": ", kOtherwise, ": ", difference({}), "; ask again as before", as_before,
+       ", choose another --out, or remove ", folder_.string());
 }
 
-bool AnswerStore::has_answers() const {
-  std::error_code gone;
-  const std::filesystem::directory_iterator entries(folder_, gone);
-  return std::any_of(begin(entries), end(entries), [](const auto& entry) {
-    return entry.path().extension() == ".json" && entry.path().filename() != kAsked;
-  });
-}
+bool AnswerStore::has_answers() const { return !groups_in(folder_).empty(); }
 
 std::vector<int64_t> AnswerStore::find_missing() const {
   std::vector<int64_t> missing;

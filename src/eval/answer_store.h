@@ -37,14 +37,16 @@ class AnswerStore {
   int64_t num_known() const { return num_questions_ - num_questions_of(missing_); }
 
   void write(int64_t group, const AnswerGroup& answers);
+  /// Removes the answers, for all of them were left out: the next start asks again.
+  void forget();
+  /// Whether there is a group on disk.
+  bool has_answers() const;
   /// All answers, in the order of the questions; every group is there. Error for a file that is damaged.
   AnswerGroup read_all() const;
 
  private:
   std::filesystem::path file_of(int64_t group) const;
   void open(const OrderedJson& asked);
-  bool has_answers() const;
-  void remove_if_empty();
   std::vector<int64_t> find_missing() const;
 
   const std::filesystem::path folder_;
@@ -53,5 +55,8 @@ class AnswerStore {
   std::vector<int64_t> missing_;
   std::map<int64_t, AnswerGroup> in_memory_;  // of no folder
 };
+
+/// Removes a folder's answers, and the folder where nothing else is in it; nothing while a process works in it.
+void remove_answers(const std::filesystem::path& folder);
 
 }  // namespace vlsi

@@ -68,6 +68,7 @@ struct BenchmarkSource {
   std::filesystem::path data, images;  // `images` as RecordFile has it
   ChosenProfile profile = {};
   std::shared_ptr<const Judge> judge = {};  // null: rules alone
+  bool is_asked = true;                     // false where the answers are there, and no prompt is made
 };
 
 struct BenchmarkEntry {

@@ -53,6 +53,7 @@ class ItemBenchmark : public Benchmark, private Records {
       : all_rules_(rules),
         rules_(chosen(rules, *source.profile)),
         profile_(*source.profile),
+        is_asked_(source.is_asked),
         judge_(prompts_of(source)),
         rows_(source.data) {
     const bool is_folder = std::filesystem::is_directory(source.data);
@@ -162,7 +163,7 @@ class ItemBenchmark : public Benchmark, private Records {
            " matches answers with: take VLMEvalKit's table, or another --profile");
     }
     const auto prompt = one.row.find("prompt");
-    if (!rules_.prompts_in.empty() && (prompt == one.row.end() || !prompt->is_string())) {
+    if (is_asked_ && !rules_.prompts_in.empty() && (prompt == one.row.end() || !prompt->is_string())) {
       fail(rows_.place(row), ": has no 'prompt', which is what profile ", profile_.name, " asks: take ",
            rules_.prompts_in);
     }
@@ -280,6 +281,7 @@ class ItemBenchmark : public Benchmark, private Records {
   const BenchmarkRules& all_rules_;
   const Rules& rules_;
   const Profile& profile_;
+  const bool is_asked_;
   const Asking judge_;
   Rows rows_;
   std::filesystem::path images_;

@@ -54,9 +54,9 @@ void tell_of_cut(const std::vector<Answer>& answers, int64_t max_new_tokens, boo
                   cache_cuts ? ", or where --cache-memory was full" : ""));
 }
 
-std::string what_is_kept(const std::filesystem::path& store) {
-  if (store.empty()) return "nothing was written";
-  return concat("the answers so far are in ", store.string(), ": the same command goes on from there");
+std::string what_is_kept(const AnswerStore& store, const std::filesystem::path& folder) {
+  if (!store.has_answers()) return "nothing was written";
+  return concat("the answers so far are in ", folder.string(), ": the same command goes on from there");
 }
 
 }  // namespace
@@ -79,11 +79,12 @@ std::vector<Answer> stored_answers(const Records& records, const Speaker& speake
         ranks.check();
       },
       [&](int64_t num_done) { progress.update(num_known + num_done); });
-  if (!done) throw std::runtime_error("stopped by an interrupt; " + what_is_kept(config.store));
+  if (!done) throw std::runtime_error("stopped by an interrupt; " + what_is_kept(store, config.store));
   ranks.wait_for_all();
   if (!ranks.is_first()) return {};
   auto all = store.read_all();
   if (all.left_out.count == records.size()) {
+    store.forget();
     fail("answering: every one of the ", records.size(), " records of ", records.path().string(),
          " was left out; the first: ", all.left_out.reasons.front());
   }

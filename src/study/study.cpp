@@ -106,9 +106,12 @@ StudyConfig load_study(const std::filesystem::path& path, const std::vector<std:
   }
   if (study.baseline.empty()) study.baseline = variants.front();
   require_known(study.baseline, variants, "key 'baseline'", place);
+  std::set<std::pair<std::string, std::string>> compared;
   for (const auto& [variant, minus] : study.compare) {
     for (const auto& name : {variant, minus}) require_known(name, variants, "key 'compare'", place);
     if (variant == minus) fail(place, ": key 'compare': '", variant, "' is compared with itself");
+    if (!compared.emplace(variant, minus).second)
+      fail(place, ": key 'compare' has '", variant, "' minus '", minus, "' twice");
   }
   if (study.results.empty()) study.results = study.out;
   if (study.base.empty()) study.base = stages.back();

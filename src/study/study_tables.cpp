@@ -33,11 +33,24 @@ BySeed results_of(const std::string& variant, const std::string& evaluation, con
   return found;
 }
 
-std::optional<Interval> questions_interval(const BySeed& ours, const BySeed& theirs, const std::string& evaluation) {
-  std::vector<QuestionScores> our_scores, their_scores;
+/// Ours with theirs of each seed that both have; two runs that several seeds share are one pair.
+using Pairs = std::vector<std::pair<const VariantResult*, const VariantResult*>>;
+
+Pairs pairs_of(const BySeed& ours, const BySeed& theirs) {
+  Pairs pairs;
   for (const auto& [seed, result] : ours) {
-    if (!theirs.contains(seed)) continue;
-    for (auto [of, scores] : {std::pair(result, &our_scores), std::pair(theirs.at(seed), &their_scores)}) {
+    const auto other = theirs.find(seed);
+    if (other == theirs.end()) continue;
+    const std::pair pair(result, other->second);
+    if (std::find(pairs.begin(), pairs.end(), pair) == pairs.end()) pairs.push_back(pair);
+  }
+  return pairs;
+}
+
+std::optional<Interval> questions_interval(const Pairs& pairs, const std::string& evaluation) {
+  std::vector<QuestionScores> our_scores, their_scores;
+  for (const auto& [ours, theirs] : pairs) {
+    for (auto [of, scores] : {std::pair(ours, &our_scores), std::pair(theirs, &their_scores)}) {
       const auto& measured = of->evaluations.at(evaluation);
       if (!std::filesystem::exists(measured.folder / kPredictionsFile)) return std::nullopt;
       scores->push_back(read_question_scores(measured.folder));
@@ -50,15 +63,13 @@ std::optional<Interval> questions_interval(const BySeed& ours, const BySeed& the
 }
 
 std::optional<Difference> difference_of(const BySeed& ours, const BySeed& theirs, const std::string& evaluation) {
+  const auto pairs = pairs_of(ours, theirs);
   std::vector<double> differences;
-  for (const auto& [seed, result] : ours) {
-    const auto other = theirs.find(seed);
-    if (other == theirs.end()) continue;
-    differences.push_back(result->evaluations.at(evaluation).score - other->second->evaluations.at(evaluation).score);
-  }
+  for (const auto& [one, other] : pairs)
+    differences.push_back(one->evaluations.at(evaluation).score - other->evaluations.at(evaluation).score);
   if (differences.empty()) return std::nullopt;
   return Difference{mean_and_deviation(differences), interval_of_mean(differences),
-                    questions_interval(ours, theirs, evaluation)};
+                    questions_interval(pairs, evaluation)};
 }
 
 StudyRow row_of(const VariantConfig& variant, const BySeed& results, const std::string& evaluation) {

@@ -144,6 +144,32 @@ TEST(Answer, ThatIsStoppedRefusesAnotherModelAndOtherOptions) {
   EXPECT_EQ(num_parts(folder), parts);
 }
 
+TEST(Answer, GoesOnWithoutTheRecordThatStoppedIt) {
+  const Folder folder;
+  auto records = Json::array();
+  for (int i = 0; i < 70; ++i)
+    records.push_back({{"id", std::to_string(i)}, {"texts", {{{"user", "what is it?"}, {"assistant", "x"}}}}});
+  records[69]["texts"][0]["user"] = std::string(20'000, 'x');  // longer than the model's context
+  const Arguments arguments{"answer",
+                            "--model",
+                            model("student").string(),
+                            "--data",
+                            folder.write("asked.json", records.dump()).string(),
+                            "--max-new-tokens",
+                            "2",
+                            "--out",
+                            folder / "out.json"};
+  EXPECT_EQ(vlsi_program(arguments).status, 2);
+  EXPECT_TRUE(fs::exists(folder / "out.json.parts/000000.json"));
+  folder.write("out.json.parts/notes.txt", "of somebody");
+  const auto result = vlsi_program(with(arguments, {"--skip-bad-records"}));
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("64 of 70 questions are answered"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("wrote 69 answers"), std::string::npos) << result.err;
+  EXPECT_EQ(content_of(folder / "out.json.parts/notes.txt"), "of somebody");
+  EXPECT_FALSE(fs::exists(folder / "out.json.parts/000000.json"));
+}
+
 TEST(Answer, IntoWhatIsNoFileKeepsNoParts) {
   const Folder folder;
   auto arguments = answering(folder);

@@ -266,7 +266,7 @@ TEST(Evaluation, WithoutAnyReplyOfTheJudgeIsAnErrorAndKeepsTheAnswers) {
   for (int i = 0; i < 2; ++i) {
     const auto result = vlsi_program(evaluate);
     expect_refusal(result, {"asking the judge at " + url +
-                            ": none of 1 questions got an answer, the last: cannot "
+                            ": no question got an answer, the last: cannot "
                             "connect to " +
                             url});
     EXPECT_EQ(result.err.find("1 of 1 questions are answered") != std::string::npos, i == 1) << result.err;

@@ -268,7 +268,8 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(ask("Q", R"("video": "a.mp4",)"), "video: is a string, expected none");
   expect_parsing_error(ask("Q", R"("videos": ["a.mp4"],)"), "videos: is an array");
   expect_parsing_error(ask("Q", R"("tools": [{"name": "a"}],)"), "tools: is an array, expected none: tools are not");
-  expect_parsing_error(ask("Q", R"("tools": "[{}]",)"), "tools: is a string, expected none: tools are not supported");
+  expect_parsing_error(ask("Q", R"("tools": "[{\"a\": 1}]",)"),
+                       "tools: is a string, expected none: tools are not supported");
   expect_parsing_error(ask("Where is <bbox>?", R"("objects": {"bbox": [[1, 2, 3, 4]]},)"), "objects: is an object");
   expect_parsing_error(ask("<ref-object>", R"("objects": {"ref": ["a"]},)"), "<ref-object> and <bbox>, are not");
   expect_parsing_error(message(R"([3])"), "messages[0].content[0]: is ");
@@ -348,6 +349,7 @@ TEST(Conversation, PutsTheHistoryOfAnInstructionBeforeIt) {
             "system(S) user(1?|</a>) assistant(one) user(2?) assistant(two) user(</b>|3?) assistant(three)");
   EXPECT_EQ(shape(parse(R"({"instruction": "Q", "output": "A", "history": []})")), "user(Q) assistant(A)");
   EXPECT_EQ(shape(parse(R"({"instruction": "Q", "output": "A", "history": null})")), "user(Q) assistant(A)");
+  EXPECT_EQ(shape(parse(R"({"instruction": "Q", "output": "A", "history": ""})")), "user(Q) assistant(A)");
   expect_parsing_error(record + R"("x"})", "history: is a string, expected an array of [user, assistant]");
   expect_parsing_error(record + R"([["1?"]]})", "history[0]: is an array, expected two texts [user, assistant]");
   expect_parsing_error(record + R"([["1?", 2]]})", "history[0]: is ");

@@ -131,6 +131,12 @@ TEST(StudyResults, OfARunThatSeedsShareAreOneOfAllOfThem) {
   EXPECT_EQ(teacher.scores, (std::map<uint64_t, double>{{1, 100}, {2, 100}, {3, 100}, {5, 100}}));
   EXPECT_EQ(teacher.difference->over_seeds.count, 3) << "it is the teacher of each";
   EXPECT_NEAR(teacher.difference->over_seeds.mean, 200.0 / 3, 1e-9) << "a rounding of float64";
+  auto shared = merged;
+  shared.erase(shared.begin() + 1, shared.end());
+  auto other = teacher_of(here, {1, 2, 3, 5});
+  other.variant = "vlsi";
+  shared.push_back(other);
+  EXPECT_EQ(study_tables(study, shared)[0].rows[0].difference->over_seeds.count, 1) << "two runs, whatever their seeds";
 }
 
 TEST(StudyResults, OfAnotherStudyOrWithOtherNumbersAreRefused) {

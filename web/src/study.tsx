@@ -93,8 +93,8 @@ function Differences({ table }: { table: StudyTable }) {
           </tr>
         </thead>
         <tbody>
-          {rows.map(({ title, difference }) => (
-            <tr key={title}>
+          {rows.map(({ title, difference }, index) => (
+            <tr key={index}>
               <th scope="row"><bdi>{title}</bdi></th>
               <td>{signed(difference.mean)}</td>
               <td>{interval(difference.seeds_interval)}</td>

@@ -82,6 +82,7 @@ EndpointReply Judge::ask(const JudgeRequest& request) const {
       (has_answered_ ? log_warning : log_info)("the judge gave no answer to a question: " + reply.trouble);
     }
   }
+  if (!reply.refused) was_away_ = true;
   if (reply.refused && has_answered_) return reply;  // of this question alone
   constexpr int64_t kMostInVain = 50;
   if (++num_in_vain_ >= kMostInVain) {
@@ -93,10 +94,10 @@ EndpointReply Judge::ask(const JudgeRequest& request) const {
 }
 
 void Judge::expect_answered() const {
-  if (has_answered_ || num_in_vain_ == 0) return;
+  if (has_answered_ || !was_away_) return;
   const std::lock_guard lock(trouble_mutex_);
-  fail("asking the judge at ", config_.endpoint.url, ": none of ", num_in_vain_.load(),
-       " questions got an answer, the last: ", trouble_, "; the same command goes on when it answers");
+  fail("asking the judge at ", config_.endpoint.url, ": no question got an answer, the last: ", trouble_,
+       "; the same command goes on when it answers");
 }
 
 }  // namespace vlsi

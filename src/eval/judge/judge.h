@@ -53,6 +53,7 @@ class Judge {
   const ChatEndpoint endpoint_;
   mutable std::atomic<int64_t> num_in_vain_ = 0;
   mutable std::atomic<bool> has_answered_ = false;
+  mutable std::atomic<bool> was_away_ = false;  // no answer, and no refusal of the question
   mutable std::mutex trouble_mutex_;
   mutable std::string trouble_;  // of the last request without an answer
 };

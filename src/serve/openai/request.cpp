@@ -62,7 +62,8 @@ class RequestKeys {
   /// What would change the answer and is not supported, unless its value asks for nothing.
   void require_neutral(const char* key, const Json& neutral) {
     const auto value = read<Json>(key);
-    if (value && *value != neutral && !(value->is_structured() && value->empty())) refuse(key, "is not supported");
+    const bool is_empty = value && ((value->is_structured() && value->empty()) || *value == "");
+    if (value && *value != neutral && !is_empty) refuse(key, "is not supported");
   }
 
   [[noreturn]] static void refuse(const std::string& key, const std::string& found) {
@@ -95,7 +96,7 @@ class RequestKeys {
 };
 
 /// The keys that would change the answer and are not supported, each with the value that asks for nothing. An empty
-/// list or object does so, too.
+/// list, object or text does so, too.
 void refuse_unsupported(RequestKeys& keys) {
   static const std::pair<const char*, Json> all[]{
       // the conversation
@@ -138,7 +139,8 @@ void check_model(RequestKeys& keys, const RequestRules& rules) {
 }
 
 void read_sampling(RequestKeys& keys, Decoding& decoding) {
-  if (const auto temperature = keys.read<double>("temperature", 0, 100)) {
+  const auto temperature = keys.read<double>("temperature", 0, 100);
+  if (temperature) {
     decoding.sample = *temperature > 0;
     if (decoding.sample) {
       decoding.temperature = *temperature;
@@ -154,8 +156,12 @@ void read_sampling(RequestKeys& keys, Decoding& decoding) {
   if (const auto size = keys.read<int64_t>("no_repeat_ngram_size", 0, kMaxTokens))
     decoding.no_repeat_ngram_size = *size;
   if (keys.read<int64_t>("num_beams")) decoding.num_beams = 1;
-  if (const auto samples = keys.read<bool>("do_sample"); samples && *samples != decoding.sample)
-    RequestKeys::refuse("do_sample", "contradicts the temperature: tokens are drawn above 0, and not at 0");
+  if (const auto samples = keys.read<bool>("do_sample"); samples && *samples != decoding.sample) {
+    if (temperature)
+      RequestKeys::refuse("do_sample", "contradicts the temperature: tokens are drawn above 0, and not at 0");
+    decoding.sample = *samples;
+    if (decoding.sample) decoding.num_beams = 1;
+  }
   const auto seed = keys.read<int64_t>("seed");
   std::random_device random;
   decoding.seed = seed ? static_cast<uint64_t>(*seed) : (uint64_t{random()} << 32 | random());

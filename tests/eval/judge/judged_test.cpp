@@ -96,7 +96,7 @@ TEST_F(Judged, WithoutAnyReplyNothingIsWrittenAndTheSameGoesOn) {
   const auto judge = [&] {
     return judge_all(*open("mm-vet", "official", server), {{0, "x"}}, folder_ / "lines.jsonl", {.num_waiting = 1});
   };
-  EXPECT_ERROR(judge(), concat("asking the judge at ", server.url(), ": none of 1 questions got an answer"));
+  EXPECT_ERROR(judge(), concat("asking the judge at ", server.url(), ": no question got an answer"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "lines.jsonl"));
   answers = true;
   EXPECT_EQ(judge()[0].score, 1);

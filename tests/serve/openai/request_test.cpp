@@ -191,8 +191,7 @@ TEST(ChatRequest, RefusesKeysOfOtherServersThatWouldChangeTheAnswer) {
                      {"continue_final_message", "true", "false"},
                      {"chat_template", R"("{{ messages }}")", "null"},
                      {"truncate_prompt_tokens", "5", "null"},
-                     {"echo", "true", "false"},
-                     {"do_sample", "true", "false"}};
+                     {"echo", "true", "false"}};
   for (const auto& [key, refused, taken] : cases) {
     expect_refused(concat("\"", key, "\": ", refused), key);
     EXPECT_EQ(refusal_of([&] { chat(concat("\"", key, "\": ", taken)); }), "taken") << key;
@@ -200,6 +199,9 @@ TEST(ChatRequest, RefusesKeysOfOtherServersThatWouldChangeTheAnswer) {
   }
   EXPECT_EQ(refusal_of([] { chat(R"("do_sample": true, "temperature": 0.5)"); }), "taken");
   expect_refused(R"("do_sample": false, "temperature": 0.5)", "do_sample", "temperature");
+  expect_refused(R"("do_sample": true, "temperature": 0)", "do_sample", "temperature");
+  EXPECT_TRUE(chat(R"("do_sample": true)").decoding.sample) << "the server's own is greedy";
+  EXPECT_EQ(refusal_of([] { chat(R"("chat_template": "")"); }), "taken") << "it asks for nothing";
 }
 
 TEST(ChatRequest, TakesKeysOfOtherServers) {
