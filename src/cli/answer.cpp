@@ -9,8 +9,8 @@
 #include "cli/decoding_options.h"
 #include "cli/engine_options.h"
 #include "cli/options.h"
-#include "eval/asked.h"
 #include "eval/answer_store.h"
+#include "eval/asked.h"
 #include "eval/stored_answers.h"
 
 namespace vlsi {

@@ -90,6 +90,7 @@ Errors thrown_by_two(const std::function<void()>& action) {
       const Launch launch{rank, 2, rank, "127.0.0.1", port, /*launcher_has_store=*/false, "0"};
       try {
         run_as_rank(launch, at::kCPU, [&](const Ranks& ranks) {
+          ranks.wait_for_all();  // both have met
           if (ranks.is_first()) action();
           ranks.wait_for_all();
           return 0;
