@@ -2,9 +2,12 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -19,17 +22,28 @@
 
 namespace vlsi {
 
-/// A port of this machine that nothing listens on.
+/// A port that nothing listens at and no other test program is given: below those that the system gives to connections,
+/// and locked until this program ends.
 inline uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
-  ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address));
-  socklen_t size = sizeof(address);
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(socket);
-  return ::ntohs(address.sin_port);
+  constexpr int kFirst = 20'000, kCount = 12'000;
+  static const int file = ::open((testing::TempDir() + "vlsi_test_ports").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  static std::atomic<int> next = ::getpid();
+  for (;;) {
+    const int port = kFirst + next++ % kCount;
+    struct flock mine {};
+    mine.l_type = F_WRLCK;
+    mine.l_whence = SEEK_SET;
+    mine.l_start = port;
+    mine.l_len = 1;
+    if (file >= 0 && ::fcntl(file, F_OFD_SETLK, &mine) != 0) continue;
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = ::htons(static_cast<uint16_t>(port));
+    const bool is_free = ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    ::close(socket);
+    if (is_free) return static_cast<uint16_t>(port);
+  }
 }
 
 /// Returns when the first rank listens there: one that comes too early tries again a second later.
