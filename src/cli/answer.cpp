@@ -87,10 +87,11 @@ int run(const AnswerOptions& options) {
   const auto store = store_beside(*out, options.out);
   if (!store.empty()) out.reset();  // it can be written; a kill from here on leaves no half of it
   const auto& draft = options.decoding.draft;
-  const auto speaker = load(options.model, SpecialText::kControl, draft.files(options.model.model));
+  const auto drafting = draft.files(options.model.model);
+  const auto speaker = load(options.model, SpecialText::kControl, drafting);
   const auto decoding = options.decoding.over(speaker);
   OrderedJson asked{{"data", data_json(path)}};
-  asked.update(model_json(options.model, draft.files(options.model.model).verbalizers));
+  asked.update(model_json(options.model, drafting.verbalizers));
   const auto answers = stored_answers(file, speaker,
                                       {{.decoding = decoding,
                                         .draft = draft.of(speaker, decoding),

@@ -89,18 +89,9 @@ struct Evaluation {
 
 /// What the model's answers depend on beside the questions and how they are asked.
 OrderedJson asked(const EvaluateOptions& options, const ChosenBenchmark& chosen) {
-  const auto& model = options.model;
-  OrderedJson asked{{"benchmark", chosen->name},
-                    {"profile", options.profile.text()},
-                    {"data", data_json(data_of(options, chosen))},
-                    {"model", fingerprint_of_directory(model.model)}};
-  if (!model.adapter.empty()) asked["adapter"] = fingerprint_of_directory(model.adapter);
-  if (const auto drafting = options.decoding.draft.files(model.model).verbalizers; !drafting.empty()) {
-    asked["verbalizers"] = fingerprint_of_directory(drafting);
-  }
-  asked["device"] = c10::DeviceTypeName(model.device.value.type(), /*lower_case=*/true);
-  asked["dtype"] = text_of(*model.dtype);
-  asked["quantize"] = text_of(model.quantize);
+  OrderedJson asked{
+      {"benchmark", chosen->name}, {"profile", options.profile.text()}, {"data", data_json(data_of(options, chosen))}};
+  asked.update(model_json(options.model, options.decoding.draft.files(options.model.model).verbalizers));
   return asked;
 }
 
