@@ -6,6 +6,7 @@
 #include "base/quoted.h"
 #include "base/send.h"
 #include "model/fused.h"
+#include "model/product.h"
 
 namespace vlsi {
 namespace {
@@ -140,7 +141,7 @@ QwenPatchEmbedding::QwenPatchEmbedding(const QwenVision& config, bool with_bias)
 
 at::Tensor QwenPatchEmbedding::forward(const at::Tensor& patches) const {
   // A convolution whose stride is its kernel is this product.
-  return at::linear(patches.to(weight_.scalar_type()), weight_.flatten(1), bias_);
+  return affine(patches.to(weight_.scalar_type()), weight_.flatten(1), bias_);
 }
 
 QwenVisionAttention::QwenVisionAttention(const QwenVision& config) : num_heads_(config.num_heads) {

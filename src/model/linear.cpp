@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "model/cpu/row_products.h"
+#include "model/product.h"
 
 namespace vlsi {
 namespace {
@@ -24,15 +25,15 @@ class AdaptedMap : public torch::autograd::Function<AdaptedMap> {
                             const Optional& bias, const Optional& lora_a, const Optional& lora_b, double scale,
                             bool with_values) {
     const auto dtype = x.scalar_type();
-    auto y = with_values ? at::linear(x, weight, bias) : at::zeros({x.size(0), weight.size(0)}, x.options());
+    auto y = with_values ? affine(x, weight, bias) : at::zeros({x.size(0), weight.size(0)}, x.options());
     at::Tensor a, b, low_rank;
     if (lora_a) {
       // In the activations' dtype: in float32, adapters of rank 64 would take longer than the maps that they stand
       // beside.
       a = lora_a->to(dtype);
       b = lora_b->to(dtype);
-      low_rank = at::mm(x, a.t());  // [T, rank]
-      if (with_values) y.addmm_(low_rank, b.t(), 1, scale);
+      low_rank = product(x, a.t());  // [T, rank]
+      if (with_values) add_product(y, low_rank, b.t(), scale);
     }
     context->save_for_backward({x, weight, a, b, low_rank});
     context->saved_data["scale"] = scale;
@@ -48,15 +49,15 @@ class AdaptedMap : public torch::autograd::Function<AdaptedMap> {
     size_t num_inputs = 0;         // gradients are asked for by their place among the inputs that there are
     const auto wants_next = [&] { return context->needs_input_grad(num_inputs++); };
     at::Tensor g_x, g_weight, g_bias, g_a, g_b;
-    if (wants_next()) g_x = at::mm(g, weight);
-    if (wants_next()) g_weight = at::mm(g.t(), x);
+    if (wants_next()) g_x = product(g, weight);
+    if (wants_next()) g_weight = product(g.t(), x);
     if (context->saved_data["has_bias"].toBool() && wants_next()) g_bias = g.sum(0);
     if (a.defined()) {
-      const auto g_low_rank = at::mm(g, b);  // [T, rank]
-      if (g_x.defined()) g_x.addmm_(g_low_rank, a, 1, scale);
-      const auto in_float32 = [&](const at::Tensor& product) { return product.to(at::kFloat).mul_(scale); };
-      if (wants_next()) g_a = in_float32(at::mm(g_low_rank.t(), x));
-      if (wants_next()) g_b = in_float32(at::mm(g.t(), low_rank));
+      const auto g_low_rank = product(g, b);  // [T, rank]
+      if (g_x.defined()) add_product(g_x, g_low_rank, a, scale);
+      const auto in_float32 = [&](const at::Tensor& gradient) { return gradient.to(at::kFloat).mul_(scale); };
+      if (wants_next()) g_a = in_float32(product(g_low_rank.t(), x));
+      if (wants_next()) g_b = in_float32(product(g.t(), low_rank));
     }
     return {g_x, g_weight, g_bias, g_a, g_b, at::Tensor(), at::Tensor()};
   }
@@ -129,7 +130,7 @@ std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<
   constexpr int64_t kMaxJoinedValues = int64_t{1}
                                        << 18;  // above it a product is wide enough alone, and joining costs memory
   int64_t num_values = 0;
-  bool joinable = x.is_cpu();
+  bool joinable = x.is_cpu() && !multiplies_in_float32(x);
   for (const auto* map : maps) {
     num_values += map->weight().numel();
     joinable =

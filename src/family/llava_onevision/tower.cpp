@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "model/fused.h"
+#include "model/product.h"
 
 namespace vlsi {
 
@@ -53,7 +54,7 @@ at::Tensor SiglipTower::encode(const at::Tensor& patches, std::span<const Pictur
   TORCH_CHECK(num_views * view == patches.size(0), patches.size(0), " patches, of views of ", view);
   const std::vector<SequenceRun> views{{0, view, num_views}};
   // A convolution whose stride is its kernel is this product.
-  const auto embedded = at::linear(patches.to(patch_weight_.scalar_type()), patch_weight_.flatten(1), patch_bias_);
+  const auto embedded = affine(patches.to(patch_weight_.scalar_type()), patch_weight_.flatten(1), patch_bias_);
   auto x = (embedded.view({num_views, view, -1}) + positions_).flatten(0, 1);
   for (const auto& layer : layers_) x = layer->forward(x, views);
   return x;

@@ -7,6 +7,11 @@
 namespace vlsi {
 namespace {
 
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
 std::vector<CpuKernels> kernels_of_this_processor() {
   std::vector<CpuKernels> found{kPlainKernels};
   found.push_back({.name = "avx2",
@@ -24,9 +29,7 @@ std::vector<CpuKernels> kernels_of_this_processor() {
     change(next);
     found.push_back(next);
   };
-  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (!has_avx512) return found;
+  if (!has_avx512()) return found;
   replace("avx512", [](CpuKernels& kernels) {
     kernels.float32 = multiply_float32_avx512;
     kernels.bfloat16 = multiply_bfloat16_avx512;
@@ -49,6 +52,8 @@ std::vector<CpuKernels> kernels_of_this_processor() {
 }
 
 }  // namespace
+
+bool has_bfloat16_matrix_products() { return has_avx512(); }
 
 std::span<const CpuKernels> available_kernels() {
   static const auto kernels = kernels_of_this_processor();

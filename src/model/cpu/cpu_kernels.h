@@ -72,6 +72,10 @@ struct CpuKernels {
   AttentionKernel attend_float32, attend_bfloat16;
 };
 
+/// Whether LibTorch multiplies bfloat16 matrices fast on this processor: of x86-64 those with AVX-512, for oneDNN has
+/// no such products for others.
+bool has_bfloat16_matrix_products();
+
 /// What this processor can run: the plain definitions first, the fastest last.
 std::span<const CpuKernels> available_kernels();
 inline const CpuKernels& best_kernels() { return available_kernels().back(); }

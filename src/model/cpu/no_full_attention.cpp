@@ -16,6 +16,8 @@ at::Tensor full_attention(const at::Tensor&, const at::Tensor&, const at::Tensor
   TORCH_CHECK(false, "this processor has no attention of its own");
 }
 
+bool has_bfloat16_matrix_products() { return true; }
+
 std::span<const CpuKernels> available_kernels() {
   static const CpuKernels kernels[] = {kPlainKernels};
   return kernels;
