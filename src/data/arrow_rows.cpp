@@ -13,6 +13,7 @@
 #include <parquet/metadata.h>
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -73,6 +74,9 @@ Json object(const arrow::StructArray& structs, int64_t index) {
   return values;
 }
 
+/// Null for NaN, which is what pandas writes for no value.
+Json number_or_null(double value) { return std::isnan(value) ? Json() : Json(value); }
+
 Json other(const arrow::Array& array, int64_t index) { return text(value_of(array.GetScalar(index))->ToString()); }
 
 Json json_of(const arrow::Array& array, int64_t index) {
@@ -88,9 +92,9 @@ Json json_of(const arrow::Array& array, int64_t index) {
     case arrow::Type::UINT32: return as<arrow::UInt32Array>(array).Value(index);
     case arrow::Type::UINT64: return as<arrow::UInt64Array>(array).Value(index);
     case arrow::Type::HALF_FLOAT:
-      return arrow::util::Float16::FromBits(as<arrow::HalfFloatArray>(array).Value(index)).ToDouble();
-    case arrow::Type::FLOAT: return as<arrow::FloatArray>(array).Value(index);
-    case arrow::Type::DOUBLE: return as<arrow::DoubleArray>(array).Value(index);
+      return number_or_null(arrow::util::Float16::FromBits(as<arrow::HalfFloatArray>(array).Value(index)).ToDouble());
+    case arrow::Type::FLOAT: return number_or_null(as<arrow::FloatArray>(array).Value(index));
+    case arrow::Type::DOUBLE: return number_or_null(as<arrow::DoubleArray>(array).Value(index));
     case arrow::Type::STRING: return text(as<arrow::StringArray>(array).GetView(index));
     case arrow::Type::LARGE_STRING: return text(as<arrow::LargeStringArray>(array).GetView(index));
     case arrow::Type::STRING_VIEW: return text(as<arrow::StringViewArray>(array).GetView(index));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "data/picture_source.h"
+#include "data/table_record.h"
 
 namespace vlsi {
 namespace {
@@ -373,11 +374,11 @@ Conversation parse_conversation(const Json& record, const std::filesystem::path&
   Conversation conversation;
   conversation.images = images.empty() ? "." : images;
   conversation.id = read_id(record, place, default_id);
-  conversation.category = find<std::string>(record, "category", place).value_or("");
+  const auto category = has(record, "category") ? text_of_value(record["category"]) : std::nullopt;
+  conversation.category = category ? *category : find<std::string>(record, "category", place).value_or("");
   conversation.turns = Reader(record, images, place).turns();
-  if (answers_required && !has_answer(conversation.turns)) {
+  if (answers_required && !has_answer(conversation.turns))
     fail(place, ": has no answer, expected an assistant turn that is not empty and is to be learnt");
-  }
   return conversation;
 }
 

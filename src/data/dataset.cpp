@@ -23,9 +23,10 @@ RecordFile::RecordFile(const std::filesystem::path& path, const std::filesystem:
       images_(images.empty() ? path.parent_path() : images),
       is_whole_(keep.empty()) {
   if (is_whole_) return;
-  records_->for_each(keep.columns(), [&](int64_t record, const Json& values) {
+  records_->for_each(keep.columns(), [&](int64_t record, const Json* values) {
     try {
-      if (keep.is_true(values, records_->numbers_are_texts())) kept_.push_back(record);
+      // A broken record stays: who reads it learns what is wrong, and decides whether it is left out.
+      if (values == nullptr || keep.is_true(*values, records_->numbers_are_texts())) kept_.push_back(record);
     } catch (const Error& error) {
       fail(records_->place(record), ": ", error.what());
     }

@@ -37,10 +37,10 @@ struct FileFingerprint {
 /// One data file of a format of data_formats(), mapped and indexed, of which records may be left out.
 class RecordFile : public Records {
  public:
-  /// Finds the records without reading them; with `keep`, those that it is true of, which may be none (open_files
-  /// refuses a source where all files are empty). Errors are those of the format and of `keep`. `images`: where
-  /// relative picture paths start; empty for the data file's own folder. `cache`: of the rows of Parquet files that are
-  /// read together; null for an own.
+  /// Finds the records without reading them; with `keep`, those that it is true of, and broken ones, which may be none
+  /// (open_files refuses a source where all files are empty). Errors are those of the format and of `keep`. `images`:
+  /// where relative picture paths start; empty for the data file's own folder. `cache`: of the rows of Parquet files
+  /// that are read together; null for an own.
   explicit RecordFile(const std::filesystem::path& path, const std::filesystem::path& images = {},
                       std::shared_ptr<DecodedRowsCache> cache = nullptr, const Keep& keep = {});
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/checksum.h"
 #include "base/utf8.h"
@@ -129,6 +130,10 @@ class Scanner {
     const size_t line_end = std::min(text_.find('\n', first), text_.size());
     const size_t end = end_of_object(first);
     const size_t next = skip_blank(line_end);
+    if (end != kNowhere && skip_blank(end) == text_.size()) {
+      const Json all = Json::parse(text_.substr(first, end - first), nullptr, /*allow_exceptions=*/false);
+      if (all.is_object()) refuse_inner_list(all, place());
+    }
     if ((end == kNowhere || end > line_end) && next < text_.size() && text_[next] != '{') {
       wrong(next, "'{' of the next record: the file must be an array of records or hold one record a line");
     }
@@ -153,6 +158,18 @@ auto read_at(const JsonRecords& records, int64_t record, const Read& read) {
 }
 
 }  // namespace
+
+void refuse_inner_list(const Json& object, const std::string& place) {
+  for (const char* of_record : {"conversations", "messages", "texts", "instruction", "question"}) {
+    if (object.contains(of_record)) return;
+  }
+  for (const char* key : {"data", "questions", "annotations"}) {
+    const auto list = object.find(key);
+    if (list == object.end() || !list->is_array() || list->empty() || !list->front().is_object()) continue;
+    fail(place, ": is an object with a list of ", list->size(), " objects under '", key,
+         "', expected an array of records or one record a line: write that list alone into a file");
+  }
+}
 
 JsonRecords::JsonRecords(const std::filesystem::path& path) : file_(MappedFile::open(path)) {
   is_array_ = Scanner(*file_, offsets_, lines_).run();
@@ -191,11 +208,18 @@ Conversation JsonRecords::read(int64_t record, const std::filesystem::path& imag
 
 uint64_t JsonRecords::checksum() const { return checksum_of(*file_); }
 
-void JsonRecords::for_each(const std::vector<std::string>&,
-                           const std::function<void(int64_t, const Json&)>& visit) const {
+void JsonRecords::for_each(const std::vector<std::string>&, const Visit& visit) const {
   PageGiver pages(*file_);
+  const auto values_of = [&](int64_t record) -> std::optional<Json> {
+    try {
+      return parse_json(text_of(record), file_->path().string());
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  };
   for (int64_t record = 0; record < size(); ++record) {
-    visit(record, json(record));
+    const auto values = values_of(record);
+    visit(record, values ? &*values : nullptr);
     pages.give(offsets_[record]);
   }
 }

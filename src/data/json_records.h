@@ -12,11 +12,15 @@
 
 namespace vlsi {
 
+/// Error naming `place` for an object that is no record but has records in a list of its own, under `data`, `questions`
+/// or `annotations`, as the files of TextVQA, DocVQA and SEED-Bench do.
+void refuse_inner_list(const Json& object, const std::string& place);
+
 /// Mapped and indexed: 8 bytes of memory a record, whatever its length. Records are parsed when they are read.
 class JsonRecords : public StoredRecords {
  public:
   /// Error for an empty file, a file that is neither an array of objects nor a line of JSON a record, or a cut-off
-  /// array; a byte-order mark is passed over.
+  /// array, and refuse_inner_list's; a byte-order mark is passed over.
   explicit JsonRecords(const std::filesystem::path& path);
 
   const std::shared_ptr<const MappedFile>& file() const override { return file_; }
@@ -27,8 +31,7 @@ class JsonRecords : public StoredRecords {
   Conversation read(int64_t record, const std::filesystem::path& images, bool answers_required) const override;
   /// Of all bytes.
   uint64_t checksum() const override;
-  void for_each(const std::vector<std::string>& names,
-                const std::function<void(int64_t, const Json&)>& visit) const override;
+  void for_each(const std::vector<std::string>& names, const Visit& visit) const override;
 
  private:
   std::string_view text_of(int64_t record) const;

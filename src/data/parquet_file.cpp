@@ -240,7 +240,18 @@ struct ParquetFile::State {
     }
   }
 
-  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json&)>& visit) const {
+  /// Of a damaged group: what row() gives or, where that is an Error, null.
+  void visit_alone(int64_t row, const std::function<void(int64_t, const Json*)>& visit) {
+    Json cells = Json::object();
+    try {
+      for (auto* decoder : {&values, &pictures}) add_values(*decoder, row, cells);
+    } catch (const Error&) {
+      return visit(row, nullptr);
+    }
+    visit(row, &cells);
+  }
+
+  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json*)>& visit) {
     Decoder chosen(values.number);
     for (const auto& column : names) {
       if (!contains(columns, column)) fail(name(), ": has no column ", quoted(column));
@@ -255,12 +266,17 @@ struct ParquetFile::State {
     std::shared_ptr<const DecodedRows> rows;  // keeps the reader of the group alive
     for (int64_t row = 0; row < group_ends.back();) {
       const int group = group_of(row);
-      rows = decode(chosen, group, row - first_row(group));
+      try {
+        rows = decode(chosen, group, row - first_row(group));
+      } catch (const Error&) {
+        for (; row < group_ends[group]; ++row) visit_alone(row, visit);
+        continue;
+      }
       guarded(group_place(group), [&] {
         for (const int64_t end = first_row(group) + rows->end; row < end; ++row) {
           Json cells = Json::object();
           rows->add_values(row - first_row(group), cells);
-          visit(row, cells);
+          visit(row, &cells);
         }
       });
     }
@@ -330,7 +346,7 @@ Json ParquetFile::row(int64_t row, Columns columns) const {
 }
 
 void ParquetFile::for_each(const std::vector<std::string>& names,
-                           const std::function<void(int64_t, const Json&)>& visit) const {
+                           const std::function<void(int64_t, const Json*)>& visit) const {
   state_->for_each(names, visit);
 }
 

@@ -50,9 +50,9 @@ class ParquetFile {
   /// column for data that cannot be decoded, end too early, or take more than 2 GiB of memory at once.
   Json row(int64_t row, Columns columns) const;
   /// Calls `visit` with every row's number and its values of the columns `names`, which alone are decoded, once; the
-  /// bytes of a picture only where its column has nothing else. Errors are those of row, and one for a column that is
-  /// not there.
-  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json&)>& visit) const;
+  /// bytes of a picture only where its column has nothing else. The values are null where row would be an Error. Error
+  /// for a column that is not there.
+  void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json*)>& visit) const;
 
   /// Rows that are decoded together, in bytes as the footer says.
   std::vector<Stretch> stretches() const;

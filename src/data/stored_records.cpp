@@ -16,8 +16,6 @@
 namespace vlsi {
 namespace {
 
-using Visit = std::function<void(int64_t, const Json&)>;
-
 class ParquetRecords : public StoredRecords {
  public:
   ParquetRecords(const std::filesystem::path& path, std::shared_ptr<DecodedRowsCache> cache)
@@ -77,7 +75,7 @@ class TableRecords : public StoredRecords {
         auto text = table_.cell(row, columns[i]);
         if (!TsvFile::is_missing(text)) values[names[i]] = std::move(text);
       }
-      visit(row, values);
+      visit(row, &values);
     }
   }
 

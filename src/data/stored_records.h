@@ -34,11 +34,12 @@ class StoredRecords {
   virtual uint64_t checksum() const = 0;
   /// The runs of records that cost most alone, one after the other; none where each is by itself.
   virtual std::vector<Stretch> stretches() const { return {}; }
-  /// Calls `visit` with the number and the values of each record, in their order; the values are those of `names` or
-  /// more, but need not have a picture that stands outside of the record (in a tar), nor the bytes of one that may have
-  /// a path, too. Error for a name that the file cannot have.
-  virtual void for_each(const std::vector<std::string>& names,
-                        const std::function<void(int64_t, const Json&)>& visit) const = 0;
+  /// Of a record in for_each: its number and its values, null for a record of which they cannot be read.
+  using Visit = std::function<void(int64_t, const Json*)>;
+  /// Calls `visit` for each record, in their order; the values are those of `names` or more, but need not have a
+  /// picture that stands outside of the record (in a tar), nor the bytes of one that may have a path, too. Error for a
+  /// name that the file cannot have.
+  virtual void for_each(const std::vector<std::string>& names, const Visit& visit) const = 0;
   /// Whether values have no types but are texts, numbers among them.
   virtual bool numbers_are_texts() const { return false; }
 };

@@ -75,15 +75,24 @@ std::string text_of_column(const Json& values, const std::string& name) {
   return found == values.end() ? "" : text_of_value(*found).value_or("");
 }
 
+[[noreturn]] void refuse_column(const Json& values, const std::string& name, const std::string& place) {
+  const auto found = values.find(name);
+  const bool is_other = found != values.end() && (found->is_structured() || found->is_binary());
+  fail(place, ": column '", name, "' is ", is_other ? describe(*found) + ", expected a text" : "missing");
+}
+
 /// Of the columns of VLMEvalKit's tables.
 Conversation conversation_of_values(const Json& values, std::vector<Content> pictures, const std::string& id,
                                     const std::string& place, bool answers_required) {
   const auto value = [&](const std::string& name) { return text_of_column(values, name); };
-  if (value("question").empty()) fail(place, ": column 'question' is missing");
-  std::string text = (value("hint").empty() ? "" : value("hint") + "\n") + value("question");
+  if (value("question").empty()) refuse_column(values, "question", place);
+  // Tables of the hub that were made by pandas have the text "nan" where there is none.
+  const auto is_there = [](const std::string& text) { return !text.empty() && text != "nan"; };
+  const auto hint = value("hint");
+  std::string text = (is_there(hint) ? hint + "\n" : "") + value("question");
   for (char letter = 'A'; letter <= 'Z'; ++letter) {
     const auto option = value(std::string(1, letter));
-    if (!option.empty()) text += concat("\n", letter, ". ", option);
+    if (is_there(option)) text += concat("\n", letter, ". ", option);
   }
   Turn user{Role::kUser, std::move(pictures)};
   user.contents.push_back({Content::Kind::kText, text, {}});
@@ -91,7 +100,7 @@ Conversation conversation_of_values(const Json& values, std::vector<Content> pic
   if (!value("answer").empty()) {
     conversation.turns.push_back({Role::kAssistant, {{Content::Kind::kText, value("answer"), {}}}});
   } else if (answers_required) {
-    fail(place, ": column 'answer' is missing");
+    refuse_column(values, "answer", place);
   }
   return conversation;
 }

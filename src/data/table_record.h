@@ -31,7 +31,8 @@ Conversation conversation_of_row(const TsvFile& table, int64_t row, const std::f
 
 /// A row with `conversations`, `messages` or `texts` is what parse_conversation makes of it. Of one with `question` and
 /// `answer`, its columns are those of a table, but for the pictures: those of its picture columns, in the schema's
-/// order; without such columns the paths of `image` or `image_path`. Error naming `place` for other rows.
+/// order; without such columns the paths of `image` or `image_path`. Error naming `place` for other rows, and for a
+/// question or an answer that is no text.
 Conversation conversation_of_row(const ParquetFile& file, int64_t row, const std::filesystem::path& images,
                                  const std::string& place, bool answers_required);
 

@@ -100,13 +100,20 @@ Conversation TarRecords::read(int64_t record, const std::filesystem::path& image
   return conversation;
 }
 
-void TarRecords::for_each(const std::vector<std::string>&,
-                          const std::function<void(int64_t, const Json&)>& visit) const {
+void TarRecords::for_each(const std::vector<std::string>&, const Visit& visit) const {
+  const auto values_of = [&](int64_t record) -> std::optional<Json> {
+    try {
+      const auto sample = tar_.sample(record);
+      const auto* json = sample.find("json");
+      auto values = json == nullptr ? Json::object() : parse_json(json->bytes, tar_.path().string());
+      return values.is_object() ? std::move(values) : Json::object();
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+  };
   for (int64_t record = 0; record < size(); ++record) {
-    const auto sample = tar_.sample(record);
-    const auto* json = sample.find("json");
-    const auto values = json == nullptr ? Json::object() : parse_json(json->bytes, tar_.place(record) + ", json");
-    visit(record, values.is_object() ? values : Json::object());
+    const auto values = values_of(record);
+    visit(record, values ? &*values : nullptr);
     tar_.give_back(record);
   }
 }

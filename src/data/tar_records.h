@@ -31,8 +31,7 @@ class TarRecords : public StoredRecords {
   Conversation read(int64_t record, const std::filesystem::path& images, bool answers_required) const override;
   uint64_t checksum() const override { return tar_.checksum(); }
   std::vector<Stretch> stretches() const override { return tar_.stretches(); }
-  void for_each(const std::vector<std::string>& names,
-                const std::function<void(int64_t, const Json&)>& visit) const override;
+  void for_each(const std::vector<std::string>& names, const Visit& visit) const override;
 
  private:
   TarFile tar_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quoted.h"
+#include "data/json_records.h"
 #include "data/mme_folder.h"
 #include "data/table_record.h"
 
@@ -30,6 +31,7 @@ std::optional<std::vector<std::pair<std::string, Json>>> read_object(const std::
   std::vector<std::pair<std::string, Json>> records;
   for (const auto& [key, value] : all.items()) {
     if (!value.is_object()) {
+      refuse_inner_list(all, path.string());
       if (one_line) return std::nullopt;  // a single record
       fail(path.string(), ": key ", quoted(key), " is ", describe(value), ", expected the object of a record");
     }

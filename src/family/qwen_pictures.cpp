@@ -17,14 +17,19 @@ constexpr double kMaxAspectRatio = 200;
 /// What the model family's own reader takes where a file names no limits.
 constexpr int64_t kUnstatedMinPixels = 56 * 56, kUnstatedMaxPixels = 28 * 28 * 1280;
 
-/// A limit on the area: by its own key, or in `size` by either of two names.
+/// A limit on the area: by its own key, or in `size` by either of two names. Error for a `size` of another kind, such
+/// as a height and a width: the reference has no limit there and refuses every picture.
 int64_t read_limit(const Json& settings, const std::string& key, const std::string& edge, int64_t absent,
                    const std::string& place) {
   if (vlsi::find<Json>(settings, key, place)) return read_bounded(settings, key, absent, kMaxPixels, place);
   const auto size = vlsi::find<Json>(settings, "size", place);
   if (!size) return absent;
-  const std::string& name = vlsi::find<Json>(*size, key, place + ": size") ? key : edge;
-  return read_bounded(*size, name, absent, kMaxPixels, place + ": size");
+  const auto inside = place + ": size";
+  for (const auto& name : {key, edge}) {
+    if (vlsi::find<Json>(*size, name, inside)) return read_bounded(*size, name, absent, kMaxPixels, inside);
+  }
+  fail(place, ": key 'size' is ", size->dump(), ", without a limit '", edge,
+       "'; expected shortest_edge and longest_edge, the least and the largest area in pixels");
 }
 
 /// The nearest multiple of `factor`; halves go to the even multiple.

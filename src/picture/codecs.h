@@ -15,6 +15,9 @@ namespace vlsi {
 struct DecodedImage {
   Image image;          // as stored, not yet turned
   int orientation = 1;  // EXIF's 1..8
+  /// Whether a browser that is given the file shows `image`, but for the orientation: it is opaque, does not move, and
+  /// its colours are not converted here in a way of PIL's own.
+  bool is_as_shown = false;
 };
 
 /// A picture's size as stored, not yet turned, and EXIF's 1..8.

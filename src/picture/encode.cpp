@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "base/base64.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "picture/codecs.h"
+#include "picture/exif.h"
 
 namespace vlsi {
 namespace {
@@ -34,10 +36,14 @@ std::string jpeg_uri(const Image& image) { return uri("image/jpeg", encode_jpeg(
 
 std::string picture_uri(std::string_view file, const std::string& place) {
   // Also of a small file: what is no picture does not get onto the page.
-  const auto image = decode_image(std::as_bytes(std::span(file)), place);
+  const auto& codec = picture_codec_of(file, place);
+  auto [image, orientation, is_as_shown] =
+      codec.read({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, place, kMostImagePixels);
   const bool is_small = file.size() <= kMaxFileBytes && std::max(image.height, image.width) <= 2 * kMaxSide;
-  if (!is_small) return jpeg_uri(shrunk(image));
-  return uri(picture_codec_of(file, place).mime_type, file);
+  // Browsers turn by the EXIF block of some formats alone, and never by XMP.
+  const bool is_upright = orientation < 2 || orientation > 8;
+  if (is_small && is_as_shown && is_upright) return uri(codec.mime_type, file);
+  return jpeg_uri(shrunk(apply_orientation(std::move(image), orientation)));
 }
 
 std::string picture_uri(const std::filesystem::path& path) {

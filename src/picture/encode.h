@@ -9,8 +9,8 @@
 
 namespace vlsi {
 
-/// The picture as a data URI: the file itself where it is small, else a JPEG of at most 448 pixels a side. Error when
-/// the file is missing or no picture.
+/// The picture as models see it, as a data URI: the file itself where it is small and a browser shows the same, else a
+/// JPEG of at most 448 pixels a side. Error when the file is missing or no picture.
 std::string picture_uri(const std::filesystem::path& path);
 
 /// The same of a file's bytes; messages call it `place`.

@@ -228,6 +228,7 @@ DecodedImage decode_jpeg(std::span<const uint8_t> bytes, const std::string& plac
   DecodedImage decoded;
   decoded.image = allocate_image(reader.info().image_height, reader.info().image_width, place, max_pixels);
   decoded.orientation = read_orientation(reader.info());
+  decoded.is_as_shown = num_components != 4;
 
   std::vector<uint8_t>& rgb = decoded.image.rgb;
   if (num_components == 3) {

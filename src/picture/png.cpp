@@ -57,6 +57,9 @@ class PngReader {
   int colour_type() const { return png_get_color_type(png_, info_); }
   int bit_depth() const { return png_get_bit_depth(png_, info_); }
   int num_channels() const { return png_get_channels(png_, info_); }
+  bool is_opaque() const {
+    return (colour_type() & PNG_COLOR_MASK_ALPHA) == 0 && png_get_valid(png_, info_, PNG_INFO_tRNS) == 0;
+  }
 
   /// Colours by index; indices beyond the palette are black.
   std::array<png_color, 256> palette() const {
@@ -192,6 +195,12 @@ std::vector<uint8_t> with_metadata_in_front(std::span<const uint8_t> file) {
   return front;
 }
 
+/// Whether the chunk of an animation may be in the file.
+bool may_move(std::span<const uint8_t> file) {
+  return std::string_view(reinterpret_cast<const char*>(file.data()), file.size()).find("acTL") !=
+         std::string_view::npos;
+}
+
 void set_pixel(uint8_t* pixel, uint8_t red, uint8_t green, uint8_t blue) {
   pixel[0] = red;
   pixel[1] = green;
@@ -216,6 +225,7 @@ DecodedImage decode_png(std::span<const uint8_t> bytes, const std::string& place
 
   const bool is_palette = reader.colour_type() == PNG_COLOR_TYPE_PALETTE;
   const bool is_wide_gray = reader.colour_type() == PNG_COLOR_TYPE_GRAY && reader.bit_depth() == 16;
+  decoded.is_as_shown = reader.is_opaque() && !is_wide_gray && !may_move(bytes);
   const bool is_gray = (reader.colour_type() & PNG_COLOR_MASK_COLOR) == 0;
   const auto palette = is_palette ? reader.palette() : std::array<png_color, 256>{};
   const int sample_bytes = reader.num_channels() * (is_wide_gray ? 2 : 1);

@@ -92,6 +92,7 @@ DecodedImage decode_webp(std::span<const uint8_t> bytes, const std::string& plac
   Image& image = decoded.image;
   image = allocate_image(config.input.height, config.input.width, place, max_pixels);
   decoded.orientation = read_orientation(bytes);
+  decoded.is_as_shown = config.input.has_animation == 0 && config.input.has_alpha == 0;
   if (config.input.has_animation != 0) {
     read_first_frame(bytes, image, place);
     return decoded;

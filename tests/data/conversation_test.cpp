@@ -264,7 +264,8 @@ TEST(Conversation, RefusesWrongTypesByKey) {
   expect_parsing_error(ask("Q", R"("image": "a\u0000b",)"), "NUL");
   expect_parsing_error(ask("Q", R"("images": ["/a", 3],)"), "images[1]: is ");
   expect_parsing_error(ask("Q", R"("image": "/a", "images": ["/b"],)"), "both 'image' and 'images'");
-  expect_parsing_error(ask("Q", R"("category": 3,)"), "category");
+  expect_parsing_error(ask("Q", R"("category": ["a"],)"), "category");
+  EXPECT_EQ(parse(ask("Q", R"("category": 3,)")).category, "3");
   expect_parsing_error(ask("Q", R"("video": "a.mp4",)"), "video: is a string, expected none");
   expect_parsing_error(ask("Q", R"("videos": ["a.mp4"],)"), "videos: is an array");
   expect_parsing_error(ask("Q", R"("tools": [{"name": "a"}],)"), "tools: is an array, expected none: tools are not");

@@ -10,6 +10,8 @@ namespace vlsi {
 namespace dataset_test {
 namespace {
 
+namespace fs = std::filesystem;
+
 TEST(RecordFile, IsOfTheFormatOfItsName) {
   const Folder folder;
   EXPECT_EQ(RecordFile(folder.write("a.tar", tar_of({{"0.txt", "x"}}))).place(0),
@@ -46,6 +48,30 @@ TEST(RecordFile, OfATableIsKeptByTextsAndByNumbers) {
   EXPECT_EQ(ids("answer == '2'"), "2");
   EXPECT_EQ(ids("answer != 'A' and index >= 2"), "23");
   EXPECT_ERROR(ids("answer > 1"), "row 1 (line 2): keep: \"answer\" is a string, expected what can be compared with 1");
+}
+
+TEST(RecordFile, KeepsWhatCannotBeReadForItsReaderToRefuse) {
+  const Folder folder;
+  const auto numbers_of = [](const fs::path& path, const std::string& keep) {
+    const RecordFile file(path, {}, nullptr, Keep(keep));
+    std::vector<int64_t> numbers;
+    for (int64_t i = 0; i < file.size(); ++i) numbers.push_back(file.number(i));
+    return numbers;
+  };
+  const auto lines = folder.write("a.jsonl", record("a", "\"n\": 1,") + "\n{\"n\": }\n" + record("b", "\"n\": 2,"));
+  EXPECT_EQ(numbers_of(lines, "n == 1"), (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(numbers_of(lines, "n == 2"), (std::vector<int64_t>{1, 2}));
+  EXPECT_ERROR(RecordFile(lines, {}, nullptr, Keep("n == 2")).read(0), "a.jsonl, record 2 (line 2)");
+  EXPECT_ERROR(numbers_of(lines, "n == 'x'"), "record 1 (line 1): keep: \"n\" is an integer");
+  const auto tar =
+      folder.write("a.tar", tar_of({{"0.json", record("a", "\"n\": 1,")}, {"1.json", "{"}, {"2.json", "{\"n\": 2}"}}));
+  EXPECT_EQ(numbers_of(tar, "n == 1"), (std::vector<int64_t>{0, 1}));
+  EXPECT_ERROR(RecordFile(tar, {}, nullptr, Keep("n == 2")).read(0), "a.tar, sample 2 (1)");
+  auto damaged = content_of(fs::path(VLSI_TEST_DATA) / "parquet/questions.parquet");
+  damaged[1585] ^= 0x55;  // in the second of its row groups of three rows, in column `question`
+  const auto parquet = folder.write("a.parquet", damaged);
+  EXPECT_EQ(numbers_of(parquet, "question == 'Question 6?'"), (std::vector<int64_t>{3, 4, 5, 6}));
+  EXPECT_ERROR(RecordFile(parquet, {}, nullptr, Keep("question == 'Question 6?'")).read(0), "column \"question\"");
 }
 
 TEST(RecordFile, SaysThatItHasChanged) {

@@ -82,6 +82,18 @@ TEST(Dataset, RefusesFilesThatHoldNoRecords) {
   EXPECT_THROW(RecordFile(folder.path() / "missing.json"), Error);
 }
 
+TEST(Dataset, NamesTheListInsideOfAnObject) {
+  const Folder folder;
+  const std::string expected =
+      "a.json: is an object with a list of 1 objects under 'data', expected an array of records";
+  for (const char* text :
+       {R"({"version": 1, "data": [{"question": "Q"}]})", "{\n \"data\": [\n  {\"question\": \"Q\"}]\n}\n"}) {
+    EXPECT_ERROR(RecordFile(folder.write("a.json", text)), expected);
+  }
+  EXPECT_EQ(RecordFile(folder.write("a.jsonl", record("Q", R"("data": [{"x": 1}],)"))).size(), 1);
+  EXPECT_EQ(RecordFile(folder.write("a.jsonl", "{\"data\": [{\"x\": 1}]}\n" + record("Q"))).size(), 2);
+}
+
 TEST(Dataset, KeepsABadLineToItself) {
   const Folder folder;
   const auto path = folder.write("a.jsonl", record("one") + "\n" + R"({"id": 3, "conv)" + "\n" + record("b\xFF") +

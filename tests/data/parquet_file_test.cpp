@@ -58,9 +58,9 @@ TEST(ParquetFile, ReadsPicturesApartFromOtherColumns) {
 TEST(ParquetFile, VisitsBytesWhereAColumnHasNothingElse) {
   const auto visited = [](const std::string& name, const std::vector<std::string>& columns) {
     Json rows = Json::array();
-    ParquetFile(fixture(name)).for_each(columns, [&](int64_t row, const Json& values) {
+    ParquetFile(fixture(name)).for_each(columns, [&](int64_t row, const Json* values) {
       EXPECT_EQ(row, std::ssize(rows));
-      rows.push_back(without_binary(values));
+      rows.push_back(without_binary(*values));
     });
     return rows;
   };

@@ -65,6 +65,25 @@ TEST(ParquetRecord, MayBeAQuestionAndItsAnswer) {
   EXPECT_EQ(of_benchmark.category, "math");
 }
 
+TEST(ParquetRecord, LeavesOutWhatPandasWritesForNoValue) {
+  const Folder folder;
+  const RecordFile rows(fixture("options")),
+      table(folder.write("a.tsv",
+                         "index\thint\tquestion\tA\tB\tC\tanswer\tcategory\n"
+                         "1\t\tWhich?\tcat\tNone\t\tA\t3\n2\t\tHow many?\tN/A\tnan\t2.5\t2.5\t4\n"));
+  EXPECT_EQ(text_of(rows.read(0).turns[0]), "Which?\nA. cat\nB. None");
+  EXPECT_EQ(text_of(table.read(0).turns[0]), text_of(rows.read(0).turns[0]));
+  EXPECT_EQ(text_of(rows.read(1).turns[0]), "How many?\nA. N/A\nC. 2.5");
+  EXPECT_EQ(text_of(table.read(1).turns[0]), "How many?\nC. 2.5");  // where "N/A" is no value either
+  EXPECT_EQ(rows.read(0).category, table.read(0).category);
+  EXPECT_TRUE(rows.json(0)["hint"].is_null());
+}
+
+TEST(ParquetRecord, OfAnAnswerThatIsNoTextIsRefused) {
+  EXPECT_ERROR(RecordFile(fixture("answer_lists")).read(0),
+               "answer_lists.parquet, row 1 (row group 1): column 'answer' is an array, expected a text");
+}
+
 TEST(ParquetRecord, OfAnotherSchemaIsRefused) {
   EXPECT_ERROR(RecordFile(fixture("other_columns")).read(0),
                "other_columns.parquet, row 1 (row group 1): columns 'conversations', 'messages', 'texts', "

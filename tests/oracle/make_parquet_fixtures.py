@@ -129,6 +129,15 @@ def make_benchmark():
     put("hallusion_bench", pa.Table.from_pylist(rows, schema))
 
 
+def make_options():
+    """A table's columns with what pandas writes for no value, a number for a category, and answers that are lists."""
+    nan = float("nan")
+    put("options", pa.table({"index": [1, 2], "hint": pa.array([nan, nan], pa.float64()), "question": ["Which?", "How many?"],
+                             "A": ["cat", "N/A"], "B": ["None", "nan"], "C": pa.array([nan, 2.5], pa.float32()), "answer": ["A", "2.5"],
+                             "category": [3, 4]}))
+    put("answer_lists", pa.table({"question": ["Which?"], "answer": [["a", "b"]]}))
+
+
 def make_types():
     kinds = {
         "bool": (pa.bool_(), [True, False, None]), "int8": (pa.int8(), [-128, 127, None]), "uint64": (pa.uint64(), [0, 2**64 - 1, None]),
@@ -293,5 +302,5 @@ if __name__ == "__main__":
         compare(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 500)
     else:
         OUT.mkdir(exist_ok=True)
-        for make in (make_conversations, make_texts, make_questions, make_benchmark, make_types, make_pages, make_zeros, make_refused):
+        for make in (make_conversations, make_texts, make_questions, make_benchmark, make_options, make_types, make_pages, make_zeros, make_refused):
             make()

@@ -26,6 +26,26 @@ TEST(Picture, TravelsAsItsFileWhenItIsSmall) {
   }
 }
 
+TEST(Picture, IsShownAsItIsDecoded) {
+  const Folder folder;
+  for (const char* name : {"orientation_exif.webp", "orientation_xmp.webp", "orientation_xmp.jpg", "orientation_6.jpg",
+                           "orientation_exif.png", "rgba_8.png", "rgb_transparent.png", "gray_16.png",
+                           "lossy_alpha.webp", "animated.webp", "animated.gif", "cmyk.jpg"}) {
+    EXPECT_TRUE(picture_uri(kImages / name) == jpeg_uri(read_image(kImages / name))) << name;
+  }
+  auto moving = content_of(kImages / "rgb_8.png");
+  const std::string control(
+      "\0\0\0\x08"
+      "acTL"
+      "\0\0\0\1"
+      "\0\0\0\0"
+      "\xb4\x2d\xe9\xa0",
+      20);
+  moving.insert(33, control);  // behind the header
+  write_text(folder / "moving.png", moving);
+  EXPECT_TRUE(picture_uri(folder / "moving.png").starts_with("data:image/jpeg"));
+}
+
 TEST(Picture, IsShrunkWhenItIsLarge) {
   const Folder folder;
   const auto uri = jpeg_uri(resize_bicubic(read_image(kImages / "rgb_8.png"), 500, 1000));

@@ -102,6 +102,15 @@ void refuse_other_features(const Json& json, const std::string& place) {
   }
 }
 
+/// Error for a file of transformers' class for LLaVA-1.5, which shares its model_type with lmms-lab's files.
+void refuse_first_llava(const Json& json, const std::string& place) {
+  if (find<Json>(json, "mm_vision_tower", place) || !find<Json>(json, "vision_config", place)) return;
+  fail(place,
+       ": key 'model_type' is \"llava\" in a file with 'vision_config', which is of LLaVA-1.5 and its like, "
+       "another family that is not supported; expected \"llava_onevision\", or lmms-lab's flat file with "
+       "'mm_vision_tower'");
+}
+
 /// lmms-lab's files name the tower and the steps.
 void read_flat(const Json& json, const std::string& place, LlavaOnevisionConfig& config) {
   require<std::string>(json, "mm_vision_tower", place);
@@ -156,6 +165,8 @@ std::string LlavaOnevisionConfig::tower_text() const {
 
 ModelConfig read_llava_onevision_config(const Json& json, const std::string& place) {
   refuse_quantized(json, place);
+  const bool is_nested = json.at("model_type") == "llava_onevision";
+  if (!is_nested) refuse_first_llava(json, place);
   ModelConfig config;
   config.family = "llava_onevision";
   Json complete = json;
@@ -163,7 +174,6 @@ ModelConfig read_llava_onevision_config(const Json& json, const std::string& pla
   config.text = read_decoder_config(complete, place, qwen2_defaults());
   const auto own = std::make_shared<LlavaOnevisionConfig>();
   own->text_hidden_size = config.text.hidden_size;
-  const bool is_nested = json.at("model_type") == "llava_onevision";
   (is_nested ? read_nested : read_flat)(json, place, *own);
   const Json inner = nested_object(json, "text_config", place);
   const ConfigKeys keys(inner, json, place);

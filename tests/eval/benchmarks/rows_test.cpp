@@ -183,6 +183,15 @@ TEST(BenchmarkRows, RefuseOtherFiles) {
   EXPECT_ERROR(refused("a.xlsx", "PK"), "is a spreadsheet");
   EXPECT_ERROR(refused("a.json", "{\"a\": {\"x\": 1},\n \"b\": [1]}"),
                "key \"b\" is an array, expected the object of a record");
+  for (const char* blank : {" ", "\n "}) {
+    EXPECT_ERROR(
+        refused("a.json",
+                concat("{\"name\": \"x\",", blank, "\"data\": [{\"question\": \"Q\"}, {\"question\": \"R\"}]}")),
+        "a.json: is an object with a list of 2 objects under 'data', expected an array of records or one record "
+        "a line: write that list alone into a file");
+  }
+  EXPECT_ERROR(refused("a.json", "{\"question_type\": {\"x\": 1}, \"questions\": [{\"data_id\": \"a\"}]}"),
+               "under 'questions'");
   EXPECT_ERROR(Rows(Folder().path()), "");
   const auto of = [&](const std::string& text) { open("ai2d", folder.write("t.tsv", table(text))); };
   EXPECT_ERROR(of("index|A|B|answer\n0|x|y|A\n"), "row 1: 'question' or 'Question' or 'prompt' is missing");

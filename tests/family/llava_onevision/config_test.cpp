@@ -155,6 +155,16 @@ INSTANTIATE_TEST_SUITE_P(
                     BadLlavaConfig{"/mm_use_im_start_end", true, "'mm_use_im_start_end' is true", true},
                     BadLlavaConfig{"/image_aspect_ratio", "pad", "'image_aspect_ratio' is \"pad\"", true}));
 
+TEST(LlavaOnevisionConfig, IsNotThatOfTheFirstLlava) {
+  const Json json{{"model_type", "llava"},
+                  {"image_token_index", 32000},
+                  {"text_config", {{"model_type", "llama"}, {"vocab_size", 32064}}},
+                  {"vision_config", {{"model_type", "clip_vision_model"}, {"image_size", 336}}}};
+  expect_error([&] { parse_model_config(json, "some/config.json"); },
+               {"some/config.json: key 'model_type' is \"llava\" in a file with 'vision_config', which is of LLaVA-1.5",
+                "expected \"llava_onevision\", or lmms-lab's flat file with 'mm_vision_tower'"});
+}
+
 TEST(LlavaOnevisionConfig, HasWindowsBehindTheClassesLayer28WhereItSaysSoAlone) {
   Json json = authors_config();
   json.erase("max_window_layers");

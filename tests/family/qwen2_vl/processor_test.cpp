@@ -151,6 +151,11 @@ TEST(QwenImageConfig, ReadsEveryLayout) {
   EXPECT_EQ(edged.patch_size, 8);
   const auto both = load_config(R"({"size": {"shortest_edge": 600, "longest_edge": 700}, "max_pixels": 900})");
   EXPECT_EQ(std::pair(both.min_pixels, both.max_pixels), Size(600, 900));
+  const auto one_each = load_config(R"({"size": {"longest_edge": 700}, "min_pixels": 100})");
+  EXPECT_EQ(std::pair(one_each.min_pixels, one_each.max_pixels), Size(100, 700));
+  const auto of_no_use = load_config(R"({"size": {"height": 64, "width": 64}, "min_pixels": 100, "max_pixels": 900})");
+  EXPECT_EQ(std::pair(of_no_use.min_pixels, of_no_use.max_pixels), Size(100, 900));
+  EXPECT_EQ(load_config(R"({"size": null})").max_pixels, 1003520);
   const auto nested = QwenImageConfig::load(Folder(Files{{"processor_config.json", R"({
       "image_processor": {"size": {"shortest_edge": 256, "longest_edge": 1024}, "merge_size": 4},
       "video_processor": {"size": {"shortest_edge": 1, "longest_edge": 2}}})"}})
@@ -187,7 +192,13 @@ TEST(QwenImageConfig, RefusesSettingsThatCannotBe) {
       {R"({"temporal_patch_size": 0})", "'temporal_patch_size' is 0"},
       {R"({"min_pixels": 0})", "'min_pixels' is 0"},
       {R"({"max_pixels": 9000000000000})", "'max_pixels' is 9000000000000"},
-      {R"({"size": {"longest_edge": -1}})", "'longest_edge' is -1"},
+      {R"({"size": {"shortest_edge": 1, "longest_edge": -1}})", "'longest_edge' is -1"},
+      {R"({"size": {"height": 64, "width": 64}})", "preprocessor_config.json: key 'size' is "},
+      {R"({"size": {"longest_edge": 900}})",
+       "without a limit 'shortest_edge'; expected shortest_edge and longest_edge"},
+      {R"({"size": {"shortest_edge": 900}})", "without a limit 'longest_edge'"},
+      {R"({"size": {"height": 64, "width": 64}, "min_pixels": 400})", "without a limit 'longest_edge'"},
+      {R"({"size": {}})", "without a limit 'shortest_edge'"},
       {R"({"min_pixels": 500, "max_pixels": 400})", "min_pixels is 500"},
       {R"({"image_std": [0.5, 0, 0.5]})", "'image_std' holds 0"},
       {R"({"image_mean": [0.5]})", "'image_mean' has 1 values"},
