@@ -71,6 +71,21 @@ bool may_be_in_use(const Temporary& temporary) {
   return ::kill(temporary.process, 0) == 0 || errno == EPERM;
 }
 
+/// Removes what ended processes left half-written beside `target`, under temporary names of its own.
+void remove_leftovers_of(const fs::path& target) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  const auto beginning = target.filename().string() + kTemporaryMark;
+  for (const auto& entry : fs::directory_iterator(target.parent_path(), ignored)) {
+    const auto name = entry.path().filename().string();
+    const auto temporary = parse_temporary(name);
+    const bool is_its_own =
+        name.starts_with(beginning) && name.rfind(kTemporaryMark) == target.filename().string().size();
+    if (temporary && is_its_own && !may_be_in_use(*temporary)) leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) fs::remove_all(path, ignored);
+}
+
 /// Where a file is written, symbolic links followed, or into which open file of this process they lead (/dev/stdout,
 /// or /dev/fd/63, which a shell makes of `>(...)`).
 struct Destination {
@@ -202,6 +217,7 @@ AtomicDirectory::AtomicDirectory(fs::path target) : target_(resolved(target)) {
     fail("write ", target_.string(), ": is a file, expected a directory or nothing");
   }
   make_directories(target_.parent_path());
+  remove_leftovers_of(target_);
   bool created = false;
   do {
     temporary_ = temporary_beside(target_);
@@ -234,6 +250,14 @@ void AtomicDirectory::commit() {
   sync_parent(target_);
   // The new content is in place; what cannot be removed of the earlier is only litter beside it.
   if (!earlier.empty()) fs::remove_all(earlier, error);
+}
+
+void remove_directory(const fs::path& path) {
+  const auto aside = temporary_beside(path);
+  std::error_code error;
+  fs::rename(path, aside, error);
+  if (!error) fs::remove_all(aside, error);
+  if (error) fail("remove ", path.string(), ": ", error.message());
 }
 
 bool is_temporary(const fs::path& path) { return parse_temporary(path).has_value(); }

@@ -38,7 +38,8 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 /// `target`, replacing an earlier one. Without a commit the destructor removes it.
 class AtomicDirectory {
  public:
-  /// Creates the parents of `target` and the temporary directory.
+  /// Creates the parents of `target` and the temporary directory; removes temporary ones of the same target that killed
+  /// processes of this machine left. No process of another machine may be writing the same target.
   explicit AtomicDirectory(std::filesystem::path target);
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
@@ -52,6 +53,10 @@ class AtomicDirectory {
   std::filesystem::path target_, temporary_;
   bool committed_ = false;
 };
+
+/// Removes the directory `path`, which has a temporary name from its first missing file on: what a kill leaves of it is
+/// a leftover.
+void remove_directory(const std::filesystem::path& path);
 
 /// Whether an AtomicFile or AtomicDirectory writes under such a name until it commits.
 bool is_temporary(const std::filesystem::path& path);

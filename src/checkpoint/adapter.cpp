@@ -125,22 +125,25 @@ std::string misfit(const Factors& factors, const Linear& linear, int64_t rank, c
 }
 
 /// The last parts of the adapted maps' paths, by which PEFT finds them, where these stand for no other module of the
-/// model; else whole paths.
-std::set<std::string> target_names(const LinearMaps& maps, const Naming& named) {
-  std::set<std::string> names, others{"proj"}, paths;  // the patch embedding, no linear map, is called proj
-  for (const auto& [path, linear] : maps) {
-    if (linear->has_lora()) paths.insert(named(path));
-    const auto stored = named(path);
-    (linear->has_lora() ? names : others).insert(stored.substr(stored.rfind('.') + 1));
-  }
-  const bool is_exact =
-      std::none_of(names.begin(), names.end(), [&](const auto& name) { return others.contains(name); });
+/// model, be it a linear map or not, and are no numbers of a list; else whole paths.
+std::set<std::string> target_names(const Vlm& model, const Naming& named) {
+  std::set<std::string> names, others, paths;
+  model.for_each_module([&](const std::string& own, Module& module) {
+    const auto* linear = dynamic_cast<Linear*>(&module);
+    const bool is_adapted = linear != nullptr && linear->has_lora();
+    const auto path = linear != nullptr ? named(own) : own;  // namings change beginnings alone
+    (is_adapted ? names : others).insert(path.substr(path.rfind('.') + 1));
+    if (is_adapted) paths.insert(path);
+  });
+  const bool is_exact = std::none_of(names.begin(), names.end(), [&](const auto& name) {
+    return others.contains(name) || name.find_first_not_of("0123456789") == name.npos;
+  });
   return is_exact ? names : paths;
 }
 
 Json number(double value) { return value == std::floor(value) ? Json(static_cast<int64_t>(value)) : Json(value); }
 
-Json describe_adapters(const LinearMaps& maps, const std::string& base_model, const Naming& named) {
+Json describe_adapters(const Vlm& model, const LinearMaps& maps, const std::string& base_model, const Naming& named) {
   using Size = std::pair<int64_t, double>;  // rank, alpha
   const auto size_of = [](const Linear& linear) {
     const int64_t rank = linear.lora_a().size(0);
@@ -174,7 +177,7 @@ Json describe_adapters(const LinearMaps& maps, const std::string& base_model, co
           {"modules_to_save", nullptr},
           {"layers_to_transform", nullptr},
           {"layers_pattern", nullptr},
-          {"target_modules", target_names(maps, named)},
+          {"target_modules", target_names(model, named)},
           {"rank_pattern", ranks},
           {"alpha_pattern", alphas},
           {"use_rslora", false},
@@ -251,7 +254,7 @@ void save_adapter(const fs::path& directory, const Vlm& model, const std::string
   }
   TORCH_CHECK(!sources.empty(), "the model has no adapters");
   AtomicDirectory out(directory);
-  write_json(out.path() / kConfigFile, OrderedJson(describe_adapters(maps, base_model, named)));
+  write_json(out.path() / kConfigFile, OrderedJson(describe_adapters(model, maps, base_model, named)));
   stream_safetensors(out.path() / kWeightsFile, sources);
   out.commit();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "base/quoted.h"
 
@@ -132,7 +133,10 @@ AdapterConfig AdapterConfig::parse(std::string_view text, const std::string& pla
     return rank;
   };
   const auto check_alpha = [&](double alpha, const std::string& key) {
-    if (!std::isfinite(alpha)) fail(place, ": ", key, " is ", alpha, ", expected a number");
+    // What an adapter gives is multiplied by alpha and divided by 1 or more, in float32.
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    if (!(std::abs(alpha) <= kLargest))
+      fail(place, ": ", key, " is ", alpha, ", expected at most ", kLargest, " in size");
     return alpha;
   };
   config.rank_ = check_rank(find<int64_t>(json, "r", place).value_or(8), "key 'r'");

@@ -61,6 +61,7 @@ class Chat {
         if (line->front() != '/') {
           ask(*line);
         } else if (!obey(*line)) {
+          has_quit_ = true;
           break;
         }
       } catch (const Error& error) {
@@ -69,12 +70,16 @@ class Chat {
         complain(error.what());
       }
     }
+    if (!lines_.is_terminal() && leaves_lines()) complain("stopped by a signal before the end of the input");
     if (LineReader::is_hung_up()) leave_terminal();
     log_drafts(counts_);
     return has_failed_ && !lines_.is_terminal() ? 1 : 0;
   }
 
  private:
+  /// Whether a signal came before every line had its answer.
+  bool leaves_lines() const { return LineReader::is_hung_up() && !has_quit_ && (is_cut_ || !LineReader::is_at_end()); }
+
   void complain(const std::string& message) {
     has_failed_ = true;
     std::cerr << "vlsi: " << printable(message) << std::endl;
@@ -89,6 +94,7 @@ class Chat {
     });
     std::cout << std::endl;
     counts_ += reply.counts;
+    is_cut_ = reply.finish == Finish::kCancelled && LineReader::is_hung_up();
     if (!is_terminal) return;
     if (reply.finish == Finish::kLength) std::cout << "(cut at --max-new-tokens)" << std::endl;
     if (reply.finish == Finish::kCancelled) std::cout << "(stopped)" << std::endl;
@@ -135,7 +141,8 @@ class Chat {
   ChatSession& session_;
   LineReader& lines_;
   DraftCounts counts_;
-  bool has_failed_ = false;
+  bool has_failed_ = false, has_quit_ = false;
+  bool is_cut_ = false;  // the last answer, by a hang-up
 };
 
 int run(const ChatOptions& options) {

@@ -39,18 +39,12 @@ struct ExportOptions {
 
 std::string place_of(const ExportOptions& options) { return "exporting " + options.out.string(); }
 
-/// The student of model/, with the adapters that the run kept.
-std::shared_ptr<Vlm> adapted_student(const ExportOptions& options, const RunConfig& config) {
-  auto student = load_vlm(config.student.model, config.dtype);
-  load_adapter(*student, options.run / "adapter");
-  return student;
-}
-
 /// The student as the run has it now, its weights in `dtype` or wider.
 std::shared_ptr<Vlm> newest_student(const ExportOptions& options, const RunConfig& config, at::ScalarType dtype) {
   if (!has_newest_model(options.run)) return trained_student(options.run, place_of(options));
   // model/ is rounded to the run's dtype already.
-  if (dtype != config.dtype && fs::exists(options.run / "adapter")) return adapted_student(options, config);
+  if (dtype != config.dtype && fs::exists(options.run / "adapter"))
+    return adapted_student(options.run, config, place_of(options));
   return load_vlm(options.run / "model", dtype);
 }
 
@@ -95,7 +89,11 @@ void check_adapters_alone(const ExportOptions& options, const FoundCheckpoint& f
 void export_adapter(const ExportOptions& options, const RunConfig& config) {
   std::shared_ptr<Vlm> student;
   if (fs::exists(options.run / "adapter") && !is_past_its_model(options.run)) {
-    student = adapted_student(options, config);
+    // Any model of its shapes: the adapters alone are written.
+    const auto finished = options.run / "model";
+    student =
+        fs::exists(finished) ? load_vlm(finished, config.dtype) : load_base(options.run, config, place_of(options));
+    load_adapter(*student, options.run / "adapter");
   } else {
     student = trained_student(options.run, place_of(options));
     check_adapters_alone(options, *newest_checkpoint(options.run));

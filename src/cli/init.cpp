@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "family/family.h"
+#include "generate/decoding.h"
 #include "text/tokenizer.h"
 
 namespace vlsi {
@@ -21,6 +22,19 @@ struct InitOptions {
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
+/// Error for a token that ends or begins a text and is outside the vocabulary: a model with it is refused when it is
+/// read.
+void check_text_tokens(const ModelConfig& config, const InitOptions& options) {
+  const auto check = [&](const char* key, int64_t token) {
+    if (token < 0 || token >= config.text.vocab_size)
+      fail(options.config.string(), ": ", key, " is ", token, " (where the file does not say, the family's), expected ",
+           "the id of one of the vocabulary's ", config.text.vocab_size, " rows");
+  };
+  check("bos_token_id", config.bos_token_id);
+  for (const int64_t token : config.eos_token_ids) check("eos_token_id", token);
+  greedy_decoding(options.tokenizer, config);  // those of its generation_config.json, which the model gets
+}
+
 int run(InitOptions options) {
   options.tokenizer = model_directory(options.tokenizer);
   options.vision_from = model_directory(options.vision_from);
@@ -31,6 +45,7 @@ int run(InitOptions options) {
     fail(options.config.string(), ": vocab_size is ", config.text.vocab_size, ", the tokenizer in ",
          options.tokenizer.string(), " needs ", tokenizer.size());
   }
+  check_text_tokens(config, options);
   const auto picture_token = family_of(config).picture_token;
   const auto image_token = tokenizer.require(picture_token);
   if (image_token != config.image_token_id) {

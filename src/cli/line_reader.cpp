@@ -66,11 +66,16 @@ bool LineReader::take_interrupt() { return was_interrupted.exchange(false); }
 
 bool LineReader::is_hung_up() { return hung_up; }
 
+bool LineReader::is_at_end() { return std::feof(stdin) != 0; }
+
 std::optional<std::string> LineReader::read() {
   if (editor_) return edit();
   while (!hung_up) {
     std::string text;
-    if (std::getline(std::cin, text)) return text;
+    if (std::getline(std::cin, text)) {
+      if (text.ends_with('\r')) text.pop_back();
+      return text;
+    }
     if (std::cin.eof() && !was_interrupted) return std::nullopt;
     std::cin.clear();  // a signal came
     was_interrupted = false;

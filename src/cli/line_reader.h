@@ -17,13 +17,15 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   bool is_terminal() const { return editor_ != nullptr; }
-  /// The next line without its end; nothing at the end of the input, or when the terminal is gone.
+  /// The next line without its end, \n or \r\n; nothing at the end of the input, or when the terminal is gone.
   std::optional<std::string> read();
 
   /// Whether Ctrl-C was pressed since the last call.
   static bool take_interrupt();
   /// Whether the terminal went away, or the program is asked to end.
   static bool is_hung_up();
+  /// Whether the end of the input has been read.
+  static bool is_at_end();
 
  private:
   struct Editor;

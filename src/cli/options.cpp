@@ -112,14 +112,14 @@ void use_threads(int64_t threads) {
 
 Speaker load(const ModelOptions& options, SpecialText special_text, SpeakerFiles more) {
   use_threads(options.threads);
+  if (options.quantize != Quantization::kNone && !options.device.value.is_cpu()) {
+    fail("--quantize is '", text_of(options.quantize), "', which is for the CPU, and --device is '",
+         options.device.text(), "'");
+  }
   check_device(options.device);
   more.model = options.model;
   more.adapter = options.adapter;
   more.quantize = options.quantize;
-  if (more.quantize != Quantization::kNone && !options.device.value.is_cpu()) {
-    fail("--quantize is '", text_of(more.quantize), "', which is for the CPU, and --device is '", options.device.text(),
-         "'");
-  }
   return load_speaker(more, options.dtype.value(), options.device, special_text);
 }
 

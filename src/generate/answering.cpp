@@ -129,7 +129,10 @@ bool Answering::append(int32_t token) {
   }
   branches_.front().tokens.push_back(token);
   reply_.tokens.push_back(token);
-  if (logprob_) reply_.logprobs.push_back(*std::move(logprob_));
+  if (logprob_) {
+    reply_.logprobs.push_back(*std::move(logprob_));
+    if (request_.on_logprob) request_.on_logprob(reply_.logprobs.back());
+  }
   logprob_.reset();
   const bool goes_on = tell(text_.push(token));
   if (text_.is_stopped()) {

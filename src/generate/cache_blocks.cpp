@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+
 namespace vlsi {
 
 CacheBlocks::CacheBlocks(int64_t num_blocks) : blocks_(static_cast<size_t>(num_blocks)) {
@@ -40,6 +42,10 @@ void CacheBlocks::release(int32_t block) {
   } else {
     empty_.push_back(block);
   }
+}
+
+void CacheBlocks::release_all(const std::vector<int32_t>& blocks) {
+  std::for_each(blocks.rbegin(), blocks.rend(), [&](int32_t block) { release(block); });
 }
 
 void CacheBlocks::remember(int32_t block, BlockKey key) {

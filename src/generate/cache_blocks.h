@@ -27,6 +27,9 @@ class CacheBlocks {
   /// One user more, and one fewer.
   void share(int32_t block);
   void release(int32_t block);
+  /// Of each block of a sequence one user fewer, the last one first: a block is found behind those before it alone, so
+  /// that of what nobody uses the end goes before the beginning.
+  void release_all(const std::vector<int32_t>& blocks);
   bool is_shared(int32_t block) const { return blocks_[block].num_users > 1; }
 
   /// From now on `block` can be found by `key`, unless another one can.

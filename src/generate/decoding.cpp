@@ -73,7 +73,12 @@ class DecodingKeys {
                                                        {"min_length", 0},
                                                        {"max_time", nullptr},
                                                        {"num_return_sequences", 1},
-                                                       {"remove_invalid_values", false}};
+                                                       {"remove_invalid_values", false},
+                                                       {"renormalize_logits", false},
+                                                       {"force_words_ids", nullptr},
+                                                       {"constraints", nullptr},
+                                                       {"watermarking_config", nullptr},
+                                                       {"dola_layers", nullptr}};
     for (const auto& [key, neutral] : others) warn_unless(key, neutral);
     constexpr int64_t kOfTransformers = 20;  // where no key gives a length
     if (!json_.contains("max_new_tokens")) warn_unless("max_length", kOfTransformers);

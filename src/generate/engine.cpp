@@ -54,7 +54,9 @@ class Engine::State {
 
   void drop_cancelled();
   void admit_waiting();
-  bool admit(Answering& job);
+  /// Whether a job has its blocks, another one is about to fill one that it can share, or there are not enough.
+  enum class Admission { kGiven, kBeingFilled, kNoRoom };
+  Admission admit(Answering& job);
   bool make_room(Branch& branch);
   void preempt(const Job& job);
   void release(Answering& job);
@@ -132,7 +134,9 @@ void Engine::State::admit_waiting() {
   for (const auto& job : running_) num_places -= job->num_beams();
   for (auto job = waiting_.begin(); job != waiting_.end();) {
     if ((*job)->num_beams() > num_places || blocks_.num_free() == 0) return;
-    if (!admit(**job)) {
+    const auto admission = admit(**job);
+    if (admission == Admission::kNoRoom) return;  // a shorter prompt behind it would take its blocks for ever
+    if (admission == Admission::kBeingFilled) {
       ++job;
       continue;
     }
@@ -142,33 +146,32 @@ void Engine::State::admit_waiting() {
   }
 }
 
-/// Gives the job the blocks of its prompt, known ones first. False when there are not enough, or when another job is
-/// about to fill one that this one can share.
-bool Engine::State::admit(Answering& job) {
+/// Gives the job the blocks of its prompt, known ones first.
+Engine::State::Admission Engine::State::admit(Answering& job) {
   auto& branch = job.branches().front();
   const auto length = std::ssize(branch.tokens);
   const int64_t num_full = (length - 1) / KvCache::kBlockTokens;  // the last token is computed in any case
   const auto& keys = job.keys_of(num_full);
   std::vector<int32_t> found;
-  const auto give_up = [&] {
-    for (const int32_t block : found) blocks_.release(block);
-    return false;
+  const auto give_up = [&](Admission why) {
+    blocks_.release_all(found);
+    return why;
   };
   for (int64_t i = 0; i < num_full; ++i) {
     const auto block = blocks_.find(keys[i]);
-    if (!block && pending_.contains(keys[i])) return give_up();
+    if (!block && pending_.contains(keys[i])) return give_up(Admission::kBeingFilled);
     if (!block) break;
     found.push_back(*block);
   }
   const auto num_needed = KvCache::blocks_for(length);
-  if (blocks_.num_free() < num_needed - std::ssize(found)) return give_up();
+  if (blocks_.num_free() < num_needed - std::ssize(found)) return give_up(Admission::kNoRoom);
   branch.num_known = std::ssize(found) * KvCache::kBlockTokens;
   if (length == std::ssize(job.prompt().tokens)) job.set_cached_tokens(branch.num_known);
   job.announced().assign(keys.begin() + std::ssize(found), keys.begin() + num_full);
   pending_.insert(job.announced().begin(), job.announced().end());
   while (std::ssize(found) < num_needed) found.push_back(*blocks_.take());
   branch.blocks = std::move(found);
-  return true;
+  return Admission::kGiven;
 }
 
 /// A block of its own for the branch's next token. False when there is none: then a job has lost its place.
@@ -208,7 +211,7 @@ void Engine::State::release(Answering& job) {
   for (const BlockKey key : job.announced()) pending_.erase(key);
   job.announced().clear();
   for (auto& branch : job.branches()) {
-    for (const int32_t block : branch.blocks) blocks_.release(block);
+    blocks_.release_all(branch.blocks);
     branch.blocks.clear();
   }
 }
@@ -369,9 +372,7 @@ void Engine::State::fork(Answering& job) {
     branch.tokens.insert(branch.tokens.end(), job.beam(i).begin(), job.beam(i).end());
     after.push_back(std::move(branch));
   }
-  for (const auto& branch : before) {
-    for (const int32_t block : branch.blocks) blocks_.release(block);
-  }
+  for (const auto& branch : before) blocks_.release_all(branch.blocks);
   job.branches() = std::move(after);
 }
 

@@ -60,6 +60,7 @@ struct Request {
   std::function<void(Reply)> on_reply;
   std::function<void(std::exception_ptr)> on_error;  // absent: step() throws it
   uint64_t group = 0;                                // among whose requests what is known of equal beginnings is shared
+  std::function<void(const TokenLogprob&)> on_logprob = nullptr;  // of each token before its text, where asked for
 };
 
 /// Used by one thread at a time. An answer does not depend on the requests beside it, but for rounding.

@@ -4,8 +4,13 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
 
 #include "base/contains.h"
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -13,8 +18,10 @@
 #include "checkpoint/adapter.h"
 #include "checkpoint/load.h"
 #include "checkpoint/save.h"
+#include "model/linear.h"
 #include "model/parts.h"
 #include "run/steps.h"
+#include "teacher/verbalizers.h"
 #include "train/run_directory.h"
 
 namespace vlsi {
@@ -25,15 +32,101 @@ bool learns_by_interaction(const RunConfig& config, std::string_view parameter) 
   return config.interact.iterations > 0 && contains(config.interact.train, part_of(parameter));
 }
 
-}  // namespace
-
-std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device) {
-  auto student = load_vlm(config.student.model, dtype, device);
+/// With new adapters by student.lora or those of student.adapter.
+std::shared_ptr<Vlm> add_adapters(std::shared_ptr<Vlm> student, const RunConfig& config) {
   const auto& lora = config.student.lora;
   if (!config.student.adapter.empty()) load_adapter(*student, config.student.adapter);
   if (lora.rank > 0)
     student->add_lora(lora.rank, lora.alpha, lora.targets, derive_seed(config.seed, "lora"), "student.lora.targets");
   return student;
+}
+
+/// "student.model of runs/a/config.yaml is base", for messages about the model that a run started from.
+std::string base_of(const std::filesystem::path& run, const RunConfig& config) {
+  return concat("student.model of ", (run / kRunConfigFile).string(), " is ", config.student.model.string());
+}
+
+/// How far the numbers of a merged weight may lie from those that another processor or a GPU merged: as sums of rank +
+/// 1 terms in another order, and a rounding to `merged`'s type. [out, in]
+at::Tensor merging_error(const Linear& linear, const at::Tensor& merged) {
+  const auto a = linear.lora_a().abs(), b = linear.lora_b().abs();
+  const auto terms = linear.weight().to(at::kFloat).abs() + std::abs(linear.lora_scale()) * b.matmul(a);
+  const double of_sums = 2 * static_cast<double>(a.size(0) + 2) * std::numeric_limits<float>::epsilon();
+  const double of_rounding = merged.scalar_type() == at::kBFloat16 ? 0x1p-7 : 0;
+  return of_sums * terms + of_rounding * merged.to(at::kFloat).abs();
+}
+
+/// Error unless the student, its adapters merged, is `run`/model: another model would be written without a word.
+void check_merges_to_model(const Vlm& student, const std::filesystem::path& run, const RunConfig& config,
+                           const std::string& place) {
+  at::NoGradGuard no_grad;
+  std::map<std::string, const Linear*> adapted;
+  student.for_each_module([&](const std::string& name, Module& module) {
+    const auto* linear = dynamic_cast<Linear*>(&module);
+    if (linear != nullptr && linear->has_lora()) adapted.emplace(name + ".weight", linear);
+  });
+  const auto& family = family_of(student.config());
+  const auto finished = Checkpoint::open(run / "model");
+  Problems ignored;
+  const auto names = stored_names(finished, family, ignored);
+  const auto is_same = [&](const std::string& name, const at::Tensor& merged) {
+    const auto stored = names.find(name);
+    if (stored == names.end() || finished.info(stored->second).shape != merged.sizes()) return false;
+    const auto kept = finished.tensor(stored->second).to(at::kFloat), own = merged.to(at::kFloat);
+    const auto linear = adapted.find(name);
+    if (linear == adapted.end()) return at::equal(kept, own);
+    return ((kept - own).abs() <= merging_error(*linear->second, merged)).all().item<bool>();
+  };
+  for (const auto& weight : merged_weights(student, config.dtype, place)) {
+    if (!is_same(weight.name, weight.make()))
+      fail(place, ": ", base_of(run, config), ", but with ", (run / "adapter").string(), " merged its ",
+           family.written_name(weight.name), " is not that of ", (run / "model").string(),
+           ", expected the model that the run's adapters were trained beside");
+  }
+}
+
+/// Error where the run's verbalizers, if it has some of its own, know another student than the one that it started
+/// from.
+void check_known_base(const Vlm& student, const std::filesystem::path& run, const RunConfig& config,
+                      const std::string& place) {
+  const auto directory = run / entry_of(StepKind::kVerbalizeStudent).verbalizers_folder;
+  if (!has_verbalizers(directory)) return;
+  std::optional<BackboneFingerprint> known;
+  try {
+    known = read_verbalizers_description(directory).backbone;
+  } catch (const Error&) {
+    return;  // of another version of the program: nothing is known
+  }
+  if (known->dtype != dtype_name(student.dtype())) return;
+  const auto found = BackboneFingerprint::of(student);
+  if (found.head != known->head || found.layers != known->layers)
+    fail(place, ": ", base_of(run, config), ", whose ", found.layers != known->layers ? "decoder" : "language head",
+         " is not the one that ", directory.string(), " was trained on, expected the model that the run started from");
+}
+
+}  // namespace
+
+std::shared_ptr<Vlm> load_base(const std::filesystem::path& run, const RunConfig& config, const std::string& place) {
+  const auto& model = config.student.model;
+  if (!std::filesystem::exists(model / "config.json")) {
+    std::error_code unknown;
+    const auto tried = std::filesystem::absolute(model, unknown);
+    fail(place, ": ", base_of(run, config), ", but there is no model in ", unknown ? model.string() : tried.string(),
+         ", expected the one that the run started from; a relative path starts at the working directory");
+  }
+  return load_vlm(model, config.dtype);
+}
+
+std::shared_ptr<Vlm> adapted_student(const std::filesystem::path& run, const RunConfig& config,
+                                     const std::string& place) {
+  auto student = load_base(run, config, place);
+  load_adapter(*student, run / "adapter");
+  check_merges_to_model(*student, run, config, place);
+  return student;
+}
+
+std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device) {
+  return add_adapters(load_vlm(config.student.model, dtype, device), config);
 }
 
 void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found) {
@@ -110,7 +203,8 @@ std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std
          found ? "its newest checkpoint is " + found->path.filename().string() : "it has no checkpoint");
   }
   const auto config = load_run_config(run / kRunConfigFile, {});
-  auto student = load_student(config, config.dtype, at::kCPU);
+  auto student = add_adapters(load_base(run, config, place), config);
+  check_known_base(*student, run, config, place);
   restore_student(*student, config, *found);
   return student;
 }

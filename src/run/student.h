@@ -13,6 +13,14 @@ namespace vlsi {
 /// The run's student before any training, with new adapters by student.lora or those of student.adapter.
 std::shared_ptr<Vlm> load_student(const RunConfig& config, at::ScalarType dtype, at::Device device);
 
+/// The model that the run in `run` started from, on the CPU. Error, with `place`, where it is not there.
+std::shared_ptr<Vlm> load_base(const std::filesystem::path& run, const RunConfig& config, const std::string& place);
+
+/// The same with the adapters of `run`/adapter beside its weights, to be merged anew. Error where that is not
+/// `run`/model, but for the rounding of the merged sums: student.model is another model than it was.
+std::shared_ptr<Vlm> adapted_student(const std::filesystem::path& run, const RunConfig& config,
+                                     const std::string& place);
+
 /// Gives the student the weights that a checkpoint of the run's interaction or fine-tuning holds; nothing for one of
 /// the verbalization. Error that lists every weight which the run's steps trained and the checkpoint lacks.
 void restore_student(Vlm& student, const RunConfig& config, const FoundCheckpoint& found);
@@ -36,7 +44,8 @@ bool is_past_its_model(const std::filesystem::path& run);
 bool has_newest_model(const std::filesystem::path& run);
 
 /// The student as the run in `run` has it now, adapters beside their weights: from its newest checkpoint, on the CPU.
-/// Error when nothing has trained the student yet. `place` names what it is wanted for.
+/// Error when nothing has trained the student yet, or student.model is not there, or, as far as the run's verbalizers
+/// of the student tell it, is another model than the run started from. `place` names what it is wanted for.
 std::shared_ptr<Vlm> trained_student(const std::filesystem::path& run, const std::string& place);
 
 }  // namespace vlsi

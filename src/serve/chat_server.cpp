@@ -135,7 +135,8 @@ ChatServer::ChatServer(const Speaker& speaker, ChatServerConfig config)
              speaker.model->config().text.vocab_size,
              &speaker.processor->tokenizer(),
              config_.media,
-             [this](const std::string& key) { ignore(key); }},
+             [this](const std::string& key) { ignore(key); },
+             speaker.model->config().text.max_position_embeddings},
       engine_(speaker, config_.engine, config_.waiting),
       readers_(std::clamp<int>(static_cast<int>(std::thread::hardware_concurrency()), 2, 64)) {}
 
@@ -265,7 +266,7 @@ HttpResponse ChatServer::whole_reply(const std::shared_ptr<Exchange>& exchange, 
 
 HttpResponse ChatServer::stream_reply(const std::shared_ptr<Exchange>& exchange, AnswerEvent first) {
   const auto follow = [this, exchange, event = std::move(first)](const SendPiece& send_piece) mutable {
-    const AnswerStream pieces(exchange->head, speaker_.processor->tokenizer(), exchange->request.wants_usage);
+    AnswerStream pieces(exchange->head, speaker_.processor->tokenizer(), exchange->request.wants_usage);
     const auto send = [&](std::string_view piece) {
       if (!piece.empty() && !send_piece(piece)) throw ClientGone();
     };
@@ -273,7 +274,7 @@ HttpResponse ChatServer::stream_reply(const std::shared_ptr<Exchange>& exchange,
       for (int64_t i = 0; i < std::ssize(exchange->replies); ++i) send(pieces.begin(i));
       for (;; event = exchange->next()) {
         const auto choice = static_cast<int64_t>(event.index);
-        if (!event.text.empty()) send(pieces.text(choice, event.text));
+        if (!event.text.empty()) send(pieces.text(choice, event.text, event.logprobs));
         if (!event.reply) continue;
         exchange->keep(event.index, *std::move(event.reply));
         send(pieces.end(choice, exchange->replies[event.index]));

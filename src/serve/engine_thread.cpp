@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "serve/openai/error.h"
@@ -128,8 +129,11 @@ void EngineThread::submit(Waiting waiting) {
   Request request;
   request.prompt = std::move(waiting.question.prompt);
   request.decoding = std::move(waiting.question.decoding);
-  request.on_text = [this, mailbox, index, wants_text](std::string_view text) {
-    if (wants_text && !text.empty()) mailbox->put({.index = index, .text = std::string(text)});
+  const auto noted = std::make_shared<std::vector<TokenLogprob>>();  // since the last text
+  if (wants_text) request.on_logprob = [noted](const TokenLogprob& logprob) { noted->push_back(logprob); };
+  request.on_text = [this, mailbox, index, wants_text, noted](std::string_view text) {
+    if (wants_text && !text.empty())
+      mailbox->put({.index = index, .text = std::string(text), .logprobs = std::exchange(*noted, {})});
     return !mailbox->is_closed() && !is_ending_;
   };
   request.on_reply = [mailbox, index](Reply reply) { mailbox->put({.index = index, .reply = std::move(reply)}); };

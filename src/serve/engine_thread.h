@@ -20,10 +20,12 @@
 
 namespace vlsi {
 
-/// What became of one of a client's answers: new text, its end, or why there is none.
+/// What became of one of a client's answers: new text with what is known of the tokens since the last one, its end, or
+/// why there is none.
 struct AnswerEvent {
   size_t index = 0;  // of the answer in the client's request
   std::string text = {};
+  std::vector<TokenLogprob> logprobs = {};
   std::optional<Reply> reply = {};
   std::exception_ptr error = {};
 };

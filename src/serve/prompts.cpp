@@ -18,6 +18,7 @@ Sample plain_sample(const PlainPrompt& prompt, const Tokenizer& tokenizer, const
   sample.tokens =
       text != nullptr ? tokenizer.encode(*text, SpecialText::kControl) : std::get<std::vector<int32_t>>(prompt);
   if (sample.tokens.empty()) throw RequestError(400, "the request: key 'prompt' is empty, expected text", "prompt");
+  check_context(std::ssize(sample.tokens), config.text.max_position_embeddings, "prompt");
   if (std::find(sample.tokens.begin(), sample.tokens.end(), config.image_token_id) != sample.tokens.end()) {
     throw RequestError(400,
                        "the request: key 'prompt' has the token of a picture, but a prompt has no pictures: "
@@ -79,15 +80,6 @@ Conversation in_room(const Conversation& conversation, const Processor& processo
   return from_turn(conversation, found == beginnings.end() ? beginnings.back() : *found);
 }
 
-void check_context(const Sample& sample, int64_t context, const std::string& param) {
-  if (std::ssize(sample.tokens) < context) return;
-  throw RequestError(
-      400,
-      concat("the prompt has ", sample.tokens.size(), " tokens, expected fewer than the model's context of ", context,
-             "; with \"truncate_prompt\": true a conversation loses its oldest turns"),
-      param, "context_length_exceeded");
-}
-
 Sample conversation_sample(const AnswerRequest& request, const Processor& processor, int64_t context,
                            const std::function<void()>& check) {
   std::optional<Conversation> shorter;
@@ -97,7 +89,7 @@ Sample conversation_sample(const AnswerRequest& request, const Processor& proces
     shorter = in_room(request.conversation, processor, room, check);
     sample = processor.outline_prompt(*shorter);
   }
-  check_context(sample, context, "messages");
+  check_context(std::ssize(sample.tokens), context, "messages");
   check();
   processor.fill(shorter ? *shorter : request.conversation, sample);
   return sample;
@@ -116,7 +108,6 @@ std::vector<Sample> prompts_of(const AnswerRequest& request, const Processor& pr
     } else {
       for (const auto& prompt : request.prompts) {
         samples.push_back(plain_sample(prompt, processor.tokenizer(), config));
-        check_context(samples.back(), context, param);
         check();
       }
     }

@@ -225,6 +225,19 @@ TEST_F(AtomicFileTest, RemovesWhatKilledProcessesLeft) {
   EXPECT_NO_THROW(remove_leftovers(folder / "absent"));
 }
 
+TEST_F(AtomicFileTest, DirectoryRemovesWhatKilledProcessesLeftOfTheSameTarget) {
+  fs::create_directories(folder_ / ("run.tmp-" + kNoProcess + "-0") / "deep");
+  const std::vector<std::string> others{concat("run.tmp-", ::getppid(), "-0"),  // the parent runs
+                                        "other.tmp-" + kNoProcess + "-0", "a-run.tmp-" + kNoProcess + "-0",
+                                        "run.tmp-1.tmp-" + kNoProcess + "-0", "run.tmp-notes"};
+  for (const auto& name : others) fs::create_directories(folder_ / name);
+  AtomicDirectory directory(folder_ / "run/");
+  EXPECT_FALSE(fs::exists(folder_ / ("run.tmp-" + kNoProcess + "-0")));
+  for (const auto& name : others) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+  directory.commit();
+  EXPECT_EQ(num_entries(), others.size() + 1);
+}
+
 TEST_F(AtomicFileTest, LeavesWhatIsBeingWrittenAndOtherNames) {
   const auto folder = folder_ / "work";
   const AtomicDirectory directory(folder / "model");

@@ -168,6 +168,20 @@ TEST_F(Adapters, AreNamedOneByOneWhereTheirNamesStandForOthersToo) {
                 "model.language_model.layers.2.mlp.gate_proj", "model.language_model.layers.2.self_attn.k_proj"}));
 }
 
+TEST_F(Adapters, OfAProjectorWhoseMapsAreNumbersAreNamedByTheirPaths) {
+  const auto model = untied();
+  model->for_each_module([](const std::string& name, Module& module) {
+    if (name != "projector.mlp.0" && name != "projector.mlp.2") return;
+    auto& linear = dynamic_cast<Linear&>(module);
+    linear.set_lora(at::ones({2, linear.weight().size(1)}), at::ones({linear.weight().size(0), 2}), 1);
+  });
+  save_adapter(path("out"), *model, "base");
+  const auto targets =
+      read_json(path("out") / "adapter_config.json").at("target_modules").get<std::vector<std::string>>();
+  EXPECT_EQ(targets, (std::vector<std::string>{"model.visual.merger.mlp.0", "model.visual.merger.mlp.2"}));
+  EXPECT_NO_THROW(load_adapter(*untied(), path("out")));
+}
+
 TEST_F(Adapters, ListEveryMisfitAtOnce) {
   const auto folder = with_tensors("names", [](NamedTensors& tensors) {
     NamedTensors kept;
@@ -255,6 +269,8 @@ TEST_F(Adapters, OfKindsThatComputeSomethingElseAreRefused) {
       {{{"r", 0}}, "key 'r' is 0, expected 1 to"},
       {{{"r", "4"}}, "key 'r' is a string"},
       {{{"lora_alpha", "8"}}, "key 'lora_alpha'"},
+      {{{"lora_alpha", 1e308}}, "adapter_config.json: key 'lora_alpha' is 1e+308, expected at most"},
+      {{{"alpha_pattern", {{"v_proj", -1e39}}}}, "alpha_pattern \"v_proj\" is -1e+39, expected at most"},
       {{{"rank_pattern", 3}}, "key 'rank_pattern' is an integer, expected an object"},
       {{{"rank_pattern", {{"v_proj", -1}}}}, "rank_pattern \"v_proj\" is -1"},
       {{{"rank_pattern", {{"(", 2}}}}, "is no regular expression"},

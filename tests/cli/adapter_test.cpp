@@ -71,7 +71,7 @@ TEST(QuantisedModel, ScoresNearlyTheSameWithItsAdapter) {
                  {"--quantize is 'int5', expected one of none, int8, int4"});
   expect_refusal(vlsi_program({"score", "--model", model("student"), "--data", tiny("train.json"), "--out",
                                folder / "x", "--quantize", "int8", "--device", "cuda"}),
-                 {"--"});
+                 {"--quantize is 'int8', which is for the CPU, and --device is 'cuda'"});
 }
 
 const char* const kWeights = "adapter_model.safetensors";
@@ -183,6 +183,54 @@ TEST(ExportedModel, OfAnotherDtypeThanTheRunsIsRoundedOnce) {
       weight_in(model("student")).to(at::kBFloat16).to(at::kDouble) + 2 * factor("B").matmul(factor("A"));
   // Weights below one, in float32; bfloat16 would be 1e-3 away.
   EXPECT_LE((weight_in(folder / "out").to(at::kDouble) - expected).abs().max().item<double>(), 1e-6);
+}
+
+/// Another model of the student's shapes.
+const fs::path& other_base() {
+  static const Folder folder;
+  static const fs::path made = [] {
+    const auto result = vlsi_program({"init", "--config", tiny("student.json"), "--tokenizer", tiny("tokenizer"),
+                                      "--out", folder / "other", "--seed", "5"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return folder / "other";
+  }();
+  return made;
+}
+
+/// The run now says that it started from `base`, as where its own was overwritten.
+void move_base(const Folder& folder, const std::string& base) {
+  auto config = content_of(folder / "run/config.yaml");
+  replace(config, model("student").string(), base);
+  write_text(folder / "run/config.yaml", config);
+}
+
+TEST(ExportedModel, IsNotMergedIntoAnotherBase) {
+  const Folder folder;
+  fs::copy(adapter_run() / "run", folder / "run", fs::copy_options::recursive);
+  const Arguments anew{"--dtype", "bfloat16"};
+  move_base(folder, other_base());
+  expect_refusal(export_run(folder / "run", folder / "out", anew),
+                 {"student.model of " + (folder / "run/config.yaml").string() + " is " + other_base().string(),
+                  "run/adapter merged its ", "is not that of " + (folder / "run/model").string()});
+  write_text(folder / "run/config.yaml", content_of(adapter_run() / "run/config.yaml"));
+  move_base(folder, "not/there");
+  expect_refusal(export_run(folder / "run", folder / "out", anew),
+                 {"student.model of " + (folder / "run/config.yaml").string() + " is not/there",
+                  "there is no model in " + (fs::current_path() / "not/there").string()});
+  EXPECT_FALSE(fs::exists(folder / "out"));
+  EXPECT_EQ(export_run(folder / "run", folder / "peft", {"--format", "peft"}).status, 0) << "it needs no base";
+}
+
+TEST(ExportedModel, OfACheckpointIsNotPutIntoAnotherBase) {
+  const Folder folder;
+  copy_unfinished(folder);
+  move_base(folder, other_base());
+  expect_refusal(export_run(folder / "run", folder / "out"),
+                 {"student.model of " + (folder / "run/config.yaml").string() + " is " + other_base().string(),
+                  "student-verbalizers was trained on"});
+  write_text(folder / "run/config.yaml", content_of(adapter_run() / "run/config.yaml"));
+  move_base(folder, "not/there");
+  expect_refusal(export_run(folder / "run", folder / "out"), {"student.model", "there is no model in "});
 }
 
 TEST(Export, RefusesWhatIsNotThere) {

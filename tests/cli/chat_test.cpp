@@ -4,6 +4,8 @@
 #include <pty.h>
 #include <sys/stat.h>
 
+#include <optional>
+
 #include "data/conversation.h"
 #include "picture/codecs.h"
 #include "tests/cli/program.h"
@@ -12,16 +14,27 @@ namespace vlsi::cli_test {
 namespace {
 
 /// The program with a text as its input.
+class ChatProgram {
+ public:
+  ChatProgram(const std::string& input, const Arguments& arguments, const Surroundings& surroundings = {})
+      : folder_({{"input", input}}) {
+    const int before = ::dup(STDIN_FILENO), file = ::open((folder_ / "input").c_str(), O_RDONLY);
+    ::dup2(file, STDIN_FILENO);
+    program_.emplace(arguments, surroundings);
+    ::dup2(before, STDIN_FILENO);
+    ::close(before);
+    ::close(file);
+  }
+  Program& operator*() { return *program_; }
+
+ private:
+  Folder folder_;
+  std::optional<Program> program_;
+};
+
 Result chat_with(const std::string& input, const Arguments& more = {}) {
-  const Folder folder({{"input", input}});
-  const int before = ::dup(STDIN_FILENO), file = ::open((folder / "input").c_str(), O_RDONLY);
-  ::dup2(file, STDIN_FILENO);
-  const auto result =
-      vlsi_program(with({"chat", "--model", model("student"), "--greedy", "--max-new-tokens", "4"}, more));
-  ::dup2(before, STDIN_FILENO);
-  ::close(before);
-  ::close(file);
-  return result;
+  return (*ChatProgram(input, with({"chat", "--model", model("student"), "--greedy", "--max-new-tokens", "4"}, more)))
+      .wait();
 }
 
 std::string answer_to(const std::string& question) {
@@ -35,6 +48,12 @@ TEST(ChatThroughAPipe, AnswersEveryLineAsGenerateDoes) {
   const auto result = chat_with("what color?\n\n/reset\nwhat color?\n/reset\nwhat shape?");
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.out, first + first + answer_to("what shape?"));
+}
+
+TEST(ChatThroughAPipe, TakesLinesThatEndInACarriageReturn) {
+  const auto result = chat_with("what color?\r\n/reset\r\n\r\nwhat shape?\r\n/quit\r\n");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, answer_to("what color?") + answer_to("what shape?"));
 }
 
 TEST(ChatThroughAPipe, KeepsItsHistoryAndSavesIt) {
@@ -88,6 +107,24 @@ TEST(ChatThroughAPipe, ForgetsAPictureThatItsModelRefuses) {
 
 TEST(ChatThroughAPipe, ExplainsItsCommands) {
   EXPECT_NE(chat_with("/help\n").out.find("/image PATH"), std::string::npos);
+}
+
+Arguments endless_chat() { return {"chat", "--model", endless_model(), "--max-new-tokens", "100000"}; }
+
+TEST(ChatThroughAPipe, SaysThatASignalLeftLinesUnanswered) {
+  std::string lines;  // more than are answered before the signal comes
+  for (int i = 0; i < 1000; ++i) lines += "what?\n/reset\n";
+  for (const int signal : {SIGTERM, SIGHUP}) {
+    const Folder folder;
+    const std::string out = folder / "out";
+    ChatProgram chat(lines, endless_chat(), {.out_file = out});
+    (*chat).wait_until([&] { return fs::exists(out) && fs::file_size(out) > 0; });
+    (*chat).signal(signal);
+    const auto result = (*chat).wait();
+    EXPECT_EQ(result.status, 1) << signal << result.err;
+    EXPECT_NE(result.err.find("vlsi: stopped by a signal before the end of the input"), std::string::npos)
+        << result.err;
+  }
 }
 
 /// The program on a terminal of its own.
@@ -145,8 +182,6 @@ class Terminal {
   int side_ = -1;
   std::string seen_;
 };
-
-Arguments endless_chat() { return {"chat", "--model", endless_model(), "--max-new-tokens", "100000"}; }
 
 TEST(ChatOnATerminal, EndsWhenTheTerminalGoesAway) {
   for (const bool in_an_answer : {false, true}) {

@@ -27,10 +27,13 @@ TEST(Generate, IsHeldToTheSettingsThatItUses) {
 TEST(Generate, WarnsOfSettingsThatHaveNoEffect) {
   const Folder folder;
   std::filesystem::copy(model("student"), folder / "model", std::filesystem::copy_options::recursive);
-  folder.write("model/generation_config.json", R"({"min_length": 3, "max_length": 64, "num_return_sequences": 1})");
+  folder.write("model/generation_config.json", R"({"min_length": 3, "max_length": 64, "num_return_sequences": 1,
+      "renormalize_logits": true, "force_words_ids": [[1]], "constraints": [1], "watermarking_config": {"bias": 2},
+      "dola_layers": "high"})");
   const auto result = vlsi_program({"generate", "--model", folder / "model", "--prompt", "what is it?"});
   EXPECT_EQ(result.status, 0) << result.err;
-  for (const char* key : {"min_length", "max_length"}) {
+  for (const char* key : {"min_length", "max_length", "renormalize_logits", "force_words_ids", "constraints",
+                          "watermarking_config", "dola_layers"}) {
     EXPECT_NE(result.err.find(concat("key '", key, "' has no effect here")), std::string::npos) << result.err;
   }
   EXPECT_EQ(result.err.find("num_return_sequences"), std::string::npos) << result.err;

@@ -44,6 +44,21 @@ TEST(Init, RefusesAVocabularyThatDoesNotFit) {
   EXPECT_FALSE(fs::exists(folder / "out"));
 }
 
+TEST(Init, RefusesEndTokensOutsideTheVocabulary) {
+  const Folder folder;
+  const auto refusal = [&](const std::string& from, const std::string& to) {
+    auto config = content_of(tiny("student.json"));
+    replace(config, from, to);
+    write_text(folder / "config.json", config);
+    return vlsi_program(
+        {"init", "--config", folder / "config.json", "--tokenizer", tiny("tokenizer"), "--out", folder / "out"});
+  };
+  expect_refusal(refusal("  \"eos_token_id\": 314,\n", ""), {"config.json", "eos_token_id is 151645", "320 rows"});
+  expect_refusal(refusal("  \"bos_token_id\": 312,\n", ""), {"config.json", "bos_token_id is 151643", "320 rows"});
+  expect_refusal(refusal("\"eos_token_id\": 314", "\"eos_token_id\": [314, 320]"), {"eos_token_id is 320"});
+  EXPECT_FALSE(fs::exists(folder / "out"));
+}
+
 TEST(Init, TakesTheVisionTowerOfAnotherModel) {
   const Folder folder;
   const auto result =

@@ -24,6 +24,16 @@ TEST(CacheBlocks, ForgetsTheLongestUnusedContentsFirst) {
   EXPECT_TRUE(blocks.knows(2) && blocks.knows(3));
 }
 
+TEST(CacheBlocks, ForgetsTheEndOfASequenceFirst) {
+  CacheBlocks blocks(3);
+  std::vector<int32_t> sequence;
+  for (BlockKey key = 1; key <= 3; ++key) blocks.remember(sequence.emplace_back(*blocks.take()), key);
+  blocks.release_all(sequence);
+  EXPECT_EQ(blocks.take(), sequence[2]);
+  EXPECT_TRUE(blocks.knows(1) && blocks.knows(2));
+  EXPECT_FALSE(blocks.knows(3));
+}
+
 TEST(CacheBlocks, KeepsTheFirstOfTwoBlocksWithEqualContents) {
   CacheBlocks blocks(2);
   const auto first = *blocks.take(), second = *blocks.take();

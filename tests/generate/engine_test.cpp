@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/atomic_file.h"
+#include "data/rotary_positions.h"
 #include "tests/generate/engine_fixture.h"
 
 namespace vlsi {
@@ -135,6 +136,18 @@ class EngineOfOneModel : public testing::Test {
     return decoding;
   }
 
+  /// So many times the same token, without pictures.
+  Sample text_prompt(int64_t length, int32_t token) const {
+    Sample sample;
+    sample.tokens.assign(static_cast<size_t>(length), token);
+    RotaryPositions positions(spoken_.model->config().text.num_axes());
+    positions.add_text(length);
+    sample.positions = positions.axes();
+    sample.next_position = positions.next();
+    sample.answer_positions = {static_cast<int32_t>(length) - 1};
+    return sample;
+  }
+
   SpokenModel spoken_{"qwen2_vl/untied"};
   const Sample& prompt_ = spoken_.prompts[0];
 };
@@ -190,6 +203,37 @@ TEST_F(EngineOfOneModel, EndsAtAStopTokenThatIsABadWord) {
     EXPECT_EQ(reply.tokens, expected.tokens) << num_beams;
     EXPECT_EQ(reply.finish, expected.finish) << num_beams;
   }
+}
+
+TEST_F(EngineOfOneModel, DoesNotLetShorterPromptsPassALongOne) {
+  auto engine = spoken_.engine({8, 1024, fixtures::cache_bytes(*spoken_.model, 3)});
+  std::vector<char> ended;
+  for (const auto& [name, length] : {std::pair('a', 10), std::pair('b', 40), std::pair('c', 10), std::pair('d', 10)}) {
+    engine.submit({text_prompt(length, 3), of_length(6), nullptr,
+                   [&ended, letter = name](const Reply&) { ended.push_back(letter); }, nullptr});
+  }
+  engine.step();
+  EXPECT_EQ(engine.num_waiting(), 3) << "the second one waits for two more blocks than there are";
+  while (engine.step()) {
+  }
+  EXPECT_EQ(std::string(ended.begin(), ended.end()), "abcd");
+}
+
+TEST_F(EngineOfOneModel, ReadsOtherPromptsWhileOneWaitsForABlockThatIsBeingFilled) {
+  auto engine = spoken_.engine({8, 8, fixtures::cache_bytes(*spoken_.model, 8)});
+  for (const int length : {40, 40, 10})
+    engine.submit({text_prompt(length, length == 10 ? 5 : 3), of_length(2), nullptr, nullptr, nullptr});
+  engine.step();
+  EXPECT_EQ(engine.num_waiting(), 1) << "the second prompt's blocks are the first one's";
+  while (engine.step()) {
+  }
+}
+
+TEST_F(EngineOfOneModel, ForgetsTheEndOfAPromptBeforeItsBeginning) {
+  auto engine = spoken_.engine({8, 1024, fixtures::cache_bytes(*spoken_.model, 4)});
+  generate(engine, text_prompt(49, 3), of_length(1));  // three full blocks, and one that nobody finds again
+  generate(engine, text_prompt(17, 5), of_length(1));  // two blocks
+  EXPECT_EQ(generate(engine, text_prompt(49, 3), of_length(1)).num_cached_tokens, 2 * KvCache::kBlockTokens);
 }
 
 TEST_F(EngineOfOneModel, StopsForAClientThatIsGone) {

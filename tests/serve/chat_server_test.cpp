@@ -131,6 +131,25 @@ TEST_F(ServedModel, StreamsTheSameText) {
   EXPECT_EQ(usage["completion_tokens"], 6);
 }
 
+TEST_F(ServedModel, StreamsLogprobsWithTheTokensTexts) {
+  Json more{{"logprobs", true}, {"top_logprobs", 1}};
+  const auto whole = Json::parse(ask(question("what color?", more)).body)["choices"][0]["logprobs"]["content"];
+  more["stream"] = true;
+  const auto events = pieces_of(ask(question("what color?", more)));
+  auto streamed = Json::array();
+  size_t num_with = 0;
+  for (size_t begin = 0, end; (end = events.find("\n\n", begin)) != events.npos; begin = end + 2) {
+    const auto data = events.substr(begin + 6, end - begin - 6);
+    if (data == "[DONE]") break;
+    const auto logprobs = Json::parse(data)["choices"][0]["logprobs"];
+    if (logprobs.is_null()) continue;  // the beginning
+    num_with += logprobs["content"].empty() ? 0 : 1;
+    for (const auto& token : logprobs["content"]) streamed.push_back(token);
+  }
+  EXPECT_EQ(streamed, whole);
+  EXPECT_GT(num_with, 1U) << events;
+}
+
 TEST_F(ServedModel, GivesSeveralAnswersThatDifferByTheirDraws) {
   const Json sampled{{"n", 8}, {"temperature", 1.5}, {"seed", 5}, {"logprobs", true}, {"top_logprobs", 2}};
   const auto answer = Json::parse(ask(question("what color?", sampled)).body);

@@ -89,6 +89,23 @@ TEST(Prompts, OfTextHaveNoPictureToken) {
   }
 }
 
+TEST(Prompts, AreAdvisedToLoseTurnsWhereTheyHaveSome) {
+  const auto message_in = [](const AnswerRequest& request) {
+    try {
+      prompt_in(request, 3);
+    } catch (const RequestError& error) {
+      return concat(error.code, ": ", error.what());
+    }
+    return std::string("taken");
+  };
+  const std::string advice = "truncate_prompt", chat = message_in(chat_of({"what color is the shape?"}));
+  EXPECT_NE(chat.find(advice), chat.npos) << chat;
+  AnswerRequest completion;
+  completion.prompts = {std::vector<int32_t>{1, 2, 3}};
+  EXPECT_EQ(message_in(completion),
+            "context_length_exceeded: the prompt has 3 tokens, expected fewer than the model's context of 3");
+}
+
 TEST(Prompts, ThatAreTooLongAreRefusedOrLoseTheirOldestTurns) {
   const std::string words = "what color is the shape? what color is the shape?";
   auto request = chat_of({words, "red", words, "blue", "is it blue?"});

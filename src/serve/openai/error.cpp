@@ -18,6 +18,15 @@ OrderedJson text_or_null(const std::string& text) { return text.empty() ? Ordere
 
 }  // namespace
 
+void check_context(int64_t num_tokens, int64_t context, const std::string& param) {
+  if (num_tokens < context) return;
+  const auto* const hint =
+      param == "messages" ? "; with \"truncate_prompt\": true a conversation loses its oldest turns" : "";
+  throw RequestError(
+      400, concat("the prompt has ", num_tokens, " tokens, expected fewer than the model's context of ", context, hint),
+      param, "context_length_exceeded");
+}
+
 std::string error_json(const RequestError& error) {
   const OrderedJson body{{"message", error.what()},
                          {"type", type_of(error.status)},

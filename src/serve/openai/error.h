@@ -1,6 +1,7 @@
 // What goes wrong with a request, in the form of OpenAI's interface.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/error.h"
@@ -18,6 +19,9 @@ class RequestError : public Error {
   int status;
   std::string param, code;
 };
+
+/// 400, context_length_exceeded, for a prompt that leaves no token for the answer; of a chat with a hint.
+void check_context(int64_t num_tokens, int64_t context, const std::string& param);
 
 /// {"error": {"message", "type", "param", "code"}} as one line; what is empty becomes null.
 std::string error_json(const RequestError& error);

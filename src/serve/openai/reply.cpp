@@ -1,5 +1,6 @@
 #include "serve/openai/reply.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
@@ -22,9 +23,9 @@ OrderedJson token_json(const Tokenizer& tokenizer, int32_t token, double logprob
 }
 
 /// {"content": one object a token}.
-OrderedJson chat_logprobs(const Tokenizer& tokenizer, const Reply& reply) {
+OrderedJson chat_logprobs(const Tokenizer& tokenizer, std::span<const TokenLogprob> items) {
   OrderedJson content = OrderedJson::array();
-  for (const auto& item : reply.logprobs) {
+  for (const auto& item : items) {
     auto token = token_json(tokenizer, item.token, item.logprob);
     token["top_logprobs"] = OrderedJson::array();
     for (const auto& [other, logprob] : item.likely)
@@ -34,26 +35,21 @@ OrderedJson chat_logprobs(const Tokenizer& tokenizer, const Reply& reply) {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-/// Lists of one entry a token; `text_offset` counts code points.
-OrderedJson completion_logprobs(const Tokenizer& tokenizer, const Reply& reply) {
-  OrderedJson tokens = OrderedJson::array(), values = tokens, likely = tokens, offsets = tokens;
-  size_t offset = 0;
-  for (const auto& item : reply.logprobs) {
-    const auto bytes = tokenizer.bytes(item.token);
-    tokens.push_back(replace_invalid_utf8(bytes));
-    values.push_back(item.logprob);
-    OrderedJson top = OrderedJson::object();
-    for (const auto& [other, logprob] : item.likely) top[replace_invalid_utf8(tokenizer.bytes(other))] = logprob;
-    likely.push_back(std::move(top));
-    offsets.push_back(offset);
-    for (const unsigned char byte : bytes) offset += (byte & 0xC0) != 0x80;
-  }
-  return {{"tokens", tokens}, {"token_logprobs", values}, {"top_logprobs", likely}, {"text_offset", offsets}};
+/// The likely tokens by their texts, and the chosen one. Of tokens with the same text the likeliest counts.
+OrderedJson likely_texts(const Tokenizer& tokenizer, const TokenLogprob& item) {
+  OrderedJson texts = OrderedJson::object();
+  const auto add = [&](int32_t token, double logprob) {
+    auto text = replace_invalid_utf8(tokenizer.bytes(token));
+    if (!texts.contains(text)) texts[std::move(text)] = logprob;
+  };
+  for (const auto& [token, logprob] : item.likely) add(token, logprob);
+  add(item.token, item.logprob);
+  return texts;
 }
 
-OrderedJson logprobs_json(const AnswerHead& head, const Tokenizer& tokenizer, const Reply& reply) {
-  if (!head.has_logprobs) return nullptr;
-  return head.is_chat ? chat_logprobs(tokenizer, reply) : completion_logprobs(tokenizer, reply);
+size_t num_code_points(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
 }
 
 OrderedJson usage_json(const Usage& usage) {
@@ -68,6 +64,29 @@ OrderedJson head_json(const AnswerHead& head, const std::string& object) {
 }
 
 }  // namespace
+
+/// Lists of one entry a token; `text_offset` counts the code points of the text before it.
+OrderedJson LogprobPieces::of_completion(std::span<const TokenLogprob> items, size_t longest) {
+  OrderedJson tokens = OrderedJson::array(), values = tokens, likely = tokens, offsets = tokens;
+  for (const auto& item : items) {
+    tokens.push_back(replace_invalid_utf8(tokenizer_.bytes(item.token)));
+    values.push_back(item.logprob);
+    likely.push_back(likely_texts(tokenizer_, item));
+    offsets.push_back(std::min(offset_, longest));
+    offset_ += num_code_points(text_.push(item.token));
+  }
+  return {{"tokens", tokens}, {"token_logprobs", values}, {"top_logprobs", likely}, {"text_offset", offsets}};
+}
+
+OrderedJson LogprobPieces::next(std::span<const TokenLogprob> items, size_t longest) {
+  num_tokens_ += items.size();
+  if (!has_logprobs_) return nullptr;
+  return is_chat_ ? chat_logprobs(tokenizer_, items) : of_completion(items, longest);
+}
+
+OrderedJson LogprobPieces::rest(const Reply& reply) {
+  return next(std::span(reply.logprobs).subspan(num_tokens_), num_code_points(reply.text));
+}
 
 AnswerHead new_answer_head(const std::string& model, bool is_chat, bool has_logprobs) {
   std::random_device random;
@@ -106,7 +125,7 @@ OrderedJson whole_answer(const AnswerHead& head, const Tokenizer& tokenizer, con
     } else {
       choice["text"] = text;
     }
-    choice["logprobs"] = logprobs_json(head, tokenizer, replies[i]);
+    choice["logprobs"] = LogprobPieces(head, tokenizer).rest(replies[i]);
     choice["finish_reason"] = finish_reason(replies[i]);
     answer["choices"].push_back(std::move(choice));
   }
@@ -130,26 +149,30 @@ std::string AnswerStream::begin(int64_t choice) const {
   return event(OrderedJson::array({item}));
 }
 
-std::string AnswerStream::text(int64_t choice, std::string_view text) const {
+LogprobPieces& AnswerStream::logprobs_of(int64_t choice) {
+  return logprobs_.try_emplace(choice, head_, tokenizer_).first->second;
+}
+
+std::string AnswerStream::text(int64_t choice, std::string_view text, std::span<const TokenLogprob> logprobs) {
   OrderedJson item{{"index", choice}};
   if (head_.is_chat) {
     item["delta"] = {{"content", text}};
   } else {
     item["text"] = text;
   }
-  item["logprobs"] = nullptr;
+  item["logprobs"] = logprobs_of(choice).next(logprobs);
   item["finish_reason"] = nullptr;
   return event(OrderedJson::array({item}));
 }
 
-std::string AnswerStream::end(int64_t choice, const Reply& reply) const {
+std::string AnswerStream::end(int64_t choice, const Reply& reply) {
   OrderedJson item{{"index", choice}};
   if (head_.is_chat) {
     item["delta"] = OrderedJson::object();
   } else {
     item["text"] = "";
   }
-  item["logprobs"] = logprobs_json(head_, tokenizer_, reply);
+  item["logprobs"] = logprobs_of(choice).rest(reply);
   item["finish_reason"] = finish_reason(reply);
   return event(OrderedJson::array({item}));
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,26 @@ struct Usage {
 /// Of answers to prompts, of which each has `num_answers` in a row: a prompt counts once.
 Usage usage_of(const std::vector<Reply>& replies, int64_t num_answers);
 
+/// The log-probabilities of one answer's tokens in the form of the head's interface, in one piece or several.
+class LogprobPieces {
+ public:
+  LogprobPieces(const AnswerHead& head, const Tokenizer& tokenizer)
+      : has_logprobs_(head.has_logprobs), is_chat_(head.is_chat), tokenizer_(tokenizer), text_(tokenizer) {}
+
+  /// Of the answer's next tokens; null where the head has none. Places in the text are at most `longest`.
+  OrderedJson next(std::span<const TokenLogprob> items, size_t longest = std::string::npos);
+  /// Of those of the whole answer that are left. What a stop text took from its text has its place at the text's end.
+  OrderedJson rest(const Reply& reply);
+
+ private:
+  OrderedJson of_completion(std::span<const TokenLogprob> items, size_t longest);
+
+  bool has_logprobs_, is_chat_;
+  const Tokenizer& tokenizer_;
+  TextStream text_;
+  size_t num_tokens_ = 0, offset_ = 0;  // of the pieces so far; code points of their text
+};
+
 /// The whole answer.
 OrderedJson whole_answer(const AnswerHead& head, const Tokenizer& tokenizer, const std::vector<Reply>& replies,
                          int64_t num_answers);
@@ -42,17 +64,20 @@ class AnswerStream {
       : head_(std::move(head)), tokenizer_(tokenizer), with_usage_(with_usage) {}
 
   std::string begin(int64_t choice) const;
-  std::string text(int64_t choice, std::string_view text) const;
-  /// With the log-probabilities of the whole choice, where the head has them.
-  std::string end(int64_t choice, const Reply& reply) const;
+  /// `logprobs`: of the tokens since the choice's last text.
+  std::string text(int64_t choice, std::string_view text, std::span<const TokenLogprob> logprobs = {});
+  /// With the log-probabilities that came with no text, where the head has them.
+  std::string end(int64_t choice, const Reply& reply);
   std::string usage(const Usage& usage) const;
 
  private:
   std::string event(OrderedJson choices) const;
+  LogprobPieces& logprobs_of(int64_t choice);
 
   AnswerHead head_;
   const Tokenizer& tokenizer_;
   bool with_usage_;
+  std::map<int64_t, LogprobPieces> logprobs_;  // by the choice
 };
 
 /// A server-sent event with one line of data.

@@ -43,6 +43,13 @@ class RequestKeys {
     }
   }
 
+  /// The value as it stands in the request, however large; null where it is absent or null.
+  const Json* look_at(const char* key) {
+    known_.insert(key);
+    const auto found = json_.find(key);
+    return found == json_.end() || found->is_null() ? nullptr : &*found;
+  }
+
   template <class T>
   std::optional<T> read(const char* key, T least, T most) {
     const auto value = read<T>(key);
@@ -233,7 +240,6 @@ AnswerRequest read_common(RequestKeys& keys, const RequestRules& rules) {
   read_bad_words(keys, *rules.tokenizer, request.decoding);
   read_stream(keys, request);
   request.num_answers = keys.read<int64_t>("n", 1, kMaxAnswers).value_or(1);
-  request.truncates_prompt = keys.read<bool>("truncate_prompt").value_or(false);
   return request;
 }
 
@@ -247,31 +253,37 @@ void check(const RequestKeys& keys, const RequestRules& rules, const AnswerReque
   }
 }
 
-std::vector<int32_t> read_tokens(const Json& list, int64_t vocab_size) {
+/// Its length is looked at before it is copied: a body has room for many times a context.
+std::vector<int32_t> read_tokens(const Json& list, const RequestRules& rules) {
+  check_context(static_cast<int64_t>(list.size()), rules.context, "prompt");
   std::vector<int32_t> tokens;
   for (const auto& item : list) {
-    const bool is_token = item.is_number_integer() && item >= 0 && item < vocab_size;
+    const bool is_token = item.is_number_integer() && item >= 0 && item < rules.vocab_size;
     if (!is_token) RequestKeys::refuse("prompt", concat("has ", item.dump(), ", expected ids of tokens"));
     tokens.push_back(item.get<int32_t>());
   }
   return tokens;
 }
 
-std::vector<PlainPrompt> read_prompts(RequestKeys& keys, int64_t vocab_size) {
-  const auto prompt = keys.read<Json>("prompt");
+std::vector<PlainPrompt> read_prompts(RequestKeys& keys, const RequestRules& rules, int64_t num_answers) {
+  const auto* prompt = keys.look_at("prompt");
   if (!prompt) throw RequestError(400, "the request: key 'prompt' is missing", "prompt");
   if (prompt->is_string()) return {prompt->get<std::string>()};
   if (!prompt->is_array() || prompt->empty()) {
     RequestKeys::refuse("prompt", concat("is ", prompt->is_array() ? "empty" : describe(*prompt),
                                          ", expected a text, tokens, or an array of these"));
   }
-  if (prompt->front().is_number()) return {read_tokens(*prompt, vocab_size)};
+  if (prompt->front().is_number()) return {read_tokens(*prompt, rules)};
+  if (static_cast<int64_t>(prompt->size()) > kMaxAnswers / num_answers) {
+    RequestKeys::refuse("prompt",
+                        concat("has ", prompt->size(), " prompts, expected at most ", kMaxAnswers, " answers in all"));
+  }
   std::vector<PlainPrompt> prompts;
   for (const auto& item : *prompt) {
     if (item.is_string()) {
       prompts.emplace_back(item.get<std::string>());
     } else if (item.is_array()) {
-      prompts.emplace_back(read_tokens(item, vocab_size));
+      prompts.emplace_back(read_tokens(item, rules));
     } else {
       RequestKeys::refuse("prompt", concat("has ", describe(item), ", expected texts or tokens"));
     }
@@ -291,7 +303,8 @@ AnswerRequest read_chat_request(std::string_view body, const RequestRules& rules
   const bool wants_logprobs = keys.read<bool>("logprobs").value_or(false);
   if (top.value_or(0) > 0 && !wants_logprobs) RequestKeys::refuse("top_logprobs", "is of no use without 'logprobs'");
   if (wants_logprobs) request.decoding.top_logprobs = top.value_or(0);
-  const auto messages = keys.read<Json>("messages");
+  request.truncates_prompt = keys.read<bool>("truncate_prompt").value_or(false);
+  const auto* messages = keys.look_at("messages");
   if (!messages) throw RequestError(400, "the request: key 'messages' is missing", "messages");
   request.conversation = read_messages(*messages, {rules.media, rules.ignore});
   check(keys, rules, request);
@@ -304,12 +317,7 @@ AnswerRequest read_completion_request(std::string_view body, const RequestRules&
   if (const auto best_of = keys.read<int64_t>("best_of"); best_of && *best_of != request.num_answers)
     RequestKeys::refuse("best_of", "is not supported, expected as many as 'n'");
   request.decoding.top_logprobs = keys.read<int64_t>("logprobs", 0, kMaxTopLogprobs);
-  request.prompts = read_prompts(keys, rules.vocab_size);
-  const auto num_prompts = static_cast<int64_t>(request.prompts.size());
-  if (num_prompts > kMaxAnswers / request.num_answers) {
-    RequestKeys::refuse("prompt",
-                        concat("has ", num_prompts, " prompts, expected at most ", kMaxAnswers, " answers in all"));
-  }
+  request.prompts = read_prompts(keys, rules, request.num_answers);
   check(keys, rules, request);
   return request;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -23,6 +24,7 @@ struct RequestRules {
   const Tokenizer* tokenizer = nullptr;                          // the model's; must be there
   std::filesystem::path media = {};                              // MessageRules
   std::function<void(const std::string& key)> ignore = nullptr;  // is given the keys that have no effect
+  int64_t context = std::numeric_limits<int64_t>::max();         // of the model; a prompt's tokens are fewer
 };
 
 /// Of /v1/completions: text, or its tokens.

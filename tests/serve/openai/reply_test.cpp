@@ -73,6 +73,45 @@ TEST(WholeAnswer, HasLogprobsOfBothForms) {
   EXPECT_EQ(plain["text_offset"][1], 1);
 }
 
+/// Of a completion's answer of these tokens, whose likely ones are `likely`.
+OrderedJson completion_logprobs_of(const std::vector<int32_t>& tokens, const std::string& text,
+                                   const std::vector<std::pair<int32_t, double>>& likely = {}) {
+  Reply reply;
+  reply.text = text;
+  reply.tokens = tokens;
+  for (const int32_t token : tokens) reply.logprobs.push_back({token, -3, likely});
+  return whole_answer(kPlainHeadWithLogprobs, tiny_tokenizer(), {reply}, 1)["choices"][0]["logprobs"];
+}
+
+/// The token of a byte that is no text by itself.
+int32_t token_of_byte(char byte) {
+  for (int32_t token = 0; token < tiny_tokenizer().size(); ++token) {
+    if (tiny_tokenizer().bytes(token) == std::string(1, byte)) return token;
+  }
+  return -1;
+}
+
+TEST(WholeAnswer, KeepsTheLikeliestOfTokensWithTheSameText) {
+  const auto chosen = tiny_tokenizer().require("r");
+  const auto top = completion_logprobs_of(
+      {chosen}, "r", {{token_of_byte('\xE2'), -0.25}, {token_of_byte('\xE3'), -2.5}})["top_logprobs"][0];
+  EXPECT_EQ(top, OrderedJson::parse("{\"\xEF\xBF\xBD\": -0.25, \"r\": -3.0}")) << "and has the chosen one";
+  const auto likely = completion_logprobs_of({chosen}, "r", {{chosen, -3}})["top_logprobs"][0];
+  EXPECT_EQ(likely.size(), 1U) << likely;
+}
+
+TEST(WholeAnswer, HasOffsetsIntoItsText) {
+  const auto r = tiny_tokenizer().require("r"), special = tiny_tokenizer().require("<|im_start|>");
+  const auto offsets = [](const std::vector<int32_t>& tokens, const std::string& text) {
+    return completion_logprobs_of(tokens, text)["text_offset"].get<std::vector<int>>();
+  };
+  EXPECT_EQ(offsets({r, special, r}, "rr"), (std::vector<int>{0, 1, 1})) << "a special token gives no text";
+  // A byte that begins nothing is one code point, and so are two that are one together.
+  EXPECT_EQ(offsets({token_of_byte('\xFF'), r}, "\xEF\xBF\xBDr"), (std::vector<int>{0, 1}));
+  EXPECT_EQ(offsets({token_of_byte('\xC3'), token_of_byte('\xA9'), r}, "\xC3\xA9r"), (std::vector<int>{0, 0, 1}));
+  EXPECT_EQ(offsets({r, r, r}, "r"), (std::vector<int>{0, 1, 1})) << "a stop text took the rest";
+}
+
 TEST(WholeAnswer, HasEmptyLogprobsOfNoTokens) {
   const auto logprobs = [](const AnswerHead& head) {
     return whole_answer(head, tiny_tokenizer(), {reply_of("", Finish::kStop, false)}, 1)["choices"][0]["logprobs"];
@@ -92,7 +131,7 @@ OrderedJson data_of(const std::string& event) {
 }
 
 TEST(AnswerStream, SendsChunksOfAChat) {
-  const AnswerStream stream(kChatHeadWithLogprobs, tiny_tokenizer(), /*with_usage=*/true);
+  AnswerStream stream(kChatHeadWithLogprobs, tiny_tokenizer(), /*with_usage=*/true);
   const auto begin = data_of(stream.begin(1));
   EXPECT_EQ(begin["object"], "chat.completion.chunk");
   EXPECT_EQ(begin["id"], "chatcmpl-1");
@@ -110,12 +149,32 @@ TEST(AnswerStream, SendsChunksOfAChat) {
 }
 
 TEST(AnswerStream, SendsTextsOfACompletionWithoutABeginning) {
-  const AnswerStream stream(kPlainHead, tiny_tokenizer(), /*with_usage=*/false);
+  AnswerStream stream(kPlainHead, tiny_tokenizer(), /*with_usage=*/false);
   EXPECT_EQ(stream.begin(0), "");
   const auto text = data_of(stream.text(0, "a"));
   EXPECT_EQ(text["choices"][0]["text"], "a");
   EXPECT_FALSE(text.contains("usage"));
   EXPECT_EQ(data_of(stream.end(0, reply_of("a", Finish::kStop, false)))["choices"][0]["text"], "");
+}
+
+TEST(AnswerStream, SendsLogprobsWithTheirTextsAndTheRestAtTheEnd) {
+  const auto reply = reply_of("rrr", Finish::kStop, true);
+  ASSERT_EQ(reply.logprobs.size(), 3U);
+  const std::span<const TokenLogprob> all(reply.logprobs);
+  AnswerStream plain(kPlainHeadWithLogprobs, tiny_tokenizer(), false);
+  const auto offsets = [](const std::string& event) {
+    return data_of(event)["choices"][0]["logprobs"]["text_offset"].get<std::vector<int>>();
+  };
+  EXPECT_EQ(offsets(plain.text(0, "r", all.first(1))), std::vector<int>{0});
+  EXPECT_EQ(offsets(plain.text(1, "rr", all.first(2))), (std::vector<int>{0, 1})) << "another choice's";
+  EXPECT_EQ(offsets(plain.text(0, "r", all.subspan(1, 1))), std::vector<int>{1});
+  EXPECT_EQ(offsets(plain.end(0, reply)), std::vector<int>{2});
+  AnswerStream chat(kChatHeadWithLogprobs, tiny_tokenizer(), false);
+  const auto content = [](const std::string& event) { return data_of(event)["choices"][0]["logprobs"]["content"]; };
+  EXPECT_EQ(content(chat.text(0, "rr", all.first(2))).size(), 2U);
+  EXPECT_EQ(content(chat.end(0, reply)).size(), 1U);
+  AnswerStream without(kChatHead, tiny_tokenizer(), false);
+  EXPECT_TRUE(data_of(without.text(0, "r"))["choices"][0]["logprobs"].is_null());
 }
 
 TEST(AnswerHead, HasAnIdOfItsOwn) {

@@ -270,6 +270,27 @@ TEST(CompletionRequest, TakesTextsAndTokens) {
   EXPECT_EQ(completion(R"("prompt": "a", "logprobs": 3, "echo": false, "best_of": 1)").decoding.top_logprobs, 3);
 }
 
+TEST(CompletionRequest, RefusesMoreTokensThanTheContextBeforeItCopiesThem) {
+  auto rules = rules_of_test();
+  rules.context = 3;
+  const auto refusal = [&](const std::string& prompt) {
+    return refusal_of([&] { read_completion_request(R"({"model": "m", "prompt": )" + prompt + "}", rules); });
+  };
+  EXPECT_EQ(refusal("[1, 2]"), "taken");
+  for (const char* prompt : {"[1, 2, 3]", "[1, 2, \"not looked at\"]", "[[1], [1, 2, 3]]"})
+    EXPECT_EQ(refusal(prompt), "400 prompt: the prompt has 3 tokens, expected fewer than the model's context of 3");
+}
+
+TEST(CompletionRequest, HasNoOldestTurnsToLose) {
+  auto rules = rules_of_test();
+  std::vector<std::string> ignored;
+  rules.ignore = [&](const std::string& key) { ignored.push_back(key); };
+  const auto request = read_completion_request(R"({"model": "m", "prompt": "a", "truncate_prompt": true})", rules);
+  EXPECT_FALSE(request.truncates_prompt);
+  EXPECT_EQ(ignored, std::vector<std::string>{"truncate_prompt"});
+  EXPECT_TRUE(chat(R"("truncate_prompt": true)").truncates_prompt);
+}
+
 TEST(CompletionRequest, RefusesWhatItCannotContinue) {
   const auto refusal = [](const std::string& more) { return refusal_of([&] { completion(more); }); };
   for (const char* prompt : {"1", "[]", "{}", "[300]", "[-1]", "[1.5]", "[\"a\", 1]", "[1, \"a\"]", "null"}) {
