@@ -60,7 +60,10 @@ int run(const DataCommandOptions& options) {
     if (broken) broken->write(line_of(record));
   });
   std::cout << (options.json ? to_json(surveys).dump(2) + "\n" : to_text(surveys));
-  if (interrupted()) return 1;
+  if (interrupted()) {
+    log_info("stopped: what the table counts of records, the broken ones too, is of a part of them");
+    return 1;
+  }
   if (broken) broken->commit();
   tell_of_stops(config, sources, surveys);
   const bool all_there =

@@ -210,16 +210,21 @@ class Planner {
   /// What the whole run leaves in its folder, with one checkpoint more than it keeps while the next one is written.
   std::vector<MemoryPart> disk() const {
     const PlannedRun run{config_, dtype_, student_, teacher_ ? &*teacher_ : nullptr, adapter_values_, 0};
+    const auto value_bytes = static_cast<double>(c10::elementSize(dtype_));
     double checkpoint = 0, verbalizers = 0, result = 0, pictures = 0;
     for (const auto step : planned_steps(config_, among_)) {
       if (!teacher_ && step == StepKind::kVerbalizeTeacher) continue;  // over
       const auto trained = trained_values(run, step);
-      checkpoint = std::max(checkpoint, 3 * sizeof(float) * trained.all());  // masters and two moments
+      double tensors = 3 * sizeof(float) * trained.all();  // masters and two moments
+      if (step == StepKind::kFinetune) {
+        const auto carried = carried_values(run);
+        tensors += value_bytes * carried.base + sizeof(float) * carried.adapters;
+      }
+      checkpoint = std::max(checkpoint, tensors);
       if (is_verbalization(step)) {
         verbalizers += sizeof(float) * trained.verbalizers;
       } else {
-        result =
-            student_.all.values * static_cast<double>(c10::elementSize(dtype_)) + sizeof(float) * adapter_values(run);
+        result = student_.all.values * value_bytes + sizeof(float) * adapter_values(run);
       }
       const auto data = data_.find(step);
       if (config_.vision_cache.empty() || data == data_.end()) continue;
@@ -230,7 +235,7 @@ class Planner {
       double values = step == StepKind::kVerbalizeTeacher ? 0 : features(student_, shape.mean);
       if (step_runs_teacher(run, step)) values += features(*teacher_, shape.teacher_mean);
       const double epoch_batches = shape.epoch_records / std::max(1.0, shape.mean.samples) * shape.distinct_pictures;
-      pictures = std::max(pictures, epoch_batches * values * static_cast<double>(c10::elementSize(dtype_)));
+      pictures = std::max(pictures, epoch_batches * values * value_bytes);
     }
     return {{"checkpoints", checkpoint * num_checkpoints()},
             {"verbalizers", verbalizers},
@@ -238,7 +243,16 @@ class Planner {
             {"quantised teacher", quantised_teacher_on_disk()},
             {"vision cache", pictures}};
   }
-  int64_t own_disk_bytes() const { return done_ ? bytes_in(config_.out) : 0; }
+  /// Of what a continued run has there and writes anew. A teacher cache in its folder, say, stays.
+  int64_t own_disk_bytes() const {
+    if (!done_) return 0;
+    int64_t bytes = 0;
+    for (const char* folder : {kCheckpointsFolder, "model", "adapter"}) bytes += bytes_in(config_.out / folder);
+    for (const auto& step : step_table()) {
+      if (is_verbalization(step.kind)) bytes += bytes_in(config_.out / step.verbalizers_folder);
+    }
+    return bytes;
+  }
 
  private:
   /// So many as are kept, or all where the steps write fewer; and one that is being written, or that an interrupt

@@ -36,7 +36,7 @@ struct Plan {
   std::optional<int64_t> available_bytes;  // of the device's memory, now
   std::vector<MemoryPart> disk;            // what the run writes
   int64_t free_disk_bytes = 0;             // where it writes it
-  int64_t own_disk_bytes = 0;              // what a run that is continued has there already
+  int64_t own_disk_bytes = 0;              // what a run that is continued has there already, of these parts
   std::optional<MachineRates> rates;
   std::vector<Advice> advice;  // changes that lower the peak, the lowest first
 

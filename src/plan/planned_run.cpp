@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/contains.h"
+
 namespace vlsi {
 
 double num_micro_batches(const PlannedRun& run, StepKind step) {
@@ -41,6 +43,60 @@ TrainedValues trained_values(const PlannedRun& run, StepKind step) {
     trained.verbalizers = verbalizer_values(run, model) * static_cast<double>(settings.layers.size());
   }
   return trained;
+}
+
+TrainedValues carried_values(const PlannedRun& run) {
+  TrainedValues carried;
+  if (run.config.interact.iterations == 0) return carried;
+  for (const auto& part : run.config.interact.train) {
+    if (contains(run.config.finetune.train, part)) continue;
+    if (part == "lora") {
+      carried.adapters = adapter_values(run);
+    } else {
+      carried.base += run.student.part(part).values;
+    }
+  }
+  return carried;
+}
+
+InteractionRows interaction_rows(const PlannedRun& run) {
+  const auto& interact = run.config.interact;
+  const auto of_student = static_cast<double>(run.config.student.layers.size()),
+             of_teacher = static_cast<double>(run.config.teacher.layers.size());
+  const LossKind layers = interact.intermediate_loss, last = interact.last_loss;
+  InteractionRows rows;
+  if (layers != LossKind::kNone) rows.student_verbalized = of_student;
+  const bool compares_layers = layers == LossKind::kKl || layers == LossKind::kL2;
+  if (compares_layers && step_runs_teacher(run, StepKind::kInteract)) rows.teacher_verbalized = of_teacher;
+  if (layers == LossKind::kKl || last == LossKind::kKl) {  // the last layer's is there whatever its own loss is
+    rows.student_summarized = 1 + (layers == LossKind::kKl ? of_student : 0);
+    rows.teacher_summarized = 1 + (layers == LossKind::kKl ? of_teacher : 0);
+  }
+  if (layers == LossKind::kCrossEntropy) rows.student_summarized += of_student;
+  if (last == LossKind::kCrossEntropy || last == LossKind::kDivergence) rows.student_summarized += 1;
+  if (layers == LossKind::kL2 && interact.head) {
+    rows.student_pulled = of_student;
+    rows.teacher_pulled = of_teacher;
+  }
+  if (last == LossKind::kL2) {
+    rows.student_pulled += 1;
+    rows.teacher_pulled += 1;
+  }
+  return rows;
+}
+
+Cost logit_l2_cost(const PlannedRun& run, double num_positions) {
+  if (run.teacher == nullptr) return {};
+  const auto rows = interaction_rows(run);
+  const double student = rows.student_pulled * num_positions, teacher = rows.teacher_pulled * num_positions;
+  const auto student_width = static_cast<double>(run.student.text().hidden_size),
+             teacher_width = static_cast<double>(run.teacher->text().hidden_size);
+  Cost cost;
+  // u G and its product with u, and the gradient of u G; of the teacher, the pulled rows and the first two.
+  cost.working_floats = student * 3 * student_width + teacher * (student_width + 2 * teacher_width);
+  cost.operations =
+      4 * student * student_width * student_width + 2 * teacher * teacher_width * (student_width + teacher_width);
+  return cost;
 }
 
 Cost divergence_cost(const PlannedRun& run, double num_rows) {

@@ -39,6 +39,20 @@ double adapter_values(const PlannedRun& run);
 /// Of one verbalizer of `model`; of the student's, where it has no head, the one that ends in the teacher's width.
 double verbalizer_values(const PlannedRun& run, const ModelSizes& model);
 
+/// Of the student, what the interaction trains and the fine-tuning does not: it is carried in the latter's checkpoints.
+TrainedValues carried_values(const PlannedRun& run);
+
+/// How many layers' rows of an answer position the interaction's losses take through what.
+struct InteractionRows {
+  double student_verbalized = 0, teacher_verbalized = 0;  // a verbalizer
+  double student_summarized = 0, teacher_summarized = 0;  // the vocabulary; of the teacher, by itself or in its cache
+  double student_pulled = 0, teacher_pulled = 0;          // the Gram matrices of the heads
+};
+InteractionRows interaction_rows(const PlannedRun& run);
+
+/// Of the interaction's squared differences of logits with their gradient, for `num_positions` answer positions;
+/// nothing for its other losses.
+Cost logit_l2_cost(const PlannedRun& run, double num_positions);
 /// Of the interaction's divergence at the last layer, for `num_rows` answer positions; nothing for its other losses.
 Cost divergence_cost(const PlannedRun& run, double num_rows);
 

@@ -9,6 +9,7 @@
 #include "checkpoint/picture_features.h"
 #include "method/step2_interact.h"
 #include "model/kv_cache.h"
+#include "model/product.h"
 #include "objective/head_summary.h"
 #include "objective/self_check.h"
 #include "ranks/slices.h"
@@ -130,12 +131,7 @@ class Step {
   /// adapters.
   double trained_weights() const {
     double base = trained_.base;
-    if (kind_ == StepKind::kFinetune && run_.config.interact.iterations > 0) {
-      // What the interaction trained and this step does not stays a copy.
-      for (const auto& part : run_.config.interact.train) {
-        if (!contains(run_.config.finetune.train, part)) base += run_.student.part(part).values;
-      }
-    }
+    if (kind_ == StepKind::kFinetune) base += carried_values(run_).base;  // which stays a copy
     const double masters = is_wide(run_) ? 0 : kFloatBytes * trained_.base / ranks_;
     if (is_on_device_) base = 0;  // the weights there are copies already
     return b_ * base + masters + kFloatBytes * adapter_values(run_);
@@ -218,17 +214,27 @@ class Step {
   /// A layer at work without gradient.
   double at_work(const ModelSizes& model) const {
     const double tokens = shown(model).tokens;
-    return decoder_layer_cost(model.text(), tokens, tokens, /*length=*/0).working_bytes(b_);
+    return decoder_layer_cost(model.text(), tokens, tokens, /*length=*/0).working_bytes(b_) + widened(model);
+  }
+
+  /// Of the layer's widest product, where the processor has none of bfloat16.
+  double widened(const ModelSizes& model) const {
+    if (!multiplies_in_float32(run_.dtype, run_.config.device)) return 0;
+    const auto& text = model.text();
+    return kFloatBytes * widened_values(shown(model).tokens, static_cast<double>(text.hidden_size),
+                                        static_cast<double>(text.intermediate_size));
   }
 
   /// The micro-batches of a teacher that is in memory layer by layer are under way together.
   double teacher_at_work() const {
     const auto& text = run_.teacher->text();
     const double together = residency() == Residency::kResident ? 0 : accumulate_ - 1;
+    const auto wanted = kind_ == StepKind::kInteract ? static_cast<size_t>(interaction_rows(run_).teacher_verbalized)
+                                                     : run_.config.teacher.layers.size();
     return std::max(
                at_work(*run_.teacher) + together * teacher_batch_.tokens * b_ * static_cast<double>(text.hidden_size),
                tower_cost(*run_.teacher).working_bytes(b_)) +
-           wanted_rows(*run_.teacher, run_.config.teacher.layers.size(), together + 1) + blank_pass(together + 1);
+           wanted_rows(*run_.teacher, wanted, together + 1) + blank_pass(together + 1);
   }
 
   /// Of `num_batches`, for the visual advantage: patches at zero, and the last layer's rows.
@@ -260,7 +266,7 @@ class Step {
     if (run_.config.activation_checkpointing) {
       const double tower = contains(settings_of(run_.config, kind_).train, "vision") ? kept_by_tower() : 0;
       kept = static_cast<double>(text.num_hidden_layers) * batch_.tokens * b_ * d + tower;
-      again = kept_by_layer(text, batch_.tokens, batch_.tokens);
+      again = kept_by_layer(text, batch_.tokens, batch_.tokens) + widened(run_.student);
     }
     return kept + std::max(teacher, backward + again);
   }
@@ -270,13 +276,27 @@ class Step {
   static double width(const ModelSizes& model) { return static_cast<double>(model.text().hidden_size); }
 
   /// Rows of target layers go through verbalizers, and these and the last layer's through a head.
-  double verbalized(const ModelSizes& model, size_t num_layers) const {
-    return verbalizers_cost(static_cast<double>(num_layers), 0, batch_.answers, width(model)).working_bytes(b_);
+  double verbalized(double num_layers, double verbalizers_width) const {
+    return verbalizers_cost(num_layers, 0, batch_.answers, verbalizers_width).working_bytes(b_);
   }
-  double expected(const ModelSizes& model, size_t num_layers, double row_width) const {
-    const double num_rows = static_cast<double>(num_layers + 1) * batch_.answers;
-    return head_summary_cost(num_rows, static_cast<double>(model.text().vocab_size), width(model), row_width)
+  double expected(const ModelSizes& model, double num_layers, double row_width) const {
+    return head_summary_cost(num_layers * batch_.answers, static_cast<double>(model.text().vocab_size), width(model),
+                             row_width)
         .working_bytes(b_);
+  }
+
+  double interaction_losses() const {
+    const auto& student = run_.student;
+    const auto rows = interaction_rows(run_);
+    // Without heads the student's verbalizers are as wide as the teacher inside.
+    const bool is_teachers = !run_.config.interact.head && run_.teacher != nullptr;
+    double work = verbalized(rows.student_verbalized, width(is_teachers ? *run_.teacher : student)) +
+                  expected(student, rows.student_summarized + rows.teacher_summarized, width(student));
+    if (runs_teacher_) {
+      work += verbalized(rows.teacher_verbalized, width(*run_.teacher)) +
+              logit_l2_cost(run_, batch_.answers).working_bytes(b_);
+    }
+    return work;
   }
 
   double head_passes() const {
@@ -284,24 +304,19 @@ class Step {
     const auto& student = run_.student;
     double work = 0;
     if (kind_ == StepKind::kFinetune) {
-      work = expected(student, 0, width(student));
+      work = expected(student, 1, width(student));
     } else if (is_verbalization(kind_)) {
       const auto& model = runs_student_ ? student : *run_.teacher;
-      const size_t num_layers = settings_of(config, kind_).layers.size();
-      work = verbalized(model, num_layers) + expected(model, num_layers, width(model));
+      const auto num_layers = static_cast<double>(settings_of(config, kind_).layers.size());
+      work = verbalized(num_layers, width(model)) + expected(model, num_layers + 1, width(model));
     } else {
-      const bool all_layers = config.interact.intermediate_loss != LossKind::kNone;
-      const size_t of_student = all_layers ? config.student.layers.size() : 0,
-                   of_teacher = all_layers ? config.teacher.layers.size() : 0;
-      work = verbalized(student, of_student) + expected(student, of_student, width(student)) +
-             expected(student, of_teacher, width(student));
-      if (runs_teacher_) work += verbalized(*run_.teacher, of_teacher);
+      work = interaction_losses();
     }
     if (kind_ == StepKind::kInteract && runs_teacher_ && logits_are_compared(config.interact)) {
       work += kFloatBytes * num_gram_values(width(student), width(*run_.teacher));
     }
     if (kind_ == StepKind::kInteract && runs_teacher_ && config.interact.weighting.is_on()) {
-      work = std::max(work, expected(*run_.teacher, 1, width(*run_.teacher)));  // seeing and not, before the losses
+      work = std::max(work, expected(*run_.teacher, 2, width(*run_.teacher)));  // seeing and not, before the losses
     }
     if (kind_ == StepKind::kInteract && runs_teacher_) {
       work += divergence_cost(run_, batch_.answers).working_bytes(b_);

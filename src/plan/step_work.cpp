@@ -97,22 +97,30 @@ class Work {
       work.model_flops -= static_cast<double>(student.text().num_hidden_layers) * layer(student).last_operations;
     work.model_flops +=
         batch_.tokens * (2 * trained.base + adapter_values(run_) * (again ? 6 : 4) + 2 * trained.adapters);
-    double layers = 0;
-    if (step_ == StepKind::kInteract && config.interact.intermediate_loss != LossKind::kNone) {
-      layers = static_cast<double>(config.student.layers.size());
-      work.float32_flops = 2 * verbalizers(student, layers);
+    if (step_ == StepKind::kInteract) {
+      add_interaction(work);
+    } else {
+      // The table's own gradient takes the logits again, and a product of their size.
+      const auto& learns = settings_of(config, step_).train;
+      const bool head_learns = contains(learns, student.text().tie_word_embeddings ? "embeddings" : "head");
+      work.model_flops += head(student, head_learns ? 2 : 1, width(student));
     }
-    work.model_flops += head(student, layers + 1, width(student));
-    if (step_ == StepKind::kInteract && step_runs_teacher(run_, step_)) {
-      const auto divergence = divergence_cost(run_, batch_.answers).operations;
-      work.float32_flops += divergence;
-      if (layers > 0 && divergence > 0) work.model_flops += head(student, 1, width(student));  // its own first pass
-    }
-    // The table's own gradient takes the logits again, and a product of their size.
-    const auto& learns = settings_of(config, step_).train;
-    const bool head_learns = contains(learns, student.text().tie_word_embeddings ? "embeddings" : "head");
-    if (step_ == StepKind::kFinetune && head_learns) work.model_flops += head(student, 1, width(student));
     return work;
+  }
+
+  /// What the losses take of the rows that both models say.
+  void add_interaction(StepWork& work) const {
+    const auto& student = run_.student;
+    const auto rows = interaction_rows(run_);
+    // Forward and for the gradient of the input; without heads the weights learn, too.
+    work.float32_flops += (run_.config.interact.head ? 2 : 3) * verbalizers(student, rows.student_verbalized);
+    work.model_flops += head(student, rows.student_summarized, width(student));
+    if (!step_runs_teacher(run_, step_)) return;
+    const auto& teacher = *run_.teacher;
+    work.float32_flops += verbalizers(teacher, rows.teacher_verbalized);
+    work.model_flops += head(teacher, rows.teacher_summarized, width(student));
+    work.float32_flops += logit_l2_cost(run_, batch_.answers).operations;
+    work.float32_flops += divergence_cost(run_, batch_.answers).operations;
   }
 
   /// The teacher's micro-batches pass without pictures, too.
@@ -126,20 +134,13 @@ class Work {
            2 * (batch_.tokens * adapter_values(run_) + batch_.answers * head);
   }
 
+  /// Its passes over the tokens.
   void add_teacher(StepWork& work) const {
     if (!step_runs_teacher(run_, step_)) return;
     const auto& teacher = *run_.teacher;
     const double pass = tower(teacher) + decoder(teacher, static_cast<double>(teacher.text().num_hidden_layers));
     work.model_flops += pass;
     if (looks_twice()) work.model_flops += pass + head(teacher, 2, width(teacher));
-    double layers = 0;
-    if (run_.config.interact.intermediate_loss != LossKind::kNone) {
-      layers = static_cast<double>(run_.config.teacher.layers.size());
-      work.float32_flops += verbalizers(teacher, layers);
-    }
-    // A divergence at the last layer alone takes no summary of the teacher.
-    const bool is_summarized = layers > 0 || run_.config.interact.last_loss != LossKind::kDivergence;
-    if (is_summarized) work.model_flops += head(teacher, layers + 1, width(run_.student));
   }
 
   const PlannedRun& run_;

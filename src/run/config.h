@@ -48,7 +48,8 @@ struct DataConfig {
 template <class Visitor>
 void fields(Visitor& v, DataConfig& c) {
   v("train", c.train, "[{path, images, weight, keep, name, records}, ...]");
-  v("validation", c.validation, "the same; the loss on it is logged after each step");
+  v("validation", c.validation,
+    "the same; the loss on it is logged at the end of interaction and fine-tuning, and a verbalization reads none");
   v("shuffle", c.shuffle, "a new order each epoch");
   v("batch_tokens", c.batch_tokens, "a packed micro-batch holds at most this many tokens");
   v("sample_tokens", c.sample_tokens, "a longer sample is an error, or skipped and counted");

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
+#include <set>
 
 #include "base/disk_space.h"
 #include "base/error.h"
@@ -33,37 +35,49 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kCountedRecords = 256;
 
-/// Answer positions of all records of `files`, from every record or from kCountedRecords that are spread over them.
+/// Answer positions of all records of `files`, from every record or from kCountedRecords that are spread over them; of
+/// those that are alike, once.
 struct Count {
   int64_t num_records = 0, num_positions = 0;
+  int64_t num_there = 0;  // of the positions, in the cache
   bool is_exact = false;
 };
 
-Count count_positions(const std::deque<RecordFile>& files, const Processor& processor) {
+/// The finished records of a cache in `folder` that this run would go on with; nothing where there is none.
+std::optional<RecordShards> find_finished(const fs::path& folder, const CacheOrigin& origin) {
+  if (!fs::exists(description_path(folder))) return std::nullopt;
+  const auto there = read_description(folder).origin;
+  if (!differences(there, origin, /*any_layers=*/false).empty()) return std::nullopt;  // it is refused later
+  return RecordShards(folder, record_format(there));
+}
+
+Count count_positions(const std::deque<RecordFile>& files, const Processor& processor,
+                      const std::optional<RecordShards>& finished) {
   Count count;
   for (const auto& file : files) count.num_records += file.size();
   const int64_t num_looked_at = std::min(count.num_records, kCountedRecords);
   count.is_exact = num_looked_at == count.num_records;
-  int64_t found = 0;
+  int64_t found = 0, there = 0;
+  std::set<uint64_t> known;
   for (int64_t i = 0; i < num_looked_at; ++i) {
     int64_t record = i * count.num_records / num_looked_at;
     auto file = files.begin();
     for (; record >= file->size(); ++file) record -= file->size();
     try {
-      found += std::ssize(processor.encode(file->read(record)).answer_positions);
+      const auto sample = processor.encode(file->read(record));
+      const auto key = fingerprint_of(sample);
+      if (!known.insert(key).second) continue;
+      const auto num_positions = std::ssize(sample.answer_positions);
+      found += num_positions;
+      if (finished && finished->has(key)) there += num_positions;
     } catch (const Error&) {
       // It is said, or counted, when its turn comes; a long run must not end here on a record that is to be skipped.
     }
   }
-  count.num_positions = num_looked_at == 0 ? 0 : found * count.num_records / num_looked_at;
+  if (num_looked_at == 0) return count;
+  count.num_positions = found * count.num_records / num_looked_at;
+  count.num_there = there * count.num_records / num_looked_at;
   return count;
-}
-
-int64_t finished_bytes(const fs::path& cache) {
-  int64_t bytes = 0;
-  if (!fs::is_directory(cache)) return bytes;
-  for (const auto& shard : find_shards(cache, kCachePrefix)) bytes += static_cast<int64_t>(fs::file_size(shard));
-  return bytes;
 }
 
 /// What the configuration and the models' own configurations say against a cache.
@@ -86,7 +100,7 @@ class Pass {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
     Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr};
     const auto& teacher = speaker.model;
-    if (config.teacher.residency == Residency::kResident)
+    if (config.teacher.residency != Residency::kStreamed)  // a rank alone holds all of a sharded one
       check_finite_weights(*teacher, "loading the teacher in " + config.teacher.model.string());
     auto origin = known_origin(config, processors, *student);
     if (!origin.layers.empty()) {
@@ -185,20 +199,20 @@ Outcome make_teacher_cache(const RunConfig& config, const MakeCacheOptions& opti
       if (file.size() > 0) files.push_back(std::move(file));
     }
   }
-  const auto count = count_positions(files, *processors.student);
   CacheOrigin origin;
   origin.layers = cached_layers(config);
   origin.width = student.text.hidden_size;
   origin.blank = blank_of(config);
-  const int64_t total = count.num_positions * record_format(origin).bytes_per_row();
-  const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string()),
-                finished = finished_bytes(options.out);
+  const auto count = count_positions(files, *processors.student, find_finished(options.out, origin));
+  const int64_t bytes_per_row = record_format(origin).bytes_per_row();
+  const int64_t total = count.num_positions * bytes_per_row, finished = count.num_there * bytes_per_row;
+  const int64_t available = free_disk_bytes(options.out, "making a teacher cache in " + options.out.string());
   log_info(concat("the cache: ", count.num_records, " records, ", count.is_exact ? "" : "about ", count.num_positions,
                   " answer positions x ", origin.layers.size() + 1, " layers x (2 x ", origin.width, " + 4) bytes",
                   origin.blank.empty() ? "" : ", and 4 bytes each", " = ", size_text(total),
                   finished > 0 ? ", of which " + size_text(finished) + " are there" : "", "; free in ",
                   options.out.string(), ": ", size_text(available)));
-  check_room(std::max<int64_t>(0, total - finished), available, options.out);
+  check_room(total - finished, available, options.out);
 
   Pass pass(config, processors, options);
   const bool finished_all = pass.run(files, count.num_records);

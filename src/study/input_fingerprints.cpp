@@ -51,4 +51,10 @@ const std::string& InputFingerprints::of(const fs::path& path) {
   return known_.emplace(path, hexadecimal(checksum.value())).first->second;
 }
 
+std::string InputFingerprints::of_all(const std::vector<fs::path>& files) {
+  Checksum checksum;
+  for (const auto& file : files) checksum.update(concat(file.filename().string(), ' ', of(file), '\n'));
+  return hexadecimal(checksum.value());
+}
+
 }  // namespace vlsi

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace vlsi {
 
@@ -14,6 +15,8 @@ class InputFingerprints {
   /// and last MiB stand for the rest. The same on every machine, wherever the files are. Error where there is nothing,
   /// and for what cannot be read.
   const std::string& of(const std::filesystem::path& path);
+  /// Of several files in their order, by their names without folders and their bytes.
+  std::string of_all(const std::vector<std::filesystem::path>& files);
 
  private:
   std::map<std::filesystem::path, std::string> known_;

@@ -7,6 +7,8 @@
 
 #include "base/checksum.h"
 #include "base/contains.h"
+#include "base/hub_cache.h"
+#include "data/data_source.h"
 #include "run/config.h"
 #include "study/input_fingerprints.h"
 
@@ -63,14 +65,15 @@ class Expansion {
  private:
   void add_result(size_t variant, size_t seed_place) {
     variant_ = &study_.variants[variant];
-    seed_place_ = seed_place;
+    seed_ = study_.seeds[seed_place];
+    dealt_place_ = std::find(study_.dealt_seeds.begin(), study_.dealt_seeds.end(), seed_) - study_.dealt_seeds.begin();
     known_.clear();
     const auto stage = take(variant_->stage);
     if (!all_.stages[stage].command->makes_model) {
       refuse("its stage '", variant_->stage, "' is a vlsi ", all_.stages[stage].command->name,
              ", which makes no model to evaluate");
     }
-    StudyResult result{variant, study_.seeds[seed_place], stage, {}};
+    StudyResult result{variant, seed_, stage, {}};
     for (const auto& evaluation : study_.evaluate) result.evaluations.push_back(evaluate(stage, evaluation));
     all_.results.push_back(std::move(result));
   }
@@ -108,7 +111,7 @@ class Expansion {
   size_t make(const StageConfig& config) {
     Stage stage{.name = config.name, .command = &*config.command, .threads = config.threads};
     stage.memory_bytes = config.memory_gib * 0x1p30;
-    stage.seed = config.seeds.empty() ? study_.seeds[seed_place_] : config.seeds[seed_place_ % config.seeds.size()];
+    stage.seed = config.seeds.empty() ? seed_ : config.seeds[dealt_place_ % config.seeds.size()];
     auto run = config.run;
     auto set = config.set, options = config.options;
     const auto change = [&](const auto& changes) {
@@ -141,6 +144,7 @@ class Expansion {
       if (option.starts_with("model="))
         refuse("evaluation '", evaluation.name, "': '", option, "': it is of the variant's model");
     }
+    made.asked = fingerprint_of_questions(options_of(options, made));
     options.push_back("model=$./model");
     self_ = stage;
     return make_other(std::move(made), options);
@@ -160,9 +164,26 @@ class Expansion {
       return stage.folder.string() + reference->rest;
     }
     const bool is_input = !value.empty() && names_input(last_word(key));
-    if (is_input && !fs::exists(value)) refuse("key '", key, "': there is no ", value);
-    making.add(is_input ? concat(key, " =", inputs_.of(value)) : concat(key, " ", value));
+    making.add(is_input ? concat(key, " =", fingerprint_of_input(key, value)) : concat(key, " ", value));
     return value;
+  }
+
+  /// Of a file or folder; of a pattern of data files, or of what the hub's cache has of a name, by the files that the
+  /// command takes then.
+  std::string fingerprint_of_input(const std::string& key, const std::string& value) {
+    try {
+      const auto word = last_word(key);
+      if (fs::exists(value)) return inputs_.of(value);
+      const bool is_pattern = value.find_first_of("*?[") != value.npos;
+      if (word == "data" && !is_pattern) {  // a benchmark's may be a folder of more than one kind of file
+        if (const auto cached = find_in_hub_cache(value, HubKind::kDataset)) return inputs_.of(*cached);
+      }
+      if (word == "path" || word == "data") return inputs_.of_all(files_of(value));
+      if (word == "model" || word == "tokenizer" || word.ends_with("-from")) return inputs_.of(model_directory(value));
+      return inputs_.of(value);
+    } catch (const Error& error) {
+      refuse("key '", key, "': ", error.what());
+    }
   }
 
   size_t make_run(Stage stage, const fs::path& run, const std::vector<std::string>& set) {
@@ -198,13 +219,32 @@ class Expansion {
     });
   }
 
-  size_t make_other(Stage stage, const std::vector<std::string>& given) {
+  /// By their names; a later one replaces an earlier one.
+  std::map<std::string, std::string> options_of(const std::vector<std::string>& given, const Stage& stage) const {
     const auto what = concat(place_, ": variant '", variant_->name, "': stage '", stage.name, "'");
-    std::map<std::string, std::string> options;  // a later one replaces an earlier one
+    std::map<std::string, std::string> options;
     for (const auto& option : given) {
       const auto [key, value] = parse_option(option, *stage.command, what);
       options[key] = value;
     }
+    return options;
+  }
+
+  /// Of what an evaluation asks any model: stages that it names count by their names, and pictures not at all.
+  std::string fingerprint_of_questions(const std::map<std::string, std::string>& options) {
+    Making making;
+    for (const auto& [key, value] : options) {
+      if (StageReference::parse(value)) {
+        making.add(concat(key, " ", value));
+      } else if (key != "images") {
+        resolve(key, value, making);
+      }
+    }
+    return hexadecimal(making.experiment.value());
+  }
+
+  size_t make_other(Stage stage, const std::vector<std::string>& given) {
+    const auto options = options_of(given, stage);
     Making making;
     making.add(stage.command->name);
     std::vector<std::string> arguments;
@@ -275,7 +315,8 @@ class Expansion {
   std::map<std::string, size_t> by_fingerprint_;
   // Of the result that is being expanded.
   const VariantConfig* variant_ = nullptr;
-  size_t seed_place_ = 0, self_ = 0;
+  uint64_t seed_ = 0;
+  size_t dealt_place_ = 0, self_ = 0;
   std::map<std::string, size_t> known_;  // by the stage's name
   std::vector<std::string> open_;        // stages whose inputs are being taken
 };

@@ -24,6 +24,7 @@ struct Stage {
   /// fingerprint are one.
   std::string fingerprint = {};
   std::string experiment = {};  // the same without seeds
+  std::string asked = {};       // of an evaluation, whatever the model: fingerprint of its options and their files
   std::filesystem::path folder = {};
 
   std::filesystem::path result() const { return folder / command->result; }

@@ -66,6 +66,26 @@ void check_seeds(const StudyConfig& study, const std::string& place) {
   if (unique.size() < study.seeds.size()) fail(place, ": key 'seeds' has one of them twice");
 }
 
+/// StudyConfig's, of a file whose own seeds are `own`.
+std::vector<uint64_t> dealt_seeds(std::vector<uint64_t> own, const std::vector<uint64_t>& seeds) {
+  for (const uint64_t seed : seeds) {
+    if (std::find(own.begin(), own.end(), seed) == own.end()) own.push_back(seed);
+  }
+  return own;
+}
+
+/// The seeds that the file has without overrides, its own or those of the file that it extends; none where it has none.
+std::vector<uint64_t> seeds_of_file(const std::filesystem::path& path, const std::filesystem::path& extended) {
+  for (const auto& file : {path, extended}) {
+    const auto root = file.empty() ? YAML::Node() : load_yaml(file, {});
+    if (!root.IsMap() || !root["seeds"]) continue;
+    YAML::Node alone;
+    alone["seeds"] = root["seeds"];
+    return read_settings<StudyConfig>(alone, file.string()).seeds;
+  }
+  return {};
+}
+
 /// The file's keys, and those that it leaves to the one that it extends. Each file is read alone first, so that an
 /// error names it.
 StudyConfig read_study(YAML::Node root, const std::string& place) {
@@ -94,6 +114,7 @@ StudyConfig load_study(const std::filesystem::path& path, const std::vector<std:
   auto study = read_study(load_yaml(path, overrides), place);
   if (study.out.empty()) fail(place, ": key 'out' is missing: name the study's folder");
   check_seeds(study, place);
+  study.dealt_seeds = dealt_seeds(overrides.empty() ? study.seeds : seeds_of_file(path, study.extends), study.seeds);
   const auto stages = names_of(study.stages, "stages", place);
   if (stages.empty()) fail(place, ": key 'stages' is missing");
   const auto variants = names_of(study.variants, "variants", place);

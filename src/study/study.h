@@ -91,6 +91,9 @@ void fields(Visitor& v, ComparisonConfig& c) {
 struct StudyConfig {
   std::filesystem::path extends, out, results;
   std::vector<uint64_t> seeds;
+  /// The file's own, whatever the overrides say, and behind them those of `seeds` that it lacks: by their places here
+  /// stages take their own seeds in turns, so that parts of a study on several machines are parts of one. No key.
+  std::vector<uint64_t> dealt_seeds = {};
   std::string base, baseline;
   int64_t threads = 0, cores = 0;
   double memory_gib = 0;

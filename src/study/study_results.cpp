@@ -56,6 +56,19 @@ bool same_scores(const VariantResult& a, const VariantResult& b) {
   return std::equal(a.evaluations.begin(), a.evaluations.end(), b.evaluations.begin(), b.evaluations.end(), same);
 }
 
+/// Refuses results of an evaluation that asked something else under its name than those in a folder before: `known` has
+/// what was asked by names, and where first.
+void check_asked(const VariantResult& result, const fs::path& folder,
+                 std::map<std::string, std::pair<std::string, fs::path>>& known) {
+  for (const auto& [name, evaluation] : result.evaluations) {
+    if (evaluation.fingerprint.empty()) continue;
+    const auto& [asked, first] = known.try_emplace(name, evaluation.fingerprint, folder).first->second;
+    if (asked == evaluation.fingerprint) continue;
+    fail("merging ", folder.string(), ": its evaluation '", name, "' has other options, or other data, than that in ",
+         first.string(), "; evaluate both by one file");
+  }
+}
+
 }  // namespace
 
 std::vector<VariantResult> collect_results(const StudyConfig& study, const StudyStages& all) {
@@ -89,7 +102,9 @@ std::vector<VariantResult> collect_results(const StudyConfig& study, const Study
       result.processor = record.processor;
     }
     for (size_t i = 0; i < made.evaluations.size(); ++i) {
-      result.evaluations[study.evaluate[i].name] = read_evaluation(all.stages[made.evaluations[i]].folder);
+      const auto& evaluation = all.stages[made.evaluations[i]];
+      auto& score = result.evaluations[study.evaluate[i].name] = read_evaluation(evaluation.folder);
+      score.fingerprint = evaluation.asked;
     }
     places[{made.variant, made.stage}] = results.size();
     results.push_back(std::move(result));
@@ -104,7 +119,8 @@ void write_results(const fs::path& folder, const std::vector<VariantResult>& res
     for (const auto& [name, evaluation] : result.evaluations) {
       evaluations[name] = {{"score", evaluation.score},
                            {"categories", evaluation.categories},
-                           {"folder", fs::relative(evaluation.folder, folder).string()}};
+                           {"folder", fs::relative(evaluation.folder, folder).string()},
+                           {"fingerprint", evaluation.fingerprint}};
     }
     runs.push_back({{"variant", result.variant},
                     {"seeds", result.seeds},
@@ -145,7 +161,8 @@ std::vector<VariantResult> load_results(const fs::path& folder) {
     for (const auto& [name, evaluation] : evaluations.items()) {
       result.evaluations[name] = {require<double>(evaluation, "score", place),
                                   numbers_of(require<Json>(evaluation, "categories", place), place),
-                                  folder / require<std::string>(evaluation, "folder", place)};
+                                  folder / require<std::string>(evaluation, "folder", place),
+                                  find<std::string>(evaluation, "fingerprint", place).value_or("")};
     }
     results.push_back(std::move(result));
   }
@@ -160,6 +177,7 @@ std::vector<VariantResult> merge_results(const StudyConfig& study, const std::ve
   std::map<std::string, std::pair<std::string, fs::path>> experiments;  // of the variants, and the first that has it
   std::map<std::pair<int64_t, std::string>, std::pair<VariantResult, fs::path>> runs;  // by variant and fingerprint
   std::map<std::pair<int64_t, uint64_t>, std::pair<std::string, fs::path>> of_seeds;   // the fingerprint of each
+  std::map<std::string, std::pair<std::string, fs::path>> asked;                       // by each evaluation
   for (const auto& folder : folders) {
     for (auto& result : load_results(folder)) {
       const auto place = place_of(result.variant);
@@ -172,6 +190,7 @@ std::vector<VariantResult> merge_results(const StudyConfig& study, const std::ve
         fail("merging ", folder.string(), ": it is of another study: its variant '", result.variant,
              "' was made by another configuration, or from other data, than that in ", experiment.second.string());
       }
+      check_asked(result, folder, asked);
       const auto [run, is_new] = runs.try_emplace({place, result.fingerprint}, std::pair(result, folder));
       for (const uint64_t seed : result.seeds) {
         const auto& [fingerprint, first] =

@@ -20,6 +20,7 @@ struct EvaluationScore {
   double score = 0;
   std::map<std::string, double> categories;
   std::filesystem::path folder;  // with predictions.jsonl
+  std::string fingerprint = {};  // of what was asked (Stage::asked); empty in files of older versions
 };
 
 /// A variant with a seed, or with several that share its stage, measured.
@@ -44,7 +45,8 @@ std::vector<VariantResult> load_results(const std::filesystem::path& folder);
 
 /// The results of all of `folders`, in the order of the study's variants and of seeds. A run that several have is one,
 /// with the seeds of all. Error for a folder of another study (a variant that `study` lacks, or one that was made by
-/// another configuration) and for a run with other scores than in a folder before.
+/// another configuration), for an evaluation that asked something else under its name, and for a run with other scores
+/// than in a folder before.
 std::vector<VariantResult> merge_results(const StudyConfig& study, const std::vector<std::filesystem::path>& folders);
 
 /// The score of every question of predictions.jsonl in `folder`, by id; those that were not scored are left out. Error

@@ -111,7 +111,9 @@ std::string summary_event(double wall_time, int64_t step, std::span<const Tagged
 void EventFiles::append(const OrderedJson& line) {
   const auto step = line.at("step").get<std::string>();
   const auto iteration = line.at("iteration").get<int64_t>();
-  if (step != step_) open(step, iteration);
+  // Readers drop what is of a start's iteration and later. The line of the validation data has that of the training's
+  // last one, which stands.
+  if (step != step_) open(step, iteration + (line.contains("validation_loss") ? 1 : 0));
   write(summary_event(now(), iteration, curves_of(line)));
 }
 

@@ -13,6 +13,8 @@
 namespace vlsi {
 namespace {
 
+constexpr int64_t kMostAccumulated = 1'000'000;  // all micro-batches of an iteration are in memory before it begins
+
 std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
   std::vector<at::Tensor> tensors;
   for (const auto& item : named) tensors.push_back(item.second);
@@ -22,7 +24,7 @@ std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
 }  // namespace
 
 void check(const OptimizerConfig& config, const std::string& key, const std::string& place) {
-  const auto expect = [&](bool holds, const char* name, auto value, const char* expected) {
+  const auto expect = [&](bool holds, const char* name, auto value, const std::string& expected) {
     expect_value(holds, place, concat(key, '.', name), value, expected);
   };
   const auto& c = config;
@@ -34,7 +36,8 @@ void check(const OptimizerConfig& config, const std::string& key, const std::str
   expect(c.eps > 0, "eps", c.eps, "a number above 0");
   expect(c.weight_decay >= 0, "weight_decay", c.weight_decay, "0 or more");
   expect(c.clip_norm >= 0, "clip_norm", c.clip_norm, "0 or more");
-  expect(c.accumulate >= 1, "accumulate", c.accumulate, "1 or more");
+  expect(c.accumulate >= 1 && c.accumulate <= kMostAccumulated, "accumulate", c.accumulate,
+         concat("1 to ", kMostAccumulated));
 }
 
 double learning_rate(const OptimizerConfig& config, int64_t iteration, int64_t iterations) {

@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 constexpr const char* kState = "state.json";
 constexpr const char* kTensors = "tensors.safetensors";
 constexpr int64_t kFormat = 2;
+// No run counts as far, and sums and products of such numbers are whole.
+constexpr int64_t kMostCounted = int64_t{1} << 48, kMostRanks = int64_t{1} << 16;
 
 CheckpointState read_state(const fs::path& path) {
   const auto json = read_json(path);
@@ -41,8 +43,10 @@ CheckpointState read_state(const fs::path& path) {
                                    std::pair("epoch", state.cursor.epoch), std::pair("index", state.cursor.index),
                                    std::pair("metrics_bytes", state.metrics_bytes)}) {
     expect_value(count >= 0, "reading " + place, key, count, "0 or more");
+    expect_value(count <= kMostCounted, "reading " + place, key, count, concat("at most ", kMostCounted));
   }
-  expect_value(state.ranks >= 1, "reading " + place, "ranks", state.ranks, "at least 1");
+  expect_value(state.ranks >= 1 && state.ranks <= kMostRanks, "reading " + place, "ranks", state.ranks,
+               concat("1 to ", kMostRanks));
   return state;
 }
 
@@ -235,7 +239,7 @@ void RunDirectory::write_checkpoint(const CheckpointState& state, std::vector<Te
   write_json(out.path() / kState, json);
   out.commit();
   const auto checkpoints = find_checkpoints(directory);
-  for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) fs::remove_all(checkpoints[i].second);
+  for (size_t i = static_cast<size_t>(keep); i < checkpoints.size(); ++i) remove_directory(checkpoints[i].second);
   ranks_.wait_for_all();
 }
 

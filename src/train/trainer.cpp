@@ -78,7 +78,14 @@ class Training {
     const auto* found = step_.resumed;
     if (found == nullptr) return;
     found->check_is(state());
-    if (!step_.data_may_differ) found->check_data(step_.data);
+    if (!step_.data_may_differ) {
+      found->check_data(step_.data);
+      // Epochs of other data may be fewer iterations than there were.
+      if (found->state.iteration > step_.iterations) {
+        fail("resuming from ", found->path.string(), ": its iteration is ", found->state.iteration, ", but ",
+             step_.name, " has ", step_.iterations, ": the checkpoint is damaged, or of other data");
+      }
+    }
     optimizer_.load_state(*found);
     at::NoGradGuard no_grad;
     for (auto& [name, tensor] : step_.carried) {
@@ -113,9 +120,11 @@ class Training {
     }
   };
 
-  Work next_work() {
+  /// Nothing when this rank is alone and was interrupted: several go on to their vote.
+  std::optional<Work> next_work() {
     Work work{{}, first_, num_batches_};
     for (int64_t i = 0; i < num_batches_; ++i) {
+      if (ranks_.size() == 1 && interrupted()) return std::nullopt;
       // Every rank checks the same one, whatever its share: models that the ranks hold together run in step.
       auto batch = step_.checks.empty() ? loader_->next() : loader_->next_whole();
       std::erase_if(step_.checks, [&](const auto& check) { return check(batch); });
@@ -166,9 +175,10 @@ class Training {
     const auto random_before = step_.random != nullptr ? step_.random->state() : std::string();
     const auto tokens_before = loader_->source_tokens();
     auto work = next_work();
+    if (!work) return false;
     std::optional<Account> mine(std::in_place);
-    if (step_.rewriting != nullptr && !rewrite(work, *mine)) return false;
-    mine = run_batches(work, *std::move(mine));
+    if (step_.rewriting != nullptr && !rewrite(*work, *mine)) return false;
+    mine = run_batches(*work, *std::move(mine));
     if (!mine) {
       optimizer_.clear_gradients();
       if (step_.random != nullptr) step_.random->restore(random_before);
@@ -191,7 +201,7 @@ class Training {
     loss_ = means["loss"].get<double>();
     auto source_tokens = loader_->source_tokens();
     for (size_t i = 0; i < source_tokens.size(); ++i) source_tokens[i] -= tokens_before[i];
-    log(std::move(means), account.lists, rate, norm, work, source_tokens);
+    log(std::move(means), account.lists, rate, norm, *work, source_tokens);
     return true;
   }
 

@@ -1,4 +1,6 @@
 // vlsi cache, and runs that read what it made.
+#include <regex>
+
 #include "tests/cli/program.h"
 #include "tests/cli/resumed_run.h"
 
@@ -148,6 +150,38 @@ TEST(Cache, LiesInTheRunsFolderUnlessToldOtherwise) {
   const auto again = cache(folder);
   EXPECT_EQ(again.status, 0) << again.err;
   EXPECT_NE(again.err.find("are there"), std::string::npos) << again.err;
+}
+
+TEST(Cache, CountsSamplesThatItHasAndThoseThatAreAlikeOnce) {
+  const Folder folder;
+  const auto& verbalized = live_run().folder;
+  fs::copy(verbalized / "cache", folder / "cache", fs::copy_options::recursive);
+  std::string records;
+  for (const char* id : {"one", "two"}) {
+    records +=
+        concat(R"({"id": ")", id,
+               R"(", "conversations": [{"from": "human", "value": "what?"}, {"from": "gpt", "value": "b"}]})", "\n");
+  }
+  write_text(folder / "alike.jsonl", records);
+  const auto once = [&] {
+    const auto result =
+        cache(folder,
+              {"--set", "interact.data.train=[{path: " + (folder / "alike.jsonl").string() + "}]", "--set",
+               "teacher.verbalizers=" + (verbalized / "run/teacher-verbalizers").string(), "--out", folder / "cache"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    return result.err;
+  };
+  const auto behind = [](const std::string& log, const std::string& words) {
+    std::smatch found;
+    EXPECT_TRUE(std::regex_search(log, found, std::regex(words + "([^,;\\n]+)"))) << log;
+    return found[1].str();
+  };
+  const auto first = once(), second = once();
+  EXPECT_EQ(first.find("are there"), std::string::npos) << "what is there is of other data: " << first;
+  EXPECT_EQ(std::stoi(behind(first, "2 records, ")), std::stoi(behind(first, "done: [0-9]+ samples, ")) -
+                                                         std::stoi(behind(live_run().log, "done: [0-9]+ samples, ")))
+      << "the second record is the first one again";
+  EXPECT_EQ(behind(second, "of which "), behind(second, "bytes = ") + " are there");
 }
 
 TEST(Cache, OfTheLastLayerAloneNeedsNoVerbalizers) {

@@ -130,6 +130,17 @@ TEST(Plan, CountsDiskOfCheckpointsResultAndVerbalizers) {
   EXPECT_EQ(part(plan.disk, "vision cache"), 0);
 }
 
+TEST(Plan, CountsDiskOfWhatTheFinetuningCarries) {
+  PlannedPair pair;
+  pair.config.checkpoint.keep = 1;
+  pair.config.interact.train = {"lora"};
+  pair.config.finetune.train = {"decoder"};
+  const auto student = read_model_sizes(pair.config.student.model, at::kFloat);
+  const auto& lora = pair.config.student.lora;
+  EXPECT_EQ(part(make_plan(pair.config, small_program()).disk, "checkpoints"),
+            2 * (12 * student.part("decoder").values + 4 * student.lora_values(lora.rank, lora.targets)));
+}
+
 TEST(Plan, RefusesWhatItCannotPlan) {
   PlannedPair pair;
   pair.config.device = {at::kCUDA};
@@ -188,6 +199,12 @@ TEST(Plan, OfARunThatIsContinuedCountsWhatIsLeft) {
   EXPECT_EQ(total_bytes(left.disk), total_bytes(whole.disk)) << "what is there already is its own";
   EXPECT_GT(left.own_disk_bytes, 4000);
   EXPECT_EQ(whole.own_disk_bytes, 0);
+  write_text(pair.config.out / "teacher-cache/shard-00000.safetensors", std::string(500, 'x'));
+  write_text(pair.config.out / "model/model.safetensors", std::string(70, 'x'));
+  write_text(pair.config.out / "teacher-verbalizers/verbalizers.safetensors", std::string(8, 'x'));
+  EXPECT_EQ(make_plan(pair.config, small_program(steps_by_choice(), /*resume=*/true)).own_disk_bytes,
+            left.own_disk_bytes + 78)
+      << "what the run does not replace stays";
   EXPECT_ERROR(make_plan(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true)),
                "there is no step to plan");
   EXPECT_NO_THROW(check_fits(pair.config, small_program(steps_by_choice("verbalize"), /*resume=*/true), {1, 0}));

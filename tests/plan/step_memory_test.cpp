@@ -263,6 +263,30 @@ TEST(InteractMemory, OfRowsWithoutHeadsTrainsVerbalizersOfTheTeachersWidth) {
   EXPECT_EQ(trained_values(pair.run(), StepKind::kInteract).verbalizers, values);
 }
 
+TEST(InteractMemory, OfHeadPassesIsOfWhatTheLossesTake) {
+  Pair pair;
+  const double n = 1024;  // answer positions
+  const auto head_passes = [&](LossKind layers) {
+    pair.config.interact.intermediate_loss = layers;
+    return part(step_memory(pair.run(), StepKind::kInteract, shape_of(text_batch(4, 256, 256)), 1), "head passes");
+  };
+  const double kl = head_passes(LossKind::kKl);
+  EXPECT_EQ(kl - head_passes(LossKind::kCrossEntropy), 4 * n * (3 * 7 * 128 + 3 * 2 * 64))
+      << "neither verbalizers of the teacher nor summaries of its target layers";
+  EXPECT_EQ(kl - head_passes(LossKind::kL2),
+            4 * n * (5 * 2 * 64 - 2 * 3 * 64 - 3 * (64 + 2 * 128)) - 4 * (64 + 128) * (64 + 128))
+      << "products with Gram matrices in the place of summaries";
+}
+
+TEST(InteractMemory, OfCrossEntropyReadsTheTeachersLastLayerAlone) {
+  Pair pair;
+  pair.config.teacher.residency = Residency::kStreamed;
+  pair.config.interact.optimizer.accumulate = 64;  // the micro-batches' rows are most of the activations
+  const double kl = pair.bytes("activations");
+  pair.config.interact.intermediate_loss = LossKind::kCrossEntropy;
+  EXPECT_EQ(kl - pair.bytes("activations"), 2 * 64 * 3 * 128 * 128) << "32 answers of each of 4 samples, 128 wide";
+}
+
 TEST(FinetuneMemory, KeepsCopiesOfWhatTheInteractionChanged) {
   Pair pair;
   pair.config.finetune.train = {"lora"};

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "method/step1_verbalize.h"
+#include "method/step2_interact.h"
 #include "method/step3_finetune.h"
 #include "objective/verbal_kl.h"
 #include "teacher/verbalizers.h"
@@ -68,6 +69,54 @@ TEST(StepWork, OfVerbalizationIsThatOfItsProducts) {
   EXPECT_NEAR(
       (work.model_flops + work.float32_flops - attention_flops(batch, stored.sizes().model->config(), 1)) / counted, 1,
       0.05);
+}
+
+TEST(StepWork, OfEveryLossOfTheInteractionIsThatOfItsProducts) {
+  struct Losses {
+    LossKind layers, last;
+    bool head = true;
+  };
+  using enum LossKind;
+  const Folder folder;
+  const StoredModel student(folder.path() / "student", small_config(6, 64, true), at::kFloat, at::kFloat);
+  const StoredModel teacher(folder.path() / "teacher", small_config(4, 128, false), at::kFloat, at::kFloat);
+  RunConfig config;
+  config.student.layers = {2, 4};
+  config.teacher.layers = {1, 2, 3};
+  config.interact.optimizer.accumulate = 1;
+  config.interact.train = {"decoder"};
+  const auto batch = text_batch(2, 64, 64);
+  const auto model = load_vlm(student.path(), at::kFloat), running = load_vlm(teacher.path(), at::kFloat);
+  make_trainable(*model, config.interact.train, "test");
+  const auto grams = head_grams(model->head(), running->head());
+  for (const auto& [layers, last, head] :
+       {Losses{kKl, kKl}, Losses{kKl, kCrossEntropy}, Losses{kKl, kL2}, Losses{kCrossEntropy, kKl},
+        Losses{kCrossEntropy, kCrossEntropy}, Losses{kL2, kL2}, Losses{kL2, kKl}, Losses{kNone, kKl},
+        Losses{kNone, kL2}, Losses{kL2, kKl, false}, Losses{kL2, kCrossEntropy, false}}) {
+    SCOPED_TRACE(testing::Message() << text_of(layers) << ' ' << text_of(last) << ' ' << head);
+    config.interact.intermediate_loss = layers;
+    config.interact.last_loss = last;
+    config.interact.head = head;
+    VerbalizerConfig network;
+    network.output_width = head ? 0 : 128;
+    std::shared_ptr<Verbalizers> of_student, of_teacher;
+    if (layers != kNone) of_student = Verbalizers::of(*model, network, config.student.layers, 1);
+    if (layers == kKl || layers == kL2) of_teacher = Verbalizers::of(*running, {}, config.teacher.layers, 1);
+    if (!head) {
+      for (auto& item : of_student->trained_parameters()) item.second.set_requires_grad(true);
+    }
+    Random random(1);
+    const Interaction interaction{*model,          of_student.get(), live_teacher(running, of_teacher, model, kAllIds),
+                                  config.interact, random,           -1,
+                                  &grams};
+    const double counted = product_flops([&] { interact(interaction, batch).loss.backward(); });
+    const auto work =
+        step_work({config, at::kFloat, student.sizes(), &teacher.sizes()}, StepKind::kInteract, shape_of(batch));
+    double planned = work.model_flops + work.float32_flops - attention_flops(batch, student.sizes().model->config(), 2);
+    if (teacher_is_read(config.interact)) planned -= attention_flops(batch, teacher.sizes().model->config(), 1);
+    // As for fine-tuning: norms and biases, and the first layer's input.
+    EXPECT_NEAR(planned / counted, 1, 0.05) << planned << " planned, " << counted << " counted";
+  }
 }
 
 TEST(StepWork, OfADivergenceIsThatOfItsProducts) {

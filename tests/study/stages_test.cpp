@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "run/config.h"
 #include "tests/study/study_files.h"
@@ -74,6 +75,74 @@ TEST(Stages, TakeTheirSeedsInTurns) {
   EXPECT_EQ(config_of(find_stage(all, "last", 1)).teacher.model, find_stage(all, "teacher", 7).folder / "model");
   EXPECT_EQ(config_of(find_stage(all, "last", 2)).teacher.model, find_stage(all, "teacher", 8).folder / "model");
   EXPECT_EQ(config_of(find_stage(all, "last", 3)).teacher.model, find_stage(all, "teacher", 7).folder / "model");
+}
+
+TEST(Stages, OfAPartOfTheSeedsAreThoseOfTheWhole) {
+  const StudyFolder folder;
+  folder.change("study.yaml", "seeds: [1, 2]", "seeds: [1, 2, 3, 4]");
+  folder.change("study.yaml", "threads: 2, seeds: [1]", "threads: 2, seeds: [7, 8]");
+  folder.write("part.yaml", "extends: DIR/study.yaml\n");
+  const auto whole = folder.expand(), part = folder.expand({"seeds=[4, 3]"});
+  for (const uint64_t seed : std::vector<uint64_t>{3, 4})
+    EXPECT_EQ(find_stage(part, "last", seed).fingerprint, find_stage(whole, "last", seed).fingerprint) << seed;
+  EXPECT_EQ(config_of(find_stage(part, "last", 4)).teacher.model, find_stage(part, "teacher", 8).folder / "model");
+  const auto path = folder / "part.yaml";
+  EXPECT_EQ(find_stage(vlsi::expand(load_study(path, {"seeds=[4]"}), path.string()), "last", 4).fingerprint,
+            find_stage(whole, "last", 4).fingerprint)
+      << "seeds of the file that it extends";
+  const auto more = folder.expand({"seeds=[4, 9, 5]"});
+  EXPECT_EQ(config_of(find_stage(more, "last", 9)).teacher.model, find_stage(more, "teacher", 7).folder / "model")
+      << "behind the file's four";
+  EXPECT_EQ(config_of(find_stage(more, "last", 5)).teacher.model, find_stage(more, "teacher", 8).folder / "model");
+}
+
+TEST(Stages, ReadPatternsAndNamesOfTheHub) {
+  const StudyFolder folder;
+  folder.write("hub/datasets--org--set/refs/main", "abc\n");
+  folder.write("hub/datasets--org--set/snapshots/abc/train.json", "[]");
+  folder.write("hub/models--org--small/refs/main", "abc\n");
+  folder.write("hub/models--org--small/snapshots/abc/config.json", "{}");
+  folder.write("parts/1.json", "[]");
+  folder.write("parts/2.json", "[1]");
+  folder.change("teacher.yaml", "DIR/data.json", "DIR/parts/*.json");
+  folder.change("words.yaml", "DIR/data.json", "org/set");
+  folder.change("study.yaml", "tokenizer=DIR/small", "tokenizer=org/small");
+  const auto fingerprint = [&](const std::string& name) { return find_stage(folder.expand(), name).fingerprint; };
+  ::setenv("HF_HUB_CACHE", (folder / "hub").c_str(), 1);
+  const auto teacher = fingerprint("teacher"), words = fingerprint("words");
+  EXPECT_EQ(config_of(find_stage(folder.expand(), "words")).data.train[0].path, "org/set") << "as the command takes it";
+  folder.write("parts/2.json", "[2]");
+  EXPECT_NE(fingerprint("teacher"), teacher) << "a file of the pattern";
+  folder.write("parts/2.json", "[1]");
+  EXPECT_EQ(fingerprint("teacher"), teacher);
+  EXPECT_EQ(fingerprint("words"), words);
+  folder.write("hub/datasets--org--set/snapshots/abc/train.json", "[3]");
+  EXPECT_NE(fingerprint("words"), words);
+  EXPECT_EQ(fingerprint("teacher"), teacher);
+  folder.write("hub/models--org--small/snapshots/abc/config.json", "{ }");
+  EXPECT_NE(fingerprint("teacher"), teacher) << "what its model's tokenizer is from";
+  folder.change("words.yaml", "org/set", "org/other");
+  expect_error([&] { folder.expand(); }, {"key 'data.train.path': data: there is no file org/other", "hf download"});
+  ::unsetenv("HF_HUB_CACHE");
+}
+
+TEST(Evaluations, AreKnownByWhatTheyAsk) {
+  const StudyFolder folder;
+  const auto asked = [&](const std::string& variant, uint64_t seed = 1) {
+    return find_stage(folder.expand(), variant + "-questions", seed).asked;
+  };
+  const auto before = asked("last");
+  EXPECT_FALSE(before.empty());
+  EXPECT_EQ(asked("last", 2), before);
+  EXPECT_EQ(asked("distilled"), before) << "another model";
+  folder.change("study.yaml", "benchmark=easy-vqa", "benchmark=easy-vqa, images=elsewhere");
+  EXPECT_EQ(asked("last"), before);
+  folder.change("study.yaml", "images=elsewhere", "limit=3");
+  EXPECT_NE(asked("last"), before);
+  folder.change("study.yaml", "limit=3, ", "");
+  EXPECT_EQ(asked("last"), before);
+  folder.write("data.json", "[ ]");
+  EXPECT_NE(asked("last"), before) << "other data";
 }
 
 TEST(Stages, ThatAVariantChangesAreItsOwnWithAllBehindThem) {

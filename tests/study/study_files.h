@@ -64,16 +64,14 @@ class StudyFolder {
   fs::path operator/(const std::string& name) const { return folder_ / name; }
   std::string study() const { return (folder_ / "study.yaml").string(); }
 
-  void write(const std::string& name, std::string text) const {
-    for (size_t at; (at = text.find("DIR")) != text.npos;) text.replace(at, 3, folder_.path().string());
-    folder_.write(name, text);
-  }
+  void write(const std::string& name, const std::string& text) const { folder_.write(name, in_place(text)); }
   /// The file with `from` in the place of `to`.
   void change(const std::string& name, const std::string& from, const std::string& to) const {
     auto text = content_of(folder_ / name);
-    const auto at = text.find(from);
+    const auto here = in_place(from);
+    const auto at = text.find(here);
     ASSERT_NE(at, text.npos) << from;
-    write(name, text.replace(at, from.size(), to));
+    write(name, text.replace(at, here.size(), to));
   }
 
   StudyConfig load(const std::vector<std::string>& overrides = {}) const { return load_study(study(), overrides); }
@@ -82,6 +80,11 @@ class StudyFolder {
   }
 
  private:
+  std::string in_place(std::string text) const {
+    for (size_t at; (at = text.find("DIR")) != text.npos;) text.replace(at, 3, folder_.path().string());
+    return text;
+  }
+
   Folder folder_;
 };
 

@@ -71,6 +71,8 @@ TEST(StudyResults, AreOfStagesThatAreDoneWithAllTheirInputs) {
   };
   EXPECT_EQ(names(), (std::vector<std::string>{"teacher12", "vlsi1", "last1", "vlsi2", "last2"}))
       << "one teacher for both seeds";
+  EXPECT_EQ(collect_results(folder.load(), all)[1].evaluations.at("questions").fingerprint,
+            study_test::find_stage(all, "distilled-questions").asked);
   const auto& words = study_test::find_stage(all, "words", 2);
   const std::vector<std::string> without_the_second{"teacher12", "vlsi1", "last1"};
   std::filesystem::remove_all(words.folder);
@@ -159,6 +161,25 @@ TEST(StudyResults, OfAnotherStudyOrWithOtherNumbersAreRefused) {
   write_results(there.path(), {make_result(there, "sft", 1, "rw")});
   expect_error(merge, {"of another study", "a variant 'sft'"});
   expect_error([&] { merge_results(study, {nothing.path()}); }, {nothing.path().string(), "there is no results.json"});
+}
+
+TEST(StudyResults, OfAnEvaluationThatAskedSomethingElseAreRefused) {
+  const Folder here, there;
+  const auto study = study_of({"vlsi", "last"}, "last");
+  const auto write = [](const Folder& folder, const std::string& variant, const std::string& asked) {
+    auto run = make_result(folder, variant, 1, "rw");
+    run.evaluations.at("questions").fingerprint = asked;
+    write_results(folder.path(), {run});
+  };
+  const auto merge = [&] { return merge_results(study, {here.path(), there.path()}); };
+  write(here, "vlsi", "limit 3");
+  write(there, "last", "limit 12");
+  expect_error(merge, {"merging " + there.path().string(), "its evaluation 'questions' has other options",
+                       "than that in " + here.path().string()});
+  write(there, "last", "");
+  EXPECT_EQ(merge().size(), 2U) << "an older version does not say what it asked";
+  write(there, "last", "limit 3");
+  EXPECT_EQ(merge().at(1).evaluations.at("questions").fingerprint, "limit 3");
 }
 
 TEST(StudyResults, ThatAreBrokenAreRefused) {

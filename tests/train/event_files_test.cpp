@@ -108,6 +108,18 @@ TEST(EventFiles, OfAResumedRunStartBehindItsCheckpoint) {
   EXPECT_EQ(timeless(second[2]), summary(2, {{"loss", 1}}));
 }
 
+TEST(EventFiles, OfAStartForTheValidationDataAloneKeepTheLastIteration) {
+  const Folder folder;
+  { EventFiles(folder.path()).append({{"step", "finetune"}, {"iteration", 2}, {"loss", 1}}); }
+  EventFiles(folder.path()).append({{"step", "finetune"}, {"iteration", 2}, {"validation_loss", 3}});
+  const auto files = files_in(folder / "finetune");
+  ASSERT_EQ(files.size(), 2u);
+  const auto second = records_of(files[1]);
+  ASSERT_EQ(second.size(), 3u);
+  EXPECT_EQ(timeless(second[1]), "\x10\x03\x3A\x02\x08\x01") << "a start at iteration 3";
+  EXPECT_EQ(timeless(second[2]), summary(2, {{"validation_loss", 3}}));
+}
+
 TEST(EventFiles, AreWrittenByTheFirstRankAlone) {
   const Folder folder;
   const auto path = folder / "run";

@@ -296,7 +296,8 @@ TEST(OptimizerConfig, RefusesValuesThatNoRunCanUse) {
       {"eps", [](auto& c) { c.eps = 0; }},
       {"weight_decay", [](auto& c) { c.weight_decay = -1; }},
       {"clip_norm", [](auto& c) { c.clip_norm = -1; }},
-      {"accumulate", [](auto& c) { c.accumulate = 0; }}};
+      {"accumulate", [](auto& c) { c.accumulate = 0; }},
+      {"accumulate", [](auto& c) { c.accumulate = 1'000'001; }}};
   for (const auto& [key, change] : changes) {
     const auto message = error(change);
     EXPECT_TRUE(message.starts_with("run.yaml: key 'optimizer.")) << message;

@@ -2,6 +2,8 @@
 #include "train/run_directory.h"
 
 #include <ATen/ATen.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "tests/support/errors.h"
@@ -60,6 +62,27 @@ TEST(RunDirectory, KeepsTheNewestCheckpointsOnly) {
   RunDirectory run(folder / "run", kConfig, false);
   for (int64_t i = 8; i <= 12; ++i) run.write_checkpoint(state_at("interact", i, i), some_tensors(1), 2);
   EXPECT_EQ(checkpoints_in(folder / "run"), (std::vector<std::string>{"interact-11", "interact-12"}));
+}
+
+TEST(RunDirectory, RemovesACheckpointUnderATemporaryName) {
+  const Folder folder;
+  RunDirectory run(folder / "run", kConfig, false);
+  run.write_checkpoint(state_at("interact", 1, 1), some_tensors(1), 1);
+  const int events = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  ASSERT_GE(::inotify_add_watch(events, (folder / "run/checkpoints").c_str(), IN_MOVED_FROM | IN_DELETE), 0);
+  run.write_checkpoint(state_at("interact", 2, 2), some_tensors(1), 1);
+  alignas(inotify_event) char buffer[4096];
+  const auto length = ::read(events, buffer, sizeof buffer);
+  ::close(events);
+  std::vector<std::string> moved, removed;
+  for (ssize_t at = 0; at < length;) {
+    const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+    (event->mask & IN_DELETE ? removed : moved).emplace_back(event->name);
+    at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+  }
+  EXPECT_NE(std::find(moved.begin(), moved.end(), "interact-1"), moved.end());
+  ASSERT_EQ(removed.size(), 1U);
+  EXPECT_TRUE(removed[0].starts_with("interact-1.tmp-")) << "what is left when the program is killed is a leftover";
 }
 
 TEST(RunDirectory, ReplacesACheckpointOfTheSameName) {
@@ -212,6 +235,12 @@ TEST(RunDirectory, RefusesADamagedState) {
   none["ranks"] = 0;
   write_text(path, none.dump());
   expect_error(resume, {"state.json", "'ranks' is 0"});
+  for (const char* key : {"iteration", "sequence", "epoch", "index", "metrics_bytes", "ranks"}) {
+    auto large = good;
+    large[key] = int64_t{1} << 62;
+    write_text(path, large.dump());
+    expect_error(resume, {"state.json", concat("'", key, "' is 4611686018427387904, expected ")});
+  }
 }
 
 TEST(FoundCheckpoint, ListsEveryTensorThatIsNotAsExpected) {

@@ -186,6 +186,18 @@ TEST(Trainer, LeavesAFinishedStepAsItIs) {
   EXPECT_EQ(metrics_of(folder / "run"), before);
 }
 
+TEST(Trainer, RefusesACheckpointOfMoreIterationsThanTheStepHas) {
+  const Folder folder;
+  Task first;
+  train_in(folder / "run", first);
+  Task shorter;
+  shorter.step.iterations = 5;
+  expect_error([&] { train_in(folder / "run", shorter); },
+               {"resuming from " + (folder / "run/checkpoints/pull-6").string(), "its iteration is 6, but pull has 5"});
+  shorter.step.data_may_differ = true;
+  EXPECT_EQ(train_in(folder / "run", shorter), Outcome::kFinished) << "epochs of other data";
+}
+
 TEST(Trainer, CarriesWhatEarlierStepsChanged) {
   const Folder folder;
   Task first;
@@ -266,6 +278,25 @@ TEST(TrainerDeathTest, AnInterruptFinishesTheMicroBatchAndWritesACheckpoint) {
     return was_interrupted && is_before_the_iteration && metrics_agree;
   };
   EXPECT_EXIT(::_exit(interrupted_training() ? 0 : 1), testing::ExitedWithCode(0), "");
+}
+
+TEST(TrainerDeathTest, AnInterruptEndsTheReadingOfAnIterationsMicroBatches) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto interrupted_reading = [] {
+    const Folder folder;
+    Task task;
+    task.step.optimizer.accumulate = 100;
+    int64_t num_read = 0;
+    task.step.checks.emplace_back([&](const Batch&) {
+      if (++num_read == 3) request_interrupt();
+      return false;
+    });
+    const bool was_interrupted = train_in(folder / "run", task) == Outcome::kInterrupted;
+    const auto found = newest_checkpoint(folder / "run");
+    return was_interrupted && num_read == 3 && task.losses.empty() && found && found->state.iteration == 0 &&
+           found->state.cursor.index == 0;
+  };
+  EXPECT_EXIT(::_exit(interrupted_reading() ? 0 : 1), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
