@@ -16,8 +16,8 @@ from gate import metrics, number_of
 
 ORDER = ["gate", "main", "table", "figure", "appendix", "search", "peers", "test"]
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1em 0}th,td{padding:.2em .8em;border-bottom:1px solid #ddd;text-align:right}
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:110em;margin:2em auto;padding:0 1em;color:#222;background:#fff}
+table{border-collapse:collapse;margin:1em 0;font-size:.92em;display:block;overflow-x:auto}th,td{padding:.2em .6em;border-bottom:1px solid #ddd;text-align:right}
 td{white-space:nowrap}th:first-child,td:first-child{text-align:left}pre{background:#f4f4f4;padding:1em;overflow:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}th,td{border-color:#444}pre{background:#242424}a{color:#8bf}}"""
 
@@ -84,7 +84,8 @@ def loss_table(run, model):
 
 
 def page(out):
-    parts = [f"<!doctype html><meta charset=utf-8><title>The study</title><style>{STYLE}</style><h1>The study</h1>"]
+    parts = ["<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'><title>The study</title>",
+             f"<style>{STYLE}</style><h1>The study</h1>"]
     if (out / "gate.txt").exists():
         parts.append(f"<h2>The gate</h2><pre>{html.escape((out / 'gate.txt').read_text())}</pre>")
     for path in sorted((out / "tables").glob("*.json"), key=rank):
