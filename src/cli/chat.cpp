@@ -77,7 +77,7 @@ class Chat {
   }
 
  private:
-  /// Whether a signal came before every line had its answer.
+  /// Whether a signal came in an answer, or before the end of the input, where more lines may have been.
   bool leaves_lines() const { return LineReader::is_hung_up() && !has_quit_ && (is_cut_ || !LineReader::is_at_end()); }
 
   void complain(const std::string& message) {

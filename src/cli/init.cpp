@@ -22,8 +22,8 @@ struct InitOptions {
   uint64_t seed = 1, max_shard_bytes = kMaxShardBytes;
 };
 
-/// Error for a token that ends or begins a text and is outside the vocabulary: a model with it is refused when it is
-/// read.
+/// Error for a token that ends or begins a text and is outside the vocabulary: it goes into the files that the model
+/// gets, and an end token there is refused when they are read.
 void check_text_tokens(const ModelConfig& config, const InitOptions& options) {
   const auto check = [&](const char* key, int64_t token) {
     if (token < 0 || token >= config.text.vocab_size)

@@ -212,7 +212,9 @@ void JsonRecords::for_each(const std::vector<std::string>&, const Visit& visit) 
   PageGiver pages(*file_);
   const auto values_of = [&](int64_t record) -> std::optional<Json> {
     try {
-      return parse_json(text_of(record), file_->path().string());
+      auto values = parse_json(text_of(record), file_->path().string());
+      if (values.is_object()) return values;
+      return std::nullopt;
     } catch (const Error&) {
       return std::nullopt;
     }

@@ -50,8 +50,8 @@ class ParquetFile {
   /// column for data that cannot be decoded, end too early, or take more than 2 GiB of memory at once.
   Json row(int64_t row, Columns columns) const;
   /// Calls `visit` with every row's number and its values of the columns `names`, which alone are decoded, once; the
-  /// bytes of a picture only where its column has nothing else. The values are null where row would be an Error. Error
-  /// for a column that is not there.
+  /// bytes of a picture only where its column has nothing else. From the first rows of a group on where these cannot be
+  /// decoded, the values are all that row() has, or null where that is an Error. Error for a column that is not there.
   void for_each(const std::vector<std::string>& names, const std::function<void(int64_t, const Json*)>& visit) const;
 
   /// Rows that are decoded together, in bytes as the footer says.

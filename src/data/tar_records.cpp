@@ -106,6 +106,7 @@ void TarRecords::for_each(const std::vector<std::string>&, const Visit& visit) c
       const auto sample = tar_.sample(record);
       const auto* json = sample.find("json");
       auto values = json == nullptr ? Json::object() : parse_json(json->bytes, tar_.path().string());
+      if (!values.is_structured()) return std::nullopt;
       return values.is_object() ? std::move(values) : Json::object();
     } catch (const Error&) {
       return std::nullopt;

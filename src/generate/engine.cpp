@@ -17,6 +17,7 @@
 #include "generate/passes.h"
 #include "model/cpu/row_products.h"
 #include "model/kv_cache.h"
+#include "model/product.h"
 
 namespace vlsi {
 namespace {
@@ -294,7 +295,7 @@ void Engine::State::run(const std::vector<Job>& jobs, const std::vector<PassPiec
                              : run_pass(model_, pictures_, cache_, pieces);
     const RowMap head = model_.head_map();
     logits = has_row_products(rows, head) ? row_products(rows, head, at::kFloat)
-                                          : at::linear(rows, head.weight).to(at::kFloat);  // [P, V]
+                                          : affine(rows, head.weight).to(at::kFloat);  // [P, V]
   } catch (const std::exception&) {
     fail_jobs(jobs, std::current_exception());
     return;

@@ -12,6 +12,7 @@
 #include "generate/cache_room.h"
 #include "generate/engine.h"
 #include "model/fused.h"
+#include "model/product.h"
 #include "teacher/teacher.h"
 
 namespace vlsi {
@@ -49,7 +50,7 @@ at::Tensor rows_of(const Speaker& speaker, const Batch& batch, std::vector<int64
 /// Appends the most probable tokens under softmax(rows headᵀ), rows [N, D], head [V, D].
 void add_candidates(const at::Tensor& rows, const at::Tensor& head, int64_t vocab_size, int64_t num_candidates,
                     std::vector<std::vector<Candidate>>& all) {
-  const auto logits = at::linear(rows.to(head.scalar_type()), head).to(at::kFloat).narrow(1, 0, vocab_size);  // [N, V]
+  const auto logits = affine(rows.to(head.scalar_type()), head).to(at::kFloat).narrow(1, 0, vocab_size);  // [N, V]
   const auto log_total = logits.logsumexp(1, /*keepdim=*/true);
   // A stable sort of the few that may be among the first: topk says nothing about the order of equals.
   const int64_t k = std::min(num_candidates, vocab_size);

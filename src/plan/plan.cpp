@@ -249,6 +249,7 @@ class Planner {
     int64_t bytes = 0;
     for (const char* folder : {kCheckpointsFolder, "model", "adapter"}) bytes += bytes_in(config_.out / folder);
     for (const auto& step : step_table()) {
+      if (!teacher_ && step.kind == StepKind::kVerbalizeTeacher) continue;  // over
       if (is_verbalization(step.kind)) bytes += bytes_in(config_.out / step.verbalizers_folder);
     }
     return bytes;

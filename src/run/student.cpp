@@ -94,8 +94,9 @@ void check_known_base(const Vlm& student, const std::filesystem::path& run, cons
   std::optional<BackboneFingerprint> known;
   try {
     known = read_verbalizers_description(directory).backbone;
-  } catch (const Error&) {
-    return;  // of another version of the program: nothing is known
+  } catch (const Error& error) {
+    log_warning(concat("whether ", base_of(run, config), " as it was is not known: ", error.what()));
+    return;
   }
   if (known->dtype != dtype_name(student.dtype())) return;
   const auto found = BackboneFingerprint::of(student);

@@ -11,12 +11,6 @@
 #include "method/step3_finetune.h"
 
 namespace vlsi {
-namespace {
-
-/// What a sample may have, as in training.
-int64_t sample_tokens(const DataConfig& config) { return std::min(config.sample_tokens, config.batch_tokens); }
-
-}  // namespace
 
 std::optional<OrderedJson> validate(const Speaker& speaker, const DataConfig& config) {
   if (config.validation.empty()) return OrderedJson::object();
@@ -27,7 +21,7 @@ std::optional<OrderedJson> validate(const Speaker& speaker, const DataConfig& co
   for (const auto& source : config.validation) {
     for (const auto& file : open_files(source)) {
       if (file.size() == 0) continue;
-      OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error, sample_tokens(config)});
+      OnePass pass(file, processor, {Encoding::kWhole, config.batch_tokens, config.on_error});
       Progress progress("validating on " + file.path().filename().string(), "records", file.size());
       while (auto part = pass.next()) {
         if (interrupted()) return std::nullopt;
@@ -50,7 +44,7 @@ void check_validation(const Processor& processor, const DataConfig& config) {
   for (const auto& source : config.validation) {
     const auto files = open_files(source);
     const auto first = std::find_if(files.begin(), files.end(), [](const auto& file) { return file.size() > 0; });
-    OnePass(*first, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error, sample_tokens(config)}).next();
+    OnePass(*first, processor, {Encoding::kWhole, /*batch_tokens=*/1, config.on_error}).next();
   }
 }
 

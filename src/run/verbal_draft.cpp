@@ -4,6 +4,7 @@
 
 #include "base/contains.h"
 #include "base/error.h"
+#include "model/product.h"
 
 namespace vlsi {
 
@@ -24,7 +25,7 @@ Draft draft_by_verbalizer(const Speaker& speaker, int64_t layer, int64_t num_tok
             const auto spoken = verbalizers->forward_rows(layer, rows).to(model->dtype());
             const RowMap head = other.defined() ? RowMap{other} : model->head_map();
             return has_row_products(spoken, head) ? row_products(spoken, head, at::kFloat)
-                                                  : at::linear(spoken, head.weight).to(at::kFloat);
+                                                  : affine(spoken, head.weight).to(at::kFloat);
           }};
 }
 

@@ -213,7 +213,7 @@ TEST_F(EngineOfOneModel, DoesNotLetShorterPromptsPassALongOne) {
                    [&ended, letter = name](const Reply&) { ended.push_back(letter); }, nullptr});
   }
   engine.step();
-  EXPECT_EQ(engine.num_waiting(), 3) << "the second one waits for two more blocks than there are";
+  EXPECT_EQ(engine.num_waiting(), 3) << "the second one needs a block more than are free";
   while (engine.step()) {
   }
   EXPECT_EQ(std::string(ended.begin(), ended.end()), "abcd");

@@ -18,6 +18,14 @@ int64_t count(const StudyStages& all, const std::string& name) {
 
 RunConfig config_of(const Stage& stage) { return read_settings<RunConfig>(parse_yaml(stage.run, "run"), "run"); }
 
+/// Where names of the hub are looked for while it lives.
+struct HubCache {
+  explicit HubCache(const fs::path& folder) { ::setenv("HF_HUB_CACHE", folder.c_str(), 1); }
+  HubCache(const HubCache&) = delete;
+  HubCache& operator=(const HubCache&) = delete;
+  ~HubCache() { ::unsetenv("HF_HUB_CACHE"); }
+};
+
 TEST(Stages, AreMadeOnceForAllThatNeedThem) {
   const StudyFolder folder;
   const auto all = folder.expand();
@@ -108,7 +116,7 @@ TEST(Stages, ReadPatternsAndNamesOfTheHub) {
   folder.change("words.yaml", "DIR/data.json", "org/set");
   folder.change("study.yaml", "tokenizer=DIR/small", "tokenizer=org/small");
   const auto fingerprint = [&](const std::string& name) { return find_stage(folder.expand(), name).fingerprint; };
-  ::setenv("HF_HUB_CACHE", (folder / "hub").c_str(), 1);
+  const HubCache cache(folder / "hub");
   const auto teacher = fingerprint("teacher"), words = fingerprint("words");
   EXPECT_EQ(config_of(find_stage(folder.expand(), "words")).data.train[0].path, "org/set") << "as the command takes it";
   folder.write("parts/2.json", "[2]");
@@ -123,7 +131,6 @@ TEST(Stages, ReadPatternsAndNamesOfTheHub) {
   EXPECT_NE(fingerprint("teacher"), teacher) << "what its model's tokenizer is from";
   folder.change("words.yaml", "org/set", "org/other");
   expect_error([&] { folder.expand(); }, {"key 'data.train.path': data: there is no file org/other", "hf download"});
-  ::unsetenv("HF_HUB_CACHE");
 }
 
 TEST(Evaluations, AreKnownByWhatTheyAsk) {

@@ -78,14 +78,19 @@ OrderedJson LogprobPieces::of_completion(std::span<const TokenLogprob> items, si
   return {{"tokens", tokens}, {"token_logprobs", values}, {"top_logprobs", likely}, {"text_offset", offsets}};
 }
 
-OrderedJson LogprobPieces::next(std::span<const TokenLogprob> items, size_t longest) {
+OrderedJson LogprobPieces::take(std::span<const TokenLogprob> items, size_t longest) {
   num_tokens_ += items.size();
   if (!has_logprobs_) return nullptr;
   return is_chat_ ? chat_logprobs(tokenizer_, items) : of_completion(items, longest);
 }
 
+OrderedJson LogprobPieces::next(std::span<const TokenLogprob> items, std::string_view text) {
+  sent_ += num_code_points(text);
+  return take(items, sent_);
+}
+
 OrderedJson LogprobPieces::rest(const Reply& reply) {
-  return next(std::span(reply.logprobs).subspan(num_tokens_), num_code_points(reply.text));
+  return take(std::span(reply.logprobs).subspan(num_tokens_), num_code_points(reply.text));
 }
 
 AnswerHead new_answer_head(const std::string& model, bool is_chat, bool has_logprobs) {
@@ -160,7 +165,7 @@ std::string AnswerStream::text(int64_t choice, std::string_view text, std::span<
   } else {
     item["text"] = text;
   }
-  item["logprobs"] = logprobs_of(choice).next(logprobs);
+  item["logprobs"] = logprobs_of(choice).next(logprobs, text);
   item["finish_reason"] = nullptr;
   return event(OrderedJson::array({item}));
 }

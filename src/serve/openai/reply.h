@@ -38,18 +38,21 @@ class LogprobPieces {
   LogprobPieces(const AnswerHead& head, const Tokenizer& tokenizer)
       : has_logprobs_(head.has_logprobs), is_chat_(head.is_chat), tokenizer_(tokenizer), text_(tokenizer) {}
 
-  /// Of the answer's next tokens; null where the head has none. Places in the text are at most `longest`.
-  OrderedJson next(std::span<const TokenLogprob> items, size_t longest = std::string::npos);
+  /// Of the answer's next tokens, which came with its next `text`; null where the head has none. Their places are in
+  /// the text so far: of tokens that are held back, which a stop text may take from it, at its end.
+  OrderedJson next(std::span<const TokenLogprob> items, std::string_view text);
   /// Of those of the whole answer that are left. What a stop text took from its text has its place at the text's end.
   OrderedJson rest(const Reply& reply);
 
  private:
+  OrderedJson take(std::span<const TokenLogprob> items, size_t longest);
   OrderedJson of_completion(std::span<const TokenLogprob> items, size_t longest);
 
   bool has_logprobs_, is_chat_;
   const Tokenizer& tokenizer_;
   TextStream text_;
-  size_t num_tokens_ = 0, offset_ = 0;  // of the pieces so far; code points of their text
+  size_t num_tokens_ = 0, offset_ = 0;  // of the pieces so far; code points of their tokens' text
+  size_t sent_ = 0;                     // code points of the texts that they came with
 };
 
 /// The whole answer.
