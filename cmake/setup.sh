@@ -21,7 +21,7 @@ case "$system" in
   *) echo "setup: this is '$system', of which no package names are known; trying Debian's" >&2 ;;
 esac
 packages=(
-  build-essential clang-19 cmake ninja-build pkg-config ccache mold
+  build-essential clang-19 cmake ninja-build pkg-config ccache lld-19
   python3 python3-venv
   nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev
   libpcre2-dev libutf8proc-dev
