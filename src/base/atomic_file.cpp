@@ -44,8 +44,9 @@ fs::path temporary_beside(const fs::path& path) {
   return result;
 }
 
-/// Who writes under a temporary name, and which of that process's names it is.
+/// Who writes what under a temporary name, and which of that process's names it is.
 struct Temporary {
+  std::string target;  // the name that it gets in the end
   pid_t process = 0;
   uint64_t number = 0;
 };
@@ -55,7 +56,7 @@ std::optional<Temporary> parse_temporary(const fs::path& path) {
   const auto name = path.filename().string();
   const auto mark = name.rfind(kTemporaryMark);
   if (mark == name.npos) return std::nullopt;
-  Temporary result;
+  Temporary result{.target = name.substr(0, mark)};
   const char* const end = name.data() + name.size();
   const auto process =
       std::from_chars(name.data() + mark + std::string_view(kTemporaryMark).size(), end, result.process);
@@ -71,17 +72,14 @@ bool may_be_in_use(const Temporary& temporary) {
   return ::kill(temporary.process, 0) == 0 || errno == EPERM;
 }
 
-/// Removes what ended processes left half-written beside `target`, under temporary names of its own.
-void remove_leftovers_of(const fs::path& target) {
+/// Removes what ended processes left half-written in `directory`: of one target, or of all where it is empty.
+void remove_leftovers(const fs::path& directory, const std::string& target) {
   std::error_code ignored;
   std::vector<fs::path> leftovers;
-  const auto beginning = target.filename().string() + kTemporaryMark;
-  for (const auto& entry : fs::directory_iterator(target.parent_path(), ignored)) {
-    const auto name = entry.path().filename().string();
-    const auto temporary = parse_temporary(name);
-    const bool is_its_own =
-        name.starts_with(beginning) && name.rfind(kTemporaryMark) == target.filename().string().size();
-    if (temporary && is_its_own && !may_be_in_use(*temporary)) leftovers.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
+    const auto temporary = parse_temporary(entry.path());
+    const bool is_wanted = temporary && (target.empty() || temporary->target == target);
+    if (is_wanted && !may_be_in_use(*temporary)) leftovers.push_back(entry.path());
   }
   for (const auto& path : leftovers) fs::remove_all(path, ignored);
 }
@@ -217,7 +215,7 @@ AtomicDirectory::AtomicDirectory(fs::path target) : target_(resolved(target)) {
     fail("write ", target_.string(), ": is a file, expected a directory or nothing");
   }
   make_directories(target_.parent_path());
-  remove_leftovers_of(target_);
+  remove_leftovers(target_.parent_path(), target_.filename().string());
   bool created = false;
   do {
     temporary_ = temporary_beside(target_);
@@ -262,15 +260,7 @@ void remove_directory(const fs::path& path) {
 
 bool is_temporary(const fs::path& path) { return parse_temporary(path).has_value(); }
 
-void remove_leftovers(const fs::path& directory) {
-  std::error_code ignored;
-  std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(directory, ignored)) {
-    const auto temporary = parse_temporary(entry.path());
-    if (temporary && !may_be_in_use(*temporary)) leftovers.push_back(entry.path());
-  }
-  for (const auto& path : leftovers) fs::remove_all(path, ignored);
-}
+void remove_leftovers(const fs::path& directory) { remove_leftovers(directory, /*target=*/""); }
 
 void make_directories(const fs::path& path) {
   if (path.empty()) return;

@@ -23,6 +23,11 @@ enum class Residency {
               // (sharded_weights.h)
 };
 
+/// What `residency` comes to on `num_ranks` ranks: one alone holds all of a sharded model.
+inline Residency residency_among(int64_t num_ranks, Residency residency) {
+  return residency == Residency::kSharded && num_ranks == 1 ? Residency::kResident : residency;
+}
+
 template <>
 struct EnumNames<Residency> {
   static constexpr EnumName<Residency> all[]{

@@ -1,7 +1,7 @@
 // Products of matrices, by LibTorch; of bfloat16 on processors where it has no fast one, in float32.
 //
 // On x86-64 LibTorch multiplies bfloat16 matrices by oneDNN, which needs AVX-512 for them. Without it loops of
-// LibTorch's own take ten to a hundred times as long as float32's product, by MKL. There the factors are widened, a
+// LibTorch's own take 8 to 200 times as long as float32's product, by MKL. There the factors are widened, a
 // part of the columns at a time, and the product, whose sums are float32 either way, is rounded once.
 #pragma once
 

@@ -93,11 +93,8 @@ class Step {
     return runs_student_ || is_on_device_ ? resident_weights(run_.student) : run_.student.all.converted_bytes;
   }
 
-  /// Where the teacher is; a rank alone holds all of a sharded one.
-  Residency residency() const {
-    const auto residency = run_.config.teacher.residency;
-    return residency == Residency::kSharded && run_.num_ranks == 1 ? Residency::kResident : residency;
-  }
+  /// Where the teacher is.
+  Residency residency() const { return residency_among(run_.num_ranks, run_.config.teacher.residency); }
 
   double teacher_weights() const {
     const auto& teacher = *run_.teacher;

@@ -100,7 +100,7 @@ class Pass {
     const auto student = load_vlm(config.student.model, config.dtype, device_);
     Speaker speaker{load_vlm(config.teacher.model, config.dtype, device_, config.teacher.residency), nullptr};
     const auto& teacher = speaker.model;
-    if (config.teacher.residency != Residency::kStreamed)  // a rank alone holds all of a sharded one
+    if (residency_among(/*num_ranks=*/1, config.teacher.residency) == Residency::kResident)
       check_finite_weights(*teacher, "loading the teacher in " + config.teacher.model.string());
     auto origin = known_origin(config, processors, *student);
     if (!origin.layers.empty()) {

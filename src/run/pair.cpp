@@ -43,9 +43,7 @@ Speaker& Pair::teacher() {
   if (teacher_.model) return teacher_;
   teacher_.model = load_vlm(config_.teacher.model, student_.model->dtype(), student_.model->device(),
                             config_.teacher.residency, ranks_);
-  const auto residency = config_.teacher.residency;
-  // A rank alone holds all of a sharded one.
-  if (residency == Residency::kResident || (residency == Residency::kSharded && ranks_.size() == 1))
+  if (residency_among(ranks_.size(), config_.teacher.residency) == Residency::kResident)
     check_finite_weights(*teacher_.model, "loading the teacher in " + config_.teacher.model.string());
   if (config_.teacher.quantize != Quantization::kNone) {
     backbone_of(teacher_);  // its verbalizers know it by its weights as they are in the files

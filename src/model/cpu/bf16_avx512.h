@@ -17,6 +17,8 @@ inline constexpr int64_t kPanelLanes =
 inline constexpr int64_t kBlockRows = 8;
 inline constexpr int64_t kMaxBlockLanes = 512;  // of the functions that take any number of lanes
 
+/// Whether there are the AVX-512 instructions that kernels, and oneDNN's of bfloat16, are made of.
+bool has_avx512();
 bool has_avx512_bf16();
 /// Whether there are AMX tiles beside it.
 bool has_amx_bf16();

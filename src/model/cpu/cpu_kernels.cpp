@@ -7,11 +7,6 @@
 namespace vlsi {
 namespace {
 
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
 std::vector<CpuKernels> kernels_of_this_processor() {
   std::vector<CpuKernels> found{kPlainKernels};
   found.push_back({.name = "avx2",
