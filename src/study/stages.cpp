@@ -51,6 +51,12 @@ std::map<std::string, std::string> values_of(const YAML::Node& settings) {
   return values;
 }
 
+/// A run's file as a kind of stage takes it, with every key that runs have.
+struct SettingsOfRun {
+  YAML::Node settings;
+  std::map<std::string, std::string> values;
+};
+
 class Expansion {
  public:
   Expansion(const StudyConfig& study, const std::string& place) : study_(study), place_(place) {}
@@ -192,17 +198,13 @@ class Expansion {
         if (one.starts_with(key + "=")) refuse("stage '", stage.name, "': '", one, "': the study itself gives ", key);
       }
     }
-    auto config = read_run(stage, run, set);
-    config.seed = stage.seed;
-    config.threads = stage.threads;
     const bool is_cache = stage.command->makes_cache;
-    if (stage.command->tunes_alone) config.verbalize.iterations = config.interact.iterations = 0;
-    config.out.clear();
     Making making;
     making.add(is_cache ? "cache" : "distill");  // a fine-tuning is a run without the other steps
-    auto settings = parse_yaml(write_settings(config), run.string());
+    const auto& [of_any_seed, values] = read_run(stage, run, set);
+    auto settings = YAML::Clone(of_any_seed);
+    settings["seed"] = stage.seed;
     static const auto defaults = values_of(parse_yaml(write_settings(RunConfig{}), "defaults"));
-    const auto values = values_of(settings);
     visit_scalars(settings, "", [&](const std::string& key, YAML::Node node) {
       if (key == "seed") return making.fingerprint.update(concat("seed ", node.Scalar(), "\n"));
       if (contains(free_keys(), key)) return;
@@ -274,9 +276,18 @@ class Expansion {
     return all_.stages.size() - 1;
   }
 
-  RunConfig read_run(const Stage& stage, const fs::path& run, const std::vector<std::string>& set) const {
+  /// Read once for all seeds and variants.
+  const SettingsOfRun& read_run(const Stage& stage, const fs::path& run, const std::vector<std::string>& set) {
+    auto& known = read_[{run, set, stage.command->tunes_alone, stage.threads}];
+    if (known.settings.IsMap()) return known;
     try {
-      return load_run_config(run, set);
+      auto config = load_run_config(run, set);
+      config.threads = stage.threads;
+      if (stage.command->tunes_alone) config.verbalize.iterations = config.interact.iterations = 0;
+      config.out.clear();
+      known.settings = parse_yaml(write_settings(config), run.string());
+      known.values = values_of(known.settings);
+      return known;
     } catch (const Error& error) {
       refuse("stage '", stage.name, "': ", error.what());
     }
@@ -313,6 +324,8 @@ class Expansion {
   StudyStages all_;
   InputFingerprints inputs_;
   std::map<std::string, size_t> by_fingerprint_;
+  /// By the file, the settings beside it, whether it is fine-tuning alone, and threads.
+  std::map<std::tuple<fs::path, std::vector<std::string>, bool, int64_t>, SettingsOfRun> read_;
   // Of the result that is being expanded.
   const VariantConfig* variant_ = nullptr;
   uint64_t seed_ = 0;
