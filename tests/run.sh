@@ -26,5 +26,5 @@ if [ "$preset" != asan ]; then
   cmake --build --preset "$preset" --target bench
   python3 tests/headers_alone.py "build/$preset"
 fi
-# (Twice the cores that there are: many wait, for other programs or for time to pass. The sanitizers take up to ten times as long.)
-ctest --test-dir "build/$preset" --output-on-failure -j $(($(nproc) * 2)) --timeout 7200
+# (Three times the cores that there are: many wait, for other programs or for time to pass. The sanitizers take up to ten times as long.)
+tests/in_memory.sh ctest --test-dir "build/$preset" --output-on-failure -j $(($(nproc) * 3)) --timeout 7200

@@ -121,8 +121,8 @@ student: {model: ${join(folder, "student")}, layers: [1, 2]}
 data: {train: [{path: ${join(tiny, "train.json")}}], batch_tokens: 300}
 optimizer: {learning_rate: 1.0e-3}
 ${more}`;
-  writeFileSync(join(folder, "words.yaml"), base("verbalize: {iterations: 8}\ninteract: {iterations: 0}\nfinetune: {iterations: 0}\n"));
-  writeFileSync(join(folder, "distilled.yaml"), base("interact: {iterations: 40, train: [decoder]}\nfinetune: {iterations: 10}\n"));
+  writeFileSync(join(folder, "words.yaml"), base("verbalize: {iterations: 4}\ninteract: {iterations: 0}\nfinetune: {iterations: 0}\n"));
+  writeFileSync(join(folder, "distilled.yaml"), base("interact: {iterations: 16, train: [decoder]}\nfinetune: {iterations: 4}\n"));
   writeFileSync(join(folder, "study.yaml"), `out: ${join(folder, "study")}
 seeds: [1, 2]
 threads: 1
