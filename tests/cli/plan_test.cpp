@@ -111,7 +111,7 @@ const fs::path& middle_model(const std::string& dtype) {
   auto config = Json::parse(content_of(tiny("student.json")));
   config.update({{"hidden_size", 1024},
                  {"intermediate_size", 4096},
-                 {"num_hidden_layers", 4},
+                 {"num_hidden_layers", 3},
                  {"num_attention_heads", 8},
                  {"vocab_size", 4000}});
   config["vision_config"]["hidden_size"] = 1024;
@@ -162,7 +162,7 @@ TEST_P(PlannedPeak, IsThatOfTheProgram) {
         concat("activation_checkpointing=", checkpoints ? "true" : "false"),
         concat("student.lora.rank=", lora ? 32 : 0),
         concat("finetune.train=", lora ? "[lora]" : "[decoder, embeddings]"),
-        concat("optimizer.accumulate=", is_alone ? 2 : 1), concat("data.batch_tokens=", is_alone ? 512 : 256),
+        concat("optimizer.accumulate=", is_alone ? 2 : 1), concat("data.batch_tokens=", lora ? 512 : 256),
         concat("finetune.iterations=", is_alone ? 1 : 2)}) {
     run.insert(run.end(), {"--set", setting});
   }

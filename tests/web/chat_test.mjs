@@ -4,45 +4,25 @@
 //     SCREENSHOTS=DIR                     also writes pictures of the page in both modes, on a screen and on a phone
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { axe, open, startBrowser, stopBrowser } from "./browser.mjs";
 import { evil, folder, makeRun, serveModel, source, vlsi } from "./run.mjs";
 
-const require = createRequire(join(source, "web/package.json"));
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const picture = join(source, "tests/data/images/rgb_8.png");
 const question = "what color is the shape?";
 
-let browser, run, server;
+let run, server;
 
 before(async () => {
   run = makeRun();
   server = await serveModel(run);
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync"],
-  });
+  await startBrowser();
 });
 after(async () => {
-  await browser?.close();
+  await stopBrowser();
   server?.stop();
 });
-
-/// The page, and what went wrong in it.
-async function open(address, { width = 1280, height = 900, dark = false } = {}) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
-  const problems = [], requests = [];
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) problems.push(message.text()); });
-  page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("dialog", (dialog) => { problems.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
-  page.on("request", (request) => requests.push(request.url()));
-  await page.goto(address);
-  await page.waitForSelector("h1");
-  return { page, problems, requests };
-}
 
 async function ask(page, text) {
   await page.getByLabel("question", { exact: true }).fill(text);
@@ -76,7 +56,6 @@ test("a question is answered as the program answers it, with the layers beside i
   assert.equal((await answers(page)).length, 0);
   assert.deepEqual(problems, []);
   assert.ok(requests.every((url) => url.startsWith(server.address) || url.startsWith("data:")));
-  await page.close();
 });
 
 /// A picture file as a browser hands it over.
@@ -108,7 +87,6 @@ test("pictures are chosen, dropped and pasted, and taken away", async () => {
   await page.locator(".thumbnail").click();
   assert.equal(await page.locator(".thumbnail").count(), 0);
   assert.deepEqual(problems, []);
-  await page.close();
 });
 
 test("an answer is stopped, and the next question is asked", async () => {
@@ -132,7 +110,6 @@ test("an answer is stopped, and the next question is asked", async () => {
   await page.getByLabel("Temperature").fill("0");
   await ask(page, question);
   assert.deepEqual(await answers(page), [expected(question)]);
-  await page.close();
 });
 
 test("what is said stays text, and what goes wrong is shown with the question kept", async () => {
@@ -150,7 +127,6 @@ test("what is said stays text, and what goes wrong is shown with the question ke
   await page.getByRole("alert").waitFor();
   assert.equal(await page.getByLabel("question", { exact: true }).inputValue(), question);
   assert.equal(await page.locator(".thumbnail").count(), 1);
-  await page.close();
 });
 
 test("a key is asked for where there is one", async () => {
@@ -166,7 +142,6 @@ test("a key is asked for where there is one", async () => {
     await page.getByLabel("Key").fill("sk-page");
     await ask(page, question);
     assert.deepEqual(await answers(page), [expected(question)]);
-    await page.close();
   } finally {
     keyed.stop();
   }
@@ -192,6 +167,5 @@ test("axe finds nothing serious, on a screen and on a phone", async () => {
       mkdirSync(process.env.SCREENSHOTS, { recursive: true });
       await page.screenshot({ path: join(process.env.SCREENSHOTS, `chat-${dark ? "dark" : "light"}-${width}.png`), fullPage: true });
     }
-    await page.close();
   }
 });

@@ -4,17 +4,13 @@
 //     SCREENSHOTS=DIR                     also writes pictures of the page in both modes, on a screen and on a phone
 import assert from "node:assert/strict";
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { axe, open, startBrowser, stopBrowser } from "./browser.mjs";
 import { evil, folder, hebrew, makeBrokenRun, makeResults, makeRun, makeStudyPage, markup, metrics, serve, source, vlsi } from "./run.mjs";
 
-const require = createRequire(join(source, "web/package.json"));
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-let browser, run, broken, report, brokenReport, lensPage, overviewPage, studyPage;
+let run, broken, report, brokenReport, lensPage, overviewPage, studyPage;
 
 before(async () => {
   run = makeRun();
@@ -28,26 +24,9 @@ before(async () => {
   vlsi("lens", "--model", join(folder, "teacher"), "--prompt", evil, "--image", join(source, "tests/data/images/rgb_8.png"), "--html", lensPage);
   vlsi("report", ...makeResults().flatMap((one) => ["--results", one]), "--with-paper", "--out", overviewPage);
   studyPage = makeStudyPage();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync"],
-  });
+  await startBrowser();
 });
-after(() => browser?.close());
-
-/// A page that is open at `address`, and what went wrong in it.
-async function open(address, { width = 1280, height = 900, dark = false } = {}) {
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
-  const problems = [], requests = [];
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) problems.push(message.text()); });
-  page.on("pageerror", (error) => problems.push(String(error)));
-  page.on("dialog", (dialog) => { problems.push(`dialog ${dialog.message()}`); dialog.dismiss(); });
-  page.on("request", (request) => requests.push(request.url()));
-  await page.goto(address.startsWith("http") ? address : pathToFileURL(address).href);
-  await page.waitForSelector("h1");
-  return { page, problems, requests };
-}
+after(stopBrowser);
 
 /// The numbers of a heat map, as the page shows them.
 const cells = (page, map) => page.locator(`table[data-map=${map}] tbody tr`).evaluateAll((rows) =>
@@ -69,7 +48,6 @@ test("opens from a file without errors, and asks for nothing", async () => {
     await page.waitForTimeout(100);
     assert.deepEqual(problems, []);
     assert.deepEqual(requests.filter((url) => !url.startsWith("data:")), [pathToFileURL(path).href]);
-    await page.close();
   }
 });
 
@@ -99,7 +77,6 @@ test("the heat-map holds the counts of metrics.jsonl, for the whole run and for 
   }
   assert.equal(next, 61);
   assert.ok(seen.size > 1, "the slider changes the map");
-  await page.close();
 });
 
 test("the play button moves through the stretches", async () => {
@@ -110,7 +87,6 @@ test("the play button moves through the stretches", async () => {
   const place = await page.locator("#matching input[type=range]").inputValue();
   await page.waitForTimeout(900);
   assert.equal(await page.locator("#matching input[type=range]").inputValue(), place);
-  await page.close();
 });
 
 test("pointing at a curve, or moving its cursor by keys, shows the values there", async () => {
@@ -148,7 +124,6 @@ test("pointing at a curve, or moving its cursor by keys, shows the values there"
   await figure.getByRole("button", { name: "show all iterations" }).waitFor();
   await page.keyboard.press("Escape");
   await figure.getByRole("button", { name: "show all iterations" }).waitFor({ state: "detached" });
-  await page.close();
 });
 
 test("the grid of layers holds the tokens that lens --json gives", async () => {
@@ -174,7 +149,6 @@ test("the grid of layers holds the tokens that lens --json gives", async () => {
     assert.deepEqual(await shown(role), expected(lens.blank));
   }
   assert.equal(await card.locator(".links path").count(), 2, "a line from each student layer");
-  await page.close();
 });
 
 test("text from data files is shown as text", async () => {
@@ -190,8 +164,6 @@ test("text from data files is shown as text", async () => {
   assert.ok((await lens.page.locator(".sample").innerText()).includes(evil));
   assert.equal(await lens.page.evaluate(() => window.evil), undefined);
   assert.deepEqual([...problems, ...lens.problems], []);
-  await page.close();
-  await lens.page.close();
 });
 
 test("gaps, cut files and missing fields are told, and the rest is shown", async () => {
@@ -210,7 +182,6 @@ test("gaps, cut files and missing fields are told, and the rest is shown", async
   assert.equal(withGaps, "not a number");
   assert.ok(Number(whole) > 0);
   assert.equal(await page.locator("table[data-table=configuration]").count(), 1);
-  await page.close();
 });
 
 test("a served page is without errors and follows the run", async () => {
@@ -229,7 +200,6 @@ test("a served page is without errors and follows the run", async () => {
     assert.ok(requests.every((url) => url.startsWith(address) || url.startsWith("data:")));
     stop();
     await page.getByText("connection lost").waitFor();
-    await page.close();
   } finally {
     stop();
     writeFileSync(join(run, "metrics.jsonl"), before);
@@ -267,7 +237,6 @@ test("the overview draws every model with a score, and the scores stand in their
     }
   }
   assert.deepEqual(problems, []);
-  await page.close();
 });
 
 test("dark mode follows the system and the reader's choice", async () => {
@@ -281,7 +250,6 @@ test("dark mode follows the system and the reader's choice", async () => {
   assert.ok((await brightness(page)) > 200);
   await page.getByLabel("Colours").selectOption("dark");
   assert.ok((await brightness(page)) < 60);
-  await page.close();
 });
 
 test("a phone of 400 pixels scrolls in one direction only", async () => {
@@ -289,7 +257,6 @@ test("a phone of 400 pixels scrolls in one direction only", async () => {
     const { page } = await open(path, { width: 400, height: 800 });
     const widths = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
     assert.ok(widths[0] <= widths[1], `${path}: ${widths}`);
-    await page.close();
   }
 });
 
@@ -305,7 +272,6 @@ test("the keyboard reaches every control", async () => {
     if (control !== undefined) reached.add(control);
   }
   assert.equal(reached.size, total);
-  await page.close();
 });
 
 test("axe finds nothing serious", async () => {
@@ -321,7 +287,6 @@ test("axe finds nothing serious", async () => {
         .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html).join(" | ")}`);
       assert.deepEqual(serious, []);
     }
-    await page.close();
   }
 });
 
@@ -331,7 +296,6 @@ test("prints on white without its controls", async () => {
   assert.equal(await page.locator("nav").isVisible(), false);
   assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
   assert.ok(await page.locator("table[data-map=counts]").isVisible());
-  await page.close();
 });
 
 test("a study shows tables, matches of both halves and curves with bands", async () => {
@@ -361,7 +325,6 @@ test("a study shows tables, matches of both halves and curves with bands", async
   for (const button of await chart.locator(".legend button[aria-pressed]").all()) await button.click();
   await page.waitForTimeout(100);
   assert.ok(await coloured() < before / 2);
-  await page.close();
 });
 
 test("pictures of the page", { skip: !process.env.SCREENSHOTS }, async () => {
@@ -372,7 +335,6 @@ test("pictures of the page", { skip: !process.env.SCREENSHOTS }, async () => {
         const { page } = await open(path, { dark, width });
         await page.waitForTimeout(200);
         await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}-${dark ? "dark" : "light"}-${width}.png`), fullPage: true });
-        await page.close();
       }
     }
   }
