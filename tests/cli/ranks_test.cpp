@@ -31,15 +31,15 @@ void expect_same_losses(const fs::path& a, const fs::path& b) {
   }
 }
 
-const Arguments kTwenty{"--set", "verbalize.iterations=20",     "--set", "interact.iterations=20",
-                        "--set", "finetune.iterations=20",      "--set", "checkpoint.every=15",
+const Arguments kTwelve{"--set", "verbalize.iterations=12",     "--set", "interact.iterations=12",
+                        "--set", "finetune.iterations=12",      "--set", "checkpoint.every=9",
                         "--set", "optimizer.learning_rate=1e-4"};
 
-/// Twenty iterations of each step, on one rank that accumulates four micro-batches.
+/// Twelve iterations of each step, on one rank that accumulates four micro-batches.
 const fs::path& one_rank_run() {
   static const Folder folder;
   static const fs::path run = [] {
-    const auto result = distill(folder, with(kTwenty, {"--set", "optimizer.accumulate=4"}));
+    const auto result = distill(folder, with(kTwelve, {"--set", "optimizer.accumulate=4"}));
     EXPECT_EQ(result.status, 0) << result.err;
     return folder / "run";
   }();
@@ -50,7 +50,7 @@ const fs::path& one_rank_run() {
 const fs::path& two_rank_run() {
   static const Folder folder;
   static const fs::path run = [] {
-    expect_success(start_ranks(folder, kTwenty));
+    expect_success(start_ranks(folder, kTwelve));
     return folder / "run";
   }();
   return run;
@@ -60,7 +60,7 @@ TEST(TwoRanks, GiveTheLossesOfOneWithTwiceTheAccumulation) { expect_same_losses(
 
 TEST(TwoRanks, HoldATeacherTogetherWithTheSameNumbers) {
   const Folder folder;
-  expect_success(start_ranks(folder, with(kTwenty, {"--set", "teacher.residency=sharded"})));
+  expect_success(start_ranks(folder, with(kTwelve, {"--set", "teacher.residency=sharded"})));
   expect_same_run(folder / "run", two_rank_run());
 }
 
@@ -101,7 +101,7 @@ std::string cut_pictures(const Folder& folder) {
 TEST(TwoRanks, SkipPicturesThatOneFindsBrokenAsOneDoes) {
   const Folder one, two;
   const auto arguments = [](const Folder& folder, const std::string& accumulate) {
-    return with(kTwenty, {"--set", cut_pictures(folder), "--set", "data.on_error=skip", "--set",
+    return with(kTwelve, {"--set", cut_pictures(folder), "--set", "data.on_error=skip", "--set",
                           "optimizer.accumulate=" + accumulate});
   };
   const auto alone = distill(one, arguments(one, "4"));
@@ -162,10 +162,10 @@ class InterruptedRanks : public testing::TestWithParam<std::vector<int>> {};
 
 TEST_P(InterruptedRanks, StopTogetherWithOneCheckpointAndGoOnBitForBit) {
   const Folder folder;
-  const auto ranks = start_ranks(folder, with(kTwenty, {"--set", "checkpoint.every=1000"}));
+  const auto ranks = start_ranks(folder, with(kTwelve, {"--set", "checkpoint.every=1000"}));
   // (The step's own end would write a checkpoint, too: from its fourth iteration to the signal's arrival there is
   // time.)
-  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 44; });
+  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 28; });
   for (const int rank : GetParam()) ranks[rank]->signal(SIGINT);
   const auto results = wait(ranks);
   if (results[0].status == 0) GTEST_SKIP() << "the run was over before the signal came";
@@ -173,7 +173,7 @@ TEST_P(InterruptedRanks, StopTogetherWithOneCheckpointAndGoOnBitForBit) {
   EXPECT_NE(results[0].err.find("--resume"), std::string::npos) << results[0].err;
   EXPECT_EQ(results[1].err, "");
   for (const auto& name : checkpoints_in(folder / "run")) EXPECT_EQ(name.find(".tmp-"), std::string::npos) << name;
-  expect_success(start_ranks(folder, with(kTwenty, {"--set", "checkpoint.every=1000", "--resume"})));
+  expect_success(start_ranks(folder, with(kTwelve, {"--set", "checkpoint.every=1000", "--resume"})));
   expect_same_run(folder / "run", two_rank_run());
 }
 
@@ -184,9 +184,9 @@ class KilledRank : public testing::TestWithParam<int> {};
 
 TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
   const Folder folder;
-  const auto ranks = start_ranks(folder, kTwenty);
+  const auto ranks = start_ranks(folder, kTwelve);
   ranks[0]->wait_until(
-      [&] { return num_lines(folder / "run/metrics.jsonl") >= 37; });  // behind a checkpoint within a step
+      [&] { return num_lines(folder / "run/metrics.jsonl") >= 23; });  // behind a checkpoint within a step
   const int killed = GetParam(), other = 1 - killed;
   ranks[killed]->signal(SIGKILL);
   const auto before = std::chrono::steady_clock::now();
@@ -203,10 +203,10 @@ TEST_P(KilledRank, StopsTheOtherWithALineAndTheRunGoesOnOnAnyNumberOfRanks) {
 
   // On: with two ranks bit for bit, with one within rounding.
   if (killed == 1) {
-    expect_success(start_ranks(folder, with(kTwenty, {"--resume"})));
+    expect_success(start_ranks(folder, with(kTwelve, {"--resume"})));
     expect_same_run(folder / "run", two_rank_run());
   } else {
-    const auto result = distill(folder, with(kTwenty, {"--resume"}));
+    const auto result = distill(folder, with(kTwelve, {"--resume"}));
     EXPECT_EQ(result.status, 0) << result.err;
     expect_same_losses(folder / "run", one_rank_run());
   }
@@ -219,7 +219,7 @@ TEST(TwoRanks, OnTwoHostsGiveTheNumbersOfOne) {
   const TwoHosts hosts;
   if (hosts.trouble()) GTEST_SKIP() << *hosts.trouble();
   const Folder folder;
-  expect_success(start_two_ranks(with({"distill", write_run(folder)}, kTwenty), {}, {}, &hosts));
+  expect_success(start_two_ranks(with({"distill", write_run(folder)}, kTwelve), {}, {}, &hosts));
   expect_same_run(folder / "run", two_rank_run());
 }
 
@@ -227,8 +227,8 @@ TEST(TwoRanks, CutOffFromEachOtherStopWithALineEachAndOneGoesOn) {
   const TwoHosts hosts;
   if (hosts.trouble()) GTEST_SKIP() << *hosts.trouble();
   const Folder folder;
-  const auto ranks = start_two_ranks(with({"distill", write_run(folder)}, kTwenty), {}, {}, &hosts);
-  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 37; });
+  const auto ranks = start_two_ranks(with({"distill", write_run(folder)}, kTwelve), {}, {}, &hosts);
+  ranks[0]->wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 23; });
   hosts.cut();
   const auto before = std::chrono::steady_clock::now();
   const auto results = wait(ranks);
@@ -239,7 +239,7 @@ TEST(TwoRanks, CutOffFromEachOtherStopWithALineEachAndOneGoesOn) {
   EXPECT_TRUE(results[1].err.starts_with("vlsi: the run failed: rank 1: rank 0 is gone")) << results[1].err;
   EXPECT_EQ(std::count(results[1].err.begin(), results[1].err.end(), '\n'), 1) << results[1].err;
 
-  const auto result = distill(folder, with(kTwenty, {"--resume"}));
+  const auto result = distill(folder, with(kTwelve, {"--resume"}));
   EXPECT_EQ(result.status, 0) << result.err;
   expect_same_losses(folder / "run", one_rank_run());
 }
@@ -258,9 +258,9 @@ TEST(TwoRanks, OfWhichOneCannotReachTheOtherEndAtTheirMeeting) {
 
 TEST(OneRank, GoesOnAsTwo) {
   const Folder folder;
-  const auto settings = with(kTwenty, {"--set", "optimizer.accumulate=4"});
+  const auto settings = with(kTwelve, {"--set", "optimizer.accumulate=4"});
   Program program(with({"distill", write_run(folder)}, settings));
-  program.wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 50; });
+  program.wait_until([&] { return num_lines(folder / "run/metrics.jsonl") >= 34; });
   program.signal(SIGKILL);
   program.wait();
   expect_success(start_ranks(folder, with(settings, {"--resume"})));
