@@ -4,7 +4,7 @@
 set -euo pipefail
 
 gigabytes_of() { echo $(($(cat "$1" 2>/dev/null | grep -E '^[0-9]{1,15}$' || echo $((1 << 50))) >> 30)); }
-room=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -n 1)
+room=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -n 1 || true)
 memory=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
 limit=$(gigabytes_of /sys/fs/cgroup/memory.max)
 if [ "${room:-0}" -lt 8 ] || [ "$memory" -lt 16 ] || [ "$limit" -lt 16 ]; then exec "$@"; fi
