@@ -123,7 +123,8 @@ at::Tensor Linear::merged_weight(at::ScalarType dtype) const {
   at::NoGradGuard no_grad;
   TORCH_CHECK(!is_quantized(), "a quantised weight is not what the map was trained to be");
   if (!has_lora()) return weight_.to(dtype);
-  return (weight_.to(at::kFloat) + at::mm(lora_b_, lora_a_) * lora_scale_).to(dtype);
+  auto sum = at::mm(lora_b_, lora_a_).mul_(lora_scale_).to(at::kFloat);
+  return sum.add_(weight_).to(dtype);  // in place: a model is written with little room beside it
 }
 
 std::vector<at::Tensor> forward_together(const at::Tensor& x, const std::vector<const Linear*>& maps) {
