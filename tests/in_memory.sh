@@ -3,11 +3,10 @@
 #   tests/in_memory.sh ctest --test-dir build/release -j 6
 set -euo pipefail
 
-gigabytes_of() { echo $(($(cat "$1" 2>/dev/null | grep -E '^[0-9]{1,15}$' || echo $((1 << 50))) >> 30)); }
 room=$(df --output=avail -B1G /dev/shm 2>/dev/null | tail -n 1 || true)
 memory=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
-limit=$(gigabytes_of /sys/fs/cgroup/memory.max)
-if [ "${room:-0}" -lt 8 ] || [ "$memory" -lt 16 ] || [ "$limit" -lt 16 ]; then exec "$@"; fi
+limit=$(awk '/^[0-9]+$/ { printf "%d", $1 / 2^30 }' /sys/fs/cgroup/memory.max 2>/dev/null || true)
+if [ "${room:-0}" -lt 8 ] || [ "$memory" -lt 16 ] || [ "${limit:-16}" -lt 16 ]; then exec "$@"; fi
 
 folder=$(mktemp -d /dev/shm/vlsi-tests-XXXXXX)
 trap 'rm -rf "$folder"' EXIT

@@ -41,11 +41,12 @@ TEST(FullDisk, LeavesEarlierResultsAlone) {
   const Arguments of_model{"--model", model("student")};
   const auto of_both = with(of_model, {"--data", tiny("train.json")});
   const auto out = folder / "out";
+  // The limits are above what the commands' logs take.
   const std::vector<std::tuple<Arguments, std::string, int64_t>> commands{
       {with({"score", "--out", out}, of_both), "out", 200},
       {with({"answer", "--out", out}, of_both), "out", 200},
       {with({"lens", "--prompt", "x", "--max-new-tokens", "1", "--html", out}, of_model), "out", 200},
-      {{"report", folder / "run", "--out", out}, "out", 5000},  // above what its log takes
+      {{"report", folder / "run", "--out", out}, "out", 5000},
       {{"export", "--run", folder / "run", "--out", folder / "model"}, "model", 200},
       {{"export", "--run", folder / "run", "--out", folder / "gguf", "--format", "gguf"}, "gguf", 200}};
   write_text(out, "earlier");

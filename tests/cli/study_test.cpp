@@ -163,7 +163,7 @@ TEST(Study, IsRefusedBeforeAnythingStarts) {
 
 TEST(Study, OfTwoMachinesIsMerged) {
   const Folder first, second;
-  for (const auto* machine : {&first, &second}) {
+  for (const auto* machine : {&first, &second}) {  // whose stages are done
     fs::create_directories(*machine / "out");
     fs::copy(undisturbed_study() / "out/stages", *machine / "out/stages", fs::copy_options::recursive);
   }
